@@ -1,0 +1,55 @@
+"""Philox 4x64-10: a random number is a function of key and counter, so nothing has a position to save.
+
+Source: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011, section 4.3.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ltrr._kernels.jit import kernel
+from ltrr.types.arrays import Float64, Int64
+
+__all__ = ["philox_uniform", "uniforms"]
+
+_M0 = np.uint64(0xD2E7470EE14C6C93)
+_M1 = np.uint64(0xCA5A826395121157)
+_W0 = np.uint64(0x9E3779B97F4A7C15)
+_W1 = np.uint64(0xBB67AE8584CAA73B)
+_LOW = np.uint64(0xFFFFFFFF)
+_32 = np.uint64(32)
+_11 = np.uint64(11)
+_TO_UNIT = 1.0 / 9007199254740992.0  # 2 ** -53
+
+
+@kernel
+def _high(a: np.uint64, b: np.uint64) -> np.uint64:
+    """Return the upper 64 bits of a product of two 64-bit numbers."""
+    a0, a1 = a & _LOW, a >> _32
+    b0, b1 = b & _LOW, b >> _32
+    t = a0 * b0
+    u = a1 * b0 + (t >> _32)
+    v = a0 * b1 + (u & _LOW)
+    return a1 * b1 + (u >> _32) + (v >> _32)
+
+
+@kernel
+def philox_uniform(k0: np.uint64, k1: np.uint64, c0: np.uint64, c1: np.uint64) -> float:
+    """Return the first output of counter (c0, c1, 0, 0) under key (k0, k1) as a float in [0, 1)."""
+    x0, x1, x2, x3 = c0, c1, np.uint64(0), np.uint64(0)
+    for _ in range(10):
+        h0 = _high(_M0, x0)
+        l0 = _M0 * x0
+        h1 = _high(_M1, x2)
+        l1 = _M1 * x2
+        x0, x1, x2, x3 = h1 ^ x1 ^ k0, l1, h0 ^ x3 ^ k1, l0
+        k0 = k0 + _W0
+        k1 = k1 + _W1
+    return np.float64(x0 >> _11) * _TO_UNIT
+
+
+@kernel
+def uniforms(k0: np.uint64, k1: np.uint64, a: Int64, b: Int64, out: Float64) -> None:
+    """Fill ``out`` with the uniforms of counters (a[i], b[i])."""
+    for i in range(len(out)):
+        out[i] = philox_uniform(k0, k1, np.uint64(a[i]), np.uint64(b[i]))

@@ -1,0 +1,30 @@
+"""How many candidates each arm delivers when slabs come back short."""
+
+from __future__ import annotations
+
+from ltrr._kernels.jit import kernel
+from ltrr.types.arrays import Int32
+
+__all__ = ["delivered"]
+
+
+@kernel
+def delivered(quota: Int32, available: Int32, slot_size: int, fallback: Int32, out: Int32) -> int:
+    """Fill ``out`` (R,) with candidates per arm and return how many of them were spilled.
+
+    Each arm delivers its quota times ``slot_size`` or as many as it has (``available``, counted up to the
+    whole budget). What is missing spills to the fallback arms in their order, as far as they have more.
+    """
+    missing = 0
+    for a in range(len(quota)):
+        asked = quota[a] * slot_size
+        out[a] = min(asked, available[a])
+        missing += asked - out[a]
+    spilled = 0
+    for a in fallback:
+        extra = min(missing, available[a] - out[a])
+        if extra > 0:
+            out[a] += extra
+            missing -= extra
+            spilled += extra
+    return spilled

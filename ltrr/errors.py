@@ -1,0 +1,27 @@
+"""What ltrr raises when the fault lies in what it was given."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = ["InputError", "nearest"]
+
+
+class InputError(ValueError):
+    """A user's mistake, said in one line: the cause and the remedy. The command line exits with 2."""
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Say which known word is meant: ``"; did you mean 'bm25'?"`` or the whole list.
+
+    Examples
+    --------
+    >>> nearest("bm52", ["bm25", "dense"])
+    "; did you mean 'bm25'?"
+    >>> nearest("zzz", ["bm25", "dense"])
+    '; known: bm25, dense'
+    """
+    names = sorted(known)
+    close = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
+    return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(names)}"

@@ -1,0 +1,34 @@
+"""What crosses the borders between rooms: frozen dataclasses of arrays, validated once."""
+
+from ltrr.types.action_set import ActionSet
+from ltrr.types.arrays import Bool, Float32, Float64, Int8, Int16, Int32, Int64, UInt32
+from ltrr.types.candidates import Candidates, Union
+from ltrr.types.catalogue import Catalogue
+from ltrr.types.decision import Decision
+from ltrr.types.feedback import Feedback
+from ltrr.types.items import Items
+from ltrr.types.page import Page
+from ltrr.types.requests import Queries, Requests
+from ltrr.types.truth import Truth
+
+__all__ = [
+    "ActionSet",
+    "Bool",
+    "Candidates",
+    "Catalogue",
+    "Decision",
+    "Feedback",
+    "Float32",
+    "Float64",
+    "Int8",
+    "Int16",
+    "Int32",
+    "Int64",
+    "Items",
+    "Page",
+    "Queries",
+    "Requests",
+    "Truth",
+    "UInt32",
+    "Union",
+]

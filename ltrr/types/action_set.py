@@ -1,0 +1,93 @@
+"""Action sets: what may be chosen for each request, one slot at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ltrr import _check
+from ltrr.errors import InputError
+from ltrr.types.arrays import Float32, Int32, Int64
+from ltrr.types.ragged import concat_indptr, take_flat
+
+__all__ = ["ActionSet"]
+
+
+@dataclass(frozen=True)
+class ActionSet:
+    """The ragged actions of B requests for one slot.
+
+    Parameters
+    ----------
+    indptr : int64 (B + 1,)
+        Request b may choose among ``action[indptr[b]:indptr[b + 1]]``.
+    action : int32 (N,)
+        Action ids: the arm (slabs), the allocation's number (allocations), an item (logs of single items).
+    features : float32 (N, F)
+        Action features.
+    names : tuple of str, length F
+        Names of the features.
+    quota : int32 (N, R) or None
+        What the request's quota (slots per arm, slots already filled included) becomes by each action,
+        where actions are slabs or allocations.
+    n_actions : int
+        Size of the action space; action ids lie below it.
+    """
+
+    indptr: Int64
+    action: Int32
+    features: Float32
+    names: tuple[str, ...]
+    n_actions: int
+    quota: Int32 | None = None
+
+    def __post_init__(self) -> None:
+        action = _check.array("ActionSet.action", self.action, np.int32, (None,))
+        object.__setattr__(self, "action", action)
+        object.__setattr__(self, "indptr", _check.indptr("ActionSet.indptr", self.indptr, None, len(action)))
+        shape = (len(action), len(self.names))
+        object.__setattr__(
+            self, "features", _check.array("ActionSet.features", self.features, np.float32, shape)
+        )
+        if len(action) and (int(action.max()) >= self.n_actions or int(action.min()) < 0):
+            raise InputError(f"`ActionSet.action` must lie in [0, {self.n_actions}), got {action.max()}")
+        if self.quota is not None:
+            quota = _check.array("ActionSet.quota", self.quota, np.int32, (len(action), None))
+            object.__setattr__(self, "quota", quota)
+
+    def __len__(self) -> int:
+        return len(self.indptr) - 1
+
+    @property
+    def width(self) -> int | None:
+        """Number of actions a request if all have the same, else None."""
+        lengths = np.diff(self.indptr)
+        if len(lengths) == 0:
+            return 0
+        return int(lengths[0]) if bool((lengths == lengths[0]).all()) else None
+
+    def take(self, rows: Int64) -> ActionSet:
+        """Return the action sets of the chosen requests."""
+        indptr, flat = take_flat(self.indptr, rows)
+        quota = None if self.quota is None else self.quota[flat]
+        return ActionSet(
+            indptr, self.action[flat], self.features[flat], self.names, self.n_actions, quota
+        )
+
+    @staticmethod
+    def concat(parts: Sequence[ActionSet]) -> ActionSet:
+        """Join batches of one action space."""
+        first = parts[0]
+        if any(p.names != first.names or p.n_actions != first.n_actions for p in parts):
+            raise InputError("`ActionSet.concat` needs parts of the same action space and features")
+        quotas = [p.quota for p in parts]
+        return ActionSet(
+            concat_indptr([p.indptr for p in parts]),
+            np.concatenate([p.action for p in parts]),
+            np.concatenate([p.features for p in parts]),
+            first.names,
+            first.n_actions,
+            None if any(q is None for q in quotas) else np.concatenate([q for q in quotas if q is not None]),
+        )

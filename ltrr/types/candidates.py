@@ -1,0 +1,124 @@
+"""Candidates: what one arm returns, and the union of all arms with its provenance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ltrr import _check
+from ltrr.types.arrays import Bool, Float32, Int16, Int32, Int64, UInt32
+from ltrr.types.items import Items
+from ltrr.types.ragged import take_flat
+
+__all__ = ["Candidates", "Union"]
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """What one arm returned to B requests, best first.
+
+    Parameters
+    ----------
+    indptr : int64 (B + 1,)
+        Request b got ``item[indptr[b]:indptr[b + 1]]``; the place in that list is the rank, from 0.
+    item : int32 (N,)
+        Item ids, unique within a request.
+    score : float32 (N,)
+        Scores; descending within a request, ties by item id ascending.
+    capped : bool (B,)
+        True where the list ended at the asked depth, so that more may exist.
+    """
+
+    indptr: Int64
+    item: Int32
+    score: Float32
+    capped: Bool
+
+    def __post_init__(self) -> None:
+        item = _check.array("Candidates.item", self.item, np.int32, (None,))
+        indptr = _check.indptr("Candidates.indptr", self.indptr, None, len(item))
+        object.__setattr__(self, "item", item)
+        object.__setattr__(self, "indptr", indptr)
+        object.__setattr__(
+            self, "score", _check.array("Candidates.score", self.score, np.float32, (len(item),))
+        )
+        object.__setattr__(
+            self, "capped", _check.array("Candidates.capped", self.capped, np.bool_, (len(indptr) - 1,))
+        )
+
+    def __len__(self) -> int:
+        return len(self.indptr) - 1
+
+    @property
+    def items(self) -> Items:
+        """The item ids alone."""
+        return Items(self.indptr, self.item)
+
+    def take(self, rows: Int64) -> Candidates:
+        """Return the lists of the chosen requests."""
+        indptr, flat = take_flat(self.indptr, rows)
+        return Candidates(indptr, self.item[flat], self.score[flat], self.capped[rows])
+
+
+@dataclass(frozen=True)
+class Union:
+    """The distinct candidates of B requests, each with every source that drew it.
+
+    Parameters
+    ----------
+    indptr : int64 (B + 1,)
+        Request b owns ``item[indptr[b]:indptr[b + 1]]``.
+    item : int32 (N,)
+        Distinct item ids, ascending within a request.
+    slots : uint32 (N,)
+        Bit s is set where slot s drew the item; bit 31 where only a spilled slab did.
+    source_indptr : int64 (N + 1,)
+        Candidate i has sources ``source_indptr[i]:source_indptr[i + 1]``.
+    arm, slab : int16 (M,)
+        Arm index and slab (rank // slot_size) of each source.
+    rank : int32 (M,)
+        Rank within the arm, from 0.
+    score : float32 (M,)
+        The arm's score.
+    spilled : int32 (B,)
+        Candidates that a fallback arm delivered for slabs that came back short.
+    """
+
+    indptr: Int64
+    item: Int32
+    slots: UInt32
+    source_indptr: Int64
+    arm: Int16
+    slab: Int16
+    rank: Int32
+    score: Float32
+    spilled: Int32
+
+    def __post_init__(self) -> None:
+        n, m = len(self.item), len(self.arm)
+        for key, dtype, length in (
+            ("item", np.int32, n),
+            ("slots", np.uint32, n),
+            ("arm", np.int16, m),
+            ("slab", np.int16, m),
+            ("rank", np.int32, m),
+            ("score", np.float32, m),
+        ):
+            object.__setattr__(self, key, _check.array(f"Union.{key}", getattr(self, key), dtype, (length,)))
+        indptr = _check.indptr("Union.indptr", self.indptr, None, n)
+        object.__setattr__(self, "indptr", indptr)
+        object.__setattr__(
+            self, "source_indptr", _check.indptr("Union.source_indptr", self.source_indptr, n, m)
+        )
+        object.__setattr__(
+            self, "spilled", _check.array("Union.spilled", self.spilled, np.int32, (len(indptr) - 1,))
+        )
+
+    def __len__(self) -> int:
+        return len(self.indptr) - 1
+
+    @property
+    def items(self) -> Items:
+        """The item ids alone."""
+        return Items(self.indptr, self.item)

@@ -1,0 +1,91 @@
+"""Feedback: what came back from users, with all that learners may use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from ltrr import _check
+from ltrr.types.arrays import Bool, Float32, Float64, Int32, Int64, UInt32
+from ltrr.types.decision import Decision
+from ltrr.types.requests import Requests
+
+__all__ = ["Feedback"]
+
+
+@dataclass(frozen=True)
+class Feedback:
+    """Observed outcomes of B requests with pages of K places and S slots.
+
+    Parameters
+    ----------
+    requests : Requests
+        With the context as it was at decision time.
+    decision : Decision
+    item : int32 (B, K)
+        The page; −1 for an empty place.
+    slots : uint32 (B, K)
+        Bit s is set where slot s drew the shown item (see `Union.slots`).
+    features : float32 (B, K, F)
+        Ranker features of the shown rows as they were when shown (zeros in empty places).
+    click, satisfied : bool (B, K)
+        What the user did.
+    abandoned : bool (B,)
+        True where no click was made.
+    arrived_at : float64 (B,)
+        Time in seconds at which this becomes known.
+    reward : float64 (B,)
+        Observed reward of the page.
+    value : float64 (B, K)
+        The share of ``reward``, before costs, that each shown item earned.
+    credit : float64 (B, S)
+        The reward that each slot is credited with.
+    """
+
+    requests: Requests
+    decision: Decision
+    item: Int32
+    slots: UInt32
+    features: Float32
+    click: Bool
+    satisfied: Bool
+    abandoned: Bool
+    arrived_at: Float64
+    reward: Float64
+    value: Float64
+    credit: Float64
+
+    def __post_init__(self) -> None:
+        item = _check.array("Feedback.item", self.item, np.int32, (len(self.requests), None))
+        n, k = item.shape
+        object.__setattr__(self, "item", item)
+        for key, dtype, shape in (
+            ("slots", np.uint32, (n, k)),
+            ("features", np.float32, (n, k, None)),
+            ("click", np.bool_, (n, k)),
+            ("satisfied", np.bool_, (n, k)),
+            ("abandoned", np.bool_, (n,)),
+            ("arrived_at", np.float64, (n,)),
+            ("reward", np.float64, (n,)),
+            ("value", np.float64, (n, k)),
+            ("credit", np.float64, (n, self.decision.n_slots)),
+        ):
+            object.__setattr__(self, key, _check.array(f"Feedback.{key}", getattr(self, key), dtype, shape))
+
+    def __len__(self) -> int:
+        return len(self.requests)
+
+    def take(self, rows: Int64) -> Feedback:
+        """Return the chosen rows."""
+        plain = {f.name: getattr(self, f.name)[rows] for f in fields(self)[2:]}
+        return Feedback(self.requests.take(rows), self.decision.take(rows), **plain)
+
+    @staticmethod
+    def concat(parts: Sequence[Feedback]) -> Feedback:
+        """Join batches of one loop."""
+        plain = {f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Feedback)[2:]}
+        return Feedback(
+            Requests.concat([p.requests for p in parts]), Decision.concat([p.decision for p in parts]), **plain
+        )

@@ -1,0 +1,119 @@
+"""Requests: who asks what and when, and what a policy may know about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ltrr import _check
+from ltrr.errors import InputError
+from ltrr.types.arrays import Float32, Float64, Int32, Int64
+
+__all__ = ["Queries", "Requests"]
+
+
+@dataclass(frozen=True)
+class Queries:
+    """Query texts by id; ids are positions and only ever appended.
+
+    Parameters
+    ----------
+    text : tuple of str
+        The text of query ``q`` is ``text[q]``.
+    """
+
+    text: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.text)
+
+
+@dataclass(frozen=True)
+class Requests:
+    """A batch of B requests.
+
+    Parameters
+    ----------
+    request, session, user : int64 (B,)
+        Ids; request ids rise by one from request to request within a run.
+    query : int32 (B,)
+        Query ids into ``queries``; −1 where a log has no query.
+    time : float64 (B,)
+        Seconds on the world's clock.
+    context : float32 (B, D)
+        What a policy may see, snapshotted at decision time.
+    context_names : tuple of str, length D
+        Names of the context's columns.
+    queries : Queries
+        The table that ``query`` points into (shared, not per row).
+    """
+
+    request: Int64
+    session: Int64
+    user: Int64
+    query: Int32
+    time: Float64
+    context: Float32
+    context_names: tuple[str, ...] = ()
+    queries: Queries = Queries()
+
+    def __post_init__(self) -> None:
+        n = len(self.request)
+        for key, dtype in (
+            ("request", np.int64),
+            ("session", np.int64),
+            ("user", np.int64),
+            ("query", np.int32),
+            ("time", np.float64),
+        ):
+            object.__setattr__(self, key, _check.array(f"Requests.{key}", getattr(self, key), dtype, (n,)))
+        shape = (n, len(self.context_names))
+        object.__setattr__(
+            self, "context", _check.array("Requests.context", self.context, np.float32, shape)
+        )
+        if n and int(self.query.max()) >= len(self.queries):
+            raise InputError(
+                f"`Requests.query` must be below {len(self.queries)} (the number of query texts), "
+                f"got {int(self.query.max())}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.request)
+
+    def take(self, rows: Int64) -> Requests:
+        """Return the chosen rows."""
+        return Requests(
+            self.request[rows],
+            self.session[rows],
+            self.user[rows],
+            self.query[rows],
+            self.time[rows],
+            self.context[rows],
+            self.context_names,
+            self.queries,
+        )
+
+    def with_context(self, context: Float32, names: tuple[str, ...]) -> Requests:
+        """Return the same requests with another context."""
+        return Requests(
+            self.request, self.session, self.user, self.query, self.time, context, names, self.queries
+        )
+
+    @staticmethod
+    def concat(parts: Sequence[Requests]) -> Requests:
+        """Join batches; they must name the same context. The longest query table is kept."""
+        first = parts[0]
+        if any(p.context_names != first.context_names for p in parts):
+            raise InputError("`Requests.concat` needs parts with the same context names")
+        return Requests(
+            np.concatenate([p.request for p in parts]),
+            np.concatenate([p.session for p in parts]),
+            np.concatenate([p.user for p in parts]),
+            np.concatenate([p.query for p in parts]),
+            np.concatenate([p.time for p in parts]),
+            np.concatenate([p.context for p in parts]),
+            first.context_names,
+            max((p.queries for p in parts), key=len),
+        )

@@ -1,0 +1,18 @@
+"""What tests share: where the real data lies."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """Folder of real collections and logs; tests that need it skip where it is absent."""
+    default = Path(__file__).resolve().parents[2] / "shared" / "data"
+    path = Path(os.environ.get("LTRR_DATA", default))
+    if not path.is_dir():
+        pytest.skip(f"real data not found at {path}: set LTRR_DATA")
+    return path
