@@ -14,9 +14,7 @@ from ltrr.errors import InputError, nearest
 __all__ = ["array", "choice", "fraction", "indptr", "integer", "number"]
 
 
-def array(
-    name: str, value: Any, dtype: DTypeLike, shape: tuple[int | None, ...]
-) -> NDArray[Any]:
+def array(name: str, value: Any, dtype: DTypeLike, shape: tuple[int | None, ...]) -> NDArray[Any]:
     """Return ``value`` as a C-contiguous array of ``dtype``; ``None`` in ``shape`` leaves an axis free."""
     out = np.ascontiguousarray(value, dtype=dtype)
     if out.ndim != len(shape) or any(

@@ -59,8 +59,8 @@ class Streams:
         uniforms(
             k0,
             k1,
-            np.ascontiguousarray(first).reshape(-1),
-            np.ascontiguousarray(second).reshape(-1),
+            first.flatten(),
+            second.flatten(),
             out.reshape(-1),
         )
         return out

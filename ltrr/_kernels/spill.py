@@ -5,7 +5,7 @@ from __future__ import annotations
 from ltrr._kernels.jit import kernel
 from ltrr.types.arrays import Int32
 
-__all__ = ["delivered"]
+__all__ = ["delivered", "delivered_rows"]
 
 
 @kernel
@@ -28,3 +28,12 @@ def delivered(quota: Int32, available: Int32, slot_size: int, fallback: Int32, o
             missing -= extra
             spilled += extra
     return spilled
+
+
+@kernel
+def delivered_rows(
+    quota: Int32, available: Int32, slot_size: int, fallback: Int32, out: Int32, spilled: Int32
+) -> None:
+    """Apply `delivered` to each request: fills ``out`` (B, R) and ``spilled`` (B,)."""
+    for b in range(len(quota)):
+        spilled[b] = delivered(quota[b], available[b], slot_size, fallback, out[b])

@@ -72,9 +72,7 @@ class ActionSet:
         """Return the action sets of the chosen requests."""
         indptr, flat = take_flat(self.indptr, rows)
         quota = None if self.quota is None else self.quota[flat]
-        return ActionSet(
-            indptr, self.action[flat], self.features[flat], self.names, self.n_actions, quota
-        )
+        return ActionSet(indptr, self.action[flat], self.features[flat], self.names, self.n_actions, quota)
 
     @staticmethod
     def concat(parts: Sequence[ActionSet]) -> ActionSet:

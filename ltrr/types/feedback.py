@@ -87,5 +87,7 @@ class Feedback:
         """Join batches of one loop."""
         plain = {f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Feedback)[2:]}
         return Feedback(
-            Requests.concat([p.requests for p in parts]), Decision.concat([p.decision for p in parts]), **plain
+            Requests.concat([p.requests for p in parts]),
+            Decision.concat([p.decision for p in parts]),
+            **plain,
         )

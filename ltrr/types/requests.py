@@ -70,9 +70,7 @@ class Requests:
         ):
             object.__setattr__(self, key, _check.array(f"Requests.{key}", getattr(self, key), dtype, (n,)))
         shape = (n, len(self.context_names))
-        object.__setattr__(
-            self, "context", _check.array("Requests.context", self.context, np.float32, shape)
-        )
+        object.__setattr__(self, "context", _check.array("Requests.context", self.context, np.float32, shape))
         if n and int(self.query.max()) >= len(self.queries):
             raise InputError(
                 f"`Requests.query` must be below {len(self.queries)} (the number of query texts), "

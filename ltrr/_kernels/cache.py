@@ -1,0 +1,29 @@
+"""Beginnings of stored lists."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ltrr._kernels.jit import kernel
+from ltrr.types.arrays import Float32, Int32, Int64
+
+__all__ = ["beginnings"]
+
+
+@kernel
+def beginnings(
+    indptr: Int64, item: Int32, score: Float32, row: Int64, depth: Int32
+) -> tuple[Int64, Int32, Float32]:
+    """Return the first ``depth[b]`` entries, or as many as there are, of the list ``row[b]``, as CSR."""
+    out_indptr = np.zeros(len(row) + 1, np.int64)
+    for b in range(len(row)):
+        length = indptr[row[b] + 1] - indptr[row[b]]
+        out_indptr[b + 1] = out_indptr[b] + min(length, np.int64(depth[b]))
+    out_item = np.empty(out_indptr[-1], np.int32)
+    out_score = np.empty(out_indptr[-1], np.float32)
+    for b in range(len(row)):
+        shift = indptr[row[b]] - out_indptr[b]
+        for j in range(out_indptr[b], out_indptr[b + 1]):
+            out_item[j] = item[j + shift]
+            out_score[j] = score[j + shift]
+    return out_indptr, out_item, out_score

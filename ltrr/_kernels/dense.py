@@ -1,0 +1,127 @@
+"""Dense retrieval: exact top k from approximate score blocks, re-scored by one ordered dot product.
+
+A matrix product sums in an order that depends on the batch's shape and the BLAS, so its scores only say who
+may be among the best; what is returned is scored by `dot`, whose order of additions is fixed.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ltrr._kernels.jit import kernel
+from ltrr._kernels.top_k import UInt64, key_bits, key_item, key_of, offer, sort_descending
+from ltrr.types.arrays import Float32, Int32, Int64
+
+__all__ = ["normalise_rows", "score_pairs", "select"]
+
+# Scores compared at once: such a count is vectorised, and nearly all chunks hold none of the best.
+_CHUNK = 256
+
+
+@kernel
+def dot(x: Float32, y: Float32) -> np.float32:
+    """Return the inner product of two rows, summed in four lanes that are then added, in this order."""
+    # lanes are scalars, since an array of them would be allocated at each call; the order stands in the code
+    a = b = c = d = np.float32(0.0)
+    whole = len(x) // 4 * 4
+    for i in range(0, whole, 4):
+        a += x[i] * y[i]
+        b += x[i + 1] * y[i + 1]
+        c += x[i + 2] * y[i + 2]
+        d += x[i + 3] * y[i + 3]
+    for i in range(whole, len(x)):
+        a += x[i] * y[i]
+    return (a + b) + (c + d)
+
+
+@kernel
+def normalise_rows(rows: Float32) -> None:
+    """Scale each row to length 1, in place; zero rows stay zero."""
+    for i in range(len(rows)):
+        total = 0.0
+        for value in rows[i]:
+            total += np.float64(value) * np.float64(value)
+        if total > 0.0:
+            length = np.sqrt(total)
+            for j in range(rows.shape[1]):
+                rows[i, j] = np.float32(rows[i, j] / length)
+
+
+@kernel
+def score_pairs(
+    query: Float32, row: Int64, indptr: Int64, item: Int32, vector: Float32, out: Float32
+) -> None:
+    """Fill ``out`` (N,) with the cosines of request b's query, ``query[row[b]]``, and its items.
+
+    Rows of ``query`` and ``vector`` have length 1 or 0; −1 queries and items score 0.
+    """
+    for b in range(len(row)):
+        for i in range(indptr[b], indptr[b + 1]):
+            out[i] = 0.0
+            if row[b] >= 0 and item[i] >= 0:
+                out[i] = dot(query[row[b]], vector[item[i]])
+
+
+@kernel
+def _floor(score: Float32, k: int, heap: UInt64) -> np.float32:
+    """Return the k-th largest score, where there are at least k."""
+    bits = score.view(np.int32)
+    size = 0
+    floor = np.float32(-np.inf)
+    for start in range(0, len(score), _CHUNK):
+        chunk = score[start : start + _CHUNK]
+        above = np.int32(0)
+        for value in chunk:
+            above += np.int32(value > floor)
+        if above > 0:
+            for i in range(start, start + len(chunk)):
+                if score[i] > floor:
+                    size = offer(heap, size, k, key_of(bits[i], i))
+                    if size == k:
+                        floor = score[key_item(heap[0])]
+    return floor
+
+
+@kernel
+def select(
+    approximate: Float32,
+    margin: float,
+    query: Float32,
+    vector: Float32,
+    row: Int32,
+    out_indptr: Int64,
+    item: Int32,
+    score: Float32,
+) -> None:
+    """Write the best items of each query to ``item[out_indptr[b]:out_indptr[b + 1]]``, and their scores.
+
+    ``approximate[b, i]`` is within half of ``margin`` of the ordered score of query b and item ``row[i]``,
+    rows ascending; no query asks for more items than there are rows.
+    """
+    depth = 0
+    for b in range(len(query)):
+        depth = max(depth, out_indptr[b + 1] - out_indptr[b])
+    heap = np.empty(depth, np.uint64)
+    exact = np.empty(1, np.float32)
+    exact_bits = exact.view(np.int32)
+    bits = score.view(np.uint32)
+    for b in range(len(query)):
+        k = out_indptr[b + 1] - out_indptr[b]
+        if k == 0:
+            continue
+        least = np.float32(_floor(approximate[b], k, heap) - margin)
+        size = 0
+        for start in range(0, len(row), _CHUNK):
+            chunk = approximate[b, start : start + _CHUNK]
+            above = np.int32(0)
+            for value in chunk:
+                above += np.int32(value >= least)
+            if above > 0:
+                for i in range(start, start + len(chunk)):
+                    if approximate[b, i] >= least:
+                        exact[0] = dot(query[b], vector[row[i]])
+                        size = offer(heap, size, k, key_of(exact_bits[0], row[i]))
+        sort_descending(heap, size)
+        for i in range(size):
+            item[out_indptr[b] + i] = key_item(heap[i])
+            bits[out_indptr[b] + i] = key_bits(heap[i])

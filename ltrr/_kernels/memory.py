@@ -1,0 +1,147 @@
+"""Statistics of (query, item) pairs: one row a query, its first ``size`` places filled."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ltrr._kernels.jit import kernel
+from ltrr.types.arrays import Bool, Float32, Int32, Int64
+
+__all__ = ["coverage", "learn", "locate", "ranked"]
+
+
+@kernel
+def _find(row: Int32, n: int, item: int) -> int:
+    """Return the place of ``item`` among the first ``n`` of a row, or −1."""
+    for i in range(n):
+        if row[i] == item:
+            return i
+    return -1
+
+
+@kernel
+def _weakest(item: Int32, actions: Float32, shows: Float32) -> int:
+    """Return the place of the fewest actions, then the fewest shows, then the highest item id."""
+    worst = 0
+    for i in range(1, len(item)):
+        if actions[i] != actions[worst]:
+            weaker = actions[i] < actions[worst]
+        elif shows[i] != shows[worst]:
+            weaker = shows[i] < shows[worst]
+        else:
+            weaker = item[i] > item[worst]
+        if weaker:
+            worst = i
+    return worst
+
+
+@kernel
+def learn(
+    query: Int32,
+    page: Int32,
+    acted: Bool,
+    alive: Bool,
+    item: Int32,
+    actions: Float32,
+    shows: Float32,
+    size: Int32,
+) -> None:
+    """Count shows and actions of the pages (B, K) into the table (Q, C), row by row, place by place."""
+    capacity = item.shape[1]
+    for b in range(len(query)):
+        q = query[b]
+        if q < 0:
+            continue
+        for k in range(page.shape[1]):
+            i = page[b, k]
+            if i < 0:
+                continue
+            at = _find(item[q], size[q], i)
+            if at >= 0:
+                shows[q, at] += np.float32(1.0)
+                if acted[b, k]:
+                    actions[q, at] += np.float32(1.0)
+            elif acted[b, k] and alive[i]:
+                if size[q] < capacity:
+                    at = size[q]
+                    size[q] += 1
+                else:
+                    at = _weakest(item[q], actions[q], shows[q])
+                item[q, at] = i
+                actions[q, at] = 1.0
+                shows[q, at] = 1.0
+
+
+@kernel
+def locate(query: Int32, indptr: Int64, wanted: Int32, item: Int32, size: Int32) -> Int64:
+    """Return the flat position (N,) of each (query, item) pair in the table, −1 where it is not stored."""
+    out = np.empty(len(wanted), np.int64)
+    for b in range(len(query)):
+        q = query[b]
+        known = 0 <= q < len(size)
+        for j in range(indptr[b], indptr[b + 1]):
+            at = _find(item[q], size[q], wanted[j]) if known else -1
+            out[j] = q * item.shape[1] + at if at >= 0 else -1
+    return out
+
+
+@kernel
+def ranked(
+    query: Int32,
+    indptr: Int64,
+    item: Int32,
+    actions: Float32,
+    shows: Float32,
+    size: Int32,
+    prior_actions: float,
+    prior_shows: float,
+) -> tuple[Int32, Float32]:
+    """Return the best entries of each query, as many as ``indptr`` has room for, by rate and item id."""
+    out_item = np.empty(indptr[-1], np.int32)
+    out_rate = np.empty(indptr[-1], np.float32)
+    order = np.empty(item.shape[1], np.int64)
+    rate = np.empty(item.shape[1], np.float32)
+    for b in range(len(query)):
+        start, room = indptr[b], indptr[b + 1] - indptr[b]
+        if room == 0:
+            continue
+        q = query[b]
+        for i in range(size[q]):
+            # The rate is compared as it is returned, in float32: order and score cannot disagree.
+            rate[i] = np.float32(
+                (np.float64(actions[q, i]) + prior_actions) / (np.float64(shows[q, i]) + prior_shows)
+            )
+            at = i
+            while at > 0 and (
+                rate[i] > rate[order[at - 1]]
+                or (rate[i] == rate[order[at - 1]] and item[q, i] < item[q, order[at - 1]])
+            ):
+                order[at] = order[at - 1]
+                at -= 1
+            order[at] = i
+        for r in range(room):
+            out_item[start + r] = item[q, order[r]]
+            out_rate[start + r] = rate[order[r]]
+    return out_item, out_rate
+
+
+@kernel
+def coverage(
+    query: Int32, actions: Float32, shows: Float32, size: Int32, prior_actions: float, prior_shows: float
+) -> Float32:
+    """Return (B, 3): log1p of the number of entries and of their actions, and the best rate."""
+    out = np.zeros((len(query), 3), np.float32)
+    for b in range(len(query)):
+        q = query[b]
+        if q < 0 or q >= len(size) or size[q] == 0:
+            continue
+        total, best = 0.0, 0.0
+        for i in range(size[q]):
+            total += np.float64(actions[q, i])
+            best = max(
+                best, (np.float64(actions[q, i]) + prior_actions) / (np.float64(shows[q, i]) + prior_shows)
+            )
+        out[b, 0] = np.log1p(np.float64(size[q]))
+        out[b, 1] = np.log1p(total)
+        out[b, 2] = best
+    return out

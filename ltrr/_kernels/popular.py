@@ -1,0 +1,23 @@
+"""Decayed counts of actions: an item's count is brought up to date only when it is acted on."""
+
+from __future__ import annotations
+
+from ltrr._kernels.jit import kernel
+from ltrr.types.arrays import Bool, Float64, Int32, Int64
+
+__all__ = ["count_actions"]
+
+
+@kernel
+def count_actions(page: Int32, acted: Bool, decay: float, lessons: int, count: Float64, clock: Int64) -> None:
+    """Count the actions of pages (B, K); ``count[i]`` is as it was after lesson ``clock[i]``.
+
+    Counts depend on the lessons' order alone, not on how they are cut into batches, to the last bit.
+    """
+    for b in range(len(page)):
+        now = lessons + b + 1
+        for k in range(page.shape[1]):
+            i = page[b, k]
+            if i >= 0 and acted[b, k]:
+                count[i] = count[i] * decay ** (now - clock[i]) + 1.0
+                clock[i] = now

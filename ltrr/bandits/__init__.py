@@ -1,0 +1,29 @@
+"""Policies: who draws candidates, one file each; and the credit they learn from."""
+
+from ltrr.bandits.base import BasePolicy
+from ltrr.bandits.credit import credit
+from ltrr.bandits.epsilon_greedy import EpsilonGreedy
+from ltrr.bandits.fixed import EqualSplit, SingleArm, StaticQuota
+from ltrr.bandits.joint import joint_features, joint_names
+from ltrr.bandits.linucb import LinUCB
+from ltrr.bandits.linucb_disjoint import LinUCBDisjoint
+from ltrr.bandits.saved import load, save
+from ltrr.bandits.uniform import Uniform
+from ltrr.bandits.vowpal_wabbit import VowpalWabbit
+
+__all__ = [
+    "BasePolicy",
+    "EpsilonGreedy",
+    "EqualSplit",
+    "LinUCB",
+    "LinUCBDisjoint",
+    "SingleArm",
+    "StaticQuota",
+    "Uniform",
+    "VowpalWabbit",
+    "credit",
+    "joint_features",
+    "joint_names",
+    "load",
+    "save",
+]

@@ -1,0 +1,117 @@
+"""Credit: which slots earned a page's reward, told from clicks and provenance alone."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ltrr import _check
+from ltrr._kernels import credit as kernels
+from ltrr.types import Bool, Float64, UInt32
+
+__all__ = ["KINDS", "RULES", "credit"]
+
+RULES = ("split", "marginal", "sequential", "any", "first", "page")
+"""The rules of `credit`."""
+
+KINDS = ("satisfied", "click", "clicks", "dcg")
+"""The kinds of reward; the first two are earned once a page, by whichever item, the others item by item."""
+
+_PER_ITEM = {
+    "split": kernels.SPLIT,
+    "marginal": kernels.MARGINAL,
+    "any": kernels.ANY,
+    "first": kernels.FIRST,
+    "page": kernels.PAGE,
+}
+
+
+def credit(
+    rule: str,
+    *,
+    value: Float64,
+    slots: UInt32,
+    n_slots: int,
+    reward_kind: int,
+    click: Bool,
+    satisfied: Bool,
+    u: Float64,
+) -> Float64:
+    """Return what each slot of each request is credited with.
+
+    ========== =====================================================================================
+    rule       a slot earns
+    ========== =====================================================================================
+    split      an equal share of the value of each item it drew, among the slots that drew it: the
+               Shapley value of "any of them sufficed"
+    marginal   the value of the items that no other slot drew
+    sequential what the page's reward gains when the slot's items join those of the slots before it,
+               in a random order; slots' credits sum to the reward that slots earned
+    any        the full value of each item it drew, however many others did
+    first      the value of the items that no earlier slot drew
+    page       the whole page's reward (for allocations, whose one slot is the page)
+    ========== =====================================================================================
+
+    Items that only a spilled slab brought (bit 31) earn for nobody, except under ``page``. Clicks are taken
+    as they are: position bias is in them.
+
+    Parameters
+    ----------
+    rule : str
+        One of `RULES`.
+    value : float64 (B, K)
+        Share of the page's gross reward that each shown item earned; a row sums to the reward.
+    slots : uint32 (B, K)
+        Bit s is set where slot s drew the item.
+    n_slots : int in [1, 31]
+        Slots a request, S.
+    reward_kind : int
+        Position in `KINDS`. For ``satisfied`` and ``click`` any one such item earns the page's whole reward,
+        so that by ``sequential`` the first slot to bring one takes it all.
+    click, satisfied : bool (B, K)
+        What the user did.
+    u : float64 (B, S)
+        Uniforms that order the slots under ``sequential``: ascending, ties by slot.
+
+    Returns
+    -------
+    float64 (B, S)
+
+    Raises
+    ------
+    InputError
+        If a name is unknown or shapes disagree.
+
+    Examples
+    --------
+    Slots 0 and 1 both drew the clicked item, slot 2 drew another:
+
+    >>> click = np.array([[True, False]])
+    >>> page = {
+    ...     "value": [[1.0, 0.0]], "slots": [[0b011, 0b100]], "n_slots": 3, "u": [[0.5, 0.1, 0.9]],
+    ...     "reward_kind": KINDS.index("click"), "click": click, "satisfied": click,
+    ... }
+    >>> credit("split", **page).tolist(), credit("sequential", **page).tolist()
+    ([[0.5, 0.5, 0.0]], [[0.0, 1.0, 0.0]])
+
+    References
+    ----------
+    Shapley, "A value for n-person games", 1953: ``sequential`` averages to the Shapley value over orders.
+    """
+    _check.choice("credit rule", rule, RULES)
+    kind = KINDS[_check.integer("credit reward_kind", reward_kind, low=0, high=len(KINDS) - 1)]
+    n_slots = _check.integer("credit n_slots", n_slots, low=1, high=31)
+    value = _check.array("credit value", value, np.float64, (None, None))
+    slots = _check.array("credit slots", slots, np.uint32, value.shape)
+    click = _check.array("credit click", click, np.bool_, value.shape)
+    satisfied = _check.array("credit satisfied", satisfied, np.bool_, value.shape)
+    u = _check.array("credit u", u, np.float64, (len(value), n_slots))
+    out = np.zeros((len(value), n_slots))
+    order = np.argsort(u, axis=1, kind="stable")
+    if rule != "sequential":
+        kernels.per_item(_PER_ITEM[rule], value, slots, out)
+    elif kind in ("satisfied", "click"):
+        counted = satisfied if kind == "satisfied" else click
+        kernels.sequential_once(value, counted, slots, order, out)
+    else:
+        kernels.sequential(value, slots, order, out)
+    return out

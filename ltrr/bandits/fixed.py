@@ -1,0 +1,155 @@
+"""Policies that never look at the request: one arm, equal shares, one quota."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass, field
+
+import numpy as np
+
+from ltrr import _check
+from ltrr.bandits.base import SPACES, BasePolicy, greedy, level, row_of
+from ltrr.errors import InputError
+from ltrr.types import ActionSet, Bool, Float64, Int32, Requests
+
+__all__ = ["EqualSplit", "SingleArm", "StaticQuota"]
+
+
+def _quota(name: str, actions: ActionSet, space: str) -> Int32:
+    """Return what the quota becomes by each action, (N, R)."""
+    if actions.quota is None:
+        raise InputError(f"`{name}` needs actions with a quota, got an action set without one")
+    n_arms = actions.quota.shape[1]
+    if space == "slabs" and actions.n_actions != n_arms:
+        raise InputError(f"`{name}` needs one action an arm ({n_arms}) in slabs, got {actions.n_actions}")
+    return actions.quota
+
+
+def _first(name: str, actions: ActionSet, wanted: Bool, score: Float64) -> Float64:
+    """Return one-hot probabilities on the wanted action with the highest score."""
+    have = np.bincount(row_of(actions.indptr)[wanted], minlength=len(actions)) > 0
+    if not have.all():
+        row = int(np.flatnonzero(~have)[0])
+        raise InputError(f"`{name}` must be possible in every request, got none of its actions in row {row}")
+    return greedy(actions, np.where(wanted, score, -np.inf))
+
+
+@dataclass(eq=False)
+class SingleArm(BasePolicy):
+    """Give every slot to one arm.
+
+    Parameters
+    ----------
+    arm : int
+        Index of the arm, >= 0.
+
+    Raises
+    ------
+    InputError
+        Where a request does not offer the arm.
+
+    Examples
+    --------
+    >>> SingleArm(2).deterministic
+    True
+    """
+
+    arm: int
+    space: str = field(default="slabs", init=False)
+
+    def __post_init__(self) -> None:
+        self.arm = _check.integer("SingleArm.arm", self.arm, low=0)
+
+    @property
+    def deterministic(self) -> bool:
+        """True: one action has probability 1."""
+        return True
+
+    def probabilities(self, requests: Requests, actions: ActionSet, rng: np.random.Generator) -> Float64:  # noqa: ARG002
+        """Return 1 for the arm's next slab and 0 elsewhere, (N,)."""
+        return _first("SingleArm.arm", actions, actions.action == self.arm, np.zeros(len(actions.action)))
+
+
+@dataclass(eq=False)
+class EqualSplit(BasePolicy):
+    """Give each slot to one of the arms that have the fewest slots so far, drawn evenly.
+
+    With S slots and R arms every arm gets S/R slots in expectation, also where S is no multiple of R.
+
+    Raises
+    ------
+    InputError
+        Where actions carry no quota.
+
+    Examples
+    --------
+    Arm 0 has one slot already, arms 1 and 2 have none:
+
+    >>> from ltrr.types import ActionSet, Requests
+    >>> quota = np.array([[2, 0, 0], [1, 1, 0], [1, 0, 1]])
+    >>> actions = ActionSet(np.array([0, 3]), np.arange(3), np.zeros((3, 0)), (), n_actions=3, quota=quota)
+    >>> one = Requests(*(np.zeros(1),) * 3, np.array([-1]), np.zeros(1), np.zeros((1, 0)))
+    >>> EqualSplit().probabilities(one, actions, np.random.default_rng(0)).tolist()
+    [0.0, 0.5, 0.5]
+    """
+
+    space: str = field(default="slabs", init=False)
+
+    def probabilities(self, requests: Requests, actions: ActionSet, rng: np.random.Generator) -> Float64:  # noqa: ARG002
+        """Return even probabilities over the arms with the fewest slots, (N,)."""
+        quota = _quota("EqualSplit", actions, self.space)
+        after = quota[np.arange(len(quota)), actions.action]
+        return level(actions, -after.astype(np.float64))
+
+
+@dataclass(eq=False)
+class StaticQuota(BasePolicy):
+    """Give every request the same quota.
+
+    In slabs each slot goes to the lowest arm that is still short of its share; what an audit slot gave away
+    is made up for as far as slots last. In allocations the action with this quota is taken.
+
+    Parameters
+    ----------
+    quota : tuple of int, length R
+        Slots per arm, each >= 0, at least one in all.
+    space : "slabs" or "allocations"
+        What an action is.
+
+    Raises
+    ------
+    InputError
+        Where no action leads towards the quota: it counts fewer slots than there are, or the catalogue of
+        allocations lacks it.
+
+    Examples
+    --------
+    >>> StaticQuota((2, 0, 1))
+    StaticQuota(quota=(2, 0, 1), space='slabs')
+    """
+
+    quota: tuple[int, ...]
+    _: KW_ONLY
+    space: str = "slabs"
+
+    def __post_init__(self) -> None:
+        self.quota = tuple(_check.integer("StaticQuota.quota", q, low=0) for q in self.quota)
+        if sum(self.quota) == 0:
+            raise InputError(f"`StaticQuota.quota` must give away at least one slot, got {self.quota}")
+        _check.choice("StaticQuota.space", self.space, SPACES)
+
+    @property
+    def deterministic(self) -> bool:
+        """True: one action has probability 1."""
+        return True
+
+    def probabilities(self, requests: Requests, actions: ActionSet, rng: np.random.Generator) -> Float64:  # noqa: ARG002
+        """Return 1 for the action that follows the quota and 0 elsewhere, (N,)."""
+        after = _quota("StaticQuota", actions, self.space)
+        target = np.asarray(self.quota)
+        if after.shape[1] != len(target):
+            raise InputError(f"`StaticQuota.quota` must name {after.shape[1]} arms, got {self.quota}")
+        if self.space == "allocations":
+            wanted = (after == target).all(axis=1)
+        else:
+            wanted = after[np.arange(len(after)), actions.action] <= target[actions.action]
+        return _first("StaticQuota.quota", actions, wanted, -actions.action.astype(np.float64))

@@ -1,0 +1,144 @@
+"""LinUCB with parameters shared by all actions."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass, field
+
+import numpy as np
+
+from ltrr import _check
+from ltrr._kernels import linucb as kernels
+from ltrr._kernels.linucb import Bank
+from ltrr.bandits.base import SPACES, BasePolicy, greedy, taken
+from ltrr.bandits.joint import joint_features, joint_names
+from ltrr.bandits.ridge import EMPTY, bank_from, bank_state, matching
+from ltrr.protocols import State
+from ltrr.types import ActionSet, Feedback, Float64, Int64, Requests
+
+__all__ = ["LinUCB"]
+
+_CELLS = 1 << 22  # joint features are built for so many numbers at a time: 16 MB
+
+
+@dataclass(eq=False)
+class LinUCB(BasePolicy):
+    """Take the action with the highest upper confidence bound under one ridge regression for all actions.
+
+    With joint features x of context and action (`joint_features`), ``A = λI + Σ x xᵀ`` and ``b = Σ r x`` over
+    the slots learned from, the bound is ``θᵀx + α √(xᵀA⁻¹x)`` with ``θ = A⁻¹b``; ties go to the lowest
+    position. The regression learns the credit of each slot. Right where expected credit is linear in the
+    joint features; an action's mean is shrunk towards 0, and only the bonus keeps it from being forgotten.
+
+    Parameters
+    ----------
+    alpha : float >= 0
+        Width of the bound in standard deviations of the reward. Rewards in [0, 1] deviate by at most 0.5, so
+        the default of 1 explores; well below 0.5 the policy can lock in on the first action that paid.
+    ridge : float > 0
+        λ, the weight of the prior that all parameters are 0.
+    space : "slabs" or "allocations"
+        What an action is.
+    refactor_every : int >= 1
+        After how many lessons A⁻¹ is computed anew from A, which keeps rounding errors from adding up.
+
+    Raises
+    ------
+    InputError
+        If features differ from those learned from.
+
+    Examples
+    --------
+    Two actions told apart by one feature; the second pays:
+
+    >>> x = np.tile(np.eye(2), (100, 1, 1))
+    >>> rewards = np.tile([0.2, 0.8], (100, 1))
+    >>> policy = LinUCB(1.0)
+    >>> actions = policy.play(x, rewards)
+    >>> actions[:3].tolist(), bool((actions[-50:] == 1).all())
+    ([0, 1, 1], True)
+
+    References
+    ----------
+    Li, Chu, Langford, Schapire, "A contextual-bandit approach to personalized news article recommendation",
+    WWW 2010, section 3 (the shared part of the hybrid model, algorithm 2).
+    """
+
+    alpha: float = 1.0
+    _: KW_ONLY
+    ridge: float = 1.0
+    space: str = "slabs"
+    refactor_every: int = 1000
+    _bank: Bank = field(default=EMPTY, init=False, repr=False)
+    _names: tuple[str, ...] = field(default=(), init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.alpha = _check.number("LinUCB.alpha", self.alpha, low=0.0)
+        self.ridge = _check.number("LinUCB.ridge", self.ridge, low=0.0, open_low=True)
+        _check.choice("LinUCB.space", self.space, SPACES)
+        self.refactor_every = _check.integer("LinUCB.refactor_every", self.refactor_every, low=1)
+
+    @property
+    def deterministic(self) -> bool:
+        """True: one action has probability 1."""
+        return True
+
+    def _fit(self, names: tuple[str, ...]) -> None:
+        self._bank = matching("LinUCB", self._bank, self._names, names, 1, self.ridge)
+        self._names = names
+
+    def bounds(self, requests: Requests, actions: ActionSet) -> Float64:
+        """Return the upper confidence bound of every flat action, (N,)."""
+        self._fit(joint_names(requests, actions))
+        out = np.empty(len(actions.action))
+        longest = int(np.diff(actions.indptr).max(initial=1))
+        step = max(1, _CELLS // (longest * len(self._names)))
+        for start in range(0, len(requests), step):
+            rows = np.arange(start, min(start + step, len(requests)))
+            part = slice(int(actions.indptr[start]), int(actions.indptr[rows[-1] + 1]))
+            x = joint_features(requests.take(rows), actions.take(rows))
+            kernels.shared_bounds(x, self._bank, self.alpha, out[part])
+        return out
+
+    def probabilities(self, requests: Requests, actions: ActionSet, rng: np.random.Generator) -> Float64:  # noqa: ARG002
+        """Return 1 for the action with the highest bound and 0 elsewhere, (N,)."""
+        return greedy(actions, self.bounds(requests, actions))
+
+    def learn(self, feedback: Feedback) -> None:
+        """Regress the credit of every slot on the joint features of its action, request by request."""
+        decision = feedback.decision
+        parts = []
+        for s, actions in enumerate(decision.actions):
+            self._fit(joint_names(feedback.requests, actions))
+            parts.append(joint_features(feedback.requests, taken(actions, decision.action[:, s])))
+        x = np.stack(parts, axis=1).reshape(-1, len(self._names))
+        model = np.zeros(len(x), np.int64)
+        kernels.learn(x, model, feedback.credit.reshape(-1), self._bank, self.refactor_every)
+
+    def play(self, x: Float64, rewards: Float64) -> Int64:
+        """Play T rounds one at a time against full rewards and return the actions taken.
+
+        Parameters
+        ----------
+        x : float64 (T, n, d)
+            Features of the n actions of each round, used as they are.
+        rewards : float64 (T, n)
+            What each action would earn.
+
+        Returns
+        -------
+        int64 (T,)
+        """
+        x = _check.array("x", x, np.float64, (None, None, None))
+        rewards = _check.array("rewards", rewards, np.float64, x.shape[:2])
+        self._fit(tuple(f"x{i}" for i in range(x.shape[2])))
+        out = np.empty(len(x), np.int64)
+        kernels.shared_play(x, rewards, self._bank, self.alpha, self.refactor_every, out)
+        return out
+
+    def state(self) -> State:
+        """Return the regression and the names of its features."""
+        return bank_state(self._bank, self._names)
+
+    def restore(self, state: State) -> None:
+        """Continue exactly from ``state``."""
+        self._bank, self._names = bank_from("LinUCB", state)

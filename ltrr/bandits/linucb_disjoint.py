@@ -1,0 +1,142 @@
+"""LinUCB with parameters of its own for every action."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass, field
+
+import numpy as np
+
+from ltrr import _check
+from ltrr._kernels import linucb as kernels
+from ltrr._kernels.linucb import Bank
+from ltrr.bandits.base import SPACES, BasePolicy, chosen, greedy
+from ltrr.bandits.ridge import EMPTY, bank_from, bank_state, matching
+from ltrr.errors import InputError
+from ltrr.protocols import State
+from ltrr.types import ActionSet, Feedback, Float32, Float64, Int64, Requests
+
+__all__ = ["LinUCBDisjoint"]
+
+
+@dataclass(eq=False)
+class LinUCBDisjoint(BasePolicy):
+    """Take the action with the highest upper confidence bound under a ridge regression of its own.
+
+    For action a with ``A_a = λI + Σ x xᵀ`` and ``b_a = Σ r x`` over the times it was taken, the bound is
+    ``θ_aᵀx + α √(xᵀA_a⁻¹x)``, x the context (with a leading 1 if ``intercept``); ties go to the lowest
+    position. Action features are not used. Nothing learned about one action helps another, so large action
+    spaces need many rounds.
+
+    Parameters
+    ----------
+    alpha : float >= 0
+        Width of the bound in standard deviations of the reward; 1 explores where rewards lie in [0, 1].
+    ridge : float > 0
+        λ, the weight of the prior that all parameters are 0.
+    space : "slabs" or "allocations"
+        What an action is.
+    intercept : bool
+        Whether x starts with a constant 1.
+    refactor_every : int >= 1
+        After how many lessons of an action its A⁻¹ is computed anew from A.
+
+    Raises
+    ------
+    InputError
+        If the context or the action space differs from what was learned from.
+
+    Examples
+    --------
+    >>> x = np.ones((100, 1))
+    >>> policy = LinUCBDisjoint(1.0, intercept=False)
+    >>> actions = policy.play(x, np.tile([0.2, 0.8], (100, 1)))
+    >>> actions[:3].tolist(), bool((actions[-50:] == 1).all())
+    ([0, 1, 1], True)
+
+    References
+    ----------
+    Li, Chu, Langford, Schapire, "A contextual-bandit approach to personalized news article recommendation",
+    WWW 2010, section 3.1, algorithm 1.
+    """
+
+    alpha: float = 1.0
+    _: KW_ONLY
+    ridge: float = 1.0
+    space: str = "allocations"
+    intercept: bool = True
+    refactor_every: int = 1000
+    _bank: Bank = field(default=EMPTY, init=False, repr=False)
+    _names: tuple[str, ...] = field(default=(), init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.alpha = _check.number("LinUCBDisjoint.alpha", self.alpha, low=0.0)
+        self.ridge = _check.number("LinUCBDisjoint.ridge", self.ridge, low=0.0, open_low=True)
+        _check.choice("LinUCBDisjoint.space", self.space, SPACES)
+        if not isinstance(self.intercept, bool):
+            raise InputError(f"`LinUCBDisjoint.intercept` must be true or false, got {self.intercept!r}")
+        self.refactor_every = _check.integer("LinUCBDisjoint.refactor_every", self.refactor_every, low=1)
+
+    @property
+    def deterministic(self) -> bool:
+        """True: one action has probability 1."""
+        return True
+
+    def _fit(self, names: tuple[str, ...], n_actions: int) -> None:
+        self._bank = matching("LinUCBDisjoint", self._bank, self._names, names, n_actions, self.ridge)
+        self._names = names
+
+    def _rows(self, requests: Requests, n_actions: int) -> Float32:
+        bias = ("bias",) if self.intercept else ()
+        self._fit((*bias, *requests.context_names), n_actions)
+        ones = np.ones((len(requests), len(bias)), np.float32)
+        return np.concatenate([ones, requests.context], axis=1)
+
+    def bounds(self, requests: Requests, actions: ActionSet) -> Float64:
+        """Return the upper confidence bound of every flat action, (N,)."""
+        x = self._rows(requests, actions.n_actions)
+        out = np.empty(len(actions.action))
+        kernels.disjoint_bounds(actions.indptr, actions.action, x, self._bank, self.alpha, out)
+        return out
+
+    def probabilities(self, requests: Requests, actions: ActionSet, rng: np.random.Generator) -> Float64:  # noqa: ARG002
+        """Return 1 for the action with the highest bound and 0 elsewhere, (N,)."""
+        return greedy(actions, self.bounds(requests, actions))
+
+    def learn(self, feedback: Feedback) -> None:
+        """Regress the credit of every slot on the context, in the taken action's regression."""
+        decision = feedback.decision
+        for s, actions in enumerate(decision.actions):
+            chosen(actions, decision.action[:, s])  # an action that was not offered must not be learned
+        x = self._rows(feedback.requests, decision.actions[0].n_actions)
+        x = np.repeat(x, decision.n_slots, axis=0)
+        model = decision.action.reshape(-1).astype(np.int64)
+        kernels.learn(x, model, feedback.credit.reshape(-1), self._bank, self.refactor_every)
+
+    def play(self, x: Float64, rewards: Float64) -> Int64:
+        """Play T rounds one at a time against full rewards and return the actions taken.
+
+        Parameters
+        ----------
+        x : float64 (T, d)
+            Contexts, used as they are: no intercept is added.
+        rewards : float64 (T, n)
+            What each action would earn.
+
+        Returns
+        -------
+        int64 (T,)
+        """
+        x = _check.array("x", x, np.float64, (None, None))
+        rewards = _check.array("rewards", rewards, np.float64, (len(x), None))
+        self._fit(tuple(f"x{i}" for i in range(x.shape[1])), rewards.shape[1])
+        out = np.empty(len(x), np.int64)
+        kernels.disjoint_play(x, rewards, self._bank, self.alpha, self.refactor_every, out)
+        return out
+
+    def state(self) -> State:
+        """Return the regressions and the names of their features."""
+        return bank_state(self._bank, self._names)
+
+    def restore(self, state: State) -> None:
+        """Continue exactly from ``state``."""
+        self._bank, self._names = bank_from("LinUCBDisjoint", state)

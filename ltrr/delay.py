@@ -1,0 +1,129 @@
+"""The queue of pending feedback: only what has arrived teaches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ltrr.protocols import State
+from ltrr.types import ActionSet, Decision, Feedback, Queries, Requests
+
+__all__ = ["DelayQueue", "pack_feedback", "unpack_feedback"]
+
+
+@dataclass
+class DelayQueue:
+    """Holds feedback until its time of arrival.
+
+    Feedback leaves in order of arrival, ties by request id, so that what is taught does not depend on how
+    batches were cut.
+    """
+
+    _pending: list[Feedback] = field(init=False, repr=False, default_factory=list)
+
+    def __len__(self) -> int:
+        return sum(len(part) for part in self._pending)
+
+    def push(self, feedback: Feedback) -> None:
+        """Add feedback that will arrive at ``feedback.arrived_at``."""
+        if len(feedback):
+            self._pending.append(feedback)
+
+    def pop(self, now: float) -> Feedback | None:
+        """Return what has arrived by ``now`` (seconds), or None."""
+        ready: list[Feedback] = []
+        waiting: list[Feedback] = []
+        for part in self._pending:
+            arrived = part.arrived_at <= now
+            if arrived.all():
+                ready.append(part)
+            elif not arrived.any():
+                waiting.append(part)
+            else:
+                ready.append(part.take(np.flatnonzero(arrived)))
+                waiting.append(part.take(np.flatnonzero(~arrived)))
+        self._pending = waiting
+        if not ready:
+            return None
+        whole = ready[0] if len(ready) == 1 else Feedback.concat(ready)
+        order = np.lexsort((whole.requests.request, whole.arrived_at))
+        return whole if bool((order[1:] > order[:-1]).all()) else whole.take(order)
+
+    def state(self) -> State:
+        """Return the pending feedback as arrays."""
+        if not self._pending:
+            return {}
+        return pack_feedback(Feedback.concat(self._pending))
+
+    def restore(self, state: State, queries: Queries) -> None:
+        """Continue from pending feedback; ``queries`` is the world's table of texts."""
+        self._pending = [unpack_feedback(state, queries)] if state else []
+
+
+_REQUEST = ("request", "session", "user", "query", "time", "context")
+_DECISION = ("action", "propensity", "quota", "audit", "version")
+_OWN = (
+    "item",
+    "slots",
+    "features",
+    "click",
+    "satisfied",
+    "abandoned",
+    "arrived_at",
+    "reward",
+    "value",
+    "credit",
+)
+
+
+def pack_feedback(feedback: Feedback) -> State:
+    """Return feedback as nested dictionaries of arrays."""
+    requests, decision = feedback.requests, feedback.decision
+    slots = {
+        str(s): {
+            "indptr": a.indptr,
+            "action": a.action,
+            "features": a.features,
+            "names": list(a.names),
+            "n_actions": a.n_actions,
+            "quota": np.zeros((0, 0), np.int32) if a.quota is None else a.quota,
+            "probabilities": p,
+        }
+        for s, (a, p) in enumerate(zip(decision.actions, decision.probabilities, strict=True))
+    }
+    return {
+        "requests": {k: getattr(requests, k) for k in _REQUEST} | {"names": list(requests.context_names)},
+        "decision": {k: getattr(decision, k) for k in _DECISION} | {"slots": slots},
+        **{k: getattr(feedback, k) for k in _OWN},
+    }
+
+
+def unpack_feedback(state: State, queries: Queries) -> Feedback:
+    """Return the feedback that `pack_feedback` took apart; ``queries`` is the world's table of texts."""
+    requests, decision = state["requests"], state["decision"]
+    slots = [decision["slots"][str(s)] for s in range(len(decision["slots"]))]
+    actions = tuple(
+        ActionSet(
+            a["indptr"],
+            a["action"],
+            a["features"],
+            tuple(a["names"]),
+            a["n_actions"],
+            a["quota"] if len(a["quota"]) else None,
+        )
+        for a in slots
+    )
+    return Feedback(
+        Requests(*(requests[k] for k in _REQUEST), context_names=tuple(requests["names"]), queries=queries),
+        Decision(
+            decision["action"],
+            decision["propensity"],
+            decision["quota"],
+            decision["audit"],
+            actions,
+            tuple(a["probabilities"] for a in slots),
+            decision["version"],
+        ),
+        **{k: state[k] for k in _OWN},
+    )

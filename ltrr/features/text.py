@@ -1,0 +1,260 @@
+"""Texts as integers: tokens, an inverted and a forward index, and the terms of a growing query table."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ltrr.errors import InputError, nearest
+from ltrr.types import Catalogue, Int32, Int64, Queries, Requests
+from ltrr.types.ragged import concat_indptr, take_flat
+
+__all__ = ["QueryTable", "QueryTerms", "TextIndex", "Tokenizer", "catalogue_texts", "normalise", "tokenize"]
+
+Tokenizer = Callable[[str], Sequence[str]]
+"""Turns a text into its tokens, in order, repeated ones included."""
+
+_WORD = re.compile(r"\w+")
+
+
+def normalise(text: str) -> str:
+    """Return a text in Unicode's compatibility form NFKC and lower case.
+
+    Examples
+    --------
+    >>> normalise("ﬁne Ⅳ CAFÉ")
+    'fine iv café'
+    """
+    return unicodedata.normalize("NFKC", text).lower()
+
+
+def tokenize(text: str) -> list[str]:
+    r"""Return the words of a text: runs of ``\w`` after `normalise`.
+
+    Examples
+    --------
+    >>> tokenize("Don't stop, ＡＢＢＡ!")
+    ['don', 't', 'stop', 'abba']
+    """
+    return _WORD.findall(normalise(text))
+
+
+def catalogue_texts(catalogue: Catalogue, *, fields: Sequence[str] | None = None) -> list[str]:
+    """Return one text an item: the chosen fields, or all of them, joined by spaces.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+    fields : sequence of str, optional
+        Names of text fields, in the order in which they are joined.
+
+    Raises
+    ------
+    InputError
+        If a field does not exist.
+
+    Examples
+    --------
+    >>> items = Catalogue(("a",), {"title": ("blue",), "artist": ("joni",)})
+    >>> catalogue_texts(items), catalogue_texts(items, fields=["title"])
+    (['blue joni'], ['blue'])
+    """
+    if fields is None:
+        return catalogue.texts()
+    for name in fields:
+        if name not in catalogue.fields:
+            raise InputError(
+                f"`fields` must name text fields of the catalogue, got {name!r}"
+                f"{nearest(name, catalogue.fields)}"
+            )
+    return [" ".join(parts) for parts in zip(*(catalogue.fields[name] for name in fields), strict=True)]
+
+
+@dataclass(frozen=True)
+class TextIndex:
+    """Term counts of N texts by document (forward rows) and by term (postings).
+
+    Build it with `TextIndex.build`. Terms are numbered by their first appearance; V is their number.
+
+    Parameters
+    ----------
+    vocabulary : dict of str to int
+        Term id of each token.
+    doc_indptr : int64 (N + 1,)
+        Document d owns ``doc_term[doc_indptr[d]:doc_indptr[d + 1]]`` and ``doc_tf`` likewise.
+    doc_term : int32 (P,)
+        Distinct term ids, ascending within a document.
+    doc_tf : int32 (P,)
+        How often the term occurs in the document, >= 1.
+    term_indptr : int64 (V + 1,)
+        Term t owns ``term_doc[term_indptr[t]:term_indptr[t + 1]]`` and ``term_tf`` likewise.
+    term_doc : int32 (P,)
+        Document ids, ascending within a term.
+    term_tf : int32 (P,)
+        How often the term occurs in the document.
+    length : int32 (N,)
+        Tokens of each document.
+    df : int32 (V,)
+        Documents that hold each term.
+    tokenizer : Tokenizer
+        What the texts were cut with; `encode` uses it as well.
+
+    Examples
+    --------
+    >>> index = TextIndex.build(["red red blue", "blue sky"])
+    >>> index.df.tolist(), index.length.tolist()
+    ([1, 2, 1], [3, 2])
+    >>> indptr, term = index.encode(["sky and blue", ""])
+    >>> indptr.tolist(), term.tolist()
+    ([0, 3, 3], [2, -1, 1])
+    """
+
+    vocabulary: dict[str, int] = field(repr=False)
+    doc_indptr: Int64 = field(repr=False)
+    doc_term: Int32 = field(repr=False)
+    doc_tf: Int32 = field(repr=False)
+    term_indptr: Int64 = field(repr=False)
+    term_doc: Int32 = field(repr=False)
+    term_tf: Int32 = field(repr=False)
+    length: Int32 = field(repr=False)
+    df: Int32 = field(repr=False)
+    tokenizer: Tokenizer = field(default=tokenize, repr=False)
+
+    @classmethod
+    def build(cls, texts: Iterable[str], *, tokenize: Tokenizer = tokenize) -> TextIndex:
+        """Return the index of ``texts``; document ids are positions.
+
+        Parameters
+        ----------
+        texts : iterable of str
+        tokenize : Tokenizer
+            Cuts a text into tokens.
+        """
+        vocabulary: dict[str, int] = {}
+        intern = vocabulary.setdefault
+        tokens: list[int] = []
+        lengths: list[int] = []
+        for text in texts:
+            words = tokenize(text)
+            lengths.append(len(words))
+            tokens += [intern(word, len(vocabulary)) for word in words]
+        n, v = len(lengths), len(vocabulary)
+        length = np.array(lengths, np.int32)
+        # one sort of (document, term) pairs counts all terms of all documents at once
+        pair = np.repeat(np.arange(n, dtype=np.int64), length) * max(v, 1) + np.array(tokens, np.int64)
+        pair, tf = np.unique(pair, return_counts=True)
+        doc, term = np.divmod(pair, max(v, 1))
+        by_term = np.argsort(term, kind="stable")
+        df = np.bincount(term, minlength=v)
+        return cls(
+            vocabulary=vocabulary,
+            doc_indptr=np.concatenate([[0], np.cumsum(np.bincount(doc, minlength=n))]).astype(np.int64),
+            doc_term=term.astype(np.int32),
+            doc_tf=tf.astype(np.int32),
+            term_indptr=np.concatenate([[0], np.cumsum(df)]).astype(np.int64),
+            term_doc=doc[by_term].astype(np.int32),
+            term_tf=tf[by_term].astype(np.int32),
+            length=length,
+            df=df.astype(np.int32),
+            tokenizer=tokenize,
+        )
+
+    def __len__(self) -> int:
+        return len(self.length)
+
+    def encode(self, texts: Iterable[str]) -> tuple[Int64, Int32]:
+        """Return the term ids of each text in order, repeated ones included, −1 for unknown tokens.
+
+        Returns
+        -------
+        indptr : int64 (B + 1,)
+        term : int32 (M,)
+        """
+        known = self.vocabulary.get
+        terms: list[int] = []
+        ends = [0]
+        for text in texts:
+            terms += [known(word, -1) for word in self.tokenizer(text)]
+            ends.append(len(terms))
+        return np.array(ends, np.int64), np.array(terms, np.int32)
+
+
+@dataclass
+class QueryTable:
+    """Tells which texts of a growing query table have not been seen yet.
+
+    Query ids are positions, and tables only grow; a table that contradicts what was seen (that of another
+    world) starts afresh.
+
+    Examples
+    --------
+    >>> table = QueryTable()
+    >>> table.unseen(Queries(("a", "b")))
+    (0, ('a', 'b'))
+    >>> table.unseen(Queries(("a", "b", "c")))
+    (2, ('c',))
+    >>> table.unseen(Queries(("a", "b")))
+    (3, ())
+    >>> table.unseen(Queries(("x",)))
+    (0, ('x',))
+    """
+
+    _last: Queries | None = field(init=False, default=None, repr=False)
+    _text: tuple[str, ...] = field(init=False, default=(), repr=False)
+
+    def unseen(self, queries: Queries) -> tuple[int, tuple[str, ...]]:
+        """Return how many texts remain valid from before, and the new ones that follow them."""
+        if queries is self._last:
+            return len(self._text), ()
+        n = min(len(queries), len(self._text))
+        keep = len(self._text) if queries.text[:n] == self._text[:n] else 0
+        new = queries.text[keep:]
+        if new or keep == 0:
+            self._text = queries.text
+        self._last = queries
+        return keep, new
+
+
+@dataclass
+class QueryTerms:
+    """Term ids of the queries that requests name, encoded once per query.
+
+    Parameters
+    ----------
+    index : TextIndex
+        Encodes the texts.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> terms = QueryTerms(TextIndex.build(["red blue"]))
+    >>> b, zeros = np.array([0, 1, 2]), np.zeros((3, 0))
+    >>> asks = Requests(b, b, b, np.array([1, -1, 0]), b, zeros, (), Queries(("blue", "red red")))
+    >>> indptr, term = terms.rows(asks)
+    >>> indptr.tolist(), term.tolist()
+    ([0, 2, 2, 3], [0, 0, 1])
+    """
+
+    index: TextIndex
+    _table: QueryTable = field(init=False, default_factory=QueryTable, repr=False)
+    _indptr: Int64 = field(init=False, repr=False)
+    _term: Int32 = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        # row 0 is the empty query, so that query −1 needs no case of its own
+        self._indptr, self._term = np.zeros(2, np.int64), np.zeros(0, np.int32)
+
+    def rows(self, requests: Requests) -> tuple[Int64, Int32]:
+        """Return ``indptr`` int64 (B + 1,) and ``term`` int32 (M,): the terms of each request's query."""
+        keep, new = self._table.unseen(requests.queries)
+        if new or keep == 0:
+            indptr, term = self.index.encode(new)
+            old = self._indptr[: keep + 2]
+            self._term = np.concatenate([self._term[: old[-1]], term])
+            self._indptr = concat_indptr([old, indptr])
+        indptr, flat = take_flat(self._indptr, requests.query.astype(np.int64) + 1)
+        return indptr, self._term[flat]

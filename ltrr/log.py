@@ -1,0 +1,298 @@
+"""The log: four linked tables, written in parts, read back whole.
+
+========================  =============================================================================
+table                     one row is
+========================  =============================================================================
+``requests``              a request with the context its policy saw, and the observed reward
+``decisions``             a slot of a request: actions, features, full conditional distribution, draw
+``candidates``            a source (arm, slab, rank) of a candidate of a request, with the ranker's score
+``impressions``           a place of a page: item, features as shown, click, satisfaction, arrival
+========================  =============================================================================
+
+All join on (policy, seed, request). On disk: ``log/<table>/policy=<p>/seed=<s>/part-<n>.parquet`` beside
+``log/log.json`` (names, settings, format version), ``log/items.parquet`` (item id to external name) and
+``log/queries.parquet`` (query id to text).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ltrr._state import write_aside
+from ltrr.errors import InputError, nearest
+from ltrr.types import Decision, Feedback, Float64, Page, Requests, Union
+
+__all__ = ["FORMAT_VERSION", "TABLES", "Log", "LogWriter"]
+
+FORMAT_VERSION = 1
+TABLES = ("requests", "decisions", "candidates", "impressions")
+
+
+def _wide(values: np.ndarray[Any, Any]) -> pa.Array:
+    """Return a (N, W) array as a column of fixed-size lists."""
+    flat = pa.array(np.ascontiguousarray(values).reshape(-1))
+    return (
+        pa.FixedSizeListArray.from_arrays(flat, values.shape[1]) if values.shape[1] else pa.nulls(len(values))
+    )
+
+
+def _lists(indptr: np.ndarray[Any, Any], values: np.ndarray[Any, Any]) -> pa.Array:
+    """Return CSR rows as a column of lists."""
+    return pa.ListArray.from_arrays(pa.array(indptr.astype(np.int32)), pa.array(values))
+
+
+def write_table(path: Path, table: pa.Table) -> None:
+    """Write a Parquet file aside and rename it."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd", row_group_size=1 << 17)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_aside(path, sink.getvalue().to_pybytes())
+
+
+@dataclass
+class LogWriter:
+    """Collects the tables of one cell (policy × seed) and writes them part by part.
+
+    Parameters
+    ----------
+    folder : Path
+        The log's folder.
+    policy : str
+    seed : int
+    """
+
+    folder: Path
+    policy: str
+    seed: int
+    _rows: dict[str, list[pa.Table]] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._rows = {name: [] for name in TABLES}
+
+    def path(self, table: str, part: int) -> Path:
+        """Return the place of a part."""
+        return (
+            self.folder / table / f"policy={self.policy}" / f"seed={self.seed}" / f"part-{part:05d}.parquet"
+        )
+
+    def append(
+        self,
+        feedback: Feedback,
+        union: Union,
+        score: Float64,
+        page: Page,
+        *,
+        censored: np.ndarray[Any, Any],
+        model_version: int,
+    ) -> None:
+        """Add one batch, with the ranker's ``score`` of each candidate of ``union``."""
+        requests, decision = feedback.requests, feedback.decision
+        self._rows["requests"].append(_requests(requests, feedback))
+        self._rows["decisions"].append(_decisions(requests, decision))
+        self._rows["candidates"].append(_candidates(requests, union, score, model_version))
+        self._rows["impressions"].append(_impressions(feedback, page, censored))
+
+    def flush(self, part: int) -> None:
+        """Write what has been added since the last flush as part number ``part``."""
+        for name, tables in self._rows.items():
+            if tables:
+                write_table(self.path(name, part), pa.concat_tables(tables).combine_chunks())
+            tables.clear()
+
+    def drop_after(self, parts: int) -> None:
+        """Remove parts from number ``parts`` on: they were written after the last checkpoint."""
+        for name in TABLES:
+            for file in self.path(name, 0).parent.glob("part-*.parquet"):
+                if int(file.stem.split("-")[1]) >= parts:
+                    file.unlink()
+
+
+def _requests(requests: Requests, feedback: Feedback) -> pa.Table:
+    return pa.table(
+        {
+            "request": requests.request,
+            "session": requests.session,
+            "user": requests.user,
+            "query": requests.query,
+            "time": requests.time,
+            "context": _wide(requests.context),
+            "reward": feedback.reward,
+            "abandoned": feedback.abandoned,
+        }
+    )
+
+
+def _decisions(requests: Requests, decision: Decision) -> pa.Table:
+    slots = []
+    for s, (actions, probability) in enumerate(zip(decision.actions, decision.probabilities, strict=True)):
+        n, width = len(requests), actions.features.shape[1]
+        after = actions.quota if actions.quota is not None else np.zeros((len(actions.action), 0), np.int32)
+        slots.append(
+            pa.table(
+                {
+                    "request": requests.request,
+                    "slot": np.full(n, s, np.int16),
+                    "action": decision.action[:, s],
+                    "propensity": decision.propensity[:, s],
+                    "sequence_propensity": decision.sequence_propensity,
+                    "audit": decision.audit[:, s],
+                    "version": decision.version,
+                    "actions": _lists(actions.indptr, actions.action),
+                    "probabilities": _lists(actions.indptr, probability),
+                    "features": _lists(actions.indptr * width, actions.features.reshape(-1)),
+                    "action_quotas": _lists(actions.indptr * after.shape[1], after.reshape(-1)),
+                    "quota": _wide(decision.quota),
+                }
+            )
+        )
+    return pa.concat_tables(slots)
+
+
+def _candidates(requests: Requests, union: Union, score: Float64, model_version: int) -> pa.Table:
+    sources = np.diff(union.source_indptr)
+    candidate = np.repeat(np.arange(len(union.item)), sources)
+    request = np.repeat(requests.request, np.diff(union.indptr))
+    return pa.table(
+        {
+            "request": request[candidate],
+            "item": union.item[candidate],
+            "arm": union.arm,
+            "slab": union.slab,
+            "rank": union.rank,
+            "score": union.score,
+            "slots": union.slots[candidate],
+            "ranker_score": score[candidate],
+            "model_version": np.full(len(candidate), model_version, np.int32),
+        }
+    )
+
+
+def _impressions(feedback: Feedback, page: Page, censored: np.ndarray[Any, Any]) -> pa.Table:
+    n, k = page.item.shape
+    shown = page.item.reshape(-1) >= 0
+    features = feedback.features.reshape(n * k, -1)
+    columns = {
+        "request": np.repeat(feedback.requests.request, k),
+        "position": np.tile(np.arange(k, dtype=np.int16), n),
+        "item": page.item.reshape(-1),
+        "slots": feedback.slots.reshape(-1),
+        "click": feedback.click.reshape(-1),
+        "satisfied": feedback.satisfied.reshape(-1),
+        "value": feedback.value.reshape(-1),
+        "arrived_at": np.repeat(feedback.arrived_at, k),
+        "censored": np.repeat(censored, k),
+    }
+    return pa.table(
+        {name: values[shown] for name, values in columns.items()} | {"features": _wide(features[shown])}
+    )
+
+
+@dataclass(frozen=True)
+class Log:
+    """A log on disk: the four tables of some cells, with what is needed to read them.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder that holds ``log.json`` and a folder a table.
+    policy, seed : str, int, optional
+        Restrict to one policy and one seed.
+    """
+
+    folder: Path
+    policy: str | None = None
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        if not (self.folder / "log.json").is_file():
+            raise InputError(f"{self.folder} is no log: log.json is missing; give the folder `log` of a run")
+        version = self.about.get("format_version")
+        if version != FORMAT_VERSION:
+            raise InputError(
+                f"{self.folder}/log.json has format version {version!r}, this ltrr reads {FORMAT_VERSION}; "
+                "write the log anew with this version"
+            )
+        if self.policy is not None and self.policy not in self.about["policies"]:
+            hint = nearest(self.policy, self.about["policies"])
+            raise InputError(f"the log at {self.folder} has no policy {self.policy!r}{hint}")
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        """Names (arms, context, action features…), settings and versions."""
+        loaded: dict[str, Any] = json.loads((self.folder / "log.json").read_text(encoding="utf-8"))
+        return loaded
+
+    def table(self, name: str) -> pa.Table:
+        """Return one of the four tables with columns ``policy`` and ``seed``, rows in the order written."""
+        if name not in TABLES:
+            raise InputError(f"no log table {name!r}{nearest(name, TABLES)}")
+        files = sorted(
+            (self.folder / name).glob("policy=*/seed=*/part-*.parquet"),
+            key=lambda f: (f.parts[-3], int(f.parts[-2].removeprefix("seed=")), f.name),
+        )
+        parts = []
+        for file in files:
+            policy = file.parts[-3].removeprefix("policy=")
+            seed = int(file.parts[-2].removeprefix("seed="))
+            if self.policy in (None, policy) and self.seed in (None, seed):
+                table = pq.ParquetFile(file).read()
+                table = table.append_column(
+                    "policy", pa.array([policy]).take(pa.array(np.zeros(len(table), int)))
+                )
+                parts.append(table.append_column("seed", pa.array(np.full(len(table), seed, np.int64))))
+        if not parts:
+            raise InputError(f"the log at {self.folder} holds no rows of table {name!r} for this choice")
+        return pa.concat_tables(parts)
+
+    def to_frame(self, name: str) -> pd.DataFrame:
+        """Return one of the four tables as a DataFrame."""
+        frame: pd.DataFrame = self.table(name).to_pandas()
+        return frame
+
+    @property
+    def requests(self) -> pd.DataFrame:
+        """The table of requests."""
+        return self.to_frame("requests")
+
+    @property
+    def decisions(self) -> pd.DataFrame:
+        """The table of decisions."""
+        return self.to_frame("decisions")
+
+    @property
+    def candidates(self) -> pd.DataFrame:
+        """The table of candidates."""
+        return self.to_frame("candidates")
+
+    @property
+    def impressions(self) -> pd.DataFrame:
+        """The table of impressions."""
+        return self.to_frame("impressions")
+
+    def save(self, folder: str | Path) -> Log:
+        """Copy the log (all of it, or the chosen cells) to another folder and return it there."""
+        target = Path(folder)
+        if target.exists():
+            raise InputError(f"{target} exists already; choose another place")
+        target.mkdir(parents=True)
+        for name in TABLES:
+            for file in (self.folder / name).glob("policy=*/seed=*/part-*.parquet"):
+                policy = file.parts[-3].removeprefix("policy=")
+                seed = int(file.parts[-2].removeprefix("seed="))
+                if self.policy in (None, policy) and self.seed in (None, seed):
+                    place = target / file.relative_to(self.folder)
+                    place.parent.mkdir(parents=True, exist_ok=True)
+                    write_aside(place, file.read_bytes())
+        for extra in ("items.parquet", "queries.parquet", "log.json"):
+            if (self.folder / extra).is_file():
+                write_aside(target / extra, (self.folder / extra).read_bytes())
+        return Log(target, self.policy, self.seed)

@@ -1,0 +1,55 @@
+"""Measures of lists, of runs and of comparators that see the truth."""
+
+from ltrr.metrics.intervals import (
+    Curve,
+    Interval,
+    bootstrap_curve,
+    bootstrap_mean,
+    paired_difference,
+    paired_ratio,
+)
+from ltrr.metrics.oracles import (
+    Halving,
+    LossSplit,
+    QuotaValues,
+    all_quotas,
+    best_order_value,
+    ideal_value,
+    quota_walk,
+    successive_halving,
+)
+from ltrr.metrics.ranking import (
+    answerable,
+    candidate_recall,
+    ndcg,
+    recall,
+    reciprocal_rank,
+    unjudged_share,
+)
+from ltrr.metrics.router import LearnableGap, best_in_class, learnable_gap
+
+__all__ = [
+    "Curve",
+    "Halving",
+    "Interval",
+    "LearnableGap",
+    "LossSplit",
+    "QuotaValues",
+    "all_quotas",
+    "answerable",
+    "best_in_class",
+    "best_order_value",
+    "bootstrap_curve",
+    "bootstrap_mean",
+    "candidate_recall",
+    "ideal_value",
+    "learnable_gap",
+    "ndcg",
+    "paired_difference",
+    "paired_ratio",
+    "quota_walk",
+    "recall",
+    "reciprocal_rank",
+    "successive_halving",
+    "unjudged_share",
+]

@@ -1,0 +1,367 @@
+"""Comparators that see the truth: every quota at once, ideal pages, and where a round's reward went.
+
+Nothing here may reach a policy. All values are expectations under a user model, never sampled clicks, and all
+are taken on the state (memory, ranker) of the policy that is being judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import combinations, pairwise
+
+import numpy as np
+
+from ltrr import _check
+from ltrr._kernels import oracles as kernels
+from ltrr._kernels.users import page_values
+from ltrr.errors import InputError
+from ltrr.metrics.ranking import ndcg
+from ltrr.types import Float64, Int8, Int32, Int64, Truth, Union
+from ltrr.users.tables import UserTables
+
+__all__ = [
+    "Halving",
+    "LossSplit",
+    "QuotaValues",
+    "all_quotas",
+    "best_order_value",
+    "ideal_value",
+    "quota_walk",
+    "successive_halving",
+]
+
+
+@dataclass(frozen=True)
+class QuotaValues:
+    """What each of Q quotas would have been worth to B requests.
+
+    Parameters
+    ----------
+    reward : float64 (B, Q)
+        Expected gross reward of the page, in [0, 1]; costs are the caller's to subtract.
+    ndcg : float64 (B, Q)
+        nDCG of the page at its size, linear gain; 0 for requests without relevant items.
+    recall : float64 (B, Q)
+        Candidate recall of the union; 0 for requests without relevant items.
+    n_candidates : int32 (B, Q)
+        Size of the union.
+    """
+
+    reward: Float64
+    ndcg: Float64
+    recall: Float64
+    n_candidates: Int32
+
+    def __len__(self) -> int:
+        return len(self.reward)
+
+
+@dataclass(frozen=True)
+class LossSplit:
+    """Where the distance between the ideal and the sampled reward of B requests went.
+
+    ``ideal − sampled = retrieval + ranking + noise``, request by request.
+
+    Parameters
+    ----------
+    retrieval : float64 (B,)
+        ideal − best order: the union lacks better items.
+    ranking : float64 (B,)
+        best order − expected: the union has them, the page does not show them in grade order.
+    noise : float64 (B,)
+        expected − sampled: the user's luck; zero on average.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> split = LossSplit.of(ideal=np.array([.9]), best_order=np.array([.7]), expected=np.array([.6]),
+    ...                      sampled=np.array([1.]))
+    >>> split.retrieval.round(2), split.ranking.round(2), split.noise.round(2)
+    (array([0.2]), array([0.1]), array([-0.4]))
+    """
+
+    retrieval: Float64
+    ranking: Float64
+    noise: Float64
+
+    @staticmethod
+    def of(*, ideal: Float64, best_order: Float64, expected: Float64, sampled: Float64) -> LossSplit:
+        """Split the loss of requests given the four values (B,) of each."""
+        ideal = _check.array("ideal", ideal, np.float64, (None,))
+        shape = (len(ideal),)
+        best_order = _check.array("best_order", best_order, np.float64, shape)
+        expected = _check.array("expected", expected, np.float64, shape)
+        sampled = _check.array("sampled", sampled, np.float64, shape)
+        return LossSplit(ideal - best_order, best_order - expected, expected - sampled)
+
+    @property
+    def total(self) -> Float64:
+        """Ideal minus sampled reward (B,)."""
+        return self.retrieval + self.ranking + self.noise
+
+
+@dataclass(frozen=True)
+class Halving:
+    """How a search by successive halving went.
+
+    Parameters
+    ----------
+    survivors : int64 (n,)
+        What the last rung kept, best first.
+    values : float64 (n,)
+        Their values on the last rung.
+    rungs : tuple of int64 arrays
+        The candidates that each rung evaluated.
+    """
+
+    survivors: Int64
+    values: Float64
+    rungs: tuple[Int64, ...]
+
+
+def all_quotas(n_slots: int, n_arms: int) -> Int32:
+    """Return every way to share ``n_slots`` slots among ``n_arms`` arms, in lexicographic order.
+
+    Returns
+    -------
+    int32 (Q, n_arms)
+        ``Q = C(n_slots + n_arms − 1, n_arms − 1)`` rows that sum to ``n_slots``.
+
+    Examples
+    --------
+    >>> all_quotas(2, 2).tolist()
+    [[0, 2], [1, 1], [2, 0]]
+    >>> len(all_quotas(3, 4)), len(all_quotas(3, 8)), len(all_quotas(5, 8))
+    (20, 120, 792)
+    """
+    _check.integer("n_slots", n_slots, low=0)
+    _check.integer("n_arms", n_arms, low=1)
+    # n_arms − 1 bars among slots and bars cut the row of slots into the arms' shares
+    bars = np.array(list(combinations(range(n_slots + n_arms - 1), n_arms - 1)), np.int32)
+    return np.diff(bars, axis=1, prepend=-1, append=n_slots + n_arms - 1).astype(np.int32) - 1
+
+
+def _reward(page: Int8, tables: UserTables, reward_code: int) -> Float64:
+    """Return the expected gross reward (n,) of pages of grades (n, K)."""
+    _check.integer("reward_code", reward_code, low=0, high=3)
+    k, n_grades = tables.table.shape[1:]
+    if k != page.shape[1] or (page.size and int(page.max()) >= n_grades):
+        raise InputError(
+            f"`tables` must cover pages of {page.shape[1]} places and grades up to "
+            f"{int(page.max()) if page.size else 0}, got {k} places and grades below {n_grades}"
+        )
+    out = np.empty(len(page), np.float64)
+    page_values(page, tables.table, tables.independent, reward_code, out)
+    return out
+
+
+def quota_walk(
+    pool: Union,
+    score: Float64,
+    truth: Truth,
+    quotas: Int32,
+    *,
+    slot_size: int,
+    fallback: Int32,
+    page_size: int,
+    tables: UserTables,
+    reward_code: int,
+) -> QuotaValues:
+    """Value every quota exactly: the union it would draw, the page the ranker would make of it.
+
+    The candidates are sorted once by (score descending, item ascending). A candidate belongs to a quota's
+    union if some arm that drew it delivers deeper than the rank it has there, short lists spilling to the
+    fallback arms as in a real round; the first ``page_size`` members are the page. It assumes scores that do
+    not depend on the quota, so features of the ranker that look at provenance make it an approximation.
+
+    Parameters
+    ----------
+    pool : Union
+        All arms' candidates, each arm drawn to the whole budget (slots times ``slot_size``): an arm's list is
+        taken to end at its highest rank in the pool.
+    score : float64 (N,)
+        The ranker's scores of the pool's candidates.
+    truth : Truth
+        Truth of the pool's items.
+    quotas : int32 (Q, R)
+        Slots per arm.
+    slot_size : int
+        Candidates a slot, at least 1.
+    fallback : int32 (F,)
+        Arms that take over missing candidates, in this order.
+    page_size : int
+        Places on the page, at least 1.
+    tables : UserTables
+        The user model for pages of ``page_size`` places.
+    reward_code : int
+        Kind of reward: 0 satisfied, 1 click, 2 clicks, 3 dcg.
+
+    Returns
+    -------
+    QuotaValues
+
+    Raises
+    ------
+    InputError
+        If pool, scores and truth do not belong together, or an arm is out of range.
+    """
+    score = _check.array("score", score, np.float64, (len(pool.item),))
+    quotas = _check.array("quotas", quotas, np.int32, (None, None))
+    n_quotas, n_arms = quotas.shape
+    fallback = _check.array("fallback", fallback, np.int32, (None,))
+    _check.integer("slot_size", slot_size, low=1)
+    _check.integer("page_size", page_size, low=1)
+    if not (np.array_equal(pool.indptr, truth.indptr) and np.array_equal(pool.item, truth.item)):
+        raise InputError("`truth` must be about the items of `pool`, in the same order")
+    if np.isnan(score).any():
+        raise InputError("`score` must not hold NaN: the order of the candidates would be arbitrary")
+    if quotas.size and int(quotas.min()) < 0:
+        raise InputError(f"`quotas` must be >= 0, got {quotas.min()}")
+    for name, arm in (("pool.arm", pool.arm), ("fallback", fallback)):
+        if len(arm) and not 0 <= int(arm.min()) <= int(arm.max()) < n_arms:
+            raise InputError(f"`{name}` must lie in [0, {n_arms}), got {arm.min()}…{arm.max()}")
+
+    n = len(pool)
+    row = np.repeat(np.arange(n), np.diff(pool.indptr))
+    order = np.lexsort((pool.item, -score, row))
+    place = np.empty(len(order), np.int64)
+    place[order] = np.arange(len(order)) - pool.indptr[row]
+    source = np.column_stack((np.repeat(place, np.diff(pool.source_indptr)), pool.arm, pool.rank))
+    page = np.empty((n, n_quotas, page_size), np.int8)
+    counts = np.empty((n, n_quotas, 2), np.int32)
+    kernels.quota_pages(
+        pool.indptr,
+        pool.source_indptr[pool.indptr],
+        source.astype(np.int32),
+        truth.grade[order],
+        quotas,
+        slot_size,
+        fallback,
+        page,
+        counts,
+    )
+    flat = page.reshape(n * n_quotas, page_size)
+    shape = (n, n_quotas)
+    relevant = np.maximum(truth.n_relevant, 1)[:, None]
+    return QuotaValues(
+        reward=_reward(flat, tables, reward_code).reshape(shape),
+        ndcg=ndcg(flat, np.repeat(truth.ideal, n_quotas, axis=0), k=page_size).reshape(shape),
+        recall=np.where(truth.n_relevant[:, None] > 0, counts[:, :, 1] / relevant, 0.0),
+        n_candidates=np.ascontiguousarray(counts[:, :, 0]),
+    )
+
+
+def ideal_value(truth: Truth, *, page_size: int, tables: UserTables, reward_code: int) -> Float64:
+    """Return the expected reward (B,) of the ideal page: the catalogue's best items in grade order.
+
+    It is the highest value of any page where showing higher grades earlier is best under the user model; that
+    fails for rewards that count several clicks when users stop after a good one.
+
+    Parameters
+    ----------
+    truth : Truth
+        Truth of anything asked for these requests; only ``ideal`` is used.
+    page_size : int
+        Places on the page.
+    tables : UserTables
+        The user model for pages of ``page_size`` places.
+    reward_code : int
+        Kind of reward: 0 satisfied, 1 click, 2 clicks, 3 dcg.
+
+    Raises
+    ------
+    InputError
+        If ``truth.ideal`` is cut before the page's end although relevant items may follow.
+    """
+    ideal = truth.ideal[:, :page_size]
+    missing = page_size - ideal.shape[1]
+    if missing > 0:
+        if len(truth) and (ideal.shape[1] == 0 or bool((ideal[:, -1] > 0).any())):
+            raise InputError(f"`truth.ideal` must hold {page_size} grades a request, got {ideal.shape[1]}")
+        ideal = np.pad(ideal, ((0, 0), (0, missing)))
+    return _reward(np.ascontiguousarray(ideal), tables, reward_code)
+
+
+def best_order_value(truth: Truth, *, page_size: int, tables: UserTables, reward_code: int) -> Float64:
+    """Return the expected reward (B,) of the union's best items in grade order.
+
+    Parameters
+    ----------
+    truth : Truth
+        Truth of the union's items.
+    page_size : int
+        Places on the page.
+    tables : UserTables
+        The user model for pages of ``page_size`` places.
+    reward_code : int
+        Kind of reward: 0 satisfied, 1 click, 2 clicks, 3 dcg.
+    """
+    page = np.empty((len(truth), page_size), np.int8)
+    kernels.best_pages(truth.indptr, truth.grade, page)
+    return _reward(page, tables, reward_code)
+
+
+def successive_halving(
+    n_candidates: int,
+    evaluate: Callable[[Int64, int], Float64],
+    *,
+    budgets: Sequence[int],
+    keep: Sequence[int],
+) -> Halving:
+    """Search the best of many candidates: judge all cheaply, then fewer and fewer at greater expense.
+
+    Parameters
+    ----------
+    n_candidates : int
+        Number of candidates, at least 1.
+    evaluate : callable
+        ``evaluate(indices (n,), budget) -> values (n,)``, higher is better. It should run on tuning seeds
+        that no reported figure uses.
+    budgets : sequence of int
+        What each rung spends on a candidate (rounds, seeds), in the order of the rungs.
+    keep : sequence of int
+        How many candidates survive each rung, never rising.
+
+    Returns
+    -------
+    Halving
+        Ties go to the lower index.
+
+    Raises
+    ------
+    InputError
+        If the rungs do not fit together or a value is not a finite number.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> found = successive_halving(4, lambda i, budget: -np.abs(i - 2.2), budgets=[1, 10], keep=[2, 1])
+    >>> found.survivors.tolist(), [rung.tolist() for rung in found.rungs]
+    ([2], [[0, 1, 2, 3], [2, 3]])
+
+    References
+    ----------
+    Jamieson and Talwalkar, "Non-stochastic best arm identification and hyperparameter optimization", AISTATS
+    2016, section 3.
+    """
+    _check.integer("n_candidates", n_candidates, low=1)
+    sizes = [n_candidates, *keep]
+    falling = all(1 <= after <= before for before, after in pairwise(sizes))
+    if not budgets or len(budgets) != len(keep) or not falling:
+        raise InputError(
+            f"`keep` must fall from at most {n_candidates} to at least 1, one number for each of "
+            f"{len(budgets)} budgets, got {keep}"
+        )
+    alive = np.arange(n_candidates, dtype=np.int64)
+    values = np.zeros(n_candidates, np.float64)
+    rungs = []
+    for budget, size in zip(budgets, keep, strict=True):
+        alive = np.sort(alive)
+        rungs.append(alive)
+        values = _check.array("evaluate(...)", evaluate(alive, budget), np.float64, (len(alive),))
+        if not np.isfinite(values).all():
+            raise InputError("`evaluate` must return finite values, got NaN or infinity")
+        best = np.lexsort((alive, -values))[:size]
+        alive, values = alive[best], values[best]
+    return Halving(alive, values, tuple(rungs))

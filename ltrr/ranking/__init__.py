@@ -1,0 +1,9 @@
+"""From the union to the page: features, rankers, fusion."""
+
+from ltrr.ranking.features import RankFeatures
+from ltrr.ranking.fusion import ReciprocalRankFusion
+from ltrr.ranking.lambdamart import LambdaMART
+from ltrr.ranking.page import build_page
+from ltrr.ranking.prior import PriorRanker
+
+__all__ = ["LambdaMART", "PriorRanker", "RankFeatures", "ReciprocalRankFusion", "build_page"]

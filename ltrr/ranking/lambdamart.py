@@ -1,0 +1,290 @@
+"""LambdaMART: gradient-boosted trees that learn from clicks, position bias accounted for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass, field, fields
+from typing import Any, ClassVar
+
+import lightgbm
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ltrr import _check
+from ltrr.errors import InputError
+from ltrr.ranking.prior import PriorRanker
+from ltrr.ranking.training import ClickedPages, PageWindow, page_weights
+from ltrr.rng import Streams
+from ltrr.types import Bool, Feedback, Float32, Float64, Int32, Int64
+
+__all__ = ["LambdaMART"]
+
+_MAX_BIN = 63  # 255 bins cost more time and order no better, on simulated clicks and on real grades
+
+
+@dataclass
+class LambdaMART:
+    r"""LightGBM's LambdaRank, trained from scratch at declared numbers of matured rows.
+
+    Each page with a click is one group. Labels are 2 for a satisfied click, 1 for another click, 0 for a
+    shown item without one; unshown items and pages without a click teach nothing. With ``position`` LightGBM
+    adds to each score, in training only, a learned bias of the place, so that what a high place earned is not
+    credited to the item.
+
+    Parameters
+    ----------
+    prior : PriorRanker
+        Ranks until the first training; names the features.
+    memory_columns : tuple of int
+        Columns that lean on the memory index (`RankFeatures.memory_columns`).
+    n_trees, num_leaves, min_data_in_leaf : int
+        Size of the model.
+    learning_rate : float
+        Shrinkage, in (0, 1].
+    first : int
+        Number of matured rows at which to train first.
+    factor : float
+        Ratio of each later training point to the one before, > 1. Points do not depend on how rows come in
+        batches.
+    window : int
+        The newest pages with a click that are trained on.
+    position : bool
+        Correct for position bias.
+    memory_dropout : float
+        Probability that a page is trained on as if memory did not know its query (memory columns zero), so
+        that the model can rank unseen queries too. Drawn by request id, so a page keeps its fate.
+    memory_free : bool
+        Train and score without the memory columns altogether.
+    weighting : str
+        ``"query"`` (each distinct query weighs the same) or ``"page"`` (each page does).
+    label_gain : tuple of float
+        Gain of labels 0, 1, 2…
+    seed : int
+        Seed of dropout and LightGBM.
+
+    Raises
+    ------
+    InputError
+        If a parameter is out of its range or features have another number of columns than the prior.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> ranker = LambdaMART(PriorRanker(("a", "b"), weights={"a": 1.0}), n_trees=5)
+    >>> features = np.tile(np.array([[0, 0], [1, 9], [2, 4], [3, 7]], np.float32), (200, 1))
+    >>> ranker.fit(features, labels=np.tile([2, 1, 0, 0], 200), groups=np.full(200, 4))
+    >>> np.argsort(-ranker.score(features[:4]))[:2].tolist(), ranker.version
+    ([0, 1], 1)
+
+    Notes
+    -----
+    The bias of a place is additive on the score, which is exact for no user model; it stands in for
+    examination, and is identified only as far as items moved between places. On position-based users it
+    raised nDCG by .05 where pages were ordered by something unrelated to relevance, and cost up to .007 where
+    they were ordered by relevance itself. A ranker learns only about what was retrieved and shown.
+
+    The model is kept as LightGBM's text and always read back from it, so that a resumed run predicts the same
+    bytes. Float32 rows are passed without a copy.
+
+    Source: Burges, "From RankNet to LambdaRank to LambdaMART: an overview", MSR-TR-2010-82, section 7;
+    LightGBM's documentation, "Support for Position Bias Treatment".
+    """
+
+    prior: PriorRanker
+    _: KW_ONLY
+    memory_columns: tuple[int, ...] = ()
+    n_trees: int = 60
+    num_leaves: int = 15
+    min_data_in_leaf: int = 20
+    learning_rate: float = 0.1
+    first: int = 250
+    factor: float = 2.0
+    window: int = 20_000
+    position: bool = True
+    memory_dropout: float = 0.3
+    memory_free: bool = False
+    weighting: str = "query"
+    label_gain: tuple[float, ...] = (0.0, 1.0, 3.0, 7.0, 15.0)
+    seed: int = 0
+    version: int = field(init=False, repr=False, default=0)
+    _text: str = field(init=False, repr=False, default="")
+    _booster: lightgbm.Booster | None = field(init=False, repr=False, default=None)
+    _window: PageWindow = field(init=False, repr=False)
+    _seen: int = field(init=False, repr=False, default=0)
+
+    allocation_dependent: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        for name, low in (
+            ("n_trees", 1),
+            ("num_leaves", 2),
+            ("min_data_in_leaf", 1),
+            ("first", 1),
+            ("window", 1),
+            ("seed", 0),
+        ):
+            _check.integer(f"LambdaMART.{name}", getattr(self, name), low=low)
+        _check.number("LambdaMART.learning_rate", self.learning_rate, low=0.0, high=1.0, open_low=True)
+        _check.number("LambdaMART.factor", self.factor, low=1.0, open_low=True)
+        _check.fraction("LambdaMART.memory_dropout", self.memory_dropout)
+        _check.choice("LambdaMART.weighting", self.weighting, ("query", "page"))
+        if len(self.label_gain) < 3:
+            raise InputError(
+                f"`LambdaMART.label_gain` must hold gains of labels 0, 1 and 2, got {self.label_gain}"
+            )
+        for column in self.memory_columns:
+            _check.integer("LambdaMART.memory_columns", column, low=0, high=len(self.names) - 1)
+        self._window = PageWindow(self.window)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the feature columns."""
+        return self.prior.names
+
+    def fork(self) -> LambdaMART:
+        """Return a ranker with the same parameters that has learned nothing."""
+        return LambdaMART(**{f.name: getattr(self, f.name) for f in fields(self) if f.init})
+
+    def score(self, features: Float32) -> Float64:
+        """Return scores (N,) of feature rows (N, F) by one batched prediction; higher is better."""
+        rows = _check.array("LambdaMART.score features", features, np.float32, (None, len(self.names)))
+        if self.memory_free and self.memory_columns:
+            rows = self._without_memory(rows, np.ones(len(rows), np.bool_))
+        if self._booster is None or len(rows) == 0:
+            return self.prior.score(rows)
+        return np.asarray(self._booster.predict(rows, raw_score=True, num_threads=1), np.float64)
+
+    def learn(self, feedback: Feedback) -> None:
+        """Keep the pages with a click, and train at each training point that is reached on the way."""
+        start = 0
+        while start < len(feedback):
+            point = self._next_point()
+            end = min(len(feedback), start + point - self._seen)
+            self._window.append(ClickedPages.of(feedback, start, end))
+            self._seen += end - start
+            start = end
+            if self._seen == point and len(self._window):
+                self._train(self._window.pages())
+
+    def _next_point(self) -> int:
+        """Return the first training point above the number of rows seen."""
+        point = self.first
+        while point <= self._seen:
+            point = max(point + 1, int(point * self.factor))
+        return point
+
+    def _train(self, pages: ClickedPages) -> None:
+        shown = pages.label >= 0
+        group, place = np.nonzero(shown)
+        features = pages.features[shown]
+        drop = np.full(len(pages), self.memory_free)
+        if self.memory_dropout > 0.0:
+            drop |= Streams(self.seed).uniform("memory dropout", pages.request) < self.memory_dropout
+        self.fit(
+            self._without_memory(features, drop[group]),
+            labels=pages.label[shown],
+            groups=shown.sum(axis=1),
+            positions=place if self.position else None,
+            weights=page_weights(pages.query, self.weighting)[group],
+        )
+
+    def _without_memory(self, features: Float32, rows: Bool) -> Float32:
+        """Return the features with the memory columns of the chosen rows as on an unknown query."""
+        out = features.copy()
+        for column in self.memory_columns:
+            out[rows, column] = 0.0
+        return out
+
+    def fit(
+        self,
+        features: Float32,
+        *,
+        labels: ArrayLike,
+        groups: ArrayLike,
+        positions: ArrayLike | None = None,
+        weights: ArrayLike | None = None,
+    ) -> None:
+        """Train on graded rows; a model without a split is not taken over.
+
+        Parameters
+        ----------
+        features : float32 (N, F)
+            Rows, group after group.
+        labels : int (N,)
+            Grades, 0 and above, below ``len(label_gain)``.
+        groups : int (G,)
+            Rows of each group, in order; they sum to N.
+        positions : int (N,), optional
+            Place at which each row was shown, from 0.
+        weights : float64 (N,), optional
+            Weights of the rows.
+        """
+        rows = _check.array("LambdaMART.fit features", features, np.float32, (None, len(self.names)))
+        label = _check.array("LambdaMART.fit labels", labels, np.int32, (len(rows),))
+        group: Int64 = _check.array("LambdaMART.fit groups", groups, np.int64, (None,))
+        if group.sum() != len(rows):
+            raise InputError(f"`LambdaMART.fit groups` must sum to {len(rows)} rows, got {group.sum()}")
+        if len(label) and not 0 <= label.min() <= label.max() < len(self.label_gain):
+            raise InputError(
+                f"`LambdaMART.fit labels` must lie in [0, {len(self.label_gain)}), "
+                f"got {label.min()} to {label.max()}; lengthen `label_gain` for higher grades"
+            )
+        place: Int32 | None = None
+        if positions is not None:
+            place = _check.array("LambdaMART.fit positions", positions, np.int32, (len(rows),))
+        options = self._options()
+        data = lightgbm.Dataset(
+            rows,
+            label,
+            group=group,
+            weight=weights,
+            position=place,
+            feature_name=list(self.names),
+            params=options,
+        )
+        booster = lightgbm.train(options, data, num_boost_round=self.n_trees)
+        if np.any(booster.feature_importance("split")):
+            self._load(booster.model_to_string())
+            self.version += 1
+
+    def _options(self) -> dict[str, Any]:
+        return {
+            "objective": "lambdarank",
+            "num_leaves": self.num_leaves,
+            "min_data_in_leaf": self.min_data_in_leaf,
+            "learning_rate": self.learning_rate,
+            "label_gain": list(self.label_gain),
+            "max_bin": _MAX_BIN,
+            "seed": self.seed,
+            "num_threads": 1,
+            "deterministic": True,
+            "force_row_wise": True,
+            "verbosity": -1,
+        }
+
+    def _load(self, text: str) -> None:
+        self._text = text
+        self._booster = lightgbm.Booster(model_str=text) if text else None
+
+    def importance(self) -> dict[str, float]:
+        """Return the total gain of each feature's splits, all zero before the first training."""
+        if self._booster is None:
+            return dict.fromkeys(self.names, 0.0)
+        gain = self._booster.feature_importance("gain")
+        return {name: float(value) for name, value in zip(self.names, gain, strict=True)}
+
+    def state(self) -> dict[str, Any]:
+        """Return the model's text, the pages in the window and the counters."""
+        return {
+            "model": self._text.encode(),
+            "version": self.version,
+            "seen": self._seen,
+            "pages": self._window.state(),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue exactly from ``state``."""
+        self._load(state["model"].decode())
+        self.version = int(state["version"])
+        self._seen = int(state["seen"])
+        self._window.restore(state["pages"])

@@ -1,0 +1,91 @@
+"""The ranker before anything is learned: fixed weights on named features."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass, field
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ltrr import _check
+from ltrr._kernels.rank_features import weighted_sum
+from ltrr.errors import InputError, nearest
+from ltrr.types import Feedback, Float32, Float64, Int64
+
+__all__ = ["PRIOR_WEIGHTS", "PriorRanker"]
+
+PRIOR_WEIGHTS: Mapping[str, float] = MappingProxyType(
+    {"bm25_share": 1.0, "cosine": 1.0, "memory_rate": 2.0, "popularity": 0.05}
+)
+"""Text evidence from both sides, what users chose before above it, and popularity to break near-ties."""
+
+
+@dataclass(frozen=True)
+class PriorRanker:
+    """Ranks by a fixed weighted sum of features, and never learns.
+
+    ``score = Σ_f weight[f] · feature[f]``, added in the order of ``weights``, so that a row's score does not
+    depend on the batch it comes in.
+
+    Parameters
+    ----------
+    names : tuple of str, length F
+        Names of the feature columns, as in `RankFeatures.names`.
+    weights : mapping of str to float
+        Weights of named features; the others weigh nothing.
+
+    Raises
+    ------
+    InputError
+        If a weight names no feature or is not finite, or the features have another number of columns.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> ranker = PriorRanker(("bm25_share", "cosine"), weights={"cosine": 2.0, "bm25_share": 1.0})
+    >>> ranker.score(np.array([[0.5, 0.25], [1.0, 0.5]], np.float32)).tolist()
+    [1.0, 2.0]
+    """
+
+    names: tuple[str, ...]
+    _: KW_ONLY
+    weights: Mapping[str, float] = field(default_factory=lambda: dict(PRIOR_WEIGHTS))
+    _column: Int64 = field(init=False, repr=False, compare=False)
+    _weight: Float64 = field(init=False, repr=False, compare=False)
+
+    allocation_dependent: ClassVar[bool] = False
+    version: ClassVar[int] = 0
+
+    def __post_init__(self) -> None:
+        for name, weight in self.weights.items():
+            if name not in self.names:
+                raise InputError(
+                    f"`PriorRanker.weights` must name features, got {name!r}{nearest(name, self.names)}"
+                )
+            _check.number(f"PriorRanker.weights[{name!r}]", weight)
+        column = [self.names.index(name) for name in self.weights]
+        object.__setattr__(self, "_column", np.array(column, np.int64))
+        object.__setattr__(self, "_weight", np.array(list(self.weights.values()), np.float64))
+
+    def score(self, features: Float32) -> Float64:
+        """Return scores (N,) of feature rows (N, F); higher is better."""
+        rows = _check.array("PriorRanker.score features", features, np.float32, (None, len(self.names)))
+        out = np.empty(len(rows), np.float64)
+        weighted_sum(rows, self._column, self._weight, out)
+        return out
+
+    def learn(self, feedback: Feedback) -> None:
+        """Take no notice: the weights are fixed."""
+
+    def fork(self) -> PriorRanker:
+        """Return the ranker itself, as it carries no state."""
+        return self
+
+    def state(self) -> dict[str, Any]:
+        """Return no state, as nothing is learned."""
+        return {}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take no notice: there is no state."""

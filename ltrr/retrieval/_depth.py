@@ -1,0 +1,32 @@
+"""The depth argument of arms, checked."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ltrr import _check
+from ltrr.errors import InputError
+from ltrr.types import Int32, Int64
+
+__all__ = ["checked", "room"]
+
+
+def checked(depth: Int32, n_requests: int) -> Int32:
+    """Return ``depth`` as int32 (B,), all >= 0."""
+    asked = _check.array("depth", depth, np.int32, (n_requests,))
+    if len(asked) and int(asked.min()) < 0:
+        raise InputError(f"`depth` must be >= 0, got {int(asked.min())}")
+    return asked
+
+
+def room(length: Int32) -> Int64:
+    """Return the row pointer of lists of these lengths.
+
+    Examples
+    --------
+    >>> room(np.array([2, 0, 1], np.int32)).tolist()
+    [0, 2, 2, 3]
+    """
+    indptr = np.zeros(len(length) + 1, np.int64)
+    np.cumsum(length, out=indptr[1:])
+    return indptr

@@ -1,0 +1,180 @@
+"""Lexical retrieval: BM25 over words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ltrr import _check
+from ltrr._kernels.bm25 import Postings, Rows, score_pairs, search
+from ltrr.features.text import QueryTerms, TextIndex, Tokenizer, catalogue_texts, tokenize
+from ltrr.protocols import State
+from ltrr.retrieval._depth import checked, room
+from ltrr.types import Candidates, Catalogue, Feedback, Float32, Float64, Int32, Int64, Items, Requests
+
+__all__ = ["BM25"]
+
+_METHODS = ("lucene", "robertson", "atire")
+
+
+@dataclass
+class BM25:
+    r"""BM25: rare words count more, repeated words ever less, long documents are held back.
+
+    .. math:: s(q, d) = \sum_{t \in q} \mathrm{idf}(t)
+        \frac{g \cdot \mathrm{tf}(t, d)}{\mathrm{tf}(t, d) + k_1 (1 - b + b\, |d| / \overline{|d|})}
+
+    With N documents of which df hold the term: ``lucene`` has idf = ln(1 + (N − df + ½)/(df + ½)) and g = 1;
+    ``robertson`` idf = max(0, ln((N − df + ½)/(df + ½))) and g = 1; ``atire`` idf = ln(N/df) and
+    g = k₁ + 1. A word that the query repeats counts as often as it is repeated. Only items of positive score
+    are found. Statistics are those of the whole catalogue; items that are not alive are never returned, but
+    can be scored.
+
+    Parameters
+    ----------
+    k1 : float
+        How late repetition saturates, in [0, 1000].
+    b : float
+        How much length matters, in [0, 1].
+    method : str
+        ``"lucene"``, ``"robertson"`` or ``"atire"``.
+    fields : sequence of str, optional
+        Text fields to index; all of them if None.
+    tokenizer : Tokenizer
+        Cuts texts and queries into tokens.
+
+    Attributes
+    ----------
+    index_ : TextIndex
+        Counts of the whole catalogue.
+    idf_ : float64 (V,)
+        Inverse document frequency of each term.
+    terms_ : QueryTerms
+        The queries' terms.
+
+    Raises
+    ------
+    InputError
+        If a parameter is out of range, or a field is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ltrr.types import Queries
+    >>> arm = BM25()
+    >>> arm.index(Catalogue(("a", "b", "c"), {"text": ("blue sky", "blue blue sea", "green field")}))
+    >>> one = np.zeros(1, np.int64)
+    >>> asks = Requests(one, one, one, one, one, np.zeros((1, 0)), (), Queries(("the blue sky",)))
+    >>> found = arm.retrieve(asks, np.array([10], np.int32))
+    >>> found.item.tolist(), [round(float(s), 3) for s in found.score]
+    ([0, 1], [0.62, 0.246])
+
+    References
+    ----------
+    .. [1] Robertson, Zaragoza, "The probabilistic relevance framework: BM25 and beyond", FnTIR 3(4), 2009,
+       section 3.
+    .. [2] Kamphuis, de Vries, Boytsov, Lin, "Which BM25 do you mean?", ECIR 2020, section 2.
+    """
+
+    k1: float = 1.5
+    b: float = 0.75
+    method: str = "lucene"
+    fields: Sequence[str] | None = None
+    tokenizer: Tokenizer = tokenize
+    index_: TextIndex = field(init=False, repr=False)
+    idf_: Float64 = field(init=False, repr=False)
+    terms_: QueryTerms = field(init=False, repr=False)
+    _postings: Postings = field(init=False, repr=False)
+    _rows: Rows = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        _check.number("BM25.k1", self.k1, low=0.0, high=1000.0)
+        _check.fraction("BM25.b", self.b)
+        _check.choice("BM25.method", self.method, _METHODS)
+
+    @property
+    def static(self) -> bool:
+        """True: results depend on the query alone."""
+        return True
+
+    def index(self, catalogue: Catalogue) -> None:
+        """Count the catalogue's words and weigh them; a second call starts afresh."""
+        counts = TextIndex.build(catalogue_texts(catalogue, fields=self.fields), tokenize=self.tokenizer)
+        self.index_ = counts
+        self.terms_ = QueryTerms(counts)
+        self.idf_ = self._idf(counts.df.astype(np.float64), len(counts))
+        doc = np.repeat(np.arange(len(counts)), np.diff(counts.doc_indptr))
+        self._rows = Rows(
+            counts.doc_indptr, counts.doc_term, self._weights(doc, counts.doc_term, counts.doc_tf)
+        )
+        term = np.repeat(np.arange(len(counts.df)), counts.df)
+        weight = self._weights(counts.term_doc, term, counts.term_tf)
+        bound = np.zeros(len(counts.df), np.float32)
+        np.maximum.at(bound, term, weight)
+        alive = catalogue.alive[counts.term_doc]
+        indptr = room(np.bincount(term[alive], minlength=len(bound)))
+        self._postings = Postings(indptr, counts.term_doc[alive], weight[alive], bound)
+
+    def _idf(self, df: Float64, n: int) -> Float64:
+        odds = (n - df + 0.5) / (df + 0.5)
+        if self.method == "lucene":
+            return np.log1p(odds)
+        return np.log(np.maximum(odds, 1.0) if self.method == "robertson" else n / df)
+
+    def _weights(self, doc: Int64 | Int32, term: Int64 | Int32, tf: Int32) -> Float32:
+        length = self.index_.length
+        mean = max(float(length.mean()), 1.0) if len(length) else 1.0
+        held_back = self.k1 * (1.0 - self.b + self.b * length / mean)
+        gain = self.k1 + 1.0 if self.method == "atire" else 1.0
+        return (self.idf_[term] * gain * tf / (tf + held_back[doc])).astype(np.float32)
+
+    def retrieve(self, requests: Requests, depth: Int32) -> Candidates:
+        """Return up to ``depth[b]`` items of positive score for each request's query."""
+        return self.search(*self.terms_.rows(requests), depth)
+
+    def search(self, indptr: Int64, term: Int32, depth: Int32) -> Candidates:
+        """Return up to ``depth[b]`` items of positive score for each encoded query.
+
+        Parameters
+        ----------
+        indptr : int64 (B + 1,)
+        term : int32 (M,)
+            Term ids of the queries as `TextIndex.encode` gives them; −1 for unknown tokens.
+        depth : int32 (B,)
+            Greatest number of items for each query.
+        """
+        n = len(indptr) - 1
+        depth = checked(depth, n)
+        # a query touches no more documents than its terms have postings
+        widths = np.append(np.diff(self._postings.indptr), 0)[term]
+        ends = np.concatenate([[0], np.cumsum(widths)])[indptr]
+        most = np.minimum(np.minimum(depth, len(self.index_)), np.diff(ends))
+        out_indptr = room(most)
+        item = np.empty(out_indptr[-1], np.int32)
+        score = np.empty(out_indptr[-1], np.float32)
+        count = np.zeros(n, np.int64)
+        search(indptr, term, out_indptr, self._postings, self._rows, item, score, count)
+        filled = np.arange(len(item)) - np.repeat(out_indptr[:-1], most) < np.repeat(count, most)
+        return Candidates(room(count), item[filled], score[filled], count == depth)
+
+    def score(self, requests: Requests, items: Items) -> Float32:
+        """Return float32 (N,): the score of each request's items, 0 for −1 items.
+
+        The bits are those that `retrieve` gives.
+        """
+        out = np.empty(len(items.item), np.float32)
+        q_indptr, q_term = self.terms_.rows(requests)
+        score_pairs(q_indptr, q_term, items.indptr, items.item, self._rows, self._postings.bound, out)
+        return out
+
+    def learn(self, feedback: Feedback) -> None:
+        """Learn nothing: the arm is static."""
+
+    def state(self) -> State:
+        """Return nothing: all follows from the catalogue."""
+        return {}
+
+    def restore(self, state: State) -> None:
+        """Do nothing: all follows from the catalogue."""

@@ -1,0 +1,213 @@
+"""A memory of what users acted on: the arm that learns which items answered a query."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass, field
+
+import numpy as np
+
+from ltrr import _check
+from ltrr._kernels import memory as kernels
+from ltrr.errors import InputError
+from ltrr.protocols import State
+from ltrr.retrieval._depth import checked, room
+from ltrr.types import Bool, Candidates, Catalogue, Feedback, Float32, Int32, Int64, Items, Requests
+
+__all__ = ["Memory"]
+
+
+@dataclass
+class Memory:
+    """Remembers, per query, the items that users acted on, and returns them by their smoothed rate.
+
+    ``rate = (actions + prior · prior_weight) / (shows + prior_weight)``, both counted since the item was
+    entered. An item is entered by its first action (with one show); from then on each show counts. Where
+    a query's memory is full, the entry with the fewest actions leaves, among these the one with the fewest
+    shows, among these the one with the highest item id. Pages are taken in place by place, in the order
+    in which their feedback arrives.
+
+    Parameters
+    ----------
+    capacity : int >= 1
+        Items kept a query.
+    signal : {"satisfied", "click"}
+        What counts as an action.
+    prior : float in [0, 1]
+        Rate of an item about which nothing is known.
+    prior_weight : float >= 0
+        Number of shows that the prior is worth.
+
+    Notes
+    -----
+    Shows are not corrected for position: an item that stood low, unseen, has been shown as often as one
+    that stood first, so its rate is too low. Shows before the first action are not known, so the rates of
+    young entries are too high; ``prior_weight`` tempers this. Queries are told apart by id alone: another
+    spelling is another query, and query −1 (none) has no memory.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ltrr.types import Catalogue, Queries, Requests
+    >>> memory = Memory(capacity=2, prior=0.0)
+    >>> memory.index(Catalogue(name=("a", "b", "c"), fields={"title": ("x", "y", "z")}))
+    >>> memory.restore({
+    ...     "query": np.array([0]), "item": np.array([[2, 1]]),
+    ...     "actions": np.array([[1.0, 2.0]]), "shows": np.array([[1.0, 7.0]]),
+    ... })
+    >>> two, zeros = np.zeros(2, np.int64), np.zeros((2, 0), np.float32)
+    >>> asked = Requests(np.arange(2), two, two, np.array([0, 1]), two, zeros, (), Queries(("q", "new")))
+    >>> found = memory.retrieve(asked, np.array([9, 9]))
+    >>> found.indptr.tolist(), found.item.tolist(), found.score.tolist()
+    ([0, 2, 2], [2, 1], [0.5, 0.25])
+    """
+
+    capacity: int = 64
+    _: KW_ONLY
+    signal: str = "satisfied"
+    prior: float = 0.05
+    prior_weight: float = 1.0
+
+    coverage_names = ("memory_items", "memory_actions", "memory_best_rate")
+
+    _alive: Bool | None = field(init=False, repr=False, default=None)
+    _item: Int32 = field(init=False, repr=False)
+    _actions: Float32 = field(init=False, repr=False)
+    _shows: Float32 = field(init=False, repr=False)
+    _size: Int32 = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        _check.integer("Memory.capacity", self.capacity, low=1)
+        _check.choice("Memory.signal", self.signal, ("satisfied", "click"))
+        _check.fraction("Memory.prior", self.prior)
+        _check.number("Memory.prior_weight", self.prior_weight, low=0.0)
+        self._forget()
+
+    @property
+    def static(self) -> bool:
+        """False: results change with what is learned."""
+        return False
+
+    def index(self, catalogue: Catalogue) -> None:
+        """Forget everything; from now on only items alive in ``catalogue`` are entered."""
+        self._alive = catalogue.alive.copy()
+        self._forget()
+
+    def retrieve(self, requests: Requests, depth: Int32) -> Candidates:
+        """Return the query's entries by rate, ties by item id; nothing for a query without memory."""
+        self._ready()
+        asked = checked(depth, len(requests))
+        # The last place of the table is empty, and stands for all queries without memory.
+        size = np.append(self._size, np.int32(0))
+        query = np.where(requests.query < len(self._size), requests.query, np.int32(-1))
+        length = np.minimum(size[query], asked)
+        indptr = room(length)
+        item, rate = kernels.ranked(
+            query, indptr, self._item, self._actions, self._shows, self._size, *self._smoothing()
+        )
+        return Candidates(indptr, item, rate, length == asked)
+
+    def rate(self, requests: Requests, items: Items) -> Float32:
+        """Return the smoothed rate (N,) of each item for its request's query, 0 where it is not stored."""
+        at = self._locate(requests, items)
+        stored = at >= 0
+        out = np.zeros(len(at), np.float32)
+        more, weight = self._smoothing()
+        actions = self._actions.reshape(-1)[at[stored]].astype(np.float64)
+        out[stored] = (actions + more) / (self._shows.reshape(-1)[at[stored]].astype(np.float64) + weight)
+        return out
+
+    def actions(self, requests: Requests, items: Items) -> Float32:
+        """Return the number of actions (N,) on each item for its request's query."""
+        at = self._locate(requests, items)
+        stored = at >= 0
+        out = np.zeros(len(at), np.float32)
+        out[stored] = self._actions.reshape(-1)[at[stored]]
+        return out
+
+    def coverage(self, requests: Requests) -> Float32:
+        """Return what memory knows of each request's query, (B, 3), named by ``coverage_names``.
+
+        The number of entries and their actions, both as log(1 + x), and the best rate; zeros where the
+        query has no memory.
+        """
+        self._ready()
+        return np.asarray(
+            kernels.coverage(requests.query, self._actions, self._shows, self._size, *self._smoothing())
+        )
+
+    def learn(self, feedback: Feedback) -> None:
+        """Count the shows and actions of the pages, row by row.
+
+        Raises
+        ------
+        InputError
+            If a page shows an item that the indexed catalogue does not hold.
+        """
+        alive = self._ready()
+        if feedback.item.size == 0:
+            return
+        if int(feedback.item.max()) >= len(alive):
+            raise InputError(
+                f"`feedback.item` must be below {len(alive)} (the size of the indexed catalogue), "
+                f"got {int(feedback.item.max())}"
+            )
+        acted = feedback.satisfied if self.signal == "satisfied" else feedback.click
+        query = feedback.requests.query
+        self._make_room(int(query.max()) + 1)
+        kernels.learn(query, feedback.item, acted, alive, self._item, self._actions, self._shows, self._size)
+
+    def state(self) -> State:
+        """Return the rows of the queries that have memory."""
+        query = np.flatnonzero(self._size).astype(np.int32)
+        return {
+            "query": query,
+            "item": self._item[query],
+            "actions": self._actions[query],
+            "shows": self._shows[query],
+        }
+
+    def restore(self, state: State) -> None:
+        """Continue exactly from ``state``."""
+        query = _check.array("state['query']", state["query"], np.int32, (None,))
+        shape = (len(query), self.capacity)
+        item = _check.array("state['item']", state["item"], np.int32, shape)
+        self._forget()
+        self._make_room(int(query.max()) + 1 if len(query) else 0)
+        self._item[query] = item
+        self._actions[query] = _check.array("state['actions']", state["actions"], np.float32, shape)
+        self._shows[query] = _check.array("state['shows']", state["shows"], np.float32, shape)
+        self._size[query] = (item >= 0).sum(axis=1)
+
+    def _ready(self) -> Bool:
+        if self._alive is None:
+            raise InputError("`Memory` must be given a catalogue first: call `index(catalogue)`")
+        return self._alive
+
+    def _smoothing(self) -> tuple[float, float]:
+        return float(self.prior * self.prior_weight), float(self.prior_weight)
+
+    def _locate(self, requests: Requests, items: Items) -> Int64:
+        self._ready()
+        if len(items) != len(requests):
+            raise InputError(f"`items` must hold {len(requests)} lists (one a request), got {len(items)}")
+        return np.asarray(
+            kernels.locate(requests.query, items.indptr, items.item, self._item, self._size), np.int64
+        )
+
+    def _forget(self) -> None:
+        self._item = np.empty((0, self.capacity), np.int32)
+        self._actions = np.empty((0, self.capacity), np.float32)
+        self._shows = np.empty((0, self.capacity), np.float32)
+        self._size = np.empty(0, np.int32)
+
+    def _make_room(self, rows: int) -> None:
+        """Grow to at least ``rows`` queries; doubling keeps the cost of a growing table linear."""
+        have = len(self._size)
+        if rows <= have:
+            return
+        more = max(rows, 2 * have) - have
+        blank = np.zeros((more, self.capacity), np.float32)
+        self._item = np.concatenate([self._item, np.full(blank.shape, -1, np.int32)])
+        self._actions = np.concatenate([self._actions, blank])
+        self._shows = np.concatenate([self._shows, blank])
+        self._size = np.concatenate([self._size, np.zeros(more, np.int32)])

@@ -1,0 +1,24 @@
+"""Simulated users: who examines, clicks and is satisfied."""
+
+from ltrr.users.cascade import Cascade
+from ltrr.users.dbn import DBN, SDBN
+from ltrr.users.graded import GradedUser
+from ltrr.users.pbm import PBM
+from ltrr.users.presets import PRESETS
+from ltrr.users.stop_table import StopTable
+from ltrr.users.tables import Outcome, PageProbabilities, TableUser, UserTables, pages_of
+
+__all__ = [
+    "Cascade",
+    "DBN",
+    "GradedUser",
+    "Outcome",
+    "PBM",
+    "PRESETS",
+    "PageProbabilities",
+    "SDBN",
+    "StopTable",
+    "TableUser",
+    "UserTables",
+    "pages_of",
+]

@@ -1,0 +1,171 @@
+"""Topics: which information needs hide behind the queries, what satisfies them, and how often they come."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ltrr import _check
+from ltrr.errors import InputError
+from ltrr.types import Catalogue, Float64, Int8, Int16, Int32, Int64, Queries
+
+__all__ = ["Topics"]
+
+_SUM_TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True)
+class Topics:
+    """All that stands still in a world of Q query texts and T topics (hidden information needs).
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        The N items.
+    queries : Queries
+        The Q query texts, originals and variants.
+    query_indptr : int64 (Q + 1,)
+        Query q may mean ``query_topic[query_indptr[q]:query_indptr[q + 1]]``; at least one topic.
+    query_topic : int32 (M,)
+        Topic ids in [0, T).
+    query_weight : float64 (M,)
+        P(topic | query), >= 0; sums to 1 within a query.
+    topic_indptr : int64 (T + 1,)
+        Topic t has judgements ``topic_item[topic_indptr[t]:topic_indptr[t + 1]]``.
+    topic_item : int32 (J,)
+        Judged items in [0, N), strictly ascending within a topic.
+    topic_grade : int8 (J,)
+        Their grades in [0, ``max_grade``]; a zero is a judgement too.
+    traffic : float64 (Q,)
+        Probability of each query text in the stream; sums to 1.
+    held_out : float64 (Q,)
+        Probability of each query text among held-out requests; sums to 1, or all zeros where there are none.
+        No topic is both in the stream and held out.
+    intent : int16 (Q,)
+        The hidden kind of each query, an index into ``intent_names``.
+    intent_names : tuple of str
+        Names of the kinds.
+    max_grade : int
+        The highest grade, >= 1 and <= 127.
+    complete : bool
+        True where pairs without a judgement have grade 0 for sure (synthetic worlds); False where they are
+        unjudged (real collections).
+
+    Raises
+    ------
+    InputError
+        If a table breaks one of the rules above.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ltrr.types import Catalogue, Queries
+    >>> topics = Topics(
+    ...     catalogue=Catalogue(name=("a", "b"), fields={"text": ("red shoe", "blue hat")}),
+    ...     queries=Queries(("shoe", "hat")),
+    ...     query_indptr=np.array([0, 1, 2]), query_topic=np.array([0, 1]), query_weight=np.ones(2),
+    ...     topic_indptr=np.array([0, 1, 2]), topic_item=np.array([0, 1]), topic_grade=np.array([1, 1]),
+    ...     traffic=np.array([1.0, 0.0]), held_out=np.array([0.0, 1.0]),
+    ...     intent=np.zeros(2), intent_names=("plain",), max_grade=1, complete=True,
+    ... )
+    >>> topics.n_topics
+    2
+    """
+
+    catalogue: Catalogue
+    queries: Queries
+    query_indptr: Int64
+    query_topic: Int32
+    query_weight: Float64
+    topic_indptr: Int64
+    topic_item: Int32
+    topic_grade: Int8
+    traffic: Float64
+    held_out: Float64
+    intent: Int16
+    intent_names: tuple[str, ...]
+    max_grade: int
+    complete: bool
+
+    def __post_init__(self) -> None:
+        q, t = len(self.queries), len(self.topic_indptr) - 1
+        object.__setattr__(
+            self, "max_grade", _check.integer("Topics.max_grade", self.max_grade, low=1, high=127)
+        )
+        m, j = len(self.query_topic), len(self.topic_item)
+        for key, dtype, length, top in (
+            ("query_topic", np.int32, m, t),
+            ("topic_item", np.int32, j, len(self.catalogue)),
+            ("topic_grade", np.int8, j, self.max_grade + 1),
+            ("intent", np.int16, q, len(self.intent_names)),
+        ):
+            object.__setattr__(self, key, _ids(f"Topics.{key}", getattr(self, key), dtype, length, top))
+        for key, length in (("query_weight", m), ("traffic", q), ("held_out", q)):
+            value = _check.array(f"Topics.{key}", getattr(self, key), np.float64, (length,))
+            if not bool(np.all((value >= 0.0) & (value <= 1.0 + _SUM_TOLERANCE))):
+                raise InputError(f"`Topics.{key}` must hold probabilities in [0, 1]")
+            object.__setattr__(self, key, value)
+        for key, rows, values in (("query_indptr", q, m), ("topic_indptr", t, j)):
+            object.__setattr__(self, key, _check.indptr(f"Topics.{key}", getattr(self, key), rows, values))
+        self._check_sums()
+        self._check_order()
+        self._check_parts()
+
+    @property
+    def n_topics(self) -> int:
+        """Number of topics, T."""
+        return len(self.topic_indptr) - 1
+
+    def _check_sums(self) -> None:
+        """Refuse probabilities that do not sum to one."""
+        row = np.repeat(np.arange(len(self.queries)), np.diff(self.query_indptr))
+        sums = np.bincount(row, self.query_weight, minlength=len(self.queries))
+        bad = np.flatnonzero(np.abs(sums - 1.0) > _SUM_TOLERANCE)
+        if len(bad):
+            query, got = int(bad[0]), sums[bad[0]]
+            raise InputError(
+                f"`Topics.query_weight` must sum to 1 within each query, got {got:g} for query {query}"
+            )
+        total = float(self.traffic.sum())
+        if abs(total - 1.0) > _SUM_TOLERANCE:
+            raise InputError(f"`Topics.traffic` must sum to 1, got {total:g}")
+        total = float(self.held_out.sum())
+        if total != 0.0 and abs(total - 1.0) > _SUM_TOLERANCE:
+            raise InputError(f"`Topics.held_out` must sum to 1 or be all zeros, got a sum of {total:g}")
+
+    def _check_order(self) -> None:
+        """Refuse items that do not ascend within a topic: grades are found by binary search."""
+        rises = np.diff(self.topic_item.astype(np.int64)) > 0
+        starts = self.topic_indptr[1:-1]
+        starts = starts[(starts > 0) & (starts < len(self.topic_item))]
+        rises[starts - 1] = True
+        if not bool(rises.all()):
+            place = int(np.flatnonzero(~rises)[0])
+            topic = int(np.searchsorted(self.topic_indptr, place, side="right")) - 1
+            raise InputError(
+                f"`Topics.topic_item` must ascend strictly within a topic, topic {topic} does not"
+            )
+
+    def _check_parts(self) -> None:
+        """Refuse a topic that the stream asks about and that is held out."""
+        row = np.repeat(np.arange(len(self.queries)), np.diff(self.query_indptr))
+        seen = np.zeros((2, self.n_topics), np.bool_)
+        for part, probability in enumerate((self.traffic, self.held_out)):
+            seen[part, self.query_topic[probability[row] > 0.0]] = True
+        both = np.flatnonzero(seen[0] & seen[1])
+        if len(both):
+            raise InputError(
+                f"`Topics.held_out` must share no topic with `traffic`, got {len(both)} shared, "
+                f"the first is {both[0]}"
+            )
+
+
+def _ids(name: str, value: Any, dtype: type, length: int, top: int) -> Any:
+    """Return ids or grades as an array within [0, top), checked before they could wrap around."""
+    wide = _check.array(name, value, np.int64, (length,))
+    if length and not (int(wide.min()) >= 0 and int(wide.max()) < top):
+        worst = int(wide.min()) if int(wide.min()) < 0 else int(wide.max())
+        raise InputError(f"`{name}` must lie in [0, {top}), got {worst}")
+    return wide.astype(dtype)

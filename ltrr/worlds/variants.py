@@ -1,0 +1,108 @@
+"""Query variants: how else people type a query."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Set
+
+import numpy as np
+
+__all__ = ["VARIANT_KINDS", "token_key", "variants"]
+
+VARIANT_KINDS = ("dropped", "misspelt", "prefix")
+"""Kinds of variants: a word left out, a letter mistyped, the text cut short while typing."""
+
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+_ATTEMPTS = 8  # a try fails by repeating a known text; short queries run out of new ones
+
+
+def token_key(text: str) -> str:
+    """Return what a search engine sees of a text: its words without case and punctuation.
+
+    Examples
+    --------
+    >>> token_key("Flow past  a CYLINDER .")
+    'flow past a cylinder'
+    """
+    return " ".join(re.findall(r"\w+", text.casefold()))
+
+
+def variants(text: str, *, n: int, rng: np.random.Generator, taken: Set[str]) -> list[tuple[str, int]]:
+    """Return up to ``n`` variants of a query, each with the index of its kind in `VARIANT_KINDS`.
+
+    The kinds take turns; where one has nothing new to offer the next one steps in. No two variants, and none
+    of them and ``taken``, have the same `token_key`.
+
+    Parameters
+    ----------
+    text : str
+        The query.
+    n : int
+        How many are wanted; short queries have fewer.
+    rng : numpy.random.Generator
+        Draws words, letters and places.
+    taken : set of str
+        Token keys that must not come again: those of all other queries.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> found = variants("laminar boundary layer", n=3, rng=np.random.default_rng(1), taken=set())
+    >>> [VARIANT_KINDS[kind] for _, kind in found]
+    ['dropped', 'misspelt', 'prefix']
+    >>> all(token_key(variant) != "laminar boundary layer" for variant, _ in found)
+    True
+    """
+    words = text.split()
+    makers: tuple[Callable[[list[str], np.random.Generator], list[str]], ...] = (_drop, _misspell, _cut)
+    known = {"", token_key(text)}
+    out: list[tuple[str, int]] = []
+    for turn in range(n):
+        for attempt in range(_ATTEMPTS * len(makers)):
+            kind = (turn + attempt // _ATTEMPTS) % len(makers)
+            variant = " ".join(makers[kind](words, rng))
+            key = token_key(variant)
+            if key not in known and key not in taken:
+                known.add(key)
+                out.append((variant, kind))
+                break
+    return out
+
+
+def _drop(words: list[str], rng: np.random.Generator) -> list[str]:
+    """Leave one word out."""
+    if len(words) < 2:
+        return words
+    i = int(rng.integers(len(words)))
+    return words[:i] + words[i + 1 :]
+
+
+def _misspell(words: list[str], rng: np.random.Generator) -> list[str]:
+    """Swap, delete, insert or replace a letter of one word; its first letter is hardly ever mistyped."""
+    long = [i for i, word in enumerate(words) if len(word) >= 3]
+    if not long:
+        return words
+    i = long[int(rng.integers(len(long)))]
+    word = words[i]
+    letter = _LETTERS[int(rng.integers(len(_LETTERS)))]
+    operation = int(rng.integers(4))
+    if operation == 0:
+        at = int(rng.integers(1, len(word) - 1))
+        wrong = word[:at] + word[at + 1] + word[at] + word[at + 2 :]
+    else:
+        at = int(rng.integers(1, len(word)))
+        deleted, inserted = operation == 1, operation == 2
+        wrong = word[:at] + ("" if deleted else letter) + word[at if inserted else at + 1 :]
+    return [*words[:i], wrong, *words[i + 1 :]]
+
+
+def _cut(words: list[str], rng: np.random.Generator) -> list[str]:
+    """Stop typing within the last word, or after the first half of the words or later."""
+    while words and not token_key(words[-1]):
+        words = words[:-1]
+    if not words:
+        return words
+    last = words[-1]
+    if len(last) >= 3 and (len(words) == 1 or rng.random() < 0.5):
+        return [*words[:-1], last[: int(rng.integers((len(last) + 1) // 2, len(last)))]]
+    return words[: int(rng.integers((len(words) + 1) // 2, max(len(words), 2)))]

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import naive_ranking as naive
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ltrr.errors import InputError
+from ltrr.ranking.fusion import ReciprocalRankFusion
+from ltrr.types import Union
+
+
+def union_of(pages):
+    """Build a union from each request's lists of items, one list an arm."""
+    indptr, item, source_indptr, arm, rank = [0], [], [0], [], []
+    for lists in pages:
+        for chosen in sorted({i for ranked in lists for i in ranked}):
+            item.append(chosen)
+            for a, ranked in enumerate(lists):
+                if chosen in ranked:
+                    arm.append(a)
+                    rank.append(ranked.index(chosen))
+            source_indptr.append(len(arm))
+        indptr.append(len(item))
+    n = len(item)
+    return Union(
+        indptr=np.array(indptr),
+        item=np.array(item),
+        slots=np.ones(n),
+        source_indptr=np.array(source_indptr),
+        arm=np.array(arm),
+        slab=np.zeros(len(arm)),
+        rank=np.array(rank),
+        score=np.zeros(len(arm)),
+        spilled=np.zeros(len(pages)),
+    )
+
+
+ranking = st.lists(st.integers(0, 15), unique=True, max_size=8)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.lists(ranking, min_size=3, max_size=3), max_size=4), st.sampled_from([0, 1, 60, 12.5]))
+def test_equals_the_textbook_definition(pages, k):
+    union = union_of(pages)
+    got = ReciprocalRankFusion(k=k).fuse(union)
+    scores = [naive.reciprocal_rank_fusion(lists, k) for lists in pages]
+    want = [of_request[i] for of_request in scores for i in sorted(of_request)]
+    assert got.dtype == np.float64
+    np.testing.assert_allclose(got, want, rtol=1e-14)
+
+
+def test_worked_by_hand():
+    # arm 0: d2, d1, d4; arm 1: d4, d2. Ranks count from 1 in the paper.
+    got = ReciprocalRankFusion(k=60).fuse(union_of([[[2, 1, 4], [4, 2]]]))
+    assert got.tolist() == [1 / 62, 1 / 61 + 1 / 62, 1 / 63 + 1 / 61]
+
+
+def test_depends_on_the_allocation_and_says_so():
+    both, one = union_of([[[2, 1], [1]]]), union_of([[[2, 1], []]])
+    fusion = ReciprocalRankFusion()
+    assert fusion.allocation_dependent
+    # item 1 leads where both arms were drawn from, and trails where only the first was
+    assert np.argmax(fusion.fuse(both)) == 0
+    assert np.argmax(fusion.fuse(one)) == 1
+
+
+def test_no_requests():
+    assert ReciprocalRankFusion().fuse(union_of([])).shape == (0,)
+
+
+@pytest.mark.parametrize("k", [-1, float("nan"), True, "60"])
+def test_refuses(k):
+    with pytest.raises(InputError, match=r"ReciprocalRankFusion\.k"):
+        ReciprocalRankFusion(k=k)

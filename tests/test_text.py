@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from naive_retrieval import catalogue_of, requests_of
+
+from ltrr.errors import InputError
+from ltrr.features.text import QueryTerms, TextIndex, catalogue_texts, tokenize
+from ltrr.types import Catalogue
+
+TEXTS = st.lists(st.lists(st.sampled_from("abcdefg"), max_size=8).map(" ".join), max_size=8)
+
+
+def test_tokenize_folds_case_width_and_ligatures():
+    assert tokenize("Straße ﬁsh ＡＢＣ, x_1!") == ["straße", "fish", "abc", "x_1"]
+    assert tokenize(" .,!") == []
+
+
+@settings(max_examples=60, deadline=None)
+@given(TEXTS)
+def test_index_counts_like_counters(texts):
+    index = TextIndex.build(texts)
+    word = {i: w for w, i in index.vocabulary.items()}
+    docs = [Counter(text.split()) for text in texts]
+    assert len(index) == len(texts)
+    assert index.length.tolist() == [sum(doc.values()) for doc in docs]
+    for d, doc in enumerate(docs):
+        row = slice(index.doc_indptr[d], index.doc_indptr[d + 1])
+        terms = index.doc_term[row]
+        assert np.all(np.diff(terms) > 0)
+        assert dict(zip([word[t] for t in terms], index.doc_tf[row].tolist(), strict=True)) == doc
+    for t, w in word.items():
+        posting = slice(index.term_indptr[t], index.term_indptr[t + 1])
+        holders = [(d, doc[w]) for d, doc in enumerate(docs) if w in doc]
+        pairs = zip(index.term_doc[posting].tolist(), index.term_tf[posting].tolist(), strict=True)
+        assert list(pairs) == holders
+        assert index.df[t] == len(holders)
+    assert index.doc_term.dtype == index.term_doc.dtype == np.int32
+    assert index.doc_indptr.dtype == index.term_indptr.dtype == np.int64
+
+
+def test_encode_keeps_order_and_repeats():
+    index = TextIndex.build(["a b", "c"])
+    indptr, term = index.encode(["c a zzz c", "", "b"])
+    assert indptr.tolist() == [0, 4, 4, 5]
+    assert term.tolist() == [2, 0, -1, 2, 1]
+
+
+def test_query_terms_follow_a_growing_table(monkeypatch):
+    index = TextIndex.build(["a b c"])
+    encoded = []
+    plain = TextIndex.encode
+
+    def spy(self, texts):
+        encoded.extend(texts)
+        return plain(self, texts)
+
+    monkeypatch.setattr(TextIndex, "encode", spy)
+    terms = QueryTerms(index)
+    assert [x.tolist() for x in terms.rows(requests_of(["a", "b b"], [1, -1, 0]))] == [
+        [0, 2, 2, 3],
+        [1, 1, 0],
+    ]
+    assert [x.tolist() for x in terms.rows(requests_of(["a", "b b", "c"], [2, 0]))] == [[0, 1, 2], [2, 0]]
+    assert [x.tolist() for x in terms.rows(requests_of(["a"], [0]))] == [[0, 1], [0]]
+    assert [x.tolist() for x in terms.rows(requests_of(["a", "b b", "c"], [1]))] == [[0, 2], [1, 1]]
+    assert encoded == ["a", "b b", "c"]
+    # the table of another world
+    assert [x.tolist() for x in terms.rows(requests_of(["c c"], [0]))] == [[0, 2], [2, 2]]
+    assert [x.tolist() for x in terms.rows(requests_of([], []))] == [[0], []]
+
+
+def test_catalogue_texts_names_the_unknown_field():
+    items = Catalogue(("x",), {"title": ("t",), "artist": ("a",)})
+    assert catalogue_texts(items, fields=["artist", "title"]) == ["a t"]
+    with pytest.raises(InputError, match="did you mean 'title'"):
+        catalogue_texts(items, fields=["titel"])
+    assert catalogue_texts(catalogue_of(["q"])) == ["q"]
