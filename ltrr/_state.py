@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -96,5 +97,5 @@ def load_state(path: Path) -> dict[str, Any]:
     """Read a state; a file that is absent or damaged is an `InputError`."""
     try:
         return unpack(path.read_bytes())
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(f"{path} cannot be read as saved state: {error}; write it anew") from error

@@ -213,3 +213,7 @@ def main() -> None:
     except KeyboardInterrupt:
         Console(stderr=True).print("ltrr: interrupted; go on with --resume and the same --out", markup=False)
         sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

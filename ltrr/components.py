@@ -23,8 +23,7 @@ from ltrr.protocols import Policy, Retriever
 from ltrr.ranking import LambdaMART, PriorRanker, RankFeatures, ReciprocalRankFusion
 from ltrr.retrieval import BM25, Dense, Memory, Popular
 from ltrr.users import PRESETS
-from ltrr.worlds import Collection
-from ltrr.worlds.music import Music
+from ltrr.worlds import Collection, Music
 
 __all__ = ["ARMS", "POLICIES", "POLICY_KINDS", "RANKERS", "USERS", "WORLDS", "make"]
 

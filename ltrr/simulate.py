@@ -24,7 +24,7 @@ from ltrr.errors import InputError
 from ltrr.features.quotas import all_quotas
 from ltrr.log import FORMAT_VERSION, write_table
 from ltrr.loop import Loop
-from ltrr.metrics.oracles import successive_halving
+from ltrr.metrics.halving import successive_halving
 from ltrr.progress import Counter, ProgressBar
 from ltrr.protocols import World
 from ltrr.result import Result
@@ -345,6 +345,7 @@ def _write_about(folder: Path, study: Study, prepared: Prepared) -> None:
         "seeds": list(range(min(study.log_seeds, study.seeds))),
         "arms": list(loop.arms),
         "context": list(context),
+        "action_features": {spec.name: list(_action_names(study, prepared, spec)) for spec in study.policies},
         "rank_features": list(prepared.features.names),
         "quotas": all_quotas(loop.n_slots, len(loop.arms)).tolist(),
         "settings": study.settings(),
@@ -358,6 +359,13 @@ def _write_about(folder: Path, study: Study, prepared: Prepared) -> None:
     )
     write_table(log / "queries.parquet", texts)
     write_aside(log / "log.json", json.dumps(about, indent=1, default=_json).encode())
+
+
+def _action_names(study: Study, prepared: Prepared, spec: PolicySpec) -> tuple[str, ...]:
+    """Return the names of a policy's action features."""
+    quota = (study.loop.n_slots, *[0] * (len(study.loop.arms) - 1))
+    system = study.system(prepared, spec, Streams(study.seed), quota)
+    return system.actions.names
 
 
 def _json(value: Any) -> Any:

@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pytest
-from naive_bandits import feedback_of, requests_of, slab_actions
 
 from ltrr._state import pack, unpack
 from ltrr.bandits import (
@@ -24,6 +23,7 @@ from ltrr.bandits.saved import POLICIES
 from ltrr.errors import InputError
 from ltrr.protocols import Policy
 from ltrr.types import ActionSet
+from tests.naive_bandits import feedback_of, requests_of, slab_actions
 
 POLICY_CASES = {
     "single": SingleArm(1),

@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from naive_union import make_catalogue, make_feedback, make_items, make_requests
 
 from ltrr.errors import InputError
 from ltrr.protocols import Retriever
@@ -13,6 +12,7 @@ from ltrr.retrieval import cache as module
 from ltrr.retrieval.cache import StaticCache
 from ltrr.retrieval.memory import Memory
 from ltrr.types import Candidates, Queries
+from tests.naive_union import make_catalogue, make_feedback, make_items, make_requests
 
 N_ITEMS = 11
 

@@ -6,7 +6,6 @@ import gzip
 import json
 import shutil
 
-import naive_worlds
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
@@ -17,6 +16,7 @@ from ltrr.rng import Streams
 from ltrr.types import Items
 from ltrr.worlds import Collection
 from ltrr.worlds.variants import VARIANT_KINDS, token_key, variants
+from tests import naive_worlds
 
 CORPUS = [
     {
@@ -115,7 +115,8 @@ def test_truth_equals_the_naive_twin(folder):
 def test_gzip_bom_crlf_and_blank_lines_make_no_difference(tmp_path, folder):
     plain = Collection(folder)
     files = as_files()
-    odd = {f"{name}.gz": gzip.compress(data) for name, data in files.items() if name != "queries.jsonl"}
+    odd = {"corpus.jsonl.gz": gzip.compress(files["corpus.jsonl"])}
+    odd["qrels/test.tsv.gz"] = gzip.compress(files["qrels/test.tsv"].replace(b"\n", b"\r\n"))
     odd["queries.jsonl"] = b"\xef\xbb\xbf" + files["queries.jsonl"].replace(b"\n", b"\r\n\r\n")
     other = Collection(write(tmp_path / "odd", odd))
     assert other.queries == plain.queries
@@ -160,6 +161,17 @@ def test_split_variants_and_traffic(tmp_path):
         # half of a topic's traffic is the original text
         assert np.bincount(topic, part, minlength=n) == pytest.approx(2 * part[:n])
     assert len({token_key(x) for x in t.queries.text}) == 4 * n
+
+
+def test_variants_of_different_queries_never_meet(tmp_path):
+    queries = [
+        {"_id": f"q{i}", "text": f"{word} shoe"} for i, word in enumerate(("tan", "tin", "ten", "shoe"))
+    ]
+    files = as_files(queries=queries, qrels=[(f"q{i}", "d1", 1) for i in range(4)])
+    folder = write(tmp_path / "near", files)
+    for seed in range(5):
+        text = Collection(folder, variants=9, seed=seed).queries.text
+        assert len({token_key(t) for t in text}) == len(text) > 30
 
 
 def test_stream_follows_the_traffic(tmp_path):

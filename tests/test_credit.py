@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from naive_bandits import naive_credit
 
 from ltrr.bandits.credit import KINDS, RULES, credit
 from ltrr.errors import InputError
+from tests.naive_bandits import naive_credit
 
 SPILLED = 1 << 31
 

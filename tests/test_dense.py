@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from naive_retrieval import catalogue_of, depths, items_of, naive_cosines, ranked, requests_of, rows
 
 from ltrr._kernels import dense as kernels
 from ltrr.embeddings import LSA
 from ltrr.errors import InputError
 from ltrr.protocols import Retriever
 from ltrr.retrieval.dense import Dense
+from tests.naive_retrieval import catalogue_of, depths, items_of, naive_cosines, ranked, requests_of, rows
 
 WORDS = [a + b + c for a in "bdkmt" for b in "aeiou" for c in "lnrs"]
 

@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from naive_union import NaiveMemory, make_catalogue, make_feedback, make_items, make_requests, rows
 
 from ltrr._state import pack, unpack
 from ltrr.errors import InputError
 from ltrr.protocols import Retriever
 from ltrr.retrieval.memory import Memory
+from tests.naive_union import NaiveMemory, make_catalogue, make_feedback, make_items, make_requests, rows
 
 N_ITEMS, N_QUERIES, PLACES = 9, 4, 3
 

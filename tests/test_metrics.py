@@ -4,7 +4,6 @@ import csv
 import json
 
 import ir_measures
-import naive_metrics as naive
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,6 +13,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from ltrr.errors import InputError
 from ltrr.metrics import answerable, candidate_recall, ndcg, recall, reciprocal_rank, unjudged_share
 from ltrr.types import Truth
+from tests import naive_metrics as naive
 
 
 def lists(draw, low):

@@ -1,15 +1,14 @@
 """Oracles: exact against literally built unions and pages."""
 
-import naive_metrics as naive
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ltrr.errors import InputError
+from ltrr.features import all_quotas
 from ltrr.metrics import (
     LossSplit,
-    all_quotas,
     best_order_value,
     ideal_value,
     quota_walk,
@@ -17,6 +16,7 @@ from ltrr.metrics import (
 )
 from ltrr.types import Truth, Union
 from ltrr.users import PRESETS, UserTables
+from tests import naive_metrics as naive
 
 
 def pool_of(lists):

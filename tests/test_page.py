@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from naive_union import make_candidates, naive_page
 
 from ltrr.errors import InputError
 from ltrr.ranking.page import build_page
 from ltrr.retrieval.union import union
+from tests.naive_union import make_candidates, naive_page
 
 
 def one_arm(lists):

@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from naive_union import make_catalogue, make_feedback, make_items, make_requests, naive_popular, rows
 
 from ltrr._state import pack, unpack
 from ltrr.errors import InputError
 from ltrr.protocols import Retriever
 from ltrr.retrieval.popular import Popular
+from tests.naive_union import make_catalogue, make_feedback, make_items, make_requests, naive_popular, rows
 
 N_ITEMS, PLACES = 8, 3
 PRIORS = st.one_of(

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from naive_retrieval import catalogue_of, requests_of
 
 from ltrr.errors import InputError
 from ltrr.features.text import QueryTerms, TextIndex, catalogue_texts, tokenize
 from ltrr.types import Catalogue
+from tests.naive_retrieval import catalogue_of, requests_of
 
 TEXTS = st.lists(st.lists(st.sampled_from("abcdefg"), max_size=8).map(" ".join), max_size=8)
 

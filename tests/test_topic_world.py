@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 
-import naive_worlds
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -16,6 +15,7 @@ from ltrr.protocols import World
 from ltrr.rng import Streams
 from ltrr.types import Catalogue, Items, Queries, Requests
 from ltrr.worlds import Topics, TopicWorld
+from tests import naive_worlds
 
 
 def make_topics(seed=0, n_items=30, n_topics=8, n_queries=12, complete=True, max_grade=3, held=True):
@@ -235,6 +235,17 @@ def test_held_out_order_is_mixed():
     assert (np.diff(query) != 0).sum() > 100
 
 
+def test_ideal_page_is_full_to_its_last_place():
+    topics = make_topics(0, n_items=25, n_topics=1, n_queries=1, held=False)
+    grade = np.array([1] * 18 + [2, 3, 0, 2, 1])
+    indptr, item = np.array([0, 23]), np.arange(23)
+    topics = dataclasses.replace(topics, topic_indptr=indptr, topic_item=item, topic_grade=grade)
+    world = TopicWorld(topics)
+    truth = world.truth(world.next(1), Items(np.zeros(2), np.zeros(0)))
+    assert truth.ideal[0].tolist() == [3, 2, 2] + [1] * 17
+    assert truth.n_relevant.tolist() == [22]
+
+
 def test_empty_batches_and_intents():
     topics = make_topics(2)
     world = TopicWorld(topics).fork(Streams(1))
@@ -289,6 +300,7 @@ def changed(topics, key, place, value):
         (lambda t: changed(t, "topic_grade", 0, 259), "got 259"),
         (lambda t: changed(t, "intent", 0, -1), "intent"),
         (lambda t: {"topic_item": t.topic_item[::-1]}, "ascend strictly"),
+        (lambda t: changed(t, "topic_item", 1, t.topic_item[0]), "topic 0 does not"),
         (lambda t: {"query_indptr": t.query_indptr[:-1]}, "query_indptr"),
         (lambda t: {"topic_indptr": np.zeros(0)}, "Topics"),
         (lambda t: {"max_grade": 0}, "max_grade"),

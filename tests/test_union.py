@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from naive_union import make_candidates, naive_union
 
 from ltrr._kernels.spill import delivered as deliver
 from ltrr.errors import InputError
 from ltrr.retrieval.union import union
+from tests.naive_union import make_candidates, naive_union
 
 
 def as_dicts(result):

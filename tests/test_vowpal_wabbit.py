@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import vowpalwabbit
-from naive_bandits import feedback_of
 
 from ltrr.bandits import VowpalWabbit
 from ltrr.errors import InputError
+from tests.naive_bandits import feedback_of
 
 KINDS = ("epsilon", "squarecb")
 

@@ -80,7 +80,8 @@ def _weight(rows: Rows, doc: int, term: int) -> np.float32:
         else:
             high = middle
     if low < rows.indptr[doc + 1] and rows.term[low] == term:
-        return rows.weight[low]
+        weight: np.float32 = rows.weight[low]
+        return weight
     return np.float32(0.0)
 
 

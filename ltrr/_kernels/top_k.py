@@ -29,7 +29,7 @@ def key_of(bits: int, item: int) -> np.uint64:
 
 
 @kernel
-def key_item(key: np.uint64) -> int:
+def key_item(key: np.uint64) -> np.int64:
     """Return the item of a key."""
     return np.int64(_LOW - (key & _LOW))
 

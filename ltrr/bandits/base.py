@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import Field, fields, replace
+from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -39,6 +40,12 @@ class BasePolicy(ABC):
     def fork(self: P) -> P:
         """Return a fresh policy with the same parameters that has learned nothing."""
         return replace(self)
+
+    def save(self, path: Path | str) -> None:
+        """Write the policy, trained as it is, to a folder that `ltrr.load_policy` reads."""
+        from ltrr.bandits.saved import save
+
+        save(self, path)
 
     @abstractmethod
     def probabilities(self, requests: Requests, actions: ActionSet, rng: np.random.Generator) -> Float64:

@@ -18,6 +18,7 @@ class ActionBuilder(Protocol):
 
     n_slots: int
     n_actions: int
+    names: tuple[str, ...]
 
     def build(self, requests: Requests, quota: Int32) -> ActionSet:
         """Return the slot's actions given the quota (B, R) already filled."""

@@ -1,5 +1,6 @@
 """Measures of lists, of runs and of comparators that see the truth."""
 
+from ltrr.metrics.halving import Halving, successive_halving
 from ltrr.metrics.intervals import (
     Curve,
     Interval,
@@ -9,14 +10,11 @@ from ltrr.metrics.intervals import (
     paired_ratio,
 )
 from ltrr.metrics.oracles import (
-    Halving,
     LossSplit,
     QuotaValues,
-    all_quotas,
     best_order_value,
     ideal_value,
     quota_walk,
-    successive_halving,
 )
 from ltrr.metrics.ranking import (
     answerable,
@@ -35,7 +33,6 @@ __all__ = [
     "LearnableGap",
     "LossSplit",
     "QuotaValues",
-    "all_quotas",
     "answerable",
     "best_in_class",
     "best_order_value",

@@ -6,9 +6,7 @@ are taken on the state (memory, ranker) of the policy that is being judged.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import combinations, pairwise
 
 import numpy as np
 
@@ -17,18 +15,15 @@ from ltrr._kernels import oracles as kernels
 from ltrr._kernels.users import page_values
 from ltrr.errors import InputError
 from ltrr.metrics.ranking import ndcg
-from ltrr.types import Float64, Int8, Int32, Int64, Truth, Union
+from ltrr.types import Float64, Int8, Int32, Truth, Union
 from ltrr.users.tables import UserTables
 
 __all__ = [
-    "Halving",
     "LossSplit",
     "QuotaValues",
-    "all_quotas",
     "best_order_value",
     "ideal_value",
     "quota_walk",
-    "successive_halving",
 ]
 
 
@@ -99,47 +94,6 @@ class LossSplit:
     def total(self) -> Float64:
         """Ideal minus sampled reward (B,)."""
         return self.retrieval + self.ranking + self.noise
-
-
-@dataclass(frozen=True)
-class Halving:
-    """How a search by successive halving went.
-
-    Parameters
-    ----------
-    survivors : int64 (n,)
-        What the last rung kept, best first.
-    values : float64 (n,)
-        Their values on the last rung.
-    rungs : tuple of int64 arrays
-        The candidates that each rung evaluated.
-    """
-
-    survivors: Int64
-    values: Float64
-    rungs: tuple[Int64, ...]
-
-
-def all_quotas(n_slots: int, n_arms: int) -> Int32:
-    """Return every way to share ``n_slots`` slots among ``n_arms`` arms, in lexicographic order.
-
-    Returns
-    -------
-    int32 (Q, n_arms)
-        ``Q = C(n_slots + n_arms − 1, n_arms − 1)`` rows that sum to ``n_slots``.
-
-    Examples
-    --------
-    >>> all_quotas(2, 2).tolist()
-    [[0, 2], [1, 1], [2, 0]]
-    >>> len(all_quotas(3, 4)), len(all_quotas(3, 8)), len(all_quotas(5, 8))
-    (20, 120, 792)
-    """
-    _check.integer("n_slots", n_slots, low=0)
-    _check.integer("n_arms", n_arms, low=1)
-    # n_arms − 1 bars among slots and bars cut the row of slots into the arms' shares
-    bars = np.array(list(combinations(range(n_slots + n_arms - 1), n_arms - 1)), np.int32)
-    return np.diff(bars, axis=1, prepend=-1, append=n_slots + n_arms - 1).astype(np.int32) - 1
 
 
 def _reward(page: Int8, tables: UserTables, reward_code: int) -> Float64:
@@ -300,68 +254,3 @@ def best_order_value(truth: Truth, *, page_size: int, tables: UserTables, reward
     page = np.empty((len(truth), page_size), np.int8)
     kernels.best_pages(truth.indptr, truth.grade, page)
     return _reward(page, tables, reward_code)
-
-
-def successive_halving(
-    n_candidates: int,
-    evaluate: Callable[[Int64, int], Float64],
-    *,
-    budgets: Sequence[int],
-    keep: Sequence[int],
-) -> Halving:
-    """Search the best of many candidates: judge all cheaply, then fewer and fewer at greater expense.
-
-    Parameters
-    ----------
-    n_candidates : int
-        Number of candidates, at least 1.
-    evaluate : callable
-        ``evaluate(indices (n,), budget) -> values (n,)``, higher is better. It should run on tuning seeds
-        that no reported figure uses.
-    budgets : sequence of int
-        What each rung spends on a candidate (rounds, seeds), in the order of the rungs.
-    keep : sequence of int
-        How many candidates survive each rung, never rising.
-
-    Returns
-    -------
-    Halving
-        Ties go to the lower index.
-
-    Raises
-    ------
-    InputError
-        If the rungs do not fit together or a value is not a finite number.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> found = successive_halving(4, lambda i, budget: -np.abs(i - 2.2), budgets=[1, 10], keep=[2, 1])
-    >>> found.survivors.tolist(), [rung.tolist() for rung in found.rungs]
-    ([2], [[0, 1, 2, 3], [2, 3]])
-
-    References
-    ----------
-    Jamieson and Talwalkar, "Non-stochastic best arm identification and hyperparameter optimization", AISTATS
-    2016, section 3.
-    """
-    _check.integer("n_candidates", n_candidates, low=1)
-    sizes = [n_candidates, *keep]
-    falling = all(1 <= after <= before for before, after in pairwise(sizes))
-    if not budgets or len(budgets) != len(keep) or not falling:
-        raise InputError(
-            f"`keep` must fall from at most {n_candidates} to at least 1, one number for each of "
-            f"{len(budgets)} budgets, got {keep}"
-        )
-    alive = np.arange(n_candidates, dtype=np.int64)
-    values = np.zeros(n_candidates, np.float64)
-    rungs = []
-    for budget, size in zip(budgets, keep, strict=True):
-        alive = np.sort(alive)
-        rungs.append(alive)
-        values = _check.array("evaluate(...)", evaluate(alive, budget), np.float64, (len(alive),))
-        if not np.isfinite(values).all():
-            raise InputError("`evaluate` must return finite values, got NaN or infinity")
-        best = np.lexsort((alive, -values))[:size]
-        alive, values = alive[best], values[best]
-    return Halving(alive, values, tuple(rungs))

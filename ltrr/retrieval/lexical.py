@@ -114,7 +114,7 @@ class BM25:
         bound = np.zeros(len(counts.df), np.float32)
         np.maximum.at(bound, term, weight)
         alive = catalogue.alive[counts.term_doc]
-        indptr = room(np.bincount(term[alive], minlength=len(bound)))
+        indptr = room(np.bincount(term[alive], minlength=len(bound)).astype(np.int32))
         self._postings = Postings(indptr, counts.term_doc[alive], weight[alive], bound)
 
     def _idf(self, df: Float64, n: int) -> Float64:
@@ -125,7 +125,8 @@ class BM25:
 
     def _weights(self, doc: Int64 | Int32, term: Int64 | Int32, tf: Int32) -> Float32:
         length = self.index_.length
-        mean = max(float(length.mean()), 1.0) if len(length) else 1.0
+        # where all texts are empty there is no posting to weigh
+        mean = float(length.mean()) or 1.0
         held_back = self.k1 * (1.0 - self.b + self.b * length / mean)
         gain = self.k1 + 1.0 if self.method == "atire" else 1.0
         return (self.idf_[term] * gain * tf / (tf + held_back[doc])).astype(np.float32)
@@ -150,14 +151,14 @@ class BM25:
         # a query touches no more documents than its terms have postings
         widths = np.append(np.diff(self._postings.indptr), 0)[term]
         ends = np.concatenate([[0], np.cumsum(widths)])[indptr]
-        most = np.minimum(np.minimum(depth, len(self.index_)), np.diff(ends))
+        most = np.minimum(np.minimum(depth, len(self.index_)), np.diff(ends)).astype(np.int32)
         out_indptr = room(most)
         item = np.empty(out_indptr[-1], np.int32)
         score = np.empty(out_indptr[-1], np.float32)
         count = np.zeros(n, np.int64)
         search(indptr, term, out_indptr, self._postings, self._rows, item, score, count)
         filled = np.arange(len(item)) - np.repeat(out_indptr[:-1], most) < np.repeat(count, most)
-        return Candidates(room(count), item[filled], score[filled], count == depth)
+        return Candidates(room(count.astype(np.int32)), item[filled], score[filled], count == depth)
 
     def score(self, requests: Requests, items: Items) -> Float32:
         """Return float32 (N,): the score of each request's items, 0 for −1 items.

@@ -23,13 +23,13 @@ __all__ = ["HEAD_SHIFT", "MUSIC_INTENTS", "Music"]
 
 MUSIC_INTENTS: Mapping[str, float] = MappingProxyType(
     {
-        "entity": 0.34,
-        "attribute": 0.22,
-        "topic": 0.14,
+        "entity": 0.27,
+        "attribute": 0.25,
+        "topic": 0.15,
         "misspelt": 0.12,
-        "alias": 0.08,
-        "ambiguous": 0.05,
-        "generic": 0.05,
+        "alias": 0.1,
+        "ambiguous": 0.04,
+        "generic": 0.07,
     }
 )
 """Default share of each intent among the needs."""
@@ -121,4 +121,154 @@ class Music(TopicWorld):
     >>> requests = world.next(3)
     >>> all(world.topics.traffic[q] > 0 for q in requests.query)
     True
+    """
 
+    def __init__(
+        self,
+        n_items: int = 20_000,
+        *,
+        n_queries: int = 6_000,
+        seed: int = 0,
+        held_out: float = 0.25,
+        zipf: float = 1.1,
+        vocabulary_gap: float = 0.5,
+        misspelling: float = 0.8,
+        wordings: int = 2,
+        intents: Mapping[str, float] = MUSIC_INTENTS,
+        n_users: int = 500,
+        gap_seconds: float = 30.0,
+    ) -> None:
+        self.seed = _check.integer("Music.seed", seed)
+        share = _shares(intents)
+        counts = _apportion(_check.integer("Music.n_queries", n_queries, low=20), share)
+        held_out = _check.number("Music.held_out", held_out, low=0.0, high=0.9)
+        zipf = _check.number("Music.zipf", zipf, low=0.0)
+        vocabulary_gap = _check.fraction("Music.vocabulary_gap", vocabulary_gap)
+        misspelling = _check.fraction("Music.misspelling", misspelling)
+        wordings = _check.integer("Music.wordings", wordings, low=1)
+        streams = Streams(self.seed)
+        music = MusicCatalogue.build(
+            streams.generator("music/catalogue"),
+            n_items=_check.integer("Music.n_items", n_items, low=200),
+            n_nicknames=2 * int(counts[INTENTS.index("alias")]),  # spare ones: the same may be coined twice
+        )
+        writer = Writer(music, vocabulary_gap=vocabulary_gap, misspelling=misspelling, wordings=wordings)
+        taken: set[str] = set()
+        needs: list[Need] = []
+        intent: list[int] = []
+        for kind, (name, count) in enumerate(zip(INTENTS, counts.tolist(), strict=True)):
+            own = _distinct(writer, name, streams.generator(f"music/{name}"), count, taken)
+            needs += own
+            intent += [kind] * len(own)
+        topics = _tabulate(
+            music.catalogue,
+            needs,
+            np.array(intent, np.int16),
+            streams.generator("music/traffic"),
+            held_out=held_out,
+            zipf=zipf,
+        )
+        super().__init__(topics, n_users=n_users, gap_seconds=gap_seconds)
+
+
+def _shares(intents: Mapping[str, float]) -> Float64:
+    """Return the share of each intent, summing to 1."""
+    for name in intents:
+        _check.choice("Music.intents", name, INTENTS)
+    share = np.array([_check.number(f"Music.intents[{n!r}]", intents.get(n, 0.0), low=0.0) for n in INTENTS])
+    if share.sum() <= 0.0:
+        raise InputError("`Music.intents` must hold at least one share above 0, got none")
+    return np.asarray(share / share.sum())
+
+
+def _apportion(n: int, share: Float64) -> Int64:
+    """Return whole numbers that sum to ``n``, in proportion to ``share`` (largest remainders)."""
+    exact = n * share
+    counts = np.floor(exact).astype(np.int64)
+    order = np.argsort(counts - exact, kind="stable")
+    counts[order[: n - int(counts.sum())]] += 1
+    return counts
+
+
+def _distinct(writer: Writer, intent: str, rng: np.random.Generator, n: int, taken: set[str]) -> list[Need]:
+    """Return ``n`` needs whose texts nobody else uses and put these in ``taken``.
+
+    Fewer come back where the intent has no more to say: after some tries a need it is taken to be so.
+    """
+    out: list[Need] = []
+    for need in islice(writer.write(intent, rng), _TRIES * n):
+        if len(out) == n:
+            break
+        texts = tuple(text for text in need.texts if text not in taken)
+        if texts:
+            taken.update(texts)
+            out.append(Need(texts, need.grades, need.weight, need.pull))
+    return out
+
+
+def _tabulate(
+    catalogue: Catalogue,
+    needs: list[Need],
+    intent: Int16,
+    rng: np.random.Generator,
+    *,
+    held_out: float,
+    zipf: float,
+) -> Topics:
+    """Return needs as tables: wordings are query texts, interpretations topics."""
+    n_texts = np.array([len(need.texts) for need in needs])
+    n_topics = np.array([len(need.grades) for need in needs])
+    owner = np.repeat(np.arange(len(needs)), n_texts)
+    first_topic = np.cumsum(n_topics) - n_topics
+    meant = n_topics[owner]
+    query_indptr = np.concatenate([[0], np.cumsum(meant)])
+    query_topic = np.repeat(first_topic[owner] - query_indptr[:-1], meant) + np.arange(query_indptr[-1])
+    weight = np.concatenate([need.weight for need in needs])
+    judged = [grades for need in needs for grades in need.grades]
+    wording = np.arange(len(owner)) - (np.cumsum(n_texts) - n_texts)[owner]
+    out = _hold_out(intent, rng, held_out)
+    pull = _pull(np.array([need.pull for need in needs]), intent, rng)[owner] - _SECOND_WORDING * wording
+    pull += _WORDING_NOISE * rng.standard_normal(len(owner))
+    return Topics(
+        catalogue=catalogue,
+        queries=Queries(tuple(text for need in needs for text in need.texts)),
+        query_indptr=query_indptr,
+        query_topic=query_topic,
+        query_weight=weight[query_topic],
+        topic_indptr=np.concatenate([[0], np.cumsum([len(items) for items, _ in judged])]),
+        topic_item=np.concatenate([items for items, _ in judged]),
+        topic_grade=np.concatenate([grades for _, grades in judged]),
+        traffic=_traffic(np.where(out[owner], -np.inf, pull), zipf),
+        # What is asked for the first time is the tail, where no text is asked more than another.
+        held_out=out[owner] / max(int(out[owner].sum()), 1),
+        intent=intent[owner],
+        intent_names=INTENTS,
+        max_grade=MAX_GRADE,
+        complete=True,
+    )
+
+
+def _hold_out(intent: Int16, rng: np.random.Generator, share: float) -> Bool:
+    """Return which needs are held out: the same share of every intent."""
+    out = np.zeros(len(intent), np.bool_)
+    for kind in np.unique(intent):
+        rows = np.flatnonzero(intent == kind)
+        out[rng.permutation(rows)[: int(share * len(rows) + 0.5)]] = True
+    return out
+
+
+def _pull(appeal: Float64, intent: Int16, rng: np.random.Generator) -> Float64:
+    """Return how much each need is asked for, as a logarithm: its intent, what it asks for, and chance."""
+    pull = np.array([_HEAD[name] for name in INTENTS])[intent] + rng.standard_normal(len(intent))
+    for kind in np.unique(intent):
+        rows = intent == kind
+        pull[rows] += _APPEAL_PULL * (appeal[rows] - appeal[rows].mean())
+    return np.asarray(pull)
+
+
+def _traffic(pull: Float64, zipf: float) -> Float64:
+    """Return the probability of each text by its rank in ``pull``; −inf is never asked."""
+    ranked = np.argsort(-pull, kind="stable")[: int(np.count_nonzero(pull > -np.inf))]
+    traffic = np.zeros(len(pull))
+    traffic[ranked] = zipf_law(len(ranked), exponent=zipf, shift=HEAD_SHIFT)
+    return traffic

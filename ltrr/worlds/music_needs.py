@@ -119,7 +119,8 @@ class Needs:
         """Return the grades of a need for what everybody likes, by place in a chart.
 
         Places 1–15 have grade 4, those to 30, 60 and 100 grades 3, 2 and 1. The chart ranks by
-        appeal, each asker's own taste (log-normal, σ = 0.4) mixed in, within one kind or (None) songs and artists.
+        appeal, each asker's own taste (log-normal, σ = 0.4) mixed in, within one kind or (None) songs and
+        artists.
         """
         music = self.music
         allowed = music.kind == kind if kind is not None else (music.kind == SONG) | (music.kind == ARTIST)

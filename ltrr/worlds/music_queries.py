@@ -119,10 +119,10 @@ class Writer:
             return title if way < 0.8 or len(title) == 1 else title[-1:]
         if way < 0.4 and len(title) > 1:
             return title
-        if way < 0.75 or not len(title) > 1:
+        if way < 0.65 or len(title) == 1:
             return [*title, *artist]
         part = title[: int(rng.integers(1, len(title)))]
-        return [*part, *artist[-1:]] if way < 0.9 else part
+        return [*part, *artist[-1:]] if way < 0.8 else part
 
     def _entity(self, rng: np.random.Generator) -> Iterator[Need]:
         for item in self._targets(rng, (0.6, 0.22, 0.18, 0.0), 0.6):

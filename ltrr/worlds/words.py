@@ -36,28 +36,26 @@ class Language:
 LANGUAGES: tuple[Language, ...] = (
     Language(
         "northern",
-        tuple(
-            ["b", "br", "d", "dr", "f", "gr", "h", "k", "kl", "l", "m", "n", "r", "s", "st", "t", "v", "w"]
-        ),
-        tuple(["a", "e", "i", "o", "u", "ea", "oo"]),
-        ("", "", *["n", "r", "st", "ck", "ld", "ng", "t", "m", "rt"]),
+        ("b", "br", "d", "dr", "f", "gr", "h", "k", "kl", "l", "m", "n", "r", "s", "st", "t", "v", "w"),
+        ("a", "e", "i", "o", "u", "ea", "oo"),
+        ("", "", "n", "r", "st", "ck", "ld", "ng", "t", "m", "rt"),
     ),
     Language(
         "southern",
-        tuple(["b", "c", "d", "f", "g", "l", "m", "n", "p", "r", "s", "t", "v", "z", "ch"]),
-        tuple(["a", "e", "i", "o", "u", "ia", "io"]),
+        ("b", "c", "d", "f", "g", "l", "m", "n", "p", "r", "s", "t", "v", "z", "ch"),
+        ("a", "e", "i", "o", "u", "ia", "io"),
         ("", "", "", "s", "n", "r"),
     ),
     Language(
         "island",
-        tuple(["h", "k", "l", "m", "n", "p", "w", "t", "f", "r"]),
-        tuple(["a", "e", "i", "o", "u", "ai", "ao"]),
+        ("h", "k", "l", "m", "n", "p", "w", "t", "f", "r"),
+        ("a", "e", "i", "o", "u", "ai", "ao"),
         ("", "", "", "ka", "la"),
     ),
     Language(
         "eastern",
-        tuple(["j", "zh", "sh", "y", "x", "q", "g", "d", "b", "kh", "ts", "m"]),
-        tuple(["a", "i", "u", "o", "ei", "ou", "ya"]),
+        ("j", "zh", "sh", "y", "x", "q", "g", "d", "b", "kh", "ts", "m"),
+        ("a", "i", "u", "o", "ei", "ou", "ya"),
         ("", "n", "ng", "k", "sh"),
     ),
 )

@@ -1,0 +1,99 @@
+"""Successive halving: the search for the best of many candidates under a budget."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from ltrr import _check
+from ltrr.errors import InputError
+from ltrr.types import Float64, Int64
+
+__all__ = ["Halving", "successive_halving"]
+
+
+@dataclass(frozen=True)
+class Halving:
+    """How a search by successive halving went.
+
+    Parameters
+    ----------
+    survivors : int64 (n,)
+        What the last rung kept, best first.
+    values : float64 (n,)
+        Their values on the last rung.
+    rungs : tuple of int64 arrays
+        The candidates that each rung evaluated.
+    """
+
+    survivors: Int64
+    values: Float64
+    rungs: tuple[Int64, ...]
+
+
+def successive_halving(
+    n_candidates: int,
+    evaluate: Callable[[Int64, int], Float64],
+    *,
+    budgets: Sequence[int],
+    keep: Sequence[int],
+) -> Halving:
+    """Search the best of many candidates: judge all cheaply, then fewer and fewer at greater expense.
+
+    Parameters
+    ----------
+    n_candidates : int
+        Number of candidates, at least 1.
+    evaluate : callable
+        ``evaluate(indices (n,), budget) -> values (n,)``, higher is better. It should run on tuning seeds
+        that no reported figure uses.
+    budgets : sequence of int
+        What each rung spends on a candidate (rounds, seeds), in the order of the rungs.
+    keep : sequence of int
+        How many candidates survive each rung, never rising.
+
+    Returns
+    -------
+    Halving
+        Ties go to the lower index.
+
+    Raises
+    ------
+    InputError
+        If the rungs do not fit together or a value is not a finite number.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> found = successive_halving(4, lambda i, budget: -np.abs(i - 2.2), budgets=[1, 10], keep=[2, 1])
+    >>> found.survivors.tolist(), [rung.tolist() for rung in found.rungs]
+    ([2], [[0, 1, 2, 3], [2, 3]])
+
+    References
+    ----------
+    Jamieson and Talwalkar, "Non-stochastic best arm identification and hyperparameter optimization", AISTATS
+    2016, section 3.
+    """
+    _check.integer("n_candidates", n_candidates, low=1)
+    sizes = [n_candidates, *keep]
+    falling = all(1 <= after <= before for before, after in pairwise(sizes))
+    if not budgets or len(budgets) != len(keep) or not falling:
+        raise InputError(
+            f"`keep` must fall from at most {n_candidates} to at least 1, one number for each of "
+            f"{len(budgets)} budgets, got {keep}"
+        )
+    alive = np.arange(n_candidates, dtype=np.int64)
+    values = np.zeros(n_candidates, np.float64)
+    rungs = []
+    for budget, size in zip(budgets, keep, strict=True):
+        alive = np.sort(alive)
+        rungs.append(alive)
+        values = _check.array("evaluate(...)", evaluate(alive, budget), np.float64, (len(alive),))
+        if not np.isfinite(values).all():
+            raise InputError("`evaluate` must return finite values, got NaN or infinity")
+        best = np.lexsort((alive, -values))[:size]
+        alive, values = alive[best], values[best]
+    return Halving(alive, values, tuple(rungs))

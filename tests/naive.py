@@ -1,0 +1,74 @@
+"""Slow, obvious twins of the kernels."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def naive_draw(rows, u, u_audit, audit):
+    """Inverse CDF, one request at a time; returns flat positions, mixed distributions, audit flags."""
+    position, mixed, audited, start = [], [], [], 0
+    for row, left, flag in zip(rows, u, u_audit, strict=True):
+        n = len(row)
+        random = flag < audit
+        shares = [1 / n] * n if random else list(row / 1.0)
+        total, chosen = 0.0, max(i for i in range(n) if shares[i] > 0)
+        scale = 1.0 if random else sum(shares)
+        for i in range(n):
+            if shares[i] > 0 and left * scale < total + shares[i]:
+                chosen = i
+                break
+            total += shares[i]
+        position.append(start + chosen)
+        mixed += [(1 - audit) * p + audit / n for p in row]
+        audited.append(bool(random))
+        start += n
+    return position, mixed, audited
+
+
+def naive_delivered(quota, available, slot_size, fallback):
+    """Candidates per arm after spilling, candidate by candidate."""
+    asked = [q * slot_size for q in quota]
+    got = [min(a, have) for a, have in zip(asked, available, strict=True)]
+    spilled = 0
+    for _ in range(sum(asked) - sum(got)):
+        for arm in fallback:
+            if got[arm] < available[arm]:
+                got[arm] += 1
+                spilled += 1
+                break
+    return got, spilled
+
+
+def naive_quotas(n_slots, n_arms):
+    """All quota vectors by recursion."""
+    if n_arms == 1:
+        return [[n_slots]]
+    return [
+        [first, *rest] for first in range(n_slots + 1) for rest in naive_quotas(n_slots - first, n_arms - 1)
+    ]
+
+
+def naive_context(text, fields, n_items):
+    """Query statistics of one text over item fields (lists of token lists by field name)."""
+    docs = [set(sum((field[i] for field in fields.values()), [])) for i in range(n_items)]
+    tokens = text
+    df = {t: sum(t in d for d in docs) for t in tokens}
+    known = [t for t in tokens if df[t] > 0]
+    idf = {t: np.log1p((n_items - df[t] + 0.5) / (df[t] + 0.5)) for t in known}
+    shares = []
+    for field in fields.values():
+        per = [sum(t in f for f in field) / df[t] for t in known]
+        shares.append(sum(per) / max(len(known), 1))
+    return {
+        "query_terms": np.log1p(len(tokens)) / 4,
+        "query_unknown": 1 - (len(known) / len(tokens) if tokens else 0),
+        "query_idf_mean": sum(idf[t] for t in known) / max(len(known), 1) / 10,
+        "query_idf_max": max((idf[t] for t in known), default=0) / 10,
+        "query_df_min": np.log1p(min(df[t] for t in known)) / 12 if known else 0,
+        "query_df_max": np.log1p(max(df[t] for t in known)) / 12 if known else 0,
+        "query_df_product": np.log1p(n_items * np.prod([df[t] / n_items for t in known])) / 12
+        if known
+        else 0,
+        "fields": shares,
+    }
