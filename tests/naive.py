@@ -51,7 +51,7 @@ def naive_quotas(n_slots, n_arms):
 
 def naive_context(text, fields, n_items):
     """Query statistics of one text over item fields (lists of token lists by field name)."""
-    docs = [set(sum((field[i] for field in fields.values()), [])) for i in range(n_items)]
+    docs = [{t for field in fields.values() for t in field[i]} for i in range(n_items)]
     tokens = text
     df = {t: sum(t in d for d in docs) for t in tokens}
     known = [t for t in tokens if df[t] > 0]

@@ -91,6 +91,13 @@ def test_pruning_loses_nothing(n, depth):
         assert [s for _, s in found] == scores[order].tolist()
 
 
+def test_pruning_keeps_what_the_common_word_can_still_lift():
+    # without length (b = 0) the long list of "c" cannot bring new items in, but lifts item 5 to the top
+    texts = ["r " * 6] * 5 + ["r " * 3 + "c " * 6] + ["c"] * 394 + ["x"] * 600
+    (found,) = rows(fitted(texts, b=0.0).retrieve(requests_of(["c r"]), depths(1, 5)))
+    assert [item for item, _ in found] == [5, 0, 1, 2, 3]
+
+
 def test_batch_order_and_depth_do_not_matter():
     rng = np.random.default_rng(1)
     arm = fitted(zipf_texts(500, rng))

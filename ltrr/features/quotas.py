@@ -22,7 +22,7 @@ def all_quotas(n_slots: int, n_arms: int) -> Int32:
     >>> all_quotas(2, 2).tolist()
     [[0, 2], [1, 1], [2, 0]]
     """
-    _check.integer("n_slots", n_slots, low=1)
+    _check.integer("n_slots", n_slots, low=0)
     _check.integer("n_arms", n_arms, low=1)
     bars = np.array(list(combinations(range(n_slots + n_arms - 1), n_arms - 1)), np.int64)
     edges = np.concatenate(

@@ -21,6 +21,7 @@ _GENRE, _MOOD, _DECADE, _THEME = range(4)
 _YEAR_SECONDS = 31_557_600.0
 _FIRST_YEAR, _YEARS = 1965, 60
 _APPEAL_NOISE = 0.5
+_FAMOUS_SHARE = 0.006
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,8 @@ class MusicCatalogue:
     def build(rng: np.random.Generator, *, n_items: int, n_nicknames: int) -> MusicCatalogue:
         """Return a catalogue: 8 % artists, 14 % albums, 12 % playlists, the rest songs; ``n_items`` >= 50.
 
-        ``n_nicknames`` (>= 0) nicknames go to artists and songs, the more appealing the likelier.
+        ``n_nicknames`` (>= 0) nicknames go to the most appealing 0.6 % of the items (at least ten), artists
+        and songs, the more appealing the likelier.
         """
         lexicon = Lexicon.coin(rng, n_items=n_items)
         n_artists, n_albums, n_playlists = (int(n_items * s) for s in (0.08, 0.14, 0.12))
@@ -117,7 +119,10 @@ class MusicCatalogue:
 
         tags = tag_items(rng, lexicon, kind == PLAYLIST, main, second)
         credit = np.where((artist >= 0)[:, None], titles[artist], -1)
-        weight = np.where(kind == SONG, appeal, np.where(kind == ARTIST, 3.0 * appeal, 0.0)) ** 1.3
+        # Nicknames are for the famous; what a chart shows is how a nickname's meaning is found at first.
+        weight = np.where(kind == SONG, appeal, np.where(kind == ARTIST, 3.0 * appeal, 0.0))
+        n_famous = max(int(_FAMOUS_SHARE * n_items), 10)
+        weight = np.where(weight >= np.partition(weight, -n_famous)[-n_famous], weight, 0.0)
         text = np.concatenate([titles, credit, tags], axis=1)
         named, words = give_nicknames(rng, lexicon, weight=weight, text=text, n=n_nicknames)
         titles, tags = rename_fan_playlists(
