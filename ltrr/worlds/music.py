@@ -121,6 +121,27 @@ class Music(TopicWorld):
     >>> requests = world.next(3)
     >>> all(world.topics.traffic[q] > 0 for q in requests.query)
     True
+
+    Notes
+    -----
+    The defaults leave a policy something to learn, not everything. They were tuned on seeds 0 to 2; the
+    figures are those of seeds 3, 4, 5, measured after that, with four arms (BM25; 128 latent dimensions of
+    words and character 3–4-grams; a memory of clicks from 3,000 requests under random quotas; popularity),
+    three slots of 20 candidates, missing memory candidates taken from BM25 first, and a LambdaMART ranker
+    trained on 800 other requests, by nDCG@10 (gain 2^grade − 1) over the next 2,000 requests:
+
+    * the per-request oracle over all 20 quotas is 9.1, 5.2 and 7.6 points above the best static quota
+      (tuning seeds: 8.2, 5.5, 6.7);
+    * a tree router on the visible context, cross-validated by topic, closes .32, .38 and .40 of that (.43,
+      .50, .57), a linear one .19, .20, .27 (.20, .22, .22); on permuted context both fall below 0;
+    * alone at depth 20 (ties shared), BM25 is best on 38–42 % of the requests, dense on 22–24 %, memory on
+      21–26 %, popularity on 10–16 %; lists overlap little (mean Jaccard at most .12);
+    * 55–57 % of the first 3,000 requests are on a text asked before.
+
+    What a nickname means is in no text. Popularity finds famous targets at first, and memory knows only
+    what was shown and clicked: after 3,000 requests it still answers nicknames badly (nDCG@10 below .14 on
+    all six seeds). Misspelt entities are hard for every arm. Traffic is fixed: nothing drifts, and users
+    neither reformulate nor return.
     """
 
     def __init__(

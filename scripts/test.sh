@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# Set up an environment of its own and pass all tests: kernels compiled, kernels interpreted, notebook.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+venv="${VENV:-.venv-test}"
+[ -x "$venv/bin/python" ] || "${PYTHON:-python3}" -m venv "$venv"
+"$venv/bin/pip" install --quiet --disable-pip-version-check -e '.[test]'
+export OMP_NUM_THREADS=1
+"$venv/bin/python" -m pytest
+NUMBA_DISABLE_JIT=1 "$venv/bin/python" -m pytest -m kernel -p no:cacheprovider tests
+"$venv/bin/python" -m pytest --nbmake --nbmake-timeout=600 notebooks -p no:doctest
