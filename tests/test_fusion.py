@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import naive_ranking as naive
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,6 +8,7 @@ from hypothesis import strategies as st
 from ltrr.errors import InputError
 from ltrr.ranking.fusion import ReciprocalRankFusion
 from ltrr.types import Union
+from tests import naive_ranking as naive
 
 
 def union_of(pages):

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import lightgbm
-import naive_ranking as naive
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,6 +13,7 @@ from ltrr.ranking.lambdamart import LambdaMART
 from ltrr.ranking.prior import PriorRanker
 from ltrr.ranking.training import ClickedPages, page_weights
 from ltrr.types import ActionSet, Decision, Feedback, Queries, Requests
+from tests import naive_ranking as naive
 
 NAMES = ("good", "memory", "fair", "noise")
 PRIOR = PriorRanker(NAMES, weights={"good": 1.0})

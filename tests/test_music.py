@@ -13,6 +13,7 @@ from ltrr.types import Items
 from ltrr.worlds.music import HEAD_SHIFT, MUSIC_INTENTS, Music
 from ltrr.worlds.music_catalogue import ALBUM, ARTIST, PLAYLIST, SONG, MusicCatalogue
 from ltrr.worlds.music_needs import Needs
+from ltrr.worlds.music_nicknames import give_nicknames
 from ltrr.worlds.music_queries import INTENTS
 from ltrr.worlds.words import LANGUAGES, coin, misspell, zipf_law
 
@@ -136,6 +137,20 @@ def test_tags_name_concepts_by_several_words_miss_some_and_err_in_some(music):
     assert 0.02 < wrong < 0.12
     used = {w for i in songs for w in tags[i] if named.get(w) == 0}
     assert len(used) >= 4
+
+
+def test_nicknames_avoid_every_word_of_their_item(music):
+    lexicon = music.lexicon
+    # Items whose texts hold all title words leave nothing but words of nicknames' own.
+    text = np.tile(np.concatenate(lexicon.title), (3, 1))
+    item, words = give_nicknames(
+        np.random.default_rng(1), lexicon, weight=np.array([1.0, 0.0, 3.0]), text=text, n=200
+    )
+    assert set(item.tolist()) == {0, 2}
+    assert np.isin(words, lexicon.nickname).all()
+    # Where nothing is taken, ordinary words are drawn too.
+    _, free = give_nicknames(np.random.default_rng(1), lexicon, weight=np.ones(3), text=text[:, :0], n=200)
+    assert 0.3 < np.isin(free, lexicon.nickname).mean() < 0.7
 
 
 # --- needs

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import naive_ranking as naive
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,6 +12,7 @@ from ltrr.retrieval.lexical import BM25
 from ltrr.retrieval.memory import Memory
 from ltrr.retrieval.popular import Popular
 from ltrr.types import Catalogue, Items, Queries, Requests
+from tests import naive_ranking as naive
 
 VOCABULARY = ["red", "blue", "sky", "sea", "song", "night"]
 

@@ -51,13 +51,14 @@ def _lines(axes: Axes, curves: pd.DataFrame, metric: str, *, names: Sequence[str
     style = _style(list(dict.fromkeys(curves.policy)))
     rows = curves[curves.metric == metric]
     present = [n for n in (names or style) if (rows.policy == n).any()]
+    strength = 0.14 if len(present) <= 6 else 0.06  # many overlapping bands must not hide the lines
     last = {n: rows[rows.policy == n]["mean"].iloc[-1] for n in present}
     for name in sorted(present, key=lambda n: -last[n]):
         own = rows[rows.policy == name]
         colour, dash = style[name]
         axes.plot(own["round"], own["mean"], dash, color=colour, linewidth=1.5, label=name)
         if np.isfinite(own[["low", "high"]].to_numpy()).all():
-            axes.fill_between(own["round"], own["low"], own["high"], color=colour, alpha=0.12, linewidth=0)
+            axes.fill_between(own["round"], own["low"], own["high"], color=colour, alpha=strength, linewidth=0)
     axes.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
 
 
@@ -87,6 +88,9 @@ def regret(curves: pd.DataFrame, summary: pd.DataFrame | None = None, *, against
     )
     _lines(axes, curves, f"regret_{against}")
     axes.set_xscale("log")
+    # Rivals lie orders of magnitude apart and on both sides of zero: linear within ±10, log beyond.
+    axes.set_yscale("symlog", linthresh=10)
+    axes.set_ylabel("cumulative regret (expected reward; linear within ±10)")
     axes.axhline(0, color="#555555", linewidth=0.8)
     axes.annotate(
         _band_note(curves, summary), (0, -0.16), xycoords="axes fraction", fontsize=8, color="#555555"
