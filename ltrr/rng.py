@@ -7,6 +7,7 @@ of workers does not matter, and policies in one study share common random number
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from dataclasses import dataclass
 
@@ -17,6 +18,16 @@ from ltrr._kernels.philox import uniforms
 from ltrr.types.arrays import Float64
 
 __all__ = ["Streams"]
+
+
+@functools.lru_cache(maxsize=4096)
+def _key(seed: int, replicate: int, name: str) -> tuple[np.uint64, np.uint64]:
+    """Hash a stream's name once: a batch asks for a dozen of them."""
+    digest = hashlib.blake2b(f"{seed}/{replicate}/{name}".encode(), digest_size=16).digest()
+    return (
+        np.uint64(int.from_bytes(digest[:8], "little")),
+        np.uint64(int.from_bytes(digest[8:], "little")),
+    )
 
 
 @dataclass(frozen=True)
@@ -44,23 +55,19 @@ class Streams:
 
     def key(self, name: str) -> tuple[np.uint64, np.uint64]:
         """Return the Philox key of a named stream."""
-        text = f"{self.seed}/{self.replicate}/{name}".encode()
-        digest = hashlib.blake2b(text, digest_size=16).digest()
-        return (
-            np.uint64(int.from_bytes(digest[:8], "little")),
-            np.uint64(int.from_bytes(digest[8:], "little")),
-        )
+        return _key(self.seed, self.replicate, name)
 
     def uniform(self, name: str, a: ArrayLike, b: ArrayLike = 0) -> Float64:
         """Return uniforms in [0, 1), one for each pair of counters of the broadcast ``a`` and ``b``."""
-        first, second = np.broadcast_arrays(np.asarray(a, np.int64), np.asarray(b, np.int64))
-        out = np.empty(first.shape, np.float64)
+        first, second = np.asarray(a, np.int64), np.asarray(b, np.int64)
+        shape = np.broadcast_shapes(first.shape, second.shape)
+        out = np.empty(shape, np.float64)
         k0, k1 = self.key(name)
         uniforms(
             k0,
             k1,
-            first.flatten(),
-            second.flatten(),
+            np.broadcast_to(first, shape).flatten(),
+            np.broadcast_to(second, shape).flatten(),
             out.reshape(-1),
         )
         return out

@@ -5,27 +5,36 @@ from __future__ import annotations
 import math
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import tomli_w
 
 from ltrr import _check
-from ltrr.bandits import SingleArm, StaticQuota
-from ltrr.components import ARMS, POLICIES, POLICY_KINDS, RANKERS, USERS, WORLDS, make
+from ltrr.bandits import SingleArm, StaticQuota, VowpalWabbit
+from ltrr.components import ARMS, POLICIES, POLICY_KINDS, RANKERS, USERS, WORLDS, make, try_world
 from ltrr.errors import InputError, nearest
 from ltrr.protocols import Policy, Retriever, World
 from ltrr.rewards import Reward
 from ltrr.rng import Streams
 from ltrr.setting import LoopSetting
 from ltrr.system import Prepared, System
+from ltrr.types import ActionSet, Requests
+from ltrr.worlds.topic_world import IDEAL_WIDTH
 
 if TYPE_CHECKING:
     from ltrr.loop import Loop
 
 __all__ = ["PolicySpec", "Study", "Tuning", "read_study", "small_example", "study_names"]
+
+LONGEST_NAME = 100
+"""Letters of a policy's name: with what is added to it, it stays a file name everywhere."""
+
+MOST_CANDIDATES = 1_000_000
+"""Candidates a request: far beyond any use, and far from overflowing a 32-bit depth."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,9 +51,9 @@ class Tuning:
         Tuning seeds each rung uses, never a seed of the study.
     """
 
-    shares: tuple[float, ...] = (0.25, 0.5, 1.0)
-    keep: tuple[int, ...] = (6, 2, 1)
-    seeds: tuple[int, ...] = (1, 1, 2)
+    shares: tuple[float, ...] = (0.7, 1.0)
+    keep: tuple[int, ...] = (5, 1)
+    seeds: tuple[int, ...] = (1, 3)
 
     def __post_init__(self) -> None:
         for name in ("shares", "keep", "seeds"):
@@ -58,8 +67,8 @@ class Tuning:
             _check.number("tuning.shares", share, low=0.0, high=1.0, open_low=True)
         for count in (*self.keep, *self.seeds):
             _check.integer("tuning.keep and tuning.seeds", count, low=1)
-        if self.keep[-1] != 1:
-            raise InputError(f"`tuning.keep` must end with 1, got {self.keep[-1]}")
+        if self.keep[-1] != 1 or list(self.keep) != sorted(self.keep, reverse=True):
+            raise InputError(f"`tuning.keep` must fall and end with 1, got {list(self.keep)}")
 
 
 @dataclass(frozen=True)
@@ -97,10 +106,39 @@ class PolicySpec:
         if self.kind == "single":
             arm = params.pop("arm", None)
             if params or not isinstance(arm, str):
-                raise InputError(f"`{where}` of kind 'single' must name its `arm` and nothing else")
+                given = {"arm": arm, **params}
+                raise InputError(
+                    f"`{where}` of kind 'single' must name its `arm` and nothing else, got {given}"
+                )
             return SingleArm(arm=setting.arms.index(_check.choice(f"{where}.arm", arm, setting.arms)))
         policy: Policy = make(POLICY_KINDS, self.kind, params, where)
+        if isinstance(policy, StaticQuota):
+            quota = policy.quota
+            if len(quota) != len(setting.arms) or sum(quota) != setting.n_slots:
+                raise InputError(
+                    f"`{where}.quota` must divide {setting.n_slots} slots among {len(setting.arms)} arms "
+                    f"({', '.join(setting.arms)}), got {list(quota)}"
+                )
         return policy
+
+    def try_engine(self, setting: LoopSetting) -> None:
+        """Start the engine of a policy that takes options in the engine's own words, to see that it does."""
+        options = str(self.params.get("options", "")).split()
+        if self.kind != "vw" or not options:
+            return
+        if {"-h", "--help", "--version"} & set(options):  # the engine would end the whole process
+            raise InputError(f"`policies.{self.name}.options` must not ask for help, got {options}")
+        policy = self.make(setting)
+        if isinstance(policy, VowpalWabbit):
+            none, ids = np.zeros((0, 1), np.float32), np.zeros(0, np.int64)
+            no_requests = Requests(ids, ids, ids, ids.astype(np.int32), np.zeros(0), none, ("length",))
+            no_actions = ActionSet(np.zeros(1, np.int64), ids.astype(np.int32), none, ("arm:a",), n_actions=1)
+            try:
+                policy.probabilities(no_requests, no_actions, np.random.default_rng(0))
+            except InputError as error:
+                raise InputError(f"policies.{self.name}: {error}") from error
+            finally:
+                policy.close()
 
     def settings(self) -> dict[str, Any]:
         """Return the spec as a table of a study file."""
@@ -143,9 +181,9 @@ class Study:
     user: Mapping[str, Any] = field(default_factory=lambda: {"kind": "navigational"})
     ranker: Mapping[str, Any] = field(default_factory=lambda: {"kind": "lambdamart"})
     arms: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    loop: LoopSetting = LoopSetting()
-    reward: Reward = Reward()
-    tuning: Tuning = Tuning()
+    loop: LoopSetting = field(default_factory=LoopSetting)
+    reward: Reward = field(default_factory=Reward)
+    tuning: Tuning = field(default_factory=Tuning)
     policies: tuple[PolicySpec, ...] = ()
     given_world: World | None = None
 
@@ -153,25 +191,41 @@ class Study:
         for name in ("name", "question"):
             if not isinstance(getattr(self, name), str):
                 raise InputError(f"`{name}` must be a text, got {getattr(self, name)!r}")
+        if not self.name or not self.name.isprintable():
+            raise InputError(f"`name` must be one line of text that is not empty, got {self.name!r}")
+        for name in ("world", "user", "ranker", "arms"):
+            if not isinstance(getattr(self, name), Mapping):
+                raise InputError(f"`{name}` must be a table, got {getattr(self, name)!r}")
         _check.integer("seed", self.seed, low=0)
         _check.integer("seeds", self.seeds, low=1, high=9_999)
         _check.integer("rounds", self.rounds, low=1)
         _check.integer("log_seeds", self.log_seeds, low=0)
-        if self.loop.warmup > self.rounds:
+        if self.loop.warmup >= self.rounds:
             raise InputError(
-                f"`rounds` must be at least the warm-up's {self.loop.warmup}, got {self.rounds}; "
+                f"`rounds` must be more than the warm-up's {self.loop.warmup}, got {self.rounds}; "
                 "lower `loop.warmup` or run longer"
             )
+        _check.integer("loop.n_slots times loop.slot_size", self.loop.budget, low=1, high=MOST_CANDIDATES)
+        self._check_names()
+
+    def _check_names(self) -> None:
+        """Check the names of policies, which become names of files, and of arms."""
         if not self.policies:
             raise InputError("`policies` must name at least one policy, got none")
-        names = [p.name for p in self.policies]
-        for name in names:
-            if names.count(name) > 1:
-                raise InputError(f"`policies` must have names of their own, got {name!r} twice")
-            if not name or not all(c.isalnum() or c in "-_." for c in name) or name[0] in ".-":
+        taken: set[str] = set()
+        for spec in self.policies:
+            name = spec.name
+            letters = all(c.isalnum() or c in "-_." for c in name) and name[:1] not in ("", "-", ".")
+            if not letters or len(name) > LONGEST_NAME:
                 raise InputError(
-                    f"`policies.name` must be letters, digits, '-', '_' or '.', got {name!r}: it names files"
+                    f"`policies.name` must be at most {LONGEST_NAME} letters, digits, '-', '_' or '.', "
+                    f"a letter or digit first, got {name!r}: it names files"
                 )
+            if name.casefold() in taken:  # some file systems do not tell cases apart
+                raise InputError(f"`policies` must have names of their own, got {name!r} twice")
+            taken.add(name.casefold())
+        for arm in self.loop.arms:
+            _check.choice("loop.arms", arm, tuple(ARMS))
         for arm in self.arms:
             if arm not in self.loop.arms:
                 raise InputError(f"`arms.{arm}` is no arm of `loop.arms`{nearest(arm, self.loop.arms)}")
@@ -190,11 +244,13 @@ class Study:
 
     def make_user(self, max_grade: int) -> Any:
         """Return the user model for a world's grades."""
-        params = dict(self.user)
-        kind = params.pop("kind", "navigational")
-        user = make(USERS, kind, params, "user")
+        user = self._user()
         user.tables(self.loop.page_size, max_grade)
         return user
+
+    def _user(self) -> Any:
+        params = dict(self.user)
+        return make(USERS, params.pop("kind", "navigational"), params, "user")
 
     def make_ranker(self, spec: PolicySpec) -> Any:
         """Return a fresh ranker for a policy; its own settings win over the study's."""
@@ -204,14 +260,30 @@ class Study:
         )
         params = {**base, **own}
         kind = params.pop("kind", "lambdamart")
-        return make(RANKERS, kind, params, f"ranker of {spec.name}")
+        return make(RANKERS, kind, params, f"policies.{spec.name}.ranker" if own else "ranker")
 
     def check(self) -> None:
-        """Make every component once, so that a wrong setting is found before work begins."""
+        """Make every component once, so that a wrong setting is found before work begins.
+
+        Raises
+        ------
+        InputError
+            Naming the setting, what it must be and what it is. What only the world's files can tell is left.
+        """
         self.make_arms()
-        make(USERS, dict(self.user).get("kind", "navigational"), {}, "user")
+        if self.given_world is None and self.loop.page_size > IDEAL_WIDTH:
+            raise InputError(
+                f"`loop.page_size` must be at most {IDEAL_WIDTH}, the length of the ideal pages that it is "
+                f"compared with, got {self.loop.page_size}"
+            )
+        grade = try_world(self.world) if self.given_world is None else self.given_world.max_grade
+        if grade is None:
+            self._user()
+        else:
+            self.make_user(grade)
         for spec in self.policies:
             spec.make(self.loop, quota=[self.loop.n_slots, *[0] * (len(self.loop.arms) - 1)])
+            spec.try_engine(self.loop)
             self.make_ranker(spec)
 
     def system(
@@ -235,7 +307,7 @@ class Study:
             if self.given_world is None
             else {"kind": "object", "class": type(self.given_world).__name__}
         )
-        return _plain(
+        tables: dict[str, Any] = _plain(
             {
                 "name": self.name,
                 "question": self.question,
@@ -257,6 +329,7 @@ class Study:
                 "policies": [p.settings() for p in self.policies],
             }
         )
+        return tables
 
     def to_toml(self) -> str:
         """Return the study as a file's text."""
@@ -292,11 +365,21 @@ def policy_spec(entry: Any, arms: Sequence[str]) -> PolicySpec:
         table = dict(entry)
         name, kind = table.pop("name", None), table.pop("kind", None)
         if not isinstance(name, str):
-            raise InputError(f"each of `policies` must have a `name`, got {name!r}")
+            raise InputError(f"each of `policies` must have a `name`, got {entry!r}")
         if kind is None and name in POLICIES:
             table = {**POLICIES[name], **table}
             kind = table.pop("kind")
+        if kind is None and name in arms:
+            kind, table = "single", {"arm": name, **table}
         kinds = [*POLICY_KINDS, "best-static"]
+        if kind is None:
+            known = [*POLICIES, *arms]
+            raise InputError(
+                f"`policies` has no {name!r}{nearest(name, known)}; a name of your own needs a `kind`, "
+                f"one of {', '.join(kinds)}"
+            )
+        if kind == "object":
+            raise InputError(f"`policies.{name}` was an object given in a call: it can only go on from there")
         if kind not in kinds:
             raise InputError(
                 f"`policies.{name}.kind` must be a known kind, got {kind!r}{nearest(str(kind), kinds)}"
@@ -318,16 +401,16 @@ def policy_spec(entry: Any, arms: Sequence[str]) -> PolicySpec:
 def study_from(settings: Mapping[str, Any], where: str = "study") -> Study:
     """Return the study that settings describe; unknown keys and wrong values are one clear line."""
     table = dict(settings)
+    _check_integers(table, where)
     known = [f.name for f in fields(Study) if f.name != "given_world"]
     for key in table:
         if key not in known:
             raise InputError(f"{where}: unknown key {key!r}{nearest(key, known)}")
-    for key in ("world", "user", "ranker", "arms", "loop", "reward", "tuning"):
-        if key in table and not isinstance(table[key], Mapping):
-            raise InputError(f"{where}: `{key}` must be a table, got {table[key]!r}")
     parts: dict[str, Any] = {}
     for key, cls in (("loop", LoopSetting), ("reward", Reward), ("tuning", Tuning)):
         given = table.pop(key, {})
+        if not isinstance(given, Mapping):
+            raise InputError(f"{where}: `{key}` must be a table, got {given!r}")
         names = [f.name for f in fields(cls)]
         for name in given:
             if name not in names:
@@ -348,6 +431,16 @@ def study_from(settings: Mapping[str, Any], where: str = "study") -> Study:
     return study
 
 
+def _check_integers(value: Any, where: str, key: str = "") -> None:
+    """Refuse integers beyond 64 bits, which TOML does not promise and arrays do not hold."""
+    if isinstance(value, (Mapping, list)):
+        inner = value.items() if isinstance(value, Mapping) else enumerate(value)
+        for name, part in inner:
+            _check_integers(part, where, f"{key}.{name}" if key else str(name))
+    elif isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise InputError(f"{where}: `{key}` must be an integer of at most 64 bits, got {value:.3g}")
+
+
 def study_names() -> list[str]:
     """Return the studies that ship with the package."""
     return sorted(f.name.removesuffix(".toml") for f in _shipped().iterdir() if f.name.endswith(".toml"))
@@ -360,20 +453,35 @@ def _shipped() -> Any:
 
 
 def read_study(source: str | Path) -> Study:
-    """Read a study from a file, or by the name of one that ships with the package."""
+    """Read a study from a file, or by the name of one that ships with the package.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, it is not UTF-8 or not TOML, or says something that is no study.
+    """
     path = Path(source)
     if path.suffix != ".toml" and str(source) in study_names():
         path = _shipped() / f"{source}.toml"
-    elif not path.is_file():
+    elif not _is_file(path):
         hint = nearest(str(source), study_names())
         raise InputError(f"no study at {source}: give a .toml file or the name of a shipped study{hint}")
     try:
-        settings = tomllib.loads(path.read_text(encoding="utf-8"))
+        settings = tomllib.loads(path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n"))
+    except OSError as error:
+        raise InputError(f"{source} cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{source} is not UTF-8 text (byte {error.start}); save it as UTF-8") from error
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # besides TOML's own errors: numbers or nesting without end
         raise InputError(f"{source} is not TOML: {error}") from error
     return study_from(settings, str(source))
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name too long, or one that no file can have
+        return False
 
 
 def small_example() -> Loop:

@@ -52,10 +52,12 @@ class Prepared:
             else:
                 ready[name] = arm
         lexical, dense = arms.get("bm25"), arms.get("dense")
+        context = ContextFeatures(world.catalogue, None)
+        context.warm(world.queries)
         return Prepared(
             world,
             ready,
-            ContextFeatures(world.catalogue, None),
+            context,
             RankFeatures(
                 world.catalogue,
                 lexical=lexical if isinstance(lexical, BM25) else None,

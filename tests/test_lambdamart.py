@@ -115,7 +115,7 @@ def test_trains_at_declared_rows_however_they_come(cuts, factor):
 
 
 def test_continues_from_its_state_to_the_byte():
-    params = {"first": 50, "window": 120, **QUICK}
+    params = {"first": 50, "window": 190, **QUICK}
     through, before = LambdaMART(PRIOR, **params), LambdaMART(PRIOR, **params)
     parts = [clicks(70, seed=s, first=70 * s) for s in range(7)]
     for part in parts[:3]:
@@ -191,6 +191,7 @@ def test_window_of_many_small_lessons():
     assert pack(one.state()) == pack(many.state())
     assert len(many.state()["pages"]["query"]) == 40
     assert many.state()["seen"] == 700
+    assert sum(map(len, many._window._parts)) == 40  # nothing older is kept in memory
 
 
 def test_no_click_no_training():
@@ -329,6 +330,7 @@ def test_prints_nothing_and_writes_into_nothing(capfd):
     rows = feedback.features.reshape(-1, 4)
     rows.setflags(write=False)
     ranker.score(rows)
+    LambdaMART(PRIOR, memory_columns=(1,), memory_free=True).score(rows)
     flat = LambdaMART(PRIOR, first=20, **QUICK)
     flat.learn(feedback_of(np.zeros((30, 10, 4), np.float32), feedback.click[:30]))
     assert flat.version == 0

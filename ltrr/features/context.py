@@ -8,7 +8,7 @@ import numpy as np
 
 from ltrr.features.text import TextIndex
 from ltrr.protocols import State
-from ltrr.types import Catalogue, Float32, Float64, Int32, Int64, Requests
+from ltrr.types import Catalogue, Float32, Float64, Int32, Int64, Queries, Requests
 
 __all__ = ["ContextFeatures", "Coverage"]
 
@@ -86,6 +86,10 @@ class ContextFeatures:
         other._asked = np.zeros(0, np.int32)
         return other
 
+    def warm(self, queries: Queries) -> None:
+        """Compute the static columns of a table of queries, so that forks share them."""
+        self._grow(queries)
+
     def names(self, requests: Requests) -> tuple[str, ...]:
         """Return the names of the columns for requests of this world."""
         memory = self._memory.coverage_names if self._memory is not None else ()
@@ -94,7 +98,7 @@ class ContextFeatures:
 
     def build(self, requests: Requests) -> Requests:
         """Return the requests with their full context, (B, D)."""
-        self._grow(requests)
+        self._grow(requests.queries)
         known = requests.query >= 0
         rows = np.where(known[:, None], self._rows[requests.query], np.float32(0))
         asked = np.log1p(self.asked(requests))[:, None] / _SEEN_SCALE
@@ -106,12 +110,12 @@ class ContextFeatures:
 
     def asked(self, requests: Requests) -> Int32:
         """Return how often each request's query text was asked in earlier batches, (B,)."""
-        self._grow(requests)
+        self._grow(requests.queries)
         return np.where(requests.query >= 0, self._asked[requests.query], 0).astype(np.int32)
 
     def count(self, requests: Requests) -> None:
         """Count the batch's queries as asked; call it after `build`."""
-        self._grow(requests)
+        self._grow(requests.queries)
         np.add.at(self._asked, requests.query[requests.query >= 0], 1)
 
     def state(self) -> State:
@@ -122,12 +126,12 @@ class ContextFeatures:
         """Continue from traffic counts."""
         self._asked = np.array(state["asked"], np.int32)
 
-    def _grow(self, requests: Requests) -> None:
+    def _grow(self, queries: Queries) -> None:
         """Compute the static columns of query texts not met before."""
-        n_queries = max(len(requests.queries), 1)
+        n_queries = max(len(queries), 1)
         start = len(self._rows)
         if n_queries > start:
-            texts = requests.queries.text[start:]
+            texts = queries.text[start:]
             indptr, term = self._index.encode(texts)
             added = self._statistics(indptr, term, np.array([len(t) for t in texts], np.float64))
             blank = np.zeros((n_queries - start - len(texts), added.shape[1]), np.float32)

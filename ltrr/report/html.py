@@ -255,7 +255,7 @@ def _tables(run: _Run) -> list[dict[str, Any]]:
             run,
             LOSS,
             "Where reward is lost",
-            "On evenly spaced requests: ideal − got = retrieval + ranking + noise.",
+            _loss_note(run.summary),
         ),
         _table(
             run,
@@ -267,6 +267,18 @@ def _tables(run: _Run) -> list[dict[str, Any]]:
     if len(run.comparators):
         out.append(_comparator_table(run.comparators))
     return out
+
+
+def _loss_note(summary: pd.DataFrame) -> str:
+    """Say how the losses add up, and where the ideal is no upper bound."""
+    note = "On evenly spaced requests: ideal − got = retrieval + ranking + cost + noise."
+    exact = summary.loc[summary.metric == "ideal_is_exact", "mean"]
+    if (exact < 1).any():
+        note += (
+            " Under this user and reward grade order is not the best order of a page: ideal and losses are those "
+            "of the page in grade order, which oracle and policies may exceed."
+        )
+    return note
 
 
 def _table(run: _Run, columns: dict[str, str], title: str, note: str) -> dict[str, Any]:

@@ -21,7 +21,7 @@ def take_flat(indptr: Int64, rows: Int64) -> tuple[Int64, Int64]:
     >>> ptr.tolist(), flat.tolist()
     ([0, 3, 5], [2, 3, 4, 0, 1])
     """
-    lengths = np.diff(indptr)[rows]
+    lengths = indptr[1:][rows] - indptr[:-1][rows]
     new = np.zeros(len(rows) + 1, np.int64)
     np.cumsum(lengths, out=new[1:])
     flat = np.arange(new[-1], dtype=np.int64) + np.repeat(indptr[rows] - new[:-1], lengths)
