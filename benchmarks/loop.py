@@ -31,7 +31,6 @@ from threadpoolctl import threadpool_limits
 
 import ltrr.cell
 import ltrr.loop
-from ltrr.bandits import Uniform
 from ltrr.cell import Cell
 from ltrr.log import LogWriter
 from ltrr.loop import Loop
@@ -41,6 +40,7 @@ from ltrr.study import Study, policy_spec, read_study
 from ltrr.system import Prepared
 
 POLICIES = ("equal", "linucb")
+AROUND = ("measure", "log", "checkpoints", "result tables", "cell", "held-out")
 TRACED = ("equal", "linucb", "linucb-allocations", "linucb-disjoint", "epsilon-greedy", "vw-epsilon")
 
 
@@ -79,7 +79,7 @@ def stages(loop: Loop) -> Iterator[tuple[str, Any, str]]:
     yield "truth", type(system.world), "truth"
     yield from (("context", type(system.context), name) for name in ("build", "asked", "count"))
     yield "actions", type(system.actions), "build"
-    yield from (("policy", kind, "probabilities") for kind in {type(system.policy), Uniform})
+    yield "policy", type(system.policy), "probabilities"
     yield "draw", ltrr.loop, "draw"
     for name, arm in zip(loop.setting.arms, system.arms, strict=True):
         yield f"retrieve: {name}", arm, "retrieve"
@@ -133,7 +133,7 @@ def make_loop(study: Study, prepared: Prepared, policy: str) -> Loop:
 
 
 def run_cell(loop: Loop, policy: str, rounds: int, *, logged: bool = True) -> float:
-    """Return the CPU seconds of a whole cell: rounds, oracles, measures, log, checkpoints, held-out judging."""
+    """Return the CPU seconds of a whole cell: rounds, oracles, log, checkpoints, held-out judging."""
     with tempfile.TemporaryDirectory() as folder:
         start = time.process_time()
         Cell(loop, Path(folder), policy, 0, rounds, logged=logged).run()
@@ -160,6 +160,8 @@ def measure(study: Study, prepared: Prepared, policy: str, repeats: int) -> None
     training = seconds["learn: ranker (training)"]
     retrieval = sum(s for name, s in seconds.items() if name.startswith("retrieve"))
     rest = total - predict - training - retrieval
+    around = sum(s for name, s in seconds.items() if name.startswith(AROUND))
+    online = total - retrieval - training - around
     print(f"\n{policy}: {rounds:,} rounds in batches of {study.loop.feedback_every}")
     print(f"  {rounds / plain:9,.0f} rounds per CPU-second with the log ({plain:.2f} s)")
     print(f"  {rounds / bare:9,.0f} rounds per CPU-second without ({bare:.2f} s)")
@@ -167,6 +169,10 @@ def measure(study: Study, prepared: Prepared, policy: str, repeats: int) -> None
     print(f"  {predict / total:9.0%} Booster.predict ({predict:.3f} s), {training / total:.0%} training")
     print(f"  {retrieval / total:9.0%} retrieval ({retrieval:.3f} s)")
     print(f"  {rest / total:9.0%} everything else ({rest:.3f} s), {rest / predict:.2f} x Booster.predict")
+    print(
+        f"  {online:9.3f} s for rounds alone (no retrieval, training, measures, log, files), predict included:"
+    )
+    print(f"  {online / predict:9.2f} x Booster.predict")
     print(f"  {'stage':28s} {'share':>6s} {'ms':>8s} {'calls':>6s}")
     for name, spent in sorted(seconds.items(), key=lambda pair: -pair[1]):
         print(f"  {name:28s} {spent / total:6.1%} {1000 * spent:8.1f} {watch.calls[name]:6d}")

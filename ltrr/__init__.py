@@ -5,7 +5,7 @@
 ['bm25', 'dense', 'memory', 'popular']
 """
 
-from importlib import metadata
+from importlib import metadata as _metadata
 
 from ltrr import bandits, checks, components, features, metrics, ranking, retrieval, types, users, worlds
 from ltrr.bandits import load as load_policy
@@ -19,7 +19,7 @@ from ltrr.setting import LoopSetting
 from ltrr.simulate import run_study, simulate
 from ltrr.study import Study, read_study
 
-__version__ = metadata.version("ltrr")
+__version__ = _metadata.version("ltrr")
 
 __all__ = [
     "InputError",

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ltrr._state import load_state, pack, unpack, write_aside
+from ltrr.bandits.base import BasePolicy
 from ltrr.bandits.saved import POLICIES
 from ltrr.bandits.saved import save as save_policy
 from ltrr.log import LogWriter, write_table
@@ -136,7 +137,8 @@ class Cell:
                 if judged is not None:
                     self._put("held_out_oracles", judged)
         policy = self.loop.system.policy
-        if type(policy) in POLICIES.values():  # others can be judged, but nobody could load them again
+        # policies of other classes can be judged, but nobody could load them again
+        if isinstance(policy, BasePolicy) and type(policy) in POLICIES.values():
             save_policy(policy, self.folder / "policies" / self.name)
         oracles = [p for n in range(parts) if (p := work / f"oracles-{n:05d}.parquet").exists()]
         if oracles:

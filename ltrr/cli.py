@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
 
 import typer
 from rich.cells import cell_len
@@ -36,30 +36,24 @@ app = typer.Typer(
 )
 
 COLUMNS = {
-    "reward": ("reward", 3),
-    "regret_static": ("regret", 1),
-    "reward_held_out": ("held-out", 3),
-    "reward_first": ("first", 3),
-    "reward_seen": ("seen", 3),
-    "ndcg": ("nDCG", 3),
-    "recall_budget": ("recall", 3),
+    "reward": ("reward", 3, "expected reward a request"),
+    "regret_static": ("regret", 1, "sum against the best static allocation"),
+    "reward_held_out": ("held-out", 3, "reward of the frozen policy on held-out queries"),
+    "reward_first": ("first", 3, "reward on first-time queries"),
+    "reward_seen": ("seen", 3, "reward on repeated queries"),
+    "ndcg": ("nDCG", 3, "of the page"),
+    "recall_budget": ("recall", 3, "of the candidates"),
 }
-"""Head and digits of the metrics that the final table shows, the most telling first."""
-
-LEGEND = (
-    "Means over seeds after the warm-up, ± half the 95 % interval. reward: expected, a request; regret: sum "
-    "against the best static allocation; held-out: reward of the frozen policy on held-out queries; first, "
-    "seen: reward on first-time and repeated queries; recall: of the candidates."
-)
+"""Head, digits and meaning of the metrics that the final table shows, the most telling first."""
 
 LONGEST_FOLDER = 100
 """Letters that a study's name gives to the folder of its runs."""
 
-_USAGE_ERROR = typer.BadParameter.__mro__[1]
+_USAGE_ERROR = cast(type[Exception], typer.BadParameter.__mro__[1])
 """What is raised for words that the command line does not know; typer itself exports only its children."""
 
 
-def _version(show: bool) -> None:
+def _version(show: bool) -> None:  # noqa: FBT001  # typer calls it so
     if show:
         typer.echo(f"ltrr {metadata.version('ltrr')}")
         raise typer.Exit
@@ -67,6 +61,7 @@ def _version(show: bool) -> None:
 
 @app.callback()
 def _root(
+    *,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
@@ -87,6 +82,7 @@ def simulate(
     study: Annotated[
         str | None, typer.Argument(help="A study file (.toml) or the name of a shipped study.")
     ] = None,
+    *,
     rounds: Annotated[int | None, typer.Option(help="Requests a seed; default: the study's.")] = None,
     seeds: Annotated[int | None, typer.Option(help="Replicates; default: the study's.")] = None,
     jobs: Annotated[int | None, typer.Option(help="Worker processes; default: all cores.")] = None,
@@ -171,6 +167,7 @@ def list_names(
     what: Annotated[
         str, typer.Argument(metavar="KIND", help="arms, policies, rankers, users, worlds or studies.")
     ],
+    *,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
     """List the names that a study may use, with a line about each."""
@@ -318,21 +315,16 @@ def _print_table(result: Result, title: str) -> None:
     shown = [m for m in COLUMNS if m in set(summary.index.get_level_values("metric"))]
     columns = [["policy", *map(str, result.table().index)]]
     for metric in shown:
-        head, digits = COLUMNS[metric]
+        head, digits, _ = COLUMNS[metric]
         columns.append([head, *(_cell(summary, p, metric, digits) for p in columns[0][1:])])
     console = Console()
     widths = [max(map(cell_len, column)) + 3 for column in columns]  # a line and a space on either side
     n = len(columns)
     while console.is_terminal and n > 2 and sum(widths[:n]) + 1 > console.width:
         n -= 1
-    table = Table(
-        title=title,
-        title_justify="left",
-        caption=LEGEND,
-        caption_justify="left",
-        show_edge=True,
-        safe_box=True,
-    )
+    meanings = "; ".join(f"{COLUMNS[m][0]}: {COLUMNS[m][2]}" for m in shown[: n - 1])
+    caption = f"Means over seeds after the warm-up, ± half the 95 % interval. {meanings}."
+    table = Table(title=title, title_justify="left", caption=caption, caption_justify="left")
     for i, column in enumerate(columns[:n]):
         table.add_column(column[0], justify="right" if i else "left", no_wrap=True)
     for row in zip(*(column[1:] for column in columns[:n]), strict=True):

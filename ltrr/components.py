@@ -13,6 +13,8 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ltrr.bandits import (
     EpsilonGreedy,
     EqualSplit,
@@ -125,6 +127,9 @@ def make(registry: Mapping[str, Callable[..., Any]], kind: Any, params: Mapping[
         return registry[kind](**values)
     except InputError as error:
         raise InputError(f"{where}: {error}") from error
+    except (TypeError, ValueError, ArithmeticError) as error:
+        given = ", ".join(f"{key} = {value!r}" for key, value in params.items())
+        raise InputError(f"`{where}` cannot be made of {given or 'no settings'}: {error}") from error
 
 
 def check_settings(
@@ -165,11 +170,14 @@ def try_world(params: Mapping[str, Any]) -> int | None:
     if kind not in _SMALL:
         return None
     small = {key: min(settings.get(key, value), value) for key, value in _SMALL[kind].items()}
-    grade: int = make(WORLDS, kind, {**settings, **small}, "world").max_grade
+    with np.errstate(divide="raise", over="raise", invalid="raise"):  # probabilities that are no numbers
+        grade: int = make(WORLDS, kind, {**settings, **small}, "world").max_grade
     return grade
 
 
-_SMALL: dict[str, dict[str, int]] = {"music": {"n_items": 200, "n_queries": 20}}
+_SMALL: dict[str, dict[str, int]] = {
+    "music": {"n_items": 200, "n_queries": 20, "wordings": 2, "n_users": 500}
+}
 """Sizes, by kind of world, at which making one takes no time; what is smaller stays so, and is an error."""
 
 _MADE_OF: dict[Callable[..., Any], tuple[Callable[..., Any], tuple[str, ...]]] = {

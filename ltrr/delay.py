@@ -115,7 +115,9 @@ def unpack_feedback(state: State, queries: Queries) -> Feedback:
         for a in slots
     )
     return Feedback(
-        Requests(*(requests[k] for k in _REQUEST), context_names=tuple(requests["names"]), queries=queries),
+        Requests(
+            **{k: requests[k] for k in _REQUEST}, context_names=tuple(requests["names"]), queries=queries
+        ),
         Decision(
             decision["action"],
             decision["propensity"],

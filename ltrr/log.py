@@ -180,7 +180,7 @@ def _impressions(feedback: Feedback, page: Page, censored: np.ndarray[Any, Any])
     n, k = page.item.shape
     shown = page.item.reshape(-1) >= 0
     features = feedback.features.reshape(n * k, -1)
-    columns = {
+    columns: dict[str, np.ndarray[Any, Any]] = {
         "request": np.repeat(feedback.requests.request, k),
         "position": np.tile(np.arange(k, dtype=np.int16), n),
         "item": page.item.reshape(-1),

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ltrr._kernels.spill import delivered_rows
-from ltrr.bandits import Uniform
 from ltrr.bandits.credit import credit
+from ltrr.bandits.warm_up import warm_up
 from ltrr.delay import DelayQueue, pack_feedback, unpack_feedback
 from ltrr.draw import draw
 from ltrr.protocols import PageOutcome, State
+from ltrr.ranking import ReciprocalRankFusion
 from ltrr.ranking.page import build_page
 from ltrr.retrieval.union import union
 from ltrr.rng import Streams
@@ -61,9 +62,35 @@ class Pool:
 class Batch:
     """What happened to B requests, on both sides of the curtain.
 
-    ``asked`` counts earlier requests with the same query text; ``calls`` and ``n_candidates`` are (B,);
-    ``expected`` is the latent mean reward given the page, ``sampled`` what the user did, both net of costs;
-    ``censored`` marks rows whose actions came too late to be observed.
+    Parameters
+    ----------
+    feedback : Feedback
+        What will be observed.
+    union : Union
+        Candidates that were drawn.
+    score : float64 (N,)
+        Their scores by the ranker.
+    page : Page
+    outcome : PageOutcome
+        What the user did, whether it arrives in time or not.
+    truth_page, truth_union : Truth
+        Grades of what was shown and of what was drawn.
+    asked : int32 (B,)
+        Earlier requests with the same query text, before this batch.
+    calls : int32 (B,)
+        Arms called.
+    n_candidates : int64 (B,)
+        Distinct candidates.
+    expected : float64 (B,)
+        Latent mean reward given the page, net of costs.
+    sampled : float64 (B,)
+        Reward of what the user did, net of costs.
+    censored : bool (B,)
+        Rows whose actions came too late to be observed.
+    pool : Pool or None
+        What oracles need of the judged rows; None where scores depend on the allocation.
+    model_version : int
+        Number of the ranker's trainings.
     """
 
     feedback: Feedback
@@ -205,7 +232,7 @@ class Loop:
         """Fill the slots one after another; the only draw of actions there is."""
         system, builder = self.system, self.system.actions
         n, first = len(requests), int(requests.request[0]) if len(requests) else 0
-        policy = Uniform(space=system.policy.space) if warm else system.policy
+        policy = system.policy
         quota = np.zeros((n, len(self.setting.arms)), np.int32)
         action = np.empty((n, builder.n_slots), np.int32)
         propensity = np.empty((n, builder.n_slots))
@@ -214,8 +241,11 @@ class Loop:
         mixed: list[Float64] = []
         for slot in range(builder.n_slots):
             actions = builder.build(requests, quota)
-            rng = self.streams.generator("policy", first, slot)
-            stated = policy.probabilities(requests, actions, rng)
+            if warm:
+                stated = warm_up(actions, policy.space)
+            else:
+                rng = self.streams.generator("policy", first, slot)
+                stated = policy.probabilities(requests, actions, rng)
             position, distribution, audited[:, slot] = draw(
                 actions,
                 stated,
@@ -289,7 +319,7 @@ class Loop:
         """Score the union, and the pool of the sampled rows, in one call of the ranker."""
         system = self.system
         features = system.features.build(requests, drawn.items)
-        if pool is None:
+        if pool is None or isinstance(system.ranker, ReciprocalRankFusion):
             return system.rank(drawn, features), None, features
         pool_features = system.features.build(requests.take(rows), pool.items)
         score = system.ranker.score(np.concatenate([features, pool_features]))
@@ -325,9 +355,8 @@ class Loop:
         satisfied = outcome.satisfied & ~censored[:, None]
         gross, value = system.reward.observed(click, satisfied)
         shown = page.candidate >= 0
-        place = np.where(shown, page.candidate, 0)
-        slots = np.where(shown, drawn.slots[place], 0) if len(drawn.item) else np.zeros(page.item.shape)
-        slots = slots.astype(np.uint32)
+        slots = np.zeros(page.item.shape, np.uint32)
+        slots[shown] = drawn.slots[page.candidate[shown]]
         rows = np.zeros((*page.item.shape, features.shape[1]), np.float32)
         rows[shown] = features[page.candidate[shown]]
         order = np.arange(decision.n_slots)[None, :]
@@ -349,7 +378,7 @@ class Loop:
             rows,
             click,
             satisfied,
-            ~click.any(axis=1),
+            ~np.asarray(click.any(axis=1)),
             requests.time + np.minimum(delay, setting.attribution_seconds),
             gross - cost,
             value,

@@ -101,6 +101,9 @@ class Policy(Stateful, Protocol):
     def deterministic(self) -> bool:
         """True where probabilities are always 0 or 1, so that logs cannot be reweighted."""
 
+    def fork(self) -> Policy:
+        """Return a policy with the same parameters that has learned nothing."""
+
     def probabilities(self, requests: Requests, actions: ActionSet, rng: np.random.Generator) -> Float64:
         """Return probabilities, ragged like ``actions``, summing to 1 per request.
 
@@ -115,6 +118,10 @@ class Policy(Stateful, Protocol):
 class Ranker(Stateful, Protocol):
     """Scores candidates by features of request and item."""
 
+    @property
+    def version(self) -> int:
+        """Number of trainings so far, for the log."""
+
     def score(self, features: Float32) -> Float64:
         """Return scores (N,) of feature rows (N, F); higher is better."""
 
@@ -125,14 +132,25 @@ class Ranker(Stateful, Protocol):
 class PageOutcome(Protocol):
     """What a user did on B pages of K places."""
 
-    click: Bool
-    satisfied: Bool
-    abandoned: Bool
+    @property
+    def click(self) -> Bool:
+        """What was clicked, (B, K)."""
+
+    @property
+    def satisfied(self) -> Bool:
+        """Which clicks satisfied, (B, K)."""
+
+    @property
+    def abandoned(self) -> Bool:
+        """Where nothing was clicked, (B,)."""
 
 
 @runtime_checkable
 class UserModel(Protocol):
     """How users examine, click and are satisfied."""
+
+    def tables(self, k: int, max_grade: int) -> Any:
+        """Return the model as `ltrr.users.UserTables` of ``k`` places, for the oracles."""
 
     def probabilities(self, truth: Truth) -> Any:
         """Return the closed-form marginals of pages (every request asked about K places)."""

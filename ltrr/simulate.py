@@ -149,13 +149,14 @@ def run_study(
     study.check()
     holder = tempfile.TemporaryDirectory(prefix="ltrr-") if out is None else None
     folder = Path(holder.name) if holder is not None else Path(str(out))
-    _open_folder(folder, study, resume=resume, fresh=holder is not None)
+    _check_folder(folder, study, resume=resume, fresh=holder is not None)
     with ProgressBar(quiet=quiet) as bar, tempfile.TemporaryDirectory(prefix="ltrr-shared-") as shared:
         bar.note(f"Preparing the world and indexing {len(study.loop.arms)} arms")
         with threadpool_limits(1):
             world = study.make_world()
             study.make_user(world.max_grade)
             prepared = Prepared.build(world, study.make_arms(), study.loop)
+        _open_folder(folder, study)
         runner = _Runner(study, prepared, folder, jobs, bar, Path(shared))
         _write_about(folder, study, prepared)
         quota = _tuned(runner)
@@ -293,33 +294,41 @@ def versions(study: Study) -> dict[str, str]:
     }
 
 
-def _open_folder(folder: Path, study: Study, *, resume: bool, fresh: bool) -> None:
-    """Make the run's folder, or see that it holds the same study when resuming."""
-    place, text = folder / "study.toml", study.to_toml()
+def _check_folder(folder: Path, study: Study, *, resume: bool, fresh: bool) -> None:
+    """Refuse a folder that holds something else; nothing is written yet."""
+    place = folder / "study.toml"
     try:
         if place.exists():
             if not resume:
                 raise InputError(
                     f"{folder} holds a run already; add --resume to continue it, or choose another place"
                 )
-            if place.read_text(encoding="utf-8") != text:
+            if place.read_text(encoding="utf-8") != study.to_toml():
                 raise InputError(
                     f"{folder} holds a run of other settings (see {place}); resume with the same, "
                     "or choose another place"
                 )
-            return
-        if resume:
+        elif resume:
             raise InputError(
                 f"{folder} holds no run to resume: study.toml is missing; start without --resume"
             )
-        if folder.exists() and not fresh and any(folder.iterdir()):
+        elif folder.exists() and not fresh and any(folder.iterdir()):
             raise InputError(f"{folder} is not empty and holds no run; choose another place")
-        folder.mkdir(parents=True, exist_ok=True)
-        write_aside(place, text.encode())
     except OSError as error:
-        raise InputError(
-            f"{folder} cannot be written: {error.strerror or error}; choose another place"
-        ) from error
+        raise _unwritable(folder, error) from error
+
+
+def _open_folder(folder: Path, study: Study) -> None:
+    """Make the run's folder, once all that the study names could be made."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_aside(folder / "study.toml", study.to_toml().encode())
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+
+
+def _unwritable(folder: Path, error: OSError) -> InputError:
+    return InputError(f"{folder} cannot be written: {error.strerror or error}; choose another place")
 
 
 def _write_about(folder: Path, study: Study, prepared: Prepared) -> None:

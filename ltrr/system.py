@@ -174,6 +174,6 @@ def _own(arm: Retriever, world: World) -> Retriever:
     """Return a static arm itself, of a learning one a copy that has learnt nothing."""
     if arm.static:
         return arm
-    fresh = replace(arm) if is_dataclass(arm) and not isinstance(arm, type) else copy.deepcopy(arm)
+    fresh: Retriever = replace(arm) if is_dataclass(arm) else copy.deepcopy(arm)
     fresh.index(world.catalogue)
     return fresh

@@ -1,6 +1,7 @@
 """The loop: what it promises of a run, without a study around it."""
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -69,6 +70,21 @@ def test_propensities_are_those_of_the_draw_and_budgets_hold(prepared, policy):
         assert np.all(batch.n_candidates <= SETTING.budget)
         delivered = np.add.reduceat(np.diff(batch.union.source_indptr), batch.union.indptr[:-1])
         assert np.all(delivered <= SETTING.budget)
+
+
+def test_both_action_spaces_warm_up_by_the_same_law_of_quotas(prepared):
+    slabs = make_loop(prepared, "linucb", warmup=80).step(80).feedback.decision
+    whole = make_loop(prepared, "linucb-disjoint", warmup=80).step(80).feedback.decision
+    assert np.allclose(slabs.propensity, 0.25)
+    law = dict(
+        zip(map(tuple, whole.actions[0].quota[:20].tolist()), whole.probabilities[0][:20], strict=True)
+    )
+    assert sum(law.values()) == pytest.approx(1)
+    for quota, probability in law.items():
+        orders = len(
+            {o for o in product(range(4), repeat=3) if np.bincount(o, minlength=4).tolist() == list(quota)}
+        )
+        assert probability == pytest.approx(orders / 64)
 
 
 def test_short_slabs_spill_to_the_fallback_and_the_log_says_so(prepared):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ltrr._kernels.jit import kernel
-from ltrr.types.arrays import Bool, Float64, Int64
+from ltrr.types.arrays import Float64, Int64
 
 __all__ = ["draw_rows"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numba
 
@@ -17,17 +17,14 @@ FAST_FLAGS = {"nsz", "contract", "reassoc", "arcp"}
 
 def kernel(function: F) -> F:
     """Compile with strict floating point: results do not depend on vector width."""
-    compiled: F = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
-    return compiled
+    return cast(F, numba.njit(cache=True, nogil=True, error_model="numpy")(function))
 
 
 def fast(function: F) -> F:
     """Compile with `FAST_FLAGS`: for dot products whose last digits may move."""
-    compiled: F = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST_FLAGS)(function)
-    return compiled
+    return cast(F, numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST_FLAGS)(function))
 
 
 def parallel(function: F) -> F:
     """Compile with threads over requests; each thread writes its own rows only."""
-    compiled: F = numba.njit(cache=True, nogil=True, error_model="numpy", parallel=True)(function)
-    return compiled
+    return cast(F, numba.njit(cache=True, nogil=True, error_model="numpy", parallel=True)(function))

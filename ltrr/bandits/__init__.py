@@ -10,6 +10,7 @@ from ltrr.bandits.linucb_disjoint import LinUCBDisjoint
 from ltrr.bandits.saved import load, save
 from ltrr.bandits.uniform import Uniform
 from ltrr.bandits.vowpal_wabbit import VowpalWabbit
+from ltrr.bandits.warm_up import warm_up
 
 __all__ = [
     "BasePolicy",
@@ -26,4 +27,5 @@ __all__ = [
     "joint_names",
     "load",
     "save",
+    "warm_up",
 ]

@@ -56,7 +56,7 @@ class CreditHistory:
         total, count = self._sum.sum(axis=0), self._count.sum(axis=0)
         overall = (total + self.weight * self.prior) / (count + self.weight)
         table = (self._sum + self.weight * overall) / (self._count + self.weight)
-        return table[self.kind(requests)].astype(np.float32)
+        return np.asarray(table[self.kind(requests)], np.float32)
 
     def learn(self, feedback: Feedback) -> None:
         """Add the credits of matured rows."""

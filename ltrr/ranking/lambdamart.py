@@ -232,12 +232,15 @@ class LambdaMART:
         place: Int32 | None = None
         if positions is not None:
             place = _check.array("LambdaMART.fit positions", positions, np.int32, (len(rows),))
+        weight: Float64 | None = None
+        if weights is not None:
+            weight = _check.array("LambdaMART.fit weights", weights, np.float64, (len(rows),))
         options = self._options()
         data = lightgbm.Dataset(
             rows,
             label,
             group=group,
-            weight=weights,
+            weight=weight,
             position=place,
             feature_name=list(self.names),
             params=options,

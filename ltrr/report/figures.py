@@ -58,11 +58,13 @@ def _lines(axes: Axes, curves: pd.DataFrame, metric: str, *, names: Sequence[str
         colour, dash = style[name]
         axes.plot(own["round"], own["mean"], dash, color=colour, linewidth=1.5, label=name)
         if np.isfinite(own[["low", "high"]].to_numpy()).all():
-            axes.fill_between(own["round"], own["low"], own["high"], color=colour, alpha=strength, linewidth=0)
+            axes.fill_between(
+                own["round"], own["low"], own["high"], color=colour, alpha=strength, linewidth=0
+            )
     axes.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
 
 
-def _band_note(curves: pd.DataFrame, summary: pd.DataFrame | None) -> str:
+def _band_note(summary: pd.DataFrame | None) -> str:
     seeds = f"{int(summary.n_seeds.max())} paired seeds" if summary is not None and len(summary) else "seeds"
     return f"mean over {seeds}; bands are pointwise 95 % intervals"
 
@@ -92,9 +94,7 @@ def regret(curves: pd.DataFrame, summary: pd.DataFrame | None = None, *, against
     axes.set_yscale("symlog", linthresh=10)
     axes.set_ylabel("cumulative regret (expected reward; linear within ±10)")
     axes.axhline(0, color="#555555", linewidth=0.8)
-    axes.annotate(
-        _band_note(curves, summary), (0, -0.16), xycoords="axes fraction", fontsize=8, color="#555555"
-    )
+    axes.annotate(_band_note(summary), (0, -0.16), xycoords="axes fraction", fontsize=8, color="#555555")
     return axes
 
 
@@ -103,9 +103,7 @@ def reward(curves: pd.DataFrame, summary: pd.DataFrame | None = None) -> Axes:
     axes = _axes("Expected reward a request", "round (log scale)", "expected reward", width=8.6)
     _lines(axes, curves, "reward")
     axes.set_xscale("log")
-    axes.annotate(
-        _band_note(curves, summary), (0, -0.16), xycoords="axes fraction", fontsize=8, color="#555555"
-    )
+    axes.annotate(_band_note(summary), (0, -0.16), xycoords="axes fraction", fontsize=8, color="#555555")
     return axes
 
 
@@ -119,9 +117,7 @@ def recall(curves: pd.DataFrame, summary: pd.DataFrame | None = None) -> Axes:
     )
     _lines(axes, curves, "recall_budget")
     axes.set_xscale("log")
-    axes.annotate(
-        _band_note(curves, summary), (0, -0.16), xycoords="axes fraction", fontsize=8, color="#555555"
-    )
+    axes.annotate(_band_note(summary), (0, -0.16), xycoords="axes fraction", fontsize=8, color="#555555")
     return axes
 
 

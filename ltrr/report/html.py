@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from ltrr._state import write_aside
 from ltrr.errors import InputError
@@ -45,11 +46,15 @@ LOSS = {
     "ideal": "ideal page",
     "loss_retrieval": "retrieval loss",
     "loss_ranking": "ranking loss",
+    "loss_cost": "cost",
     "loss_noise": "sampling noise",
     "oracle_reward": "per-request oracle",
     "oracle_recall": "oracle's recall",
     "regret_oracle": "regret to oracle (sum)",
     "regret_class": "regret to best in class (sum)",
+    "excess_class_early": "excess over class, first third",
+    "excess_class_late": "… last third",
+    "excess_class_fall": "… fall",
 }
 COST = {"calls": "arms called", "candidates": "distinct candidates", "spilled": "spilled"}
 
@@ -68,7 +73,8 @@ class _Run:
     def read(folder: Path) -> _Run:
         if not (folder / "summary.csv").is_file():
             raise InputError(
-                f"{folder} holds no finished run: summary.csv is missing; run `ltrr simulate --out {folder}` first"
+                f"{folder} holds no finished run: summary.csv is missing; "
+                f"run `ltrr simulate --out {folder}` first"
             )
         study = tomllib.loads((folder / "study.toml").read_text(encoding="utf-8"))
         frames = [pd.read_csv(folder / f"{name}.csv") for name in ("summary", "curves", "comparators")]
@@ -166,10 +172,13 @@ def _section(run: _Run, *, save: bool) -> dict[str, Any]:
     study = run.study
     loop = study["loop"]
     setting = (
-        f"{study['seeds']} seeds × {study['rounds']} requests; {len(loop['arms'])} arms ({', '.join(loop['arms'])}); "
+        f"{study['seeds']} seeds × {study['rounds']} requests; "
+        f"{len(loop['arms'])} arms ({', '.join(loop['arms'])}); "
         f"budget {loop['n_slots']} slots × {loop['slot_size']} candidates; page of {loop['page_size']}; "
-        f"lessons every {loop['feedback_every']} requests; the first {loop['warmup']} are a warm-up at random; "
-        f"users: {study['user'].get('kind')}; reward: {study['reward']['kind']}; intervals are 95 % over seeds."
+        f"lessons every {loop['feedback_every']} requests; "
+        f"the first {loop['warmup']} are a warm-up at random; "
+        f"users: {study['user'].get('kind')}; reward: {study['reward']['kind']}; "
+        "intervals are 95 % over seeds."
     )
     tuning = run.folder / "tuning.json"
     return {
@@ -214,7 +223,8 @@ def _answer(run: _Run) -> list[str]:
                 ahead.append(f"{name} ({-per[name]:+.3f})")
             elif row["low"] > 0:
                 behind.append(f"{name} ({-per[name]:+.3f})")
-        said = f"better than the best static allocation: {', '.join(ahead) or 'none'}; worse: {', '.join(behind) or 'none'}"
+        better, worse = ", ".join(ahead) or "none", ", ".join(behind) or "none"
+        said = f"better than the best static allocation: {better}; worse: {worse}"
         lines.append(f"Paired over seeds, per request and with 95 % intervals clear of zero, {said}.")
     gap = run.comparators
     if len(gap):
@@ -222,12 +232,16 @@ def _answer(run: _Run) -> list[str]:
         if {"static", "oracle"} <= set(pick.index):
             line = (
                 f"World: on the state of {pick.reference.iloc[0]}, the best single quota earns "
-                f"{pick.loc['static', 'mean']:.3f} and the per-request oracle {pick.loc['oracle', 'mean']:.3f}"
+                f"{float(pick['mean']['static']):.3f} "
+                f"and the per-request oracle {float(pick['mean']['oracle']):.3f}"
             )
             for key, name in (("linear gap closed", "linear"), ("trees gap closed", "tree")):
                 if key in pick.index:
                     r = pick.loc[key]
-                    line += f"; a full-information {name} router closes {r['mean']:.0%} [{r['low']:.0%}, {r['high']:.0%}] of the gap on held-out topics"
+                    closed = f"{r['mean']:.0%} [{r['low']:.0%}, {r['high']:.0%}]"
+                    line += (
+                        f"; a full-information {name} router closes {closed} of the gap on held-out topics"
+                    )
             lines.append(line + ".")
     return lines
 
@@ -275,8 +289,8 @@ def _loss_note(summary: pd.DataFrame) -> str:
     exact = summary.loc[summary.metric == "ideal_is_exact", "mean"]
     if (exact < 1).any():
         note += (
-            " Under this user and reward grade order is not the best order of a page: ideal and losses are those "
-            "of the page in grade order, which oracle and policies may exceed."
+            " Under this user and reward grade order is not the best order of a page: ideal and losses are "
+            "those of the page in grade order, which oracle and policies may exceed."
         )
     return note
 
@@ -325,8 +339,9 @@ def _comparator_table(frame: pd.DataFrame) -> dict[str, Any]:
             )
         table.append({"name": f"{name} ({which})", "cells": cells, "best": False})
     note = (
-        f"On the trajectory of {frame.reference.iloc[0]}, judged requests, full information on every quota; routers are "
-        "cross-validated over topics, so a gap they do not close is not visible in the logged context."
+        f"On the trajectory of {frame.reference.iloc[0]}, judged requests, full information on every "
+        "quota; routers are cross-validated over topics, so a gap they do not close is not visible in the "
+        "logged context."
     )
     return {
         "title": "The world: what context could earn",
@@ -351,18 +366,26 @@ def _stamp(axes: Axes, text: str) -> None:
     ).set_in_layout(False)
 
 
+def _figure(axes: Axes) -> Figure:
+    """Return the figure that axes stand in."""
+    figure = axes.get_figure(root=True)
+    if figure is None:
+        raise ValueError("the axes were taken out of their figure")
+    return figure
+
+
 def _svg(axes: Axes) -> Markup:
     """Return a figure as inline SVG: drawn by matplotlib, which escapes the texts it is given."""
     buffer = io.StringIO()
-    axes.get_figure(root=True).savefig(buffer, format="svg", metadata={"Date": None})
+    _figure(axes).savefig(buffer, format="svg", metadata={"Date": None})
     text = buffer.getvalue()
-    return Markup(text[text.index("<svg") :])
+    return Markup(text[text.index("<svg") :])  # noqa: S704 - no text of a user's gets there unescaped
 
 
 def _save(folder: Path, drawn: list[tuple[str, Axes, str]]) -> None:
     """Write figures as PNG without the time or the version of the drawing library in them."""
     for name, axes, _ in drawn:
         buffer = io.BytesIO()
-        axes.get_figure(root=True).savefig(buffer, format="png", dpi=150, metadata={"Software": None})
+        _figure(axes).savefig(buffer, format="png", dpi=150, metadata={"Software": None})
         safe = re.sub(r"[^\w.-]", "-", name)
         write_aside(folder / f"{safe}.png", buffer.getvalue())

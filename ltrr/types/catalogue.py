@@ -40,11 +40,11 @@ class Catalogue:
 
     name: tuple[str, ...]
     fields: Mapping[str, tuple[str, ...]]
-    popularity: Float32 = field(default=None)  # type: ignore[assignment]
-    released: Float64 = field(default=None)  # type: ignore[assignment]
-    kind: Int16 = field(default=None)  # type: ignore[assignment]
+    popularity: Float32 = field(default=None)  # type: ignore[arg-type]  # filled in below
+    released: Float64 = field(default=None)  # type: ignore[arg-type]  # filled in below
+    kind: Int16 = field(default=None)  # type: ignore[arg-type]  # filled in below
     kind_names: tuple[str, ...] = ("item",)
-    alive: Bool = field(default=None)  # type: ignore[assignment]
+    alive: Bool = field(default=None)  # type: ignore[arg-type]  # filled in below
     metadata: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -1,0 +1,122 @@
+"""How checks are run, and what they raise."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+
+from ltrr.errors import InputError, nearest
+from ltrr.types import Candidates, Requests
+
+__all__ = ["CheckError", "Finding", "copies", "require", "run", "same", "same_lists", "same_requests"]
+
+C = TypeVar("C")
+
+
+class CheckError(AssertionError):
+    """A class breaks its protocol: which check found it, and what must hold.
+
+    An `AssertionError`, so that test frameworks count it as a failure rather than an error.
+
+    Parameters
+    ----------
+    check : str
+        Name of the check; ``skip={check: reason}`` leaves it out.
+    message : str
+        One line: what must hold, what was found, what to do.
+
+    Examples
+    --------
+    >>> raise CheckError("empty_batch", "`Mine.score` must be empty for no rows, got 3 numbers")
+    Traceback (most recent call last):
+    ltrr.checks.error.CheckError: empty_batch: `Mine.score` must be empty for no rows, got 3 numbers
+    """
+
+    def __init__(self, check: str, message: str) -> None:
+        super().__init__(f"{check}: {message}")
+        self.check = check
+
+
+class Finding(Exception):
+    """What a check found wrong: a message on its way to `CheckError`."""
+
+
+def require(condition: bool | np.bool_, message: str) -> None:  # noqa: FBT001 - reads as a sentence
+    """Raise a `Finding` unless ``condition`` holds."""
+    if not condition:
+        raise Finding(message)
+
+
+def run(checks: Sequence[Callable[[C], None]], case: C, skip: Mapping[str, str] | None) -> None:
+    """Run checks in order and raise the first finding as a `CheckError`.
+
+    Parameters
+    ----------
+    checks : sequence of functions of the case
+        Each raises a `Finding`, or lets pass what the class itself raises.
+    case : object
+    skip : mapping of check to reason, optional
+        Checks that are left out; every one needs a reason.
+    """
+    names = [check.__name__ for check in checks]
+    for name, reason in (skip or {}).items():
+        if name not in names:
+            raise InputError(f"`skip` must name checks, got {name!r}{nearest(name, names)}")
+        if not reason.strip():
+            raise InputError(f"`skip[{name!r}]` must say why the check does not apply, got nothing")
+    for name, check in zip(names, checks, strict=True):
+        if name in (skip or {}):
+            continue
+        try:
+            check(case)
+        except Finding as finding:
+            raise CheckError(name, str(finding)) from None
+        except Exception as error:
+            text = f"raised {type(error).__name__} where it must not: {error}"
+            raise CheckError(name, text) from error
+
+
+def copies(*values: Any) -> Callable[[], bool]:
+    """Return a function that says whether all arrays within ``values`` are still what they were."""
+    arrays = [array for value in values for array in _arrays(value)]
+    before = [copy.deepcopy(array) for array in arrays]
+    return lambda: all(same(now, then) for now, then in zip(arrays, before, strict=True))
+
+
+def _arrays(value: Any) -> list[Any]:
+    if isinstance(value, np.ndarray):
+        return [value]
+    if is_dataclass(value):
+        return [a for f in fields(value) for a in _arrays(getattr(value, f.name))]
+    if isinstance(value, Mapping):
+        return [a for part in value.values() for a in _arrays(part)]
+    if isinstance(value, (tuple, list)):
+        return [a for part in value for a in _arrays(part)]
+    return []
+
+
+def same(one: Any, other: Any) -> bool:
+    """Say whether two arrays are the same, bit for bit (NaN is the same as nothing)."""
+    a, b = np.asarray(one), np.asarray(other)
+    return a.shape == b.shape and a.dtype == b.dtype and bool((a == b).all())
+
+
+def same_lists(one: Candidates, other: Candidates) -> bool:
+    """Say whether two batches of candidates are the same, bit for bit."""
+    keys = ("indptr", "item", "score", "capped")
+    return all(same(getattr(one, key), getattr(other, key)) for key in keys)
+
+
+def same_requests(one: Requests, other: Requests) -> bool:
+    """Say whether two batches ask the same, texts included."""
+    keys = ("request", "session", "user", "query", "time", "context")
+    equal = all(same(getattr(one, key), getattr(other, key)) for key in keys)
+    return equal and one.context_names == other.context_names and _texts(one) == _texts(other)
+
+
+def _texts(requests: Requests) -> list[str]:
+    return [requests.queries.text[q] if q >= 0 else "" for q in requests.query.tolist()]

@@ -1,0 +1,97 @@
+"""Print the tables of simulations/README.md from finished runs: ``python simulations/tables.py RUN…``."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+COLUMNS = {
+    "reward": "reward",
+    "reward_seen": "seen",
+    "reward_first": "first-time",
+    "reward_held_out": "held-out",
+    "ndcg": "nDCG@10",
+    "ndcg_held_out": "… held-out",
+    "recall_budget": "recall@60",
+    "recall_budget_held_out": "… held-out",
+    "unjudged": "unjudged",
+    "regret_static": "regret/round to best static",
+    "oracle_gap_closed": "oracle gap closed",
+}
+
+
+def cell(row: pd.Series, metric: str, rounds: int) -> str:
+    """Return mean ± half interval, or the interval of a ratio."""
+    if metric == "oracle_gap_closed":
+        return f"{row['mean']:.0%} [{row['low']:.0%}, {row['high']:.0%}]"
+    scale = rounds if metric == "regret_static" else 1
+    mean, half = row["mean"] / scale, (row["high"] - row["low"]) / 2 / scale
+    return f"{mean:+.3f} ± {half:.3f}" if metric == "regret_static" else f"{mean:.3f} ± {half:.3f}"
+
+
+def policies(folder: Path) -> str:
+    """Return the table of policies, best reward first."""
+    study = tomllib.loads((folder / "study.toml").read_text(encoding="utf-8"))
+    summary = pd.read_csv(folder / "summary.csv")
+    rows = summary.set_index(["policy", "metric"])
+    shown = {m: t for m, t in COLUMNS.items() if (summary.metric == m).any()}
+    if summary[summary.metric == "unjudged"]["mean"].max() == 0:
+        del shown["unjudged"]
+    order = summary[summary.metric == "reward"].sort_values("mean", ascending=False).policy
+    lines = ["| policy | " + " | ".join(shown.values()) + " |", "|---|" + "--:|" * len(shown)]
+    for policy in order:
+        cells = [
+            cell(rows.loc[(policy, m)], m, study["rounds"]) if (policy, m) in rows.index else "–"
+            for m in shown
+        ]
+        lines.append(f"| {policy} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def comparators(folder: Path) -> str:
+    """Return the table of what context could earn."""
+    frame = pd.read_csv(folder / "comparators.csv")
+    frame = frame[~frame.comparator.str.startswith("oracle's share")]
+    names = list(dict.fromkeys(frame.comparator))
+    lines = ["| queries, measure | " + " | ".join(names) + " |", "|---|" + "--:|" * len(names)]
+    for (which, metric), rows in frame.groupby(["set", "metric"], sort=False):
+        by = rows.set_index("comparator")
+        cells = []
+        for name in names:
+            if name not in by.index:
+                cells.append("–")
+                continue
+            row = by.loc[name]
+            ratio = name.endswith("closed")
+            text = f"{row['mean']:.0%}" if ratio else f"{row['mean']:.3f}"
+            cells.append(
+                f"{text} [{row['low']:.0%}, {row['high']:.0%}]" if ratio and np.isfinite(row["low"]) else text
+            )
+        lines.append(f"| {which}, {metric} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Print both tables of each run."""
+    for name in sys.argv[1:]:
+        folder = Path(name)
+        study = tomllib.loads((folder / "study.toml").read_text(encoding="utf-8"))
+        version = json.loads((folder / "environment.json").read_text(encoding="utf-8"))["ltrr"]
+        tuned = json.loads((folder / "tuning.json").read_text(encoding="utf-8"))
+        quota = ", ".join(f"{q} {a}" for a, q in zip(tuned["arms"], tuned["quota"], strict=True) if q)
+        print(f"### {study['name']}\n")
+        print(
+            f"{study['seeds']} seeds from {study['seed']}, {study['rounds']} requests each, ltrr {version}; "
+            f"best static allocation: {quota} slots.\n"
+        )
+        print(policies(folder), "\n")
+        print(comparators(folder), "\n")
+
+
+if __name__ == "__main__":
+    main()

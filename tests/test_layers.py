@@ -1,0 +1,159 @@
+"""Imports follow the order of the rooms, without circles."""
+
+import ast
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[1] / "ltrr"
+
+LAYERS = (
+    ("errors", "_check", "types", "rng", "_kernels", "protocols", "_state"),
+    ("log",),
+    ("worlds", "features", "embeddings"),
+    ("retrieval",),
+    ("bandits", "ranking", "users", "rewards"),
+    ("metrics",),
+    ("setting", "system", "draw", "delay", "loop", "measure", "cell"),
+    ("components", "study", "summary", "result", "progress", "simulate"),
+    ("checks",),
+    ("report",),
+    ("cli", "__main__"),
+)
+"""From the bottom up; a room may import from its own layer and from those below."""
+
+LATE = {
+    ("bandits.base", "bandits.saved"): "a policy saves itself; `saved` knows all policies",
+    ("cli", "components"): "the command line answers `--help` without loading the engines",
+    ("cli", "report.html"): "the command line answers `--help` without loading the engines",
+    ("cli", "simulate"): "the command line answers `--help` without loading the engines",
+    ("cli", "study"): "the command line answers `--help` without loading the engines",
+    ("result", "report.figures"): "figures load matplotlib, which a run does not need",
+    ("result", "report.html"): "figures load matplotlib, which a run does not need",
+    ("study", "loop"): "the small example for docstrings",
+}
+"""Imports inside functions, which may go upwards, and why."""
+
+
+def name_of(path):
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
+
+
+MODULES = {name_of(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+
+
+def resolve(node):
+    """Return the modules of the package, without its name, that an import statement names."""
+    if isinstance(node, ast.Import):
+        names = [alias.name for alias in node.names]
+    else:
+        # `from ltrr.room import name` means the module `room.name` where there is one
+        names = [f"{node.module}.{alias.name}" for alias in node.names]
+        names = [n if n.removeprefix("ltrr.") in MODULES else str(node.module) for n in names]
+    return {n.removeprefix("ltrr.") for n in names if n.startswith("ltrr.")}
+
+
+def imports(path):
+    """Yield (module, line, kind) of imports: kind is "top", "late" (in a function) or "typing"."""
+
+    def walk(node, kind):
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, (ast.Import, ast.ImportFrom)):
+                for name in sorted(resolve(child)):
+                    yield name, child.lineno, kind
+            elif isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                yield from walk(child, "late")
+            elif isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+                yield from walk(child, "typing")
+            else:
+                yield from walk(child, kind)
+
+    yield from walk(ast.parse(path.read_text(encoding="utf-8")), "top")
+
+
+def layer(module):
+    room = module.split(".")[0]
+    return next((i for i, rooms in enumerate(LAYERS) if room in rooms), None)
+
+
+def against_the_order(modules):
+    """Return "file:line imports module" for each import at the top that goes upwards."""
+    return [
+        f"{path.relative_to(PACKAGE.parent)}:{line} imports ltrr.{other}"
+        for name, path in modules.items()
+        if name != "__init__"
+        for other, line, kind in imports(path)
+        if kind == "top" and layer(other) > layer(name)
+    ]
+
+
+def circle(edges):
+    try:
+        TopologicalSorter(edges).prepare()
+    except CycleError as error:
+        return error.args[1]
+    return None
+
+
+def test_every_room_has_a_layer():
+    rooms = {name.split(".")[0] for name in MODULES} - {"__init__"}
+    assert rooms == {room for layer in LAYERS for room in layer}
+
+
+def test_imports_go_down():
+    assert against_the_order(MODULES) == []
+
+
+def test_imports_make_no_circle():
+    edges = {
+        name: {other for other, _, kind in imports(path) if kind == "top"} - {name}
+        for name, path in MODULES.items()
+    }
+    assert circle(edges) is None
+
+
+def test_late_imports_are_known():
+    late = {
+        (name, other) for name, path in MODULES.items() for other, _, kind in imports(path) if kind == "late"
+    }
+    assert late == set(LATE)
+
+
+def test_imports_are_absolute():
+    for path in MODULES.values():
+        nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        assert not [n.lineno for n in nodes if isinstance(n, ast.ImportFrom) and n.level]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("import ltrr.cli", [("cli", 1, "top")]),
+        ("from ltrr import errors, _check", [("_check", 1, "top"), ("errors", 1, "top")]),
+        ("from ltrr.types import Truth", [("types", 1, "top")]),
+        ("from ltrr.retrieval.union import union", [("retrieval.union", 1, "top")]),
+        ("def f():\n    from ltrr.loop import Loop", [("loop", 2, "late")]),
+        ("class A:\n    def f(self):\n        import ltrr.loop", [("loop", 3, "late")]),
+        ("if TYPE_CHECKING:\n    from ltrr.loop import Loop", [("loop", 2, "typing")]),
+        ("try:\n    from ltrr.loop import Loop\nexcept ImportError:\n    pass", [("loop", 2, "top")]),
+    ],
+)
+def test_imports_are_read(text, found, tmp_path):
+    path = tmp_path / "module.py"
+    path.write_text(text)
+    assert list(imports(path)) == found
+
+
+def test_a_wrong_import_is_found(tmp_path, monkeypatch):
+    monkeypatch.setattr("tests.test_layers.PACKAGE", tmp_path / "ltrr")
+    path = tmp_path / "ltrr" / "rng.py"
+    path.parent.mkdir()
+    path.write_text('"""A room of the lowest layer."""\n\nfrom ltrr.log import Log\n')
+    assert against_the_order({"rng": path}) == ["ltrr/rng.py:3 imports ltrr.log"]
+
+
+def test_a_circle_is_found():
+    assert circle({"a": {"b"}, "b": {"c"}, "c": set()}) is None
+    assert set(circle({"a": {"b"}, "b": {"c"}, "c": {"a"}})) == {"a", "b", "c"}
