@@ -170,7 +170,7 @@ def measure(study: Study, prepared: Prepared, policy: str, repeats: int) -> None
     print(f"  {retrieval / total:9.0%} retrieval ({retrieval:.3f} s)")
     print(f"  {rest / total:9.0%} everything else ({rest:.3f} s), {rest / predict:.2f} x Booster.predict")
     print(
-        f"  {online:9.3f} s for rounds alone (no retrieval, training, measures, log, files), predict included:"
+        f"  {online:9.3f} s for rounds alone: no retrieval, training, measures, log, files; predict included,"
     )
     print(f"  {online / predict:9.2f} x Booster.predict")
     print(f"  {'stage':28s} {'share':>6s} {'ms':>8s} {'calls':>6s}")

@@ -12,4 +12,4 @@ kernels=(cache credit dense draw features fusion lexical linucb memory metrics o
 files=("${kernels[@]/#/tests/test_}")
 files=("${files[@]/%/.py}")
 NUMBA_DISABLE_JIT=1 "$venv/bin/python" -m pytest "${files[@]}"
-"$venv/bin/python" -m pytest --nbmake --nbmake-timeout=600 notebooks -p no:doctest
+"$venv/bin/python" -m pytest -o addopts= --nbmake --nbmake-timeout=600 notebooks
