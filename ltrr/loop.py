@@ -165,7 +165,8 @@ class Loop:
     def judge_held_out(self, n: int) -> Batch:
         """Serve ``n`` requests on held-out queries with everything frozen; nothing is learnt or counted."""
         requests = self.system.world.held_out(n)
-        return self._serve(requests, np.arange(len(requests)), warm=False, audit=0.0)
+        rows = np.arange(0, len(requests), self.setting.held_out_oracle_every)
+        return self._serve(requests, rows, warm=False, audit=0.0)
 
     def state(self) -> State:
         """Return all that a run needs to continue."""

@@ -41,6 +41,8 @@ class LoopSetting:
         One request in so many is judged by the oracles, evenly spaced.
     held_out : int
         Requests on held-out queries on which the frozen policy is judged at the end.
+    held_out_oracle_every : int
+        One of these in so many is judged by the oracles too.
     checkpoint_every : int
         Requests between two checkpoints.
     """
@@ -58,6 +60,7 @@ class LoopSetting:
     attribution_seconds: float = math.inf
     oracle_every: int = 20
     held_out: int = 400
+    held_out_oracle_every: int = 4
     checkpoint_every: int = 1000
 
     def __post_init__(self) -> None:
@@ -73,7 +76,14 @@ class LoopSetting:
         for name in self.fallback:
             _check.choice("loop.fallback", name, self.arms)
         _check.integer("loop.n_slots", self.n_slots, low=1, high=30)
-        for name in ("slot_size", "page_size", "feedback_every", "oracle_every", "checkpoint_every"):
+        for name in (
+            "slot_size",
+            "page_size",
+            "feedback_every",
+            "oracle_every",
+            "held_out_oracle_every",
+            "checkpoint_every",
+        ):
             _check.integer(f"loop.{name}", getattr(self, name), low=1)
         for name in ("warmup", "held_out"):
             _check.integer(f"loop.{name}", getattr(self, name), low=0)

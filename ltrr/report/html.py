@@ -151,24 +151,14 @@ def _section(run: _Run, *, save: bool) -> dict[str, Any]:
         drawn.append(
             ("loss_split", figures.loss(summary), "Whiskers: 95 % intervals of each part over seeds.")
         )
-    slots = [(f"slots_{n}", figures.slots(curves, n), "") for n in _adaptive(curves)]
-    for _, axes, _ in (*drawn, *slots):
+    adaptive = _adaptive(curves)
+    if adaptive:
+        caption = "Policies whose slots differ between requests or over time."
+        drawn.append(("slots", figures.slots_grid(curves, adaptive), caption))
+    for _, axes, _ in drawn:
         _stamp(axes, run.stamp)
     if save:
         _save(run.folder, drawn)
-        if slots:
-            _save(
-                run.folder,
-                [
-                    (
-                        "slots",
-                        figures.slots_grid(
-                            curves, [n.removeprefix("slots_") for n, _, _ in slots], run.stamp
-                        ),
-                        "",
-                    )
-                ],
-            )
     study = run.study
     loop = study["loop"]
     setting = (
@@ -188,7 +178,6 @@ def _section(run: _Run, *, save: bool) -> dict[str, Any]:
         "setting": setting,
         "tables": _tables(run),
         "figures": [{"svg": _svg(a), "caption": c} for _, a, c in drawn],
-        "slots": [{"svg": _svg(a)} for _, a, _ in slots],
         "study": (run.folder / "study.toml").read_text(encoding="utf-8"),
         "tuning": tuning.read_text(encoding="utf-8") if tuning.exists() else "none",
         "environment": (run.folder / "environment.json").read_text(encoding="utf-8"),
