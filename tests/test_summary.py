@@ -51,6 +51,7 @@ SETTING = LoopSetting(
     page_size=6,
     oracle_every=3,  # neither 200 rounds nor the checkpoints are multiples of it
     held_out=60,
+    held_out_oracle_every=1,
     checkpoint_every=100,
 )
 
