@@ -35,8 +35,10 @@ from ltrr.cell import Cell
 from ltrr.log import LogWriter
 from ltrr.loop import Loop
 from ltrr.measure import Measures
+from ltrr.policy_spec import policy_spec
 from ltrr.rng import Streams
-from ltrr.study import Study, policy_spec, read_study
+from ltrr.study import Study
+from ltrr.study_files import read_study
 from ltrr.system import Prepared
 
 POLICIES = ("equal", "linucb")

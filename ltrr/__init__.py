@@ -17,7 +17,8 @@ from ltrr.rewards import Reward
 from ltrr.rng import Streams
 from ltrr.setting import LoopSetting
 from ltrr.simulate import run_study, simulate
-from ltrr.study import Study, read_study
+from ltrr.study import Study
+from ltrr.study_files import read_study
 
 __version__ = _metadata.version("ltrr")
 

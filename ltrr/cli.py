@@ -172,7 +172,7 @@ def list_names(
 ) -> None:
     """List the names that a study may use, with a line about each."""
     from ltrr import components
-    from ltrr.study import read_study, study_names
+    from ltrr.study_files import read_study, study_names
 
     def lines(makers: Mapping[str, Any]) -> dict[str, str]:
         return {name: _first_line(maker) for name, maker in makers.items()}
@@ -226,7 +226,7 @@ def _policy_line(settings: Mapping[str, Any]) -> str:
 
 def _chosen(study: str | None, collection: str | None, resumed: str | None, *, skip_unknown: bool) -> Study:
     """Return the study that the words of `simulate` name."""
-    from ltrr.study import read_study
+    from ltrr.study_files import read_study
 
     if resumed is not None and study is None and collection is None:
         chosen = read_study(_resumable(Path(resumed)))

@@ -126,7 +126,7 @@ class Loop:
     --------
     A batch is asked, decided, retrieved, ranked, shown, clicked and, once it matured, learnt from:
 
-    >>> from ltrr.study import small_example
+    >>> from ltrr.study_files import small_example
     >>> loop = small_example()
     >>> batch = loop.step(20)
     >>> batch.page.item.shape

@@ -49,7 +49,7 @@ class Measures:
 
     Examples
     --------
-    >>> from ltrr.study import small_example
+    >>> from ltrr.study_files import small_example
     >>> loop = small_example()
     >>> measures = Measures(loop)
     >>> batch = loop.step(20)

@@ -7,6 +7,7 @@ import json
 import platform
 import shutil
 import tempfile
+import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import metadata
@@ -16,6 +17,7 @@ from typing import Any
 import joblib
 import numpy as np
 import pyarrow as pa
+from joblib.externals.loky import get_reusable_executor
 from threadpoolctl import threadpool_limits
 
 from ltrr._state import write_aside
@@ -25,12 +27,14 @@ from ltrr.features.quotas import all_quotas
 from ltrr.log import FORMAT_VERSION, write_table
 from ltrr.loop import Loop
 from ltrr.metrics.halving import successive_halving
+from ltrr.policy_spec import PolicySpec, policy_spec
 from ltrr.progress import Counter, ProgressBar
 from ltrr.protocols import World
 from ltrr.result import Result
 from ltrr.rng import Streams
 from ltrr.setting import LoopSetting
-from ltrr.study import PolicySpec, Study, policy_spec, read_study
+from ltrr.study import Study
+from ltrr.study_files import read_study
 from ltrr.summary import summarise
 from ltrr.system import Prepared
 from ltrr.types import Float64, Int64
@@ -147,9 +151,8 @@ def run_study(
     if jobs < 1:
         raise InputError(f"`jobs` must be an integer >= 1, got {jobs}")
     study.check()
-    holder = tempfile.TemporaryDirectory(prefix="ltrr-") if out is None else None
-    folder = Path(holder.name) if holder is not None else Path(str(out))
-    _check_folder(folder, study, resume=resume, fresh=holder is not None)
+    folder = Path(tempfile.mkdtemp(prefix="ltrr-")) if out is None else Path(out)
+    _check_folder(folder, study, resume=resume)
     with ProgressBar(quiet=quiet) as bar, tempfile.TemporaryDirectory(prefix="ltrr-shared-") as shared:
         bar.note(f"Preparing the world and indexing {len(study.loop.arms)} arms")
         with threadpool_limits(1):
@@ -164,7 +167,10 @@ def run_study(
         bar.note("Summarising")
         shutil.rmtree(folder / "cells", ignore_errors=True)
         summarise(folder, study)
-    return Result(folder, holder)
+    result = Result(folder)
+    if out is None:
+        weakref.finalize(result, shutil.rmtree, folder, ignore_errors=True)
+    return result
 
 
 def _jobs(study: Study, quota: tuple[int, ...] | None) -> list[Job]:
@@ -205,7 +211,12 @@ class _Runner:
                 joblib.delayed(_run_shared)(study, place, job, folder, counter.path, i)
                 for i, job in enumerate(jobs)
             )
-            joblib.Parallel(n_jobs=self.jobs, batch_size=1)(calls)
+            try:
+                joblib.Parallel(n_jobs=self.jobs, batch_size=1)(calls)
+            except BaseException:
+                # A worker that was being started when an interrupt came would outlive this process.
+                get_reusable_executor().shutdown(wait=True, kill_workers=True)
+                raise
 
 
 @functools.lru_cache(maxsize=1)
@@ -294,7 +305,7 @@ def versions(study: Study) -> dict[str, str]:
     }
 
 
-def _check_folder(folder: Path, study: Study, *, resume: bool, fresh: bool) -> None:
+def _check_folder(folder: Path, study: Study, *, resume: bool) -> None:
     """Refuse a folder that holds something else; nothing is written yet."""
     place = folder / "study.toml"
     try:
@@ -312,7 +323,7 @@ def _check_folder(folder: Path, study: Study, *, resume: bool, fresh: bool) -> N
             raise InputError(
                 f"{folder} holds no run to resume: study.toml is missing; start without --resume"
             )
-        elif folder.exists() and not fresh and any(folder.iterdir()):
+        elif folder.exists() and any(folder.iterdir()):
             raise InputError(f"{folder} is not empty and holds no run; choose another place")
     except OSError as error:
         raise _unwritable(folder, error) from error

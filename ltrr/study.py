@@ -1,34 +1,26 @@
-"""A study: settings in a TOML file, turned into components."""
+"""A study: all that determines a simulation, checked, and turned into components."""
 
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from importlib import resources
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
 import tomli_w
 
 from ltrr import _check
-from ltrr.bandits import SingleArm, StaticQuota, VowpalWabbit
-from ltrr.components import ARMS, POLICIES, POLICY_KINDS, RANKERS, USERS, WORLDS, make, try_world
+from ltrr.components import ARMS, RANKERS, USERS, WORLDS, make, try_world
 from ltrr.errors import InputError, nearest
-from ltrr.protocols import Policy, Retriever, World
+from ltrr.policy_spec import PolicySpec, plain
+from ltrr.protocols import Retriever, World
 from ltrr.rewards import Reward
 from ltrr.rng import Streams
 from ltrr.setting import LoopSetting
 from ltrr.system import Prepared, System
-from ltrr.types import ActionSet, Requests
 from ltrr.worlds.topic_world import IDEAL_WIDTH
 
-if TYPE_CHECKING:
-    from ltrr.loop import Loop
-
-__all__ = ["PolicySpec", "Study", "Tuning", "read_study", "small_example", "study_names"]
+__all__ = ["Study", "Tuning"]
 
 LONGEST_NAME = 100
 """Letters of a policy's name: with what is added to it, it stays a file name everywhere."""
@@ -69,82 +61,6 @@ class Tuning:
             _check.integer("tuning.keep and tuning.seeds", count, low=1)
         if self.keep[-1] != 1 or list(self.keep) != sorted(self.keep, reverse=True):
             raise InputError(f"`tuning.keep` must fall and end with 1, got {list(self.keep)}")
-
-
-@dataclass(frozen=True)
-class PolicySpec:
-    """One policy of a study: its name, kind, parameters and, if it has one of its own, ranker.
-
-    Parameters
-    ----------
-    name : str
-    kind : str
-        A key of `ltrr.components.POLICY_KINDS`, ``best-static`` or ``object`` (given in a call).
-    params : mapping
-    ranker : mapping
-        Settings that replace the study's for this policy.
-    given : Policy, optional
-        The object, where kind is ``object``.
-    """
-
-    name: str
-    kind: str
-    params: Mapping[str, Any] = field(default_factory=dict)
-    ranker: Mapping[str, Any] = field(default_factory=dict)
-    given: Policy | None = None
-
-    def make(self, setting: LoopSetting, quota: Sequence[int] | None = None) -> Policy:
-        """Return the policy, unlearned; ``quota`` is the tuning's answer for ``best-static``."""
-        if self.given is not None:
-            return self.given
-        if self.kind == "best-static":
-            if quota is None:
-                raise InputError(f"policy {self.name!r} is best-static, whose quota only the tuning knows")
-            return StaticQuota(quota=tuple(int(q) for q in quota))
-        where = f"policies.{self.name}"
-        params = dict(self.params)
-        if self.kind == "single":
-            arm = params.pop("arm", None)
-            if params or not isinstance(arm, str):
-                given = {"arm": arm, **params}
-                raise InputError(
-                    f"`{where}` of kind 'single' must name its `arm` and nothing else, got {given}"
-                )
-            return SingleArm(arm=setting.arms.index(_check.choice(f"{where}.arm", arm, setting.arms)))
-        policy: Policy = make(POLICY_KINDS, self.kind, params, where)
-        if isinstance(policy, StaticQuota):
-            quota = policy.quota
-            if len(quota) != len(setting.arms) or sum(quota) != setting.n_slots:
-                raise InputError(
-                    f"`{where}.quota` must divide {setting.n_slots} slots among {len(setting.arms)} arms "
-                    f"({', '.join(setting.arms)}), got {list(quota)}"
-                )
-        return policy
-
-    def try_engine(self, setting: LoopSetting) -> None:
-        """Start the engine of a policy that takes options in the engine's own words, to see that it does."""
-        options = str(self.params.get("options", "")).split()
-        if self.kind != "vw" or not options:
-            return
-        if {"-h", "--help", "--version"} & set(options):  # the engine would end the whole process
-            raise InputError(f"`policies.{self.name}.options` must not ask for help, got {options}")
-        policy = self.make(setting)
-        if isinstance(policy, VowpalWabbit):
-            none, ids = np.zeros((0, 1), np.float32), np.zeros(0, np.int64)
-            no_requests = Requests(ids, ids, ids, ids.astype(np.int32), np.zeros(0), none, ("length",))
-            no_actions = ActionSet(np.zeros(1, np.int64), ids.astype(np.int32), none, ("arm:a",), n_actions=1)
-            try:
-                policy.probabilities(no_requests, no_actions, np.random.default_rng(0))
-            except InputError as error:
-                raise InputError(f"policies.{self.name}: {error}") from error
-            finally:
-                policy.close()
-
-    def settings(self) -> dict[str, Any]:
-        """Return the spec as a table of a study file."""
-        own = {"class": type(self.given).__name__} if self.given is not None else {}
-        ranker = {"ranker": dict(self.ranker)} if self.ranker else {}
-        return {"name": self.name, "kind": self.kind, **own, **_plain(self.params), **ranker}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -307,7 +223,7 @@ class Study:
             if self.given_world is None
             else {"kind": "object", "class": type(self.given_world).__name__}
         )
-        tables: dict[str, Any] = _plain(
+        tables: dict[str, Any] = plain(
             {
                 "name": self.name,
                 "question": self.question,
@@ -334,169 +250,3 @@ class Study:
     def to_toml(self) -> str:
         """Return the study as a file's text."""
         return tomli_w.dumps(self.settings())
-
-
-def _plain(value: Any) -> Any:
-    """Return mappings and sequences as dicts and lists, for TOML."""
-    if isinstance(value, Mapping):
-        return {k: _plain(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(v) for v in value]
-    return str(value) if isinstance(value, Path) else value
-
-
-def policy_spec(entry: Any, arms: Sequence[str]) -> PolicySpec:
-    """Return the spec of a name, of a study file's table, or of a policy object.
-
-    Examples
-    --------
-    >>> policy_spec("vw-epsilon", ["bm25"]).params
-    {'explore': 'epsilon'}
-    >>> policy_spec("bm25", ["bm25"])
-    PolicySpec(name='bm25', kind='single', params={'arm': 'bm25'}, ranker={}, given=None)
-    """
-    if isinstance(entry, str):
-        if entry in arms:
-            return PolicySpec(entry, "single", {"arm": entry})
-        if entry not in POLICIES:
-            raise InputError(f"`policies` has no {entry!r}{nearest(entry, [*POLICIES, *arms])}")
-        entry = {"name": entry, **POLICIES[entry]}
-    if isinstance(entry, Mapping):
-        table = dict(entry)
-        name, kind = table.pop("name", None), table.pop("kind", None)
-        if not isinstance(name, str):
-            raise InputError(f"each of `policies` must have a `name`, got {entry!r}")
-        if kind is None and name in POLICIES:
-            table = {**POLICIES[name], **table}
-            kind = table.pop("kind")
-        if kind is None and name in arms:
-            kind, table = "single", {"arm": name, **table}
-        kinds = [*POLICY_KINDS, "best-static"]
-        if kind is None:
-            known = [*POLICIES, *arms]
-            raise InputError(
-                f"`policies` has no {name!r}{nearest(name, known)}; a name of your own needs a `kind`, "
-                f"one of {', '.join(kinds)}"
-            )
-        if kind == "object":
-            raise InputError(f"`policies.{name}` was an object given in a call: it can only go on from there")
-        if kind not in kinds:
-            raise InputError(
-                f"`policies.{name}.kind` must be a known kind, got {kind!r}{nearest(str(kind), kinds)}"
-            )
-        ranker = table.pop("ranker", {})
-        if not isinstance(ranker, Mapping):
-            raise InputError(f"`policies.{name}.ranker` must be a table, got {ranker!r}")
-        if kind == "best-static" and table:
-            raise InputError(
-                f"`policies.{name}` of kind 'best-static' takes no settings, got {sorted(table)}"
-            )
-        return PolicySpec(name, kind, table, ranker)
-    if isinstance(entry, Policy):
-        name = getattr(entry, "name", None) or type(entry).__name__.lower()
-        return PolicySpec(name, "object", given=entry)
-    raise InputError(f"`policies` must hold names, tables or policies, got {entry!r}")
-
-
-def study_from(settings: Mapping[str, Any], where: str = "study") -> Study:
-    """Return the study that settings describe; unknown keys and wrong values are one clear line."""
-    table = dict(settings)
-    _check_integers(table, where)
-    known = [f.name for f in fields(Study) if f.name != "given_world"]
-    for key in table:
-        if key not in known:
-            raise InputError(f"{where}: unknown key {key!r}{nearest(key, known)}")
-    parts: dict[str, Any] = {}
-    for key, cls in (("loop", LoopSetting), ("reward", Reward), ("tuning", Tuning)):
-        given = table.pop(key, {})
-        if not isinstance(given, Mapping):
-            raise InputError(f"{where}: `{key}` must be a table, got {given!r}")
-        names = [f.name for f in fields(cls)]
-        for name in given:
-            if name not in names:
-                raise InputError(f"{where}: `{key}` has no setting {name!r}{nearest(name, names)}")
-        try:
-            parts[key] = cls(**given)
-        except InputError as error:
-            raise InputError(f"{where}: {error}") from error
-    entries = table.pop("policies", [])
-    if not isinstance(entries, list):
-        raise InputError(f"{where}: `policies` must be a list, got {entries!r}")
-    try:
-        parts["policies"] = tuple(policy_spec(e, parts["loop"].arms) for e in entries)
-        study = Study(**table, **parts)
-        study.check()
-    except InputError as error:
-        raise InputError(f"{where}: {error}") from error
-    return study
-
-
-def _check_integers(value: Any, where: str, key: str = "") -> None:
-    """Refuse integers beyond 64 bits, which TOML does not promise and arrays do not hold."""
-    if isinstance(value, (Mapping, list)):
-        inner = value.items() if isinstance(value, Mapping) else enumerate(value)
-        for name, part in inner:
-            _check_integers(part, where, f"{key}.{name}" if key else str(name))
-    elif isinstance(value, int) and not -(2**63) <= value < 2**63:
-        raise InputError(f"{where}: `{key}` must be an integer of at most 64 bits, got {value:.3g}")
-
-
-def study_names() -> list[str]:
-    """Return the studies that ship with the package."""
-    return sorted(f.name.removesuffix(".toml") for f in _shipped().iterdir() if f.name.endswith(".toml"))
-
-
-def _shipped() -> Any:
-    """Return the folder of shipped studies: inside the wheel, or beside the package in a checkout."""
-    inside = resources.files("ltrr") / "studies"
-    return inside if inside.is_dir() else Path(__file__).resolve().parents[1] / "simulations"
-
-
-def read_study(source: str | Path) -> Study:
-    """Read a study from a file, or by the name of one that ships with the package.
-
-    Raises
-    ------
-    InputError
-        If there is no such file, it is not UTF-8 or not TOML, or says something that is no study.
-    """
-    path = Path(source)
-    if path.suffix != ".toml" and str(source) in study_names():
-        path = _shipped() / f"{source}.toml"
-    elif not _is_file(path):
-        hint = nearest(str(source), study_names())
-        raise InputError(f"no study at {source}: give a .toml file or the name of a shipped study{hint}")
-    try:
-        settings = tomllib.loads(path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n"))
-    except OSError as error:
-        raise InputError(f"{source} cannot be read: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{source} is not UTF-8 text (byte {error.start}); save it as UTF-8") from error
-    except (ValueError, RecursionError) as error:  # besides TOML's own errors: numbers or nesting without end
-        raise InputError(f"{source} is not TOML: {error}") from error
-    return study_from(settings, str(source))
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except (OSError, ValueError):  # a name too long, or one that no file can have
-        return False
-
-
-def small_example() -> Loop:
-    """Return a small loop over a synthetic world, for examples and tests."""
-    from ltrr.loop import Loop
-
-    setting = LoopSetting(warmup=20, feedback_every=20, slot_size=5, held_out=20, checkpoint_every=100)
-    study = Study(
-        rounds=200,
-        seeds=1,
-        world={"kind": "music", "n_items": 400, "n_queries": 200},
-        arms={"dense": {"dim": 16}},
-        loop=setting,
-        policies=(policy_spec("linucb", setting.arms),),
-    )
-    prepared = Prepared.build(study.make_world(), study.make_arms(), setting)
-    streams = Streams(study.seed)
-    return Loop(study.system(prepared, study.policies[0], streams), setting, streams)

@@ -517,7 +517,7 @@ def test_an_interrupt_says_how_to_go_on_and_leaves_no_process():
             assert time.monotonic() < give_up
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=120)
         assert (process.returncode, out) == (130, "")
         assert err == "ltrr: interrupted; go on with: ltrr simulate --resume --out 'a run'\n"
         give_up = time.monotonic() + 10
@@ -527,3 +527,4 @@ def test_an_interrupt_says_how_to_go_on_and_leaves_no_process():
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()

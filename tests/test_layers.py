@@ -16,7 +16,7 @@ LAYERS = (
     ("bandits", "ranking", "users", "rewards"),
     ("metrics",),
     ("setting", "system", "draw", "delay", "loop", "measure", "cell"),
-    ("components", "study", "summary", "result", "progress", "simulate"),
+    ("components", "policy_spec", "study", "study_files", "summary", "result", "progress", "simulate"),
     ("checks",),
     ("report",),
     ("cli", "__main__"),
@@ -28,10 +28,10 @@ LATE = {
     ("cli", "components"): "the command line answers `--help` without loading the engines",
     ("cli", "report.html"): "the command line answers `--help` without loading the engines",
     ("cli", "simulate"): "the command line answers `--help` without loading the engines",
-    ("cli", "study"): "the command line answers `--help` without loading the engines",
+    ("cli", "study_files"): "the command line answers `--help` without loading the engines",
     ("result", "report.figures"): "figures load matplotlib, which a run does not need",
     ("result", "report.html"): "figures load matplotlib, which a run does not need",
-    ("study", "loop"): "the small example for docstrings",
+    ("study_files", "loop"): "the small example for docstrings",
 }
 """Imports inside functions, which may go upwards, and why."""
 

@@ -10,7 +10,8 @@ from ltrr import LoopSetting, Streams
 from ltrr._state import pack, unpack
 from ltrr.delay import DelayQueue
 from ltrr.loop import Loop
-from ltrr.study import Study, policy_spec
+from ltrr.policy_spec import policy_spec
+from ltrr.study import Study
 from ltrr.system import Prepared
 
 ARMS = ("bm25", "dense", "memory", "popular")

@@ -14,7 +14,8 @@ from ltrr import LoopSetting, Streams
 from ltrr.log import LogWriter
 from ltrr.loop import Loop
 from ltrr.measure import Measures
-from ltrr.study import Study, policy_spec
+from ltrr.policy_spec import policy_spec
+from ltrr.study import Study
 from ltrr.system import Prepared
 
 SMALL, LARGE = 200, 2_000

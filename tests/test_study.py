@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from ltrr import components
 from ltrr.errors import InputError
-from ltrr.study import Study, policy_spec, read_study, study_from, study_names
+from ltrr.policy_spec import policy_spec
+from ltrr.study import Study
+from ltrr.study_files import read_study, study_from, study_names
 
 DEFAULT = tomllib.loads(read_study("default").to_toml())
 # Sampled, so that files are often still TOML: what is no TOML at all never gets far.

@@ -13,9 +13,10 @@ from ltrr.features import all_quotas
 from ltrr.loop import Loop
 from ltrr.measure import Measures, round_columns
 from ltrr.metrics import best_in_class, learnable_gap, paired_ratio
+from ltrr.policy_spec import policy_spec
 from ltrr.report.html import write_report
 from ltrr.rewards import Reward
-from ltrr.study import Study, Tuning, policy_spec
+from ltrr.study import Study, Tuning
 from ltrr.summary import (
     _best_shares,
     _Cells,
