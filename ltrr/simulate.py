@@ -36,7 +36,7 @@ from ltrr.setting import LoopSetting
 from ltrr.study import Study
 from ltrr.study_files import read_study
 from ltrr.summary import summarise
-from ltrr.system import Prepared
+from ltrr.system import Prepared, System
 from ltrr.types import Float64, Int64
 
 __all__ = ["run_study", "simulate"]
@@ -356,8 +356,9 @@ def _write_about(folder: Path, study: Study, prepared: Prepared) -> None:
     log = folder / "log"
     log.mkdir(exist_ok=True)
     world, loop = prepared.world, study.loop
-    some = world.fork(Streams(study.seed)).next(1)
-    context = prepared.context.fork(prepared.arms.get("memory")).names(some)  # type: ignore[arg-type]
+    systems = {spec.name: _example(study, prepared, spec) for spec in study.policies}
+    first = next(iter(systems.values()))
+    context = first.context.names(first.world.next(1))
     about = {
         **versions(study),
         "format_version": FORMAT_VERSION,
@@ -365,7 +366,7 @@ def _write_about(folder: Path, study: Study, prepared: Prepared) -> None:
         "seeds": list(range(min(study.log_seeds, study.seeds))),
         "arms": list(loop.arms),
         "context": list(context),
-        "action_features": {spec.name: list(_action_names(study, prepared, spec)) for spec in study.policies},
+        "action_features": {name: list(system.actions.names) for name, system in systems.items()},
         "rank_features": list(prepared.features.names),
         "quotas": all_quotas(loop.n_slots, len(loop.arms)).tolist(),
         "settings": study.settings(),
@@ -381,11 +382,10 @@ def _write_about(folder: Path, study: Study, prepared: Prepared) -> None:
     write_aside(log / "log.json", json.dumps(about, indent=1, default=_json).encode())
 
 
-def _action_names(study: Study, prepared: Prepared, spec: PolicySpec) -> tuple[str, ...]:
-    """Return the names of a policy's action features."""
+def _example(study: Study, prepared: Prepared, spec: PolicySpec) -> System:
+    """Return a policy's system at its beginning, to read names from."""
     quota = (study.loop.n_slots, *[0] * (len(study.loop.arms) - 1))
-    system = study.system(prepared, spec, Streams(study.seed), quota)
-    return system.actions.names
+    return study.system(prepared, spec, Streams(study.seed), quota)
 
 
 def _json(value: Any) -> Any:
