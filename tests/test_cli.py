@@ -508,7 +508,10 @@ def test_an_interrupt_says_how_to_go_on_and_leaves_no_process():
     Path("long.toml").write_text(STUDY.replace("rounds = 40", "rounds = 1_000_000"))
     words = [sys.executable, "-m", "ltrr", "simulate", "long.toml", "--out", "a run", "--jobs", "2"]
     # a shell's background job hands down a SIGINT that is ignored
-    heed = "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
+    heed = (
+        "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); "
+        "os.execv(sys.argv[1], sys.argv[1:])"
+    )
     process = subprocess.Popen(
         [sys.executable, "-c", heed, *words],
         stdout=subprocess.PIPE,
