@@ -37,7 +37,7 @@ pytestmark = [
     pytest.mark.skipif(numba.config.DISABLE_JIT, reason="interpreted kernels are loops over rows"),
     pytest.mark.skipif(
         sys.version_info >= (3, 12),
-        reason="from 3.12 on, tracing reports instructions otherwise; the code is the same and 3.11 counts it",
+        reason="from 3.12 on, tracing reports instructions otherwise; 3.11 counts the same code",
     ),
 ]
 
