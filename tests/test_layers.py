@@ -17,6 +17,7 @@ LAYERS = (
     ("metrics",),
     ("setting", "system", "draw", "delay", "loop", "measure", "cell"),
     ("components", "policy_spec", "study", "study_files", "summary", "result", "progress", "simulate"),
+    ("replay",),
     ("checks",),
     ("report",),
     ("cli", "__main__"),

@@ -1,0 +1,158 @@
+"""What all estimators share: sums of terms, a smooth function of their means, and merging."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import Field, dataclass, field, fields, replace
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+
+from ltrr.errors import InputError
+from ltrr.replay.batch import Batch
+from ltrr.replay.moments import Moments
+from ltrr.types import Float64, Int64
+
+__all__ = ["Estimator", "needed"]
+
+E = TypeVar("E", bound="Estimator")
+
+_STEP = 1e-100
+"""Step of the complex-step derivative: its square vanishes, so the derivative has no cancellation."""
+
+
+def needed(batch: Batch, name: str, estimator: str) -> Float64:
+    """Return a column of a batch that an estimator cannot do without."""
+    value: Float64 | None = getattr(batch, name)
+    if value is None:
+        raise InputError(f"`{estimator}` needs `Batch.{name}`, which was not given")
+    return value
+
+
+@dataclass
+class Estimator(ABC):
+    """An estimate of a policy's value per request as a smooth function of means of per-request terms.
+
+    A request i with count c_i (how many events it stands for) has terms s_i (k,); with
+    ``m = Σ c_i s_i / Σ c_i`` the value is ``combine(m)``. The accumulator holds number, mean and co-moments
+    of the rows ``(c_i, c_i s_i)``, which is all that point estimate, delta method and merging need; intervals
+    that need more take the same rows.
+    """
+
+    name: ClassVar[str]
+    """Name in tables and on the command line."""
+    width: ClassVar[int] = 1
+    """Number of terms, k."""
+    needs: ClassVar[frozenset[str]] = frozenset({"weight"})
+    """Optional columns of `Batch` that the terms are made of."""
+    slate: ClassVar[bool] = False
+    """True where requests may have several slots."""
+    consistent: ClassVar[bool] = True
+    """True where the estimate goes to the policy's value when weights are right; False where it is biased."""
+
+    moments: Moments = field(init=False, repr=False)
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+    def __post_init__(self) -> None:
+        self.moments = Moments(self.width + 1)
+
+    @property
+    def label(self) -> str:
+        """The name, with parameters where it has any."""
+        return ":".join([self.name, *(f"{v:g}" for v in self.parameters().values() if isinstance(v, float))])
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the parameters by name."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.init}
+
+    def fork(self: E) -> E:
+        """Return an estimator with the same parameters that has seen nothing."""
+        return replace(self)
+
+    @abstractmethod
+    def terms(self, batch: Batch) -> Float64:
+        """Return the terms of each request, (requests, k)."""
+
+    @abstractmethod
+    def combine(self, mean: Float64) -> Float64:
+        """Return the value from means of terms, (..., k) → (...); analytic: derivatives go through it."""
+
+    def bounds(self, weight_bound: float, low: float, high: float) -> tuple[float, float] | None:
+        """Return the range of the one term, given the largest weight and the range of rewards.
+
+        None where the estimate is no mean of bounded terms, so that finite-sample bounds do not apply.
+        """
+        del weight_bound, low, high
+        return None
+
+    def rows(self, batch: Batch) -> Float64:
+        """Return ``(c, c · terms)`` of each request, (requests, k + 1)."""
+        if not self.slate and not batch.single:
+            raise InputError(
+                f"`{self.name}` judges one decision a request, this log has several slots; use a slate "
+                "estimator: slate-ips, independent-ips, pi, rips or cascade-dr"
+            )
+        terms = self.terms(batch)
+        out = np.ones((len(terms), self.width + 1))
+        out[:, 1:] = terms
+        if batch.count is not None:
+            out *= batch.count[batch.indptr[:-1], None]
+        return out
+
+    @staticmethod
+    def keys(batch: Batch) -> Int64:
+        """Return the key of each request, in the order of `rows`."""
+        return batch.key[batch.indptr[:-1]]
+
+    def add(self, batch: Batch) -> None:
+        """Take in a batch."""
+        self.moments.add(self.rows(batch))
+
+    def merge(self, other: Estimator) -> None:
+        """Take in what another estimator of the same kind and parameters has seen.
+
+        Raises
+        ------
+        InputError
+            If kind or parameters differ.
+        """
+        if type(other) is not type(self) or other.parameters() != self.parameters():
+            raise InputError(f"`{self.label}` cannot be merged with `{other.label}`: not the same estimator")
+        self.moments.merge(other.moments)
+
+    def of_rows(self, mean: Float64) -> Float64:
+        """Return the value from means of `rows`, (..., k + 1) → (...)."""
+        return self.combine(mean[..., 1:] / mean[..., :1])
+
+    def value(self) -> float:
+        """Return the estimate.
+
+        Raises
+        ------
+        InputError
+            If nothing was added, or no row carries weight.
+        """
+        if self.moments.n == 0:
+            raise InputError(f"`{self.label}` has seen no rows: there is nothing to estimate from")
+        with np.errstate(divide="ignore", invalid="ignore"):
+            value = float(np.real(self.of_rows(self.moments.mean)))
+        if not np.isfinite(value):
+            raise InputError(f"`{self.label}` is undefined: no row has a weight above 0")
+        return value
+
+    def gradient(self) -> Float64:
+        """Return the derivative of the value with respect to the means of `rows`, (k + 1,)."""
+        stepped = self.moments.mean + 1j * _STEP * np.eye(self.width + 1)
+        return np.asarray(np.imag(self.of_rows(stepped)) / _STEP)
+
+    def standard_error(self) -> float:
+        """Return the standard error by the delta method; 0 where the terms have no spread."""
+        gradient = self.gradient()
+        covariance = self.moments.covariance
+        variance = float(gradient @ covariance @ gradient)
+        # equal terms leave a rounding error where the parts of a ratio cancel
+        scale = float(np.abs(gradient) @ np.sqrt(np.diag(covariance))) ** 2
+        if variance <= 1e-13 * scale:
+            return 0.0
+        return float(np.sqrt(variance / self.moments.n))

@@ -1,0 +1,48 @@
+"""Inverse propensity scoring."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ltrr.replay.batch import Batch
+from ltrr.replay.estimators.base import Estimator, needed
+from ltrr.types import Float64
+
+__all__ = ["IPS"]
+
+
+@dataclass
+class IPS(Estimator):
+    """Mean of weighted rewards, ``(1/n) Σ w_i r_i`` with ``w = π(a | x) / π_b(a | x)``.
+
+    Unbiased wherever π_b > 0 where π > 0 and the propensities are right. Its variance grows with the largest
+    weights, and it does not move with a shift of all rewards.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> ips = IPS()
+    >>> ips.add(Batch(np.arange(2), np.array([1.0, 0.0]), weight=np.array([2.0, 0.5])))
+    >>> ips.value()
+    1.0
+
+    References
+    ----------
+    Horvitz, Thompson, "A generalization of sampling without replacement from a finite universe", JASA 47,
+    1952; Strehl, Langford, Li, Kakade, "Learning from logged implicit exploration data", NIPS 2010.
+    """
+
+    name: ClassVar[str] = "ips"
+
+    def terms(self, batch: Batch) -> Float64:
+        """Return ``w r``."""
+        return (needed(batch, "weight", self.name) * batch.reward)[:, None]
+
+    def combine(self, mean: Float64) -> Float64:
+        """Return the mean itself."""
+        return mean[..., 0]
+
+    def bounds(self, weight_bound: float, low: float, high: float) -> tuple[float, float]:
+        """Return the range of ``w r`` for weights in [0, weight_bound]."""
+        return min(0.0, weight_bound * low), max(0.0, weight_bound * high)

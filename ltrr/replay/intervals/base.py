@@ -1,0 +1,33 @@
+"""What intervals have in common: they see an estimator's rows, and answer for it."""
+
+from __future__ import annotations
+
+from typing import Protocol, TypeVar
+
+from ltrr.metrics.intervals import Interval
+from ltrr.replay.estimators.base import Estimator
+from ltrr.types import Float64, Int64
+
+__all__ = ["IntervalMethod"]
+
+M = TypeVar("M", bound="IntervalMethod")
+
+
+class IntervalMethod(Protocol):
+    """How sure an estimate is, apart from how it is made."""
+
+    @property
+    def name(self) -> str:
+        """Name in tables and on the command line."""
+
+    def fork(self: M) -> M:
+        """Return a method with the same parameters that has seen nothing."""
+
+    def add(self, rows: Float64, key: Int64) -> None:
+        """Take in an estimator's `rows` (requests, k + 1) and the keys (requests,) they belong to."""
+
+    def merge(self: M, other: M) -> None:
+        """Take in what another method of the same parameters has seen."""
+
+    def interval(self, estimator: Estimator, level: float = 0.95) -> Interval | None:
+        """Return the interval of the estimator whose rows were added; None where it does not apply."""
