@@ -72,3 +72,20 @@ def naive_context(text, fields, n_items):
         else 0,
         "fields": shares,
     }
+
+
+def naive_weight_pass(weight, count, reward, low, per_decade, bins):
+    """Histogram and sums of weights, row by row."""
+    n, mass, sums = [0] * bins, [0.0] * bins, [0.0] * 8
+    for w, c, r in zip(weight, count, reward, strict=True):
+        if w == 0:
+            b = 0
+        elif np.log10(w) < low:
+            b = 1
+        else:
+            b = min(2 + int(np.floor((np.log10(w) - low) * per_decade)), bins - 1)
+        n[b] += 1
+        mass[b] += c * w
+        values = (c, c * w, (c * w) ** 2, c * c * w, c * c, c * w * r, (c * w * r) ** 2, float(w * r != 0))
+        sums = [s + v for s, v in zip(sums, values, strict=True)]
+    return n, mass, sums

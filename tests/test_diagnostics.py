@@ -1,0 +1,202 @@
+"""Diagnostics of weights, and the verdict that follows from them."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from ltrr._kernels.weights import weight_pass
+from ltrr.replay.batch import Batch
+from ltrr.replay.diagnostics import _BINS, _LOW, _PER_DECADE, MEANINGS, Diagnostics
+from ltrr.replay.events import Events, Space
+from ltrr.replay.pareto import pareto_k, tail_size
+from ltrr.replay.verdict import CANNOT, SUPPORTED, WEAK, judge, rows_needed
+from tests.naive import naive_weight_pass
+
+weights = st.lists(
+    st.one_of(st.just(0.0), st.floats(1e-9, 1e9), st.sampled_from([1.0, 10.0, 1e-4, 1e8])), max_size=30
+)
+
+
+@given(weights, st.integers(0, 2**32 - 1))
+@settings(deadline=None, max_examples=60)
+def test_weight_pass_equals_its_twin(weight, seed):
+    rng = np.random.default_rng(seed)
+    weight = np.array(weight)
+    count, reward = rng.uniform(0.5, 3, len(weight)), rng.integers(-1, 2, len(weight)).astype(float)
+    n, mass = np.zeros(_BINS, np.int64), np.zeros(_BINS)
+    sums = weight_pass(weight, count, reward, _LOW, _PER_DECADE, n, mass)
+    n2, mass2, sums2 = naive_weight_pass(weight, count, reward, _LOW, _PER_DECADE, _BINS)
+    assert n.tolist() == n2
+    np.testing.assert_allclose(mass, mass2, rtol=1e-12)
+    np.testing.assert_allclose(sums, sums2, rtol=1e-12)
+
+
+def events_of(action, propensity, n_actions, probabilities=None):
+    n = len(action)
+    return Events(
+        Space(tuple(map(str, range(n_actions)))),
+        np.arange(1, n + 1),
+        np.arange(n),
+        np.array(action),
+        np.zeros(n),
+        np.array(propensity, float),
+        probabilities=probabilities,
+    )
+
+
+def test_by_hand():
+    d = Diagnostics(n_actions=3)
+    events = events_of([0, 1, 1, 0], [0.5, 0.25, 1.0, 0.5], 3)
+    pi = np.array([0.5, 0.0, 0.5, 0.0, 0.5, 0.5, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0])
+    d.add(Batch(np.arange(4), np.array([1.0, 0, 1, 1]), weight=np.array([1.0, 2.0, 0.0, 2.0])), events, pi)
+    found = d.summary()
+    assert set(found) == set(MEANINGS)
+    assert found["ess"] == 25 / 9
+    assert found["mean_weight"] == 1.25
+    # deviations −.25, .75, −1.25, .75 square to .0625 + .5625 + 1.5625 + .5625 = 2.75
+    assert found["mean_weight_se"] == pytest.approx(np.sqrt(2.75) / 4, rel=1e-12)
+    assert (found["max_weight"], found["max_weight_share"], found["zero_weight_share"]) == (2.0, 0.4, 0.25)
+    assert found["rewarded"] == 2
+    assert found["ess_rewarded"] == 9 / 5
+    # action 2 was never taken; the target wants it with .5 + .5 + 1 of 4
+    assert (found["unsupported_mass"], found["unsupported_known"]) == (0.5, 0.0)
+    assert found["certain_share"] == 0.25
+    assert found["mean_inverse_propensity"] == pytest.approx((2 + 4 + 1 + 2) / 3 / 4, rel=1e-12)
+    assert not d.deterministic
+
+
+def test_support_is_exact_where_distributions_are_logged():
+    d = Diagnostics(n_actions=2)
+    stated = np.array([1.0, 0.0, 0.5, 0.5])
+    d.add(
+        Batch(np.arange(2), np.zeros(2), weight=np.ones(2)),
+        events_of([0, 1], [1.0, 0.5], 2, stated),
+        np.array([0.25, 0.75, 0.5, 0.5]),
+    )
+    assert (d.summary()["unsupported_mass"], d.summary()["unsupported_known"]) == (0.375, 1.0)
+
+
+@given(st.lists(st.integers(0, 400), max_size=6), st.integers(0, 2**32 - 1))
+@settings(deadline=None, max_examples=25)
+def test_parts_merge_to_one_pass(cuts, seed):
+    rng = np.random.default_rng(seed)
+    n = 400
+    action, reward = rng.integers(0, 4, n), rng.random(n)
+    events = events_of(action, rng.uniform(0.1, 1, n), 4)
+    pi = rng.dirichlet(np.ones(4), n)
+    batch = Batch(np.arange(n), reward, weight=pi[np.arange(n), action] / events.propensity)
+    whole = Diagnostics(4)
+    whole.add(batch, events, pi.reshape(-1))
+    total = Diagnostics(4)
+    edges = sorted({0, n, *cuts})
+    for low, high in itertools.pairwise(edges):
+        part, rows = Diagnostics(4), np.arange(low, high)
+        part.add(batch.take(rows), events.take(rows), pi[rows].reshape(-1))
+        total.merge(part)
+    one, other = whole.summary(), total.summary()
+    for key in set(MEANINGS) - {"drift_reward_p", "drift_weight_p"}:  # block borders depend on the cuts
+        if one[key] is None:
+            assert other[key] is None
+        else:
+            assert other[key] == pytest.approx(one[key], rel=1e-12), key
+
+
+def test_calibration_finds_wrong_distributions():
+    rng = np.random.default_rng(0)
+    n, p = 4_000, np.array([0.2, 0.3, 0.5])
+    action = rng.choice(3, n, p=p)
+    answers = []
+    for stated in (p, np.array([0.3, 0.3, 0.4])):
+        d = Diagnostics(3)
+        events = events_of(action, stated[action], 3, np.tile(stated, n))
+        d.add(Batch(np.arange(n), np.zeros(n), weight=np.ones(n)), events)
+        answers.append(d.calibration_p())
+    assert answers[0] > 1e-3
+    assert answers[1] < 1e-9
+
+
+def test_drift_is_found_and_uniform_p_values_are_not():
+    rng = np.random.default_rng(1)
+    n = 5_000
+    steady, falling = (rng.random(n) < 0.2), rng.random(n) < np.linspace(0.3, 0.1, n)
+    answers = []
+    for reward in (steady, falling):
+        d = Diagnostics(2)
+        for rows in np.array_split(np.arange(n), 7):
+            d.add(Batch(rows, reward[rows].astype(float), weight=np.ones(len(rows))))
+        answers.append(d.drift_p("reward"))
+    assert answers[0] > 1e-3
+    assert answers[1] < 1e-9
+    assert d.drift_p("weight") is None
+
+
+def test_pareto_k_recovers_the_shape():
+    rng = np.random.default_rng(2)
+    n = 40_000
+    for k in (0.2, 0.5, 1.0):
+        x = stats.genpareto.rvs(k, size=n, random_state=rng)
+        tail = np.sort(x)[-(tail_size(n) + 1) :]
+        # standard error about (1 + k) / √600; 5 of them and the shrinkage to .5
+        assert pareto_k(tail, n) == pytest.approx(k, abs=5 * (1 + k) / np.sqrt(600) + 0.01)
+        fit = stats.genpareto.fit(tail[1:] - tail[0], floc=0.0)[0]
+        assert pareto_k(tail, n) == pytest.approx((600 * fit + 5) / 610, abs=0.03)
+
+
+def test_pareto_k_where_there_is_no_tail():
+    assert pareto_k(np.ones(50), 10_000) == -np.inf
+    assert pareto_k(np.array([1.0, 2.0]), 2) is None
+
+
+GOOD = {
+    "n": 50_000.0,
+    "ess": 20_000.0,
+    "mean_weight": 1.0,
+    "mean_weight_se": 0.01,
+    "max_weight_share": 0.001,
+    "pareto_k": 0.3,
+    "ess_rewarded": 900.0,
+    "unsupported_mass": 0.0,
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "word", "said"),
+    [
+        ({}, SUPPORTED, "20,000"),
+        ({"ess": 9.9}, CANNOT, "9.9"),
+        ({"ess": 10.0}, WEAK, "below 1,000"),
+        ({"ess": 999.0}, WEAK, "999"),
+        ({"unsupported_mass": 0.3}, CANNOT, "30%"),
+        ({"unsupported_mass": 0.01}, WEAK, "1.00%"),
+        ({"mean_weight": 0.5}, CANNOT, "average 0.5"),
+        ({"mean_weight": 0.9}, WEAK, "10.0 standard errors"),
+        ({"max_weight_share": 0.2}, WEAK, "20%"),
+        ({"pareto_k": 0.9}, WEAK, "0.90"),
+        ({"ess_rewarded": 12.0}, WEAK, "12 effective"),
+        ({"drift_reward_p": 1e-9}, WEAK, "drift"),
+        ({"calibration_p": 1e-9}, WEAK, "do not fit"),
+        ({"mean_inverse_propensity": 0.7, "mean_inverse_propensity_se": 0.01}, WEAK, "1/propensity"),
+        ({"n": 0.0}, CANNOT, "no usable row"),
+    ],
+)
+def test_verdicts(change, word, said):
+    verdict = judge(GOOD | change)
+    assert verdict.word == word
+    assert said in verdict.reason
+
+
+def test_verdicts_beyond_weights():
+    assert judge(GOOD, deterministic=True).word == CANNOT
+    assert judge(GOOD, deterministic=True, weighting=False).word == SUPPORTED
+    assert judge(GOOD | {"ess": 3.0}, weighting=False).word == SUPPORTED
+    assert "frequencies" in judge(GOOD, estimated="propensities estimated by frequencies").reason
+    assert judge(GOOD, biased="rests on a model").word == WEAK
+
+
+def test_rows_needed():
+    assert rows_needed(100, -1, 1, 0.1) == 10_000
+    assert rows_needed(100, -np.inf, 1, 0.1) is None
