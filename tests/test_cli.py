@@ -395,7 +395,7 @@ def test_a_run_prints_a_whole_table_and_no_progress(finished):
 def test_a_narrow_terminal_keeps_names_whole(finished, ltrr, capsys, monkeypatch):
     from rich.console import Console
 
-    from ltrr.cli import _print_table
+    from ltrr.cli.simulate import _print_table
     from ltrr.result import Result
 
     folder, _ = finished

@@ -26,10 +26,11 @@ LAYERS = (
 
 LATE = {
     ("bandits.base", "bandits.saved"): "a policy saves itself; `saved` knows all policies",
-    ("cli", "components"): "the command line answers `--help` without loading the engines",
-    ("cli", "report.html"): "the command line answers `--help` without loading the engines",
-    ("cli", "simulate"): "the command line answers `--help` without loading the engines",
-    ("cli", "study_files"): "the command line answers `--help` without loading the engines",
+    ("cli.listing", "components"): "the command line answers `--help` without loading the engines",
+    ("cli.listing", "study_files"): "the command line answers `--help` without loading the engines",
+    ("cli.report", "report.html"): "the command line answers `--help` without loading the engines",
+    ("cli.simulate", "simulate"): "the command line answers `--help` without loading the engines",
+    ("cli.simulate", "study_files"): "the command line answers `--help` without loading the engines",
     ("result", "report.figures"): "figures load matplotlib, which a run does not need",
     ("result", "report.html"): "figures load matplotlib, which a run does not need",
     ("study_files", "loop"): "the small example for docstrings",

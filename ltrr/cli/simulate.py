@@ -1,39 +1,29 @@
-"""The command line."""
+"""`ltrr simulate`: run a study."""
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import shutil
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 
-from ltrr.errors import InputError, nearest
+from ltrr.cli.app import app, say
+from ltrr.errors import InputError
 
 if TYPE_CHECKING:
     from ltrr.result import Result
     from ltrr.study import Study
 
-__all__ = ["app", "main"]
-
-app = typer.Typer(
-    name="ltrr",
-    help="Learning to rank and retrieve: simulate policies that choose which arms to draw candidates from.",
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+__all__ = ["simulate"]
 
 COLUMNS = {
     "reward": ("reward", 3, "expected reward a request"),
@@ -48,25 +38,6 @@ COLUMNS = {
 
 LONGEST_FOLDER = 100
 """Letters that a study's name gives to the folder of its runs."""
-
-_USAGE_ERROR = cast(type[Exception], typer.BadParameter.__mro__[1])
-"""What is raised for words that the command line does not know; typer itself exports only its children."""
-
-
-def _version(show: bool) -> None:  # noqa: FBT001  # typer calls it so
-    if show:
-        typer.echo(f"ltrr {metadata.version('ltrr')}")
-        raise typer.Exit
-
-
-@app.callback()
-def _root(
-    *,
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
-    ] = False,
-) -> None:
-    """Learning to rank and retrieve."""
 
 
 # A blank line parts the lines of an epilog.
@@ -127,7 +98,7 @@ def simulate(
             result = run_study(chosen, out=folder, jobs=n_jobs, resume=resume, quiet=quiet)
             page = result.report()
     except KeyboardInterrupt:
-        _say(f"interrupted; {_how_to_go_on(folder)}")
+        say(f"interrupted; {_how_to_go_on(folder)}")
         raise typer.Exit(130) from None
     if as_json:
         # pandas writes what JSON has no number for, such as the open interval of a single seed, as null
@@ -135,93 +106,6 @@ def simulate(
     elif not quiet:
         _print_table(result, chosen.name)
         typer.echo(f"Report: {page}")
-
-
-@app.command(
-    epilog="Examples:\n\n"
-    "  ltrr report runs/default       draws its figures and report.html anew\n\n"
-    "  ltrr report runs/a runs/b      writes runs/a/comparison.html"
-)
-def report(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="Folder of a finished run.")],
-    other: Annotated[
-        str | None, typer.Argument(metavar="[RUN2]", help="A second run to set beside it.")
-    ] = None,
-) -> None:
-    """(Re)draw the figures and report.html of a run, or set two runs side by side."""
-    from ltrr.report.html import write_report
-
-    second = Path(other) if other is not None else None
-    try:
-        page = write_report(Path(run), second)
-    except OSError as error:
-        cause = f"{error.filename or run}: {error.strerror or error}"
-        raise InputError(
-            f"the run is not complete or cannot be written: {cause}; simulate it again"
-        ) from error
-    typer.echo(f"Report: {page}")
-
-
-@app.command("list", epilog="Examples:\n\n  ltrr list policies\n\n  ltrr list arms --json")
-def list_names(
-    what: Annotated[
-        str, typer.Argument(metavar="KIND", help="arms, policies, rankers, users, worlds or studies.")
-    ],
-    *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
-) -> None:
-    """List the names that a study may use, with a line about each."""
-    from ltrr import components
-    from ltrr.study_files import read_study, study_names
-
-    def lines(makers: Mapping[str, Any]) -> dict[str, str]:
-        return {name: _first_line(maker) for name, maker in makers.items()}
-
-    listings: dict[str, Callable[[], dict[str, str]]] = {
-        "arms": lambda: lines(components.ARMS),
-        "policies": lambda: {
-            **{arm: f"Give every slot to arm {arm}" for arm in components.ARMS},
-            **{name: _policy_line(settings) for name, settings in components.POLICIES.items()},
-        },
-        "rankers": lambda: lines(components.RANKERS),
-        "users": lambda: lines(components.USERS),
-        "worlds": lambda: lines(components.WORLDS),
-        "studies": lambda: {name: read_study(name).question for name in study_names()},
-    }
-    if what not in listings:
-        raise InputError(f"`list` knows no {what!r}{nearest(what, listings)}")
-    names = listings[what]()
-    if as_json:
-        typer.echo(json.dumps(names, ensure_ascii=False))
-        return
-    if sys.stdout.isatty():
-        table = Table(box=None, pad_edge=False, show_header=False)
-        table.add_column(no_wrap=True, style="bold")
-        for name, line in names.items():
-            table.add_row(name, line)
-        Console().print(table, markup=False, highlight=False)
-        return
-    width = max(map(len, names))
-    for name, line in names.items():
-        typer.echo(f"{name:<{width}}  {line}")
-
-
-def _first_line(maker: Any) -> str:
-    """Return the first line of what a maker, or the class it is a preset of, says of itself."""
-    text = getattr(maker, "func", maker).__doc__ or ""
-    return text.strip().partition("\n")[0].rstrip(".").replace("``", "").replace("`", "")
-
-
-def _policy_line(settings: Mapping[str, Any]) -> str:
-    """Return what a named policy does and the settings that it comes with."""
-    from ltrr.components import POLICY_KINDS
-
-    if settings["kind"] == "best-static":
-        return "The best fixed allocation, searched on tuning seeds"
-    flat = {key: value for key, value in settings.items() if key not in ("kind", "ranker")}
-    flat |= {f"ranker.{key}": value for key, value in settings.get("ranker", {}).items()}
-    extra = ", ".join(f"{key} = {json.dumps(value)}" for key, value in flat.items())
-    return _first_line(POLICY_KINDS[settings["kind"]]) + (f" ({extra})" if extra else "")
 
 
 def _chosen(study: str | None, collection: str | None, resumed: str | None, *, skip_unknown: bool) -> Study:
@@ -340,54 +224,3 @@ def _cell(summary: Any, policy: str, metric: str, digits: int) -> str:
     half = (row["high"] - row["low"]) / 2
     spread = f" ±{half:.{digits}f}" if 0 <= half < float("inf") else ""
     return f"{row['mean']:.{digits}f}{spread if metric in ('reward', 'regret_static') else ''}"
-
-
-def _say(text: str) -> None:
-    """Print one line on standard error, whatever the text holds."""
-    line = "".join(
-        c if c.isprintable() else c.encode("unicode_escape").decode() for c in " ".join(text.split())
-    )
-    Console(stderr=True).print(f"ltrr: {line}", style="red", highlight=False, markup=False, soft_wrap=True)
-
-
-def _usage(error: Any) -> str:
-    """Return what was wrong with the words of a command line, and where to read what is right."""
-    where = error.ctx.command_path if error.ctx is not None else "ltrr"
-    return f"{error.format_message().rstrip('.')}; see `{where} --help`"
-
-
-def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the command line and exit; a user's mistake is one line on standard error and exit status 2.
-
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        Words after ``ltrr``; those of the process if None.
-    """
-    words = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
-    status: Any = 0
-    try:
-        status = app(words, prog_name="ltrr", standalone_mode=False)
-    except InputError as error:
-        _say(str(error))
-        status = 2
-    except _USAGE_ERROR as error:
-        _say(_usage(error))
-        status = 2
-    except (KeyboardInterrupt, typer.Abort):
-        _say("interrupted")
-        status = 130
-    except BrokenPipeError:  # whoever read standard output has gone: nothing more can be said there
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = 1
-    except MemoryError:
-        _say("not enough memory; lower world.n_items, rounds, loop.slot_size or --jobs")
-        status = 1
-    except OSError as error:
-        _say(f"cannot read or write {error.filename or 'a file'}: {error.strerror or error}")
-        status = 1
-    sys.exit(status if isinstance(status, int) else 0)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,43 @@
+"""The command line's root, and how it speaks of errors."""
+
+from __future__ import annotations
+
+from importlib import metadata
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+__all__ = ["app", "say"]
+
+app = typer.Typer(
+    name="ltrr",
+    help="Learning to rank and retrieve: simulate policies that choose which arms to draw candidates from.",
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(show: bool) -> None:  # noqa: FBT001  # typer calls it so
+    if show:
+        typer.echo(f"ltrr {metadata.version('ltrr')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Learning to rank and retrieve."""
+
+
+def say(text: str) -> None:
+    """Print one line on standard error, whatever the text holds."""
+    line = "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode() for c in " ".join(text.split())
+    )
+    Console(stderr=True).print(f"ltrr: {line}", style="red", highlight=False, markup=False, soft_wrap=True)
