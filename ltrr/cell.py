@@ -118,6 +118,7 @@ class Cell:
                     batch.page,
                     censored=batch.censored,
                     model_version=batch.model_version,
+                    shadow=batch.shadow,
                 )
             if self.progress is not None:
                 self.progress(loop.round)

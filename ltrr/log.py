@@ -9,6 +9,10 @@ table                     one row is
 ``impressions``           a place of a page: item, features as shown, click, satisfaction, arrival
 ========================  =============================================================================
 
+A row of ``candidates`` whose ``slots`` is 0 is a shadow: a source that the quota did not ask for, retrieved
+and scored for the log alone (`ltrr.LoopSetting.log_shadow`). Without these rows the table is that of a run
+without shadow retrieval. Their ``ranker_score`` is NaN where the ranker's scores depend on the allocation.
+
 All join on (policy, seed, request). On disk: ``log/<table>/policy=<p>/seed=<s>/part-<n>.parquet`` beside
 ``log/log.json`` (names, settings, format version), ``log/items.parquet`` (item id to external name) and
 ``log/queries.parquet`` (query id to text).
@@ -31,7 +35,7 @@ from ltrr._state import write_aside
 from ltrr.errors import InputError, nearest
 from ltrr.types import Decision, Feedback, Float64, Page, Requests, Union
 
-__all__ = ["FORMAT_VERSION", "TABLES", "Log", "LogWriter"]
+__all__ = ["FORMAT_VERSION", "TABLES", "Log", "LogWriter", "Shadow"]
 
 FORMAT_VERSION = 1
 TABLES = ("requests", "decisions", "candidates", "impressions")
@@ -56,6 +60,22 @@ def write_table(path: Path, table: pa.Table) -> None:
     pq.write_table(table, sink, compression="zstd", row_group_size=1 << 17)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_aside(path, sink.getvalue().to_pybytes())
+
+
+@dataclass(frozen=True)
+class Shadow:
+    """What all arms would have delivered to B requests at the whole budget.
+
+    Parameters
+    ----------
+    union : Union
+        Every candidate of every arm; lists that were drawn are beginnings of these.
+    score : float64 (N,) or None
+        The ranker's scores; None where they depend on the allocation, so that there are none.
+    """
+
+    union: Union
+    score: Float64 | None
 
 
 @dataclass
@@ -93,12 +113,15 @@ class LogWriter:
         *,
         censored: np.ndarray[Any, Any],
         model_version: int,
+        shadow: Shadow | None = None,
     ) -> None:
         """Add one batch, with the ranker's ``score`` of each candidate of ``union``."""
         requests, decision = feedback.requests, feedback.decision
         self._rows["requests"].append(_requests(requests, feedback))
         self._rows["decisions"].append(_decisions(requests, decision))
-        self._rows["candidates"].append(_candidates(requests, union, score, model_version))
+        drawn = _candidates(requests, union, score, model_version)
+        whole = drawn if shadow is None else _with_shadow(requests, union, drawn, shadow, model_version)
+        self._rows["candidates"].append(whole)
         self._rows["impressions"].append(_impressions(feedback, page, censored))
 
     def flush(self, part: int) -> None:
@@ -174,6 +197,27 @@ def _candidates(requests: Requests, union: Union, score: Float64, model_version:
             "model_version": np.full(len(candidate), model_version, np.int32),
         }
     )
+
+
+def _with_shadow(
+    requests: Requests, union: Union, drawn: pa.Table, shadow: Shadow, model_version: int
+) -> pa.Table:
+    """Return the table of all sources, those of ``drawn`` among them as they are."""
+    n, pool = len(requests), shadow.union
+    row, own = (np.repeat(np.arange(n), np.diff(u.source_indptr[u.indptr])) for u in (pool, union))
+    n_arms = int(pool.arm.max(initial=-1)) + 1
+    depth = np.bincount(own * n_arms + union.arm, minlength=n * n_arms)
+    # lists only ever get deeper, and both tables go by request, item and arm: what was drawn of the pool
+    # stands there in the same order
+    asked = pool.rank < depth[row * n_arms + pool.arm]
+    score = np.full(len(pool.item), np.nan) if shadow.score is None else shadow.score
+    table = _candidates(requests, pool, score, model_version)
+    slots, ranked = np.zeros(len(table), np.uint32), table["ranker_score"].to_numpy().copy()
+    slots[asked] = drawn["slots"].to_numpy()
+    ranked[asked] = drawn["ranker_score"].to_numpy()
+    for name, values in (("slots", slots), ("ranker_score", ranked)):
+        table = table.set_column(table.schema.get_field_index(name), name, pa.array(values))
+    return table
 
 
 def _impressions(feedback: Feedback, page: Page, censored: np.ndarray[Any, Any]) -> pa.Table:

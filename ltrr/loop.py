@@ -11,6 +11,7 @@ from ltrr.bandits.credit import credit
 from ltrr.bandits.warm_up import warm_up
 from ltrr.delay import DelayQueue, pack_feedback, unpack_feedback
 from ltrr.draw import draw
+from ltrr.log import Shadow
 from ltrr.protocols import PageOutcome, State
 from ltrr.ranking import ReciprocalRankFusion
 from ltrr.ranking.page import build_page
@@ -91,6 +92,8 @@ class Batch:
         What oracles need of the judged rows; None where scores depend on the allocation.
     model_version : int
         Number of the ranker's trainings.
+    shadow : Shadow or None
+        Everything every arm has, where the setting asks for it.
     """
 
     feedback: Feedback
@@ -108,6 +111,7 @@ class Batch:
     censored: Bool
     pool: Pool | None
     model_version: int
+    shadow: Shadow | None = None
 
 
 @dataclass
@@ -153,7 +157,8 @@ class Loop:
             raise ValueError("a batch must not reach across the end of the warm-up")
         rounds = self.round + np.arange(n)
         oracle_rows = np.flatnonzero(rounds % setting.oracle_every == setting.oracle_every - 1)
-        batch = self._serve(requests, oracle_rows, warm=warm, audit=0.0 if warm else setting.audit)
+        audit = 0.0 if warm else setting.audit
+        batch = self._serve(requests, oracle_rows, warm=warm, audit=audit, shadow=setting.log_shadow)
         system.context.count(requests)
         self.round += n
         self.queue.push(batch.feedback)
@@ -191,7 +196,9 @@ class Loop:
             learner.learn(feedback)
         self.lessons += 1
 
-    def _serve(self, requests: Requests, oracle_rows: Int64, *, warm: bool, audit: float) -> Batch:
+    def _serve(
+        self, requests: Requests, oracle_rows: Int64, *, warm: bool, audit: float, shadow: bool = False
+    ) -> Batch:
         system = self.system
         asked = system.context.asked(requests)
         requests = system.context.build(requests)
@@ -227,6 +234,7 @@ class Loop:
             censored,
             pool,
             system.ranker.version,
+            self._shadow(requests) if shadow else None,
         )
 
     def _decide(self, requests: Requests, *, warm: bool, audit: float) -> Decision:
@@ -313,6 +321,13 @@ class Loop:
             action=None,
             spilled=np.zeros(b, np.int32),
         )
+
+    def _shadow(self, requests: Requests) -> Shadow:
+        """Return everything every arm has within the whole budget, scored by the same ranker."""
+        pool = self._pool(requests)
+        if self.system.allocation_dependent:
+            return Shadow(pool, None)
+        return Shadow(pool, self.system.rank(pool, self.system.features.build(requests, pool.items)))
 
     def _score(
         self, requests: Requests, rows: Int64, drawn: Union, pool: Union | None

@@ -45,6 +45,12 @@ class LoopSetting:
         One of these in so many is judged by the oracles too.
     checkpoint_every : int
         Requests between two checkpoints.
+    log_shadow : bool
+        Shadow retrieval: in cells that are logged, all arms are retrieved at the whole budget for every
+        request, and what was not drawn is scored by the ranker and logged too (``slots`` 0 in the table of
+        candidates). The log can then tell the page that any other quota would have shown. Nothing else
+        changes: not what is drawn, shown, learnt or counted as cost. Takes as long as every request's
+        deepest retrieval and makes the table of candidates several times as large.
     """
 
     arms: tuple[str, ...] = ("bm25", "dense", "memory", "popular")
@@ -62,6 +68,7 @@ class LoopSetting:
     held_out: int = 400
     held_out_oracle_every: int = 4
     checkpoint_every: int = 1000
+    log_shadow: bool = False
 
     def __post_init__(self) -> None:
         for name in ("arms", "fallback"):
@@ -89,6 +96,8 @@ class LoopSetting:
             _check.integer(f"loop.{name}", getattr(self, name), low=0)
         if _check.fraction("loop.audit", self.audit) == 1.0:
             raise InputError("`loop.audit` must be below 1, got 1: nothing would be left to the policy")
+        if not isinstance(self.log_shadow, bool):
+            raise InputError(f"`loop.log_shadow` must be true or false, got {self.log_shadow!r}")
         _check.choice("loop.credit", self.credit, CREDIT_RULES)
         _check.number("loop.delay_seconds", self.delay_seconds, low=0.0)
         if self.attribution_seconds != math.inf:

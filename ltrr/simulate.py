@@ -235,8 +235,9 @@ def _run_cell(study: Study, prepared: Prepared, job: Job, folder: Path, counter:
     with threadpool_limits(1):
         streams = Streams(study.seed, job.replicate)
         system = study.system(prepared, job.spec, streams, job.quota)
+        loop = replace(study.loop, log_shadow=study.loop.log_shadow and job.logged)
         Cell(
-            Loop(system, study.loop, streams),
+            Loop(system, loop, streams),
             folder,
             job.spec.name,
             job.replicate,

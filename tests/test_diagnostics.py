@@ -181,6 +181,7 @@ GOOD = {
         ({"calibration_p": 1e-9}, WEAK, "do not fit"),
         ({"mean_inverse_propensity": 0.7, "mean_inverse_propensity_se": 0.01}, WEAK, "1/propensity"),
         ({"n": 0.0}, CANNOT, "no usable row"),
+        ({"rewarded": 0.0}, CANNOT, "no proof"),
     ],
 )
 def test_verdicts(change, word, said):

@@ -20,13 +20,20 @@ __all__ = ["list_names"]
 @app.command("list", epilog="Examples:\n\n  ltrr list policies\n\n  ltrr list arms --json")
 def list_names(
     what: Annotated[
-        str, typer.Argument(metavar="KIND", help="arms, policies, rankers, users, worlds or studies.")
+        str,
+        typer.Argument(
+            metavar="KIND",
+            help="arms, policies, rankers, users, worlds, studies, estimators, intervals or targets.",
+        ),
     ],
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
-    """List the names that a study may use, with a line about each."""
+    """List the names that a study or a replay may use, with a line about each."""
     from ltrr import components
+    from ltrr.replay.estimators import ESTIMATORS
+    from ltrr.replay.intervals.registry import INTERVALS
+    from ltrr.replay.targets import TARGETS
     from ltrr.study_files import read_study, study_names
 
     def lines(makers: Mapping[str, Any]) -> dict[str, str]:
@@ -41,6 +48,9 @@ def list_names(
         "rankers": lambda: lines(components.RANKERS),
         "users": lambda: lines(components.USERS),
         "worlds": lambda: lines(components.WORLDS),
+        "estimators": lambda: lines(ESTIMATORS),
+        "intervals": lambda: lines(INTERVALS),
+        "targets": lambda: {**TARGETS, "learning:NAME": "a kind of policy that learns along the log"},
         "studies": lambda: {name: read_study(name).question for name in study_names()},
     }
     if what not in listings:

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ltrr.cli.app import app, say
+from ltrr.cli.folders import free_folder
 from ltrr.errors import InputError
 
 if TYPE_CHECKING:
@@ -35,9 +36,6 @@ COLUMNS = {
     "recall_budget": ("recall", 3, "of the candidates"),
 }
 """Head, digits and meaning of the metrics that the final table shows, the most telling first."""
-
-LONGEST_FOLDER = 100
-"""Letters that a study's name gives to the folder of its runs."""
 
 
 # A blank line parts the lines of an epilog.
@@ -91,7 +89,7 @@ def simulate(
         chosen = replace(chosen, rounds=rounds)
     if seeds is not None:
         chosen = replace(chosen, seeds=seeds)
-    folder = Path(out) if out is not None else _free_folder(chosen.name)
+    folder = Path(out) if out is not None else free_folder(chosen.name)
     try:
         with _nothing_left(folder):
             n_jobs = jobs if jobs is not None else joblib.cpu_count()
@@ -150,17 +148,6 @@ def _resumable(folder: Path) -> Path:
     if not found:
         raise InputError(f"{folder} holds no run to resume: study.toml is missing; start without --resume")
     return place
-
-
-def _free_folder(name: str) -> Path:
-    """Return runs/<name>, or the first runs/<name>-<n> that is free."""
-    plain = "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "-" for c in name)
-    first = Path("runs") / (plain.lstrip(".")[:LONGEST_FOLDER] or "study")
-    folder, n = first, 1
-    while folder.exists():
-        n += 1
-        folder = first.with_name(f"{first.name}-{n}")
-    return folder
 
 
 @contextmanager

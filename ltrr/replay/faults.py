@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+import numpy as np
+
 from ltrr import _check
 from ltrr.errors import InputError
 from ltrr.types import Int64
@@ -12,7 +14,7 @@ from ltrr.types import Int64
 __all__ = ["KINDS", "ON_ERROR", "SPOILS", "WARNS", "Fault", "Faults"]
 
 ON_ERROR = ("fail", "skip", "report")
-"""Stop at the first faulty row; leave faulty rows out; leave them out and list every one."""
+"""Stop at the first faulty row; leave faulty rows out; leave them out and keep the number of every one."""
 
 SPOILS = MappingProxyType(
     {
@@ -33,6 +35,8 @@ SPOILS = MappingProxyType(
         "unseen category": "an action or a category that the declared lists do not hold",
         "duplicate event": "an event id stands in an earlier row already",
         "slots out of order": "the slots of a request do not run from 0 without a gap, or are not adjacent",
+        "counts differ": "the slots of one request stand for different numbers of events",
+        "slot of a faulty request": "another slot of the same request has a fault; a request is judged whole",
         "click without impression": "a click on an item that was not shown",
         "count not positive": "the share of events kept must lie in (0, 1]",
         "target outside [0, 1]": "a target probability of the chosen action is no probability",
@@ -86,41 +90,71 @@ class Faults:
     where : str
         What the log is called in messages.
     keep : int
-        How many faults of each kind are kept with their rows; "report" keeps all.
+        How many faults of each kind are kept with their rows and details, >= 0; "report" keeps the rows of
+        all of them.
+    counts : dict of str to int
+        Number of faults by kind.
+    rows, used : int
+        Rows read, and rows that went into estimates.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> faults = Faults(on_error="skip")
+    >>> faults.note("propensity above 1", np.array([3, 8]), ["1.5"])
+    >>> faults.counts, faults.first["propensity above 1"].row
+    ({'propensity above 1': 2}, 3)
+    >>> Faults(where="a.csv").note("propensity above 1", np.array([3]), ["1.5"])
+    Traceback (most recent call last):
+    ltrr.errors.InputError: a.csv, row 3: propensity above 1: 1.5; ...
     """
 
     on_error: str = "fail"
     where: str = "the log"
     keep: int = 20
     counts: dict[str, int] = field(default_factory=dict, init=False)
-    kept: list[Fault] = field(default_factory=list, init=False, repr=False)
     rows: int = field(default=0, init=False)
     used: int = field(default=0, init=False)
+    _noted: dict[str, list[tuple[Int64, list[str]]]] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         _check.choice("on_error", self.on_error, ON_ERROR)
+        _check.integer("Faults.keep", self.keep, low=0)
+
+    def room(self, kind: str) -> int:
+        """Return how many more faults of a kind will have their details kept: no more need be worded."""
+        return max(0, self.keep - self.counts.get(kind, 0))
 
     def note(self, kind: str, rows: Int64, details: list[str] | None = None) -> None:
-        """Count a fault of some rows (their numbers); ``details`` says what stands in the first of them.
+        """Count a fault of some rows.
+
+        Parameters
+        ----------
+        kind : str
+            One of `KINDS`.
+        rows : int64 (m,)
+            Row numbers, ascending; 0 for a fault of the whole log.
+        details : list of str, optional
+            What stands in the first of them.
 
         Raises
         ------
         InputError
             If the kind spoils rows and ``on_error`` is "fail".
         """
-        if len(rows) == 0:
-            return
         if kind not in KINDS:
             raise KeyError(kind)
+        if len(rows) == 0:
+            return
         before = self.counts.get(kind, 0)
         self.counts[kind] = before + len(rows)
-        room = len(rows) if self.on_error == "report" else max(0, self.keep - before)
-        said = details or []
-        for i, row in enumerate(rows[:room].tolist()):
-            self.kept.append(Fault(kind, row, said[i] if i < len(said) else ""))
+        said = (details or [])[: max(1, self.keep - before)]
+        listed = rows if self.on_error == "report" else rows[: max(0, self.keep - before)]
+        if len(listed):
+            self._noted.setdefault(kind, []).append((np.array(listed, np.int64), said))
         if self.on_error == "fail" and kind in SPOILS:
             detail = f": {said[0]}" if said and said[0] else ""
-            more = f" (and {len(rows) - 1} more rows of the same chunk)" if len(rows) > 1 else ""
+            more = f" (and {len(rows) - 1:,} more of the rows read with it)" if len(rows) > 1 else ""
             raise InputError(
                 f"{self.where}, row {int(rows[0])}: {kind}{detail}{more}; {KINDS[kind]}; mend the log, or "
                 "leave such rows out with --on-error skip"
@@ -137,9 +171,34 @@ class Faults:
         return self.rows - self.used
 
     @property
+    def kept(self) -> list[Fault]:
+        """The faults kept with their rows, kind by kind as first met."""
+        return [
+            Fault(kind, row, said[i] if i < len(said) else "")
+            for kind, parts in self._noted.items()
+            for rows, said in parts
+            for i, row in enumerate(rows.tolist())
+        ]
+
+    @property
     def first(self) -> dict[str, Fault]:
         """The first fault of each kind."""
-        out: dict[str, Fault] = {}
-        for fault in self.kept:
-            out.setdefault(fault.kind, fault)
+        return {
+            kind: Fault(kind, int(parts[0][0][0]), parts[0][1][0] if parts[0][1] else "")
+            for kind, parts in self._noted.items()
+        }
+
+    def rows_of(self, kind: str) -> Int64:
+        """Return the row numbers kept for a kind, as they were noted: all of them under "report"."""
+        parts = [rows for rows, _ in self._noted.get(kind, [])]
+        return np.concatenate(parts) if parts else np.zeros(0, np.int64)
+
+    def lines(self) -> list[str]:
+        """Return a line a kind, the most frequent first: how many rows, the first of them, what it means."""
+        out = []
+        for kind, n in sorted(self.counts.items(), key=lambda pair: (-pair[1], pair[0])):
+            fault = self.first.get(kind)
+            place = "" if fault is None else f"first in row {fault.row}" if fault.row else "the whole log"
+            said = ", ".join(text for text in (place, fault.detail if fault else "") if text)
+            out.append(f"{kind}: {n:,} ({said}); {KINDS[kind]}" if said else f"{kind}: {n:,}; {KINDS[kind]}")
         return out

@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ltrr import _check
+from ltrr._kernels.moments import moments
 from ltrr.types import Float64
 
 __all__ = ["Moments"]
 
 
-@dataclass
+@dataclass(eq=False)
 class Moments:
     """Number, mean and centred co-moments of vectors, without keeping them.
 
@@ -48,12 +50,19 @@ class Moments:
         self.comoment = np.zeros((self.width, self.width))
 
     def add(self, rows: Float64) -> None:
-        """Take in rows (n, k)."""
+        """Take in rows (n, k).
+
+        Raises
+        ------
+        InputError
+            If the rows have another width.
+        """
+        rows = _check.array("rows", rows, np.float64, (None, self.width))
         if len(rows) == 0:
             return
-        mean = rows.mean(axis=0)
-        centred = rows - mean
-        self._join(len(rows), mean, centred.T @ centred)
+        mean, comoment = np.empty(self.width), np.empty((self.width, self.width))
+        moments(rows, mean, comoment)
+        self._join(len(rows), mean, comoment)
 
     def merge(self, other: Moments) -> None:
         """Take in what another has seen."""

@@ -50,12 +50,12 @@ def judge(
 
     The first reason that holds is given, the gravest first.
 
-    *Cannot answer*: a deterministic log, an effective sample size below 10, a tenth of the target's
-    probability outside the logged support, weights whose mean is far from 1.
+    *Cannot answer*: a deterministic log, a tenth of the target's probability outside the logged support, no
+    rewarded row that counts, an effective sample size below 10, weights whose mean is far from 1.
 
-    *Weak*: effective sample size below 1,000, one weight above 5 % of all, Pareto k̂ above 0.7, part of the
-    target outside the support, mean weight off 1, logged distributions that do not fit the actions, fewer
-    than 30 effective rewarded rows, drift, estimated probabilities, a biased estimator.
+    *Weak*: a biased estimator, effective sample size below 1,000, one weight above 5 % of all, Pareto k̂ above
+    0.7, part of the target outside the support, mean weight off 1, logged distributions that do not fit the
+    actions, fewer than 30 effective rewarded rows, drift, estimated probabilities.
 
     Parameters
     ----------
@@ -83,11 +83,10 @@ def judge(
         grave = _grave(summary, deterministic=deterministic)
         if grave:
             return Verdict(CANNOT, grave)
-    reasons = [reason for reason in _doubts(summary, weighting=weighting) if reason]
+    reasons = [biased] if biased else []
+    reasons += [reason for reason in _doubts(summary, weighting=weighting) if reason]
     if estimated:
         reasons.append(f"{estimated}: an estimate stands where a known probability should.")
-    if biased:
-        reasons.append(biased)
     if reasons:
         return Verdict(WEAK, reasons[0])
     return Verdict(
@@ -115,6 +114,8 @@ def _grave(summary: Mapping[str, float | None], *, deterministic: bool) -> str:
             f"{outside:.0%} of the target's probability lies on actions that the logging policy never took "
             "there: their rewards are unknown."
         )
+    if _get(summary, "rewarded", 1.0) == 0.0:
+        return "no row that counts has a reward: that none was seen is no proof that there is none."
     ess = _get(summary, "ess", 0.0)
     if ess < LEAST_ESS:
         return (

@@ -11,32 +11,16 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from ltrr import _check
+from ltrr.report.canvas import COLOURS, STYLES, new_axes
 
 __all__ = ["loss", "recall", "regret", "reward", "slots", "slots_grid"]
 
-# Okabe and Ito's palette, distinct to colour-blind eyes; line styles and markers tell repeats apart.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C6D00")
-STYLES = ("-", "--", "-.", ":")
 AGAINST = {
     "static": "the best static allocation on its own trajectory",
     "oracle": "the per-request oracle over all quotas, on the policy's own state",
     "class": "the best linear policy in hindsight with full information",
     "ideal": "the ideal page",
 }
-
-
-def _axes(title: str, x: str, y: str, *, width: float = 7.2, height: float = 4.4) -> Axes:
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes: Axes = figure.add_subplot()
-    axes.set_title(title, loc="left", fontsize=11)
-    axes.set_xlabel(x)
-    axes.set_ylabel(y)
-    axes.grid(visible=True, color="#dddddd", linewidth=0.6)
-    axes.set_axisbelow(True)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    return axes
 
 
 def _style(names: Sequence[str]) -> dict[str, tuple[str, str]]:
@@ -82,7 +66,7 @@ def regret(curves: pd.DataFrame, summary: pd.DataFrame | None = None, *, against
         ``static``, ``oracle``, ``class`` or ``ideal``.
     """
     _check.choice("against", against, tuple(AGAINST))
-    axes = _axes(
+    axes = new_axes(
         f"Cumulative regret against {AGAINST[against]}",
         "round (requests served, log scale)",
         "cumulative regret (expected reward)",
@@ -100,7 +84,7 @@ def regret(curves: pd.DataFrame, summary: pd.DataFrame | None = None, *, against
 
 def reward(curves: pd.DataFrame, summary: pd.DataFrame | None = None) -> Axes:
     """Draw the expected reward a request over time."""
-    axes = _axes("Expected reward a request", "round (log scale)", "expected reward", width=8.6)
+    axes = new_axes("Expected reward a request", "round (log scale)", "expected reward", width=8.6)
     _lines(axes, curves, "reward")
     axes.set_xscale("log")
     axes.annotate(_band_note(summary), (0, -0.16), xycoords="axes fraction", fontsize=8, color="#555555")
@@ -109,7 +93,7 @@ def reward(curves: pd.DataFrame, summary: pd.DataFrame | None = None) -> Axes:
 
 def recall(curves: pd.DataFrame, summary: pd.DataFrame | None = None) -> Axes:
     """Draw candidate recall at the budget over time."""
-    axes = _axes(
+    axes = new_axes(
         "Candidate recall at the budget",
         "round (log scale)",
         "share of relevant items in the union",
@@ -123,7 +107,7 @@ def recall(curves: pd.DataFrame, summary: pd.DataFrame | None = None) -> Axes:
 
 def slots(curves: pd.DataFrame, policy: str) -> Axes:
     """Draw the slots a policy gives to each arm over time."""
-    axes = _axes(f"Slots per arm: {policy}", "round (log scale)", "slots a request")
+    axes = new_axes(f"Slots per arm: {policy}", "round (log scale)", "slots a request")
     own = curves[(curves.policy == policy) & curves.metric.str.startswith("slots_")]
     for i, (metric, rows) in enumerate(own.groupby("metric", sort=False)):
         colour = COLOURS[i % len(COLOURS)]
@@ -145,7 +129,7 @@ def loss(summary: pd.DataFrame) -> Axes:
     high = summary.pivot_table(index="policy", columns="metric", values="high")
     has = frame.dropna(subset=["loss_retrieval", "loss_ranking"])
     order = (has.loss_retrieval + has.loss_ranking).sort_values(ascending=False).index
-    axes = _axes(
+    axes = new_axes(
         "What is lost against the ideal page",
         "expected reward a request",
         "",

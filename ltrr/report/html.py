@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import io
 import json
-import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
-from markupsafe import Markup
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from ltrr._state import write_aside
 from ltrr.errors import InputError
 from ltrr.report import figures
+from ltrr.report.canvas import as_svg, save_png, stamp
+from ltrr.report.page import drawing, render
 
 __all__ = ["write_report"]
 
@@ -110,17 +106,9 @@ def write_report(folder: str | Path, other: str | Path | None = None) -> Path:
     """
     first = _Run.read(Path(folder))
     runs = [first] if other is None else [first, _Run.read(Path(other))]
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("ltrr.report"),
-        autoescape=True,
-        trim_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
     title = " and ".join(run.study["name"] for run in runs)
-    with mpl.rc_context({"svg.hashsalt": "ltrr", "svg.fonttype": "path", "font.size": 9.5}):
-        page = environment.get_template("report.html.j2").render(
-            title=title, runs=[_section(run, save=other is None) for run in runs]
-        )
+    with drawing():
+        page = render("report.html.j2", title=title, runs=[_section(run, save=other is None) for run in runs])
     place = first.folder / ("report.html" if other is None else "comparison.html")
     try:
         write_aside(place, page.encode())
@@ -156,9 +144,9 @@ def _section(run: _Run, *, save: bool) -> dict[str, Any]:
         caption = "Policies whose slots differ between requests or over time."
         drawn.append(("slots", figures.slots_grid(curves, adaptive), caption))
     for _, axes, _ in drawn:
-        _stamp(axes, run.stamp)
+        stamp(axes, run.stamp)
     if save:
-        _save(run.folder, drawn)
+        save_png(run.folder, drawn)
     study = run.study
     loop = study["loop"]
     setting = (
@@ -177,7 +165,7 @@ def _section(run: _Run, *, save: bool) -> dict[str, Any]:
         "answer": _answer(run),
         "setting": setting,
         "tables": _tables(run),
-        "figures": [{"svg": _svg(a), "caption": c} for _, a, c in drawn],
+        "figures": [{"svg": as_svg(a), "caption": c} for _, a, c in drawn],
         "study": (run.folder / "study.toml").read_text(encoding="utf-8"),
         "tuning": tuning.read_text(encoding="utf-8") if tuning.exists() else "none",
         "environment": (run.folder / "environment.json").read_text(encoding="utf-8"),
@@ -338,43 +326,3 @@ def _comparator_table(frame: pd.DataFrame) -> dict[str, Any]:
         "head": ["comparator", *metrics],
         "rows": table,
     }
-
-
-def _stamp(axes: Axes, text: str) -> None:
-    axes.annotate(
-        text,
-        (1, 0),
-        xycoords="figure fraction",
-        fontsize=6.5,
-        color="#777777",
-        ha="right",
-        va="bottom",
-        xytext=(-4, 3),
-        textcoords="offset points",
-        annotation_clip=False,
-    ).set_in_layout(False)
-
-
-def _figure(axes: Axes) -> Figure:
-    """Return the figure that axes stand in."""
-    figure = axes.get_figure(root=True)
-    if figure is None:
-        raise ValueError("the axes were taken out of their figure")
-    return figure
-
-
-def _svg(axes: Axes) -> Markup:
-    """Return a figure as inline SVG: drawn by matplotlib, which escapes the texts it is given."""
-    buffer = io.StringIO()
-    _figure(axes).savefig(buffer, format="svg", metadata={"Date": None})
-    text = buffer.getvalue()
-    return Markup(text[text.index("<svg") :])  # noqa: S704 - no text of a user's gets there unescaped
-
-
-def _save(folder: Path, drawn: list[tuple[str, Axes, str]]) -> None:
-    """Write figures as PNG without the time or the version of the drawing library in them."""
-    for name, axes, _ in drawn:
-        buffer = io.BytesIO()
-        _figure(axes).savefig(buffer, format="png", dpi=150, metadata={"Software": None})
-        safe = re.sub(r"[^\w.-]", "-", name)
-        write_aside(folder / f"{safe}.png", buffer.getvalue())

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import Field, dataclass, field, fields, replace
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
+from ltrr import _check
 from ltrr.errors import InputError
 from ltrr.replay.batch import Batch
 from ltrr.replay.moments import Moments
 from ltrr.types import Float64, Int64
 
-__all__ = ["Estimator", "needed"]
+__all__ = ["Estimator", "needed", "positive"]
 
 E = TypeVar("E", bound="Estimator")
 
@@ -27,6 +30,13 @@ def needed(batch: Batch, name: str, estimator: str) -> Float64:
     if value is None:
         raise InputError(f"`{estimator}` needs `Batch.{name}`, which was not given")
     return value
+
+
+def positive(name: str, value: float, *, zero: bool = False) -> float:
+    """Return a parameter after checking that it is above 0 (or 0, if ``zero``); it may be infinite."""
+    if isinstance(value, float) and value == math.inf:
+        return value
+    return _check.number(name, value, low=0.0, open_low=not zero)
 
 
 @dataclass
@@ -50,7 +60,7 @@ class Estimator(ABC):
     consistent: ClassVar[bool] = True
     """True where the estimate goes to the policy's value when weights are right; False where it is biased."""
 
-    moments: Moments = field(init=False, repr=False)
+    moments: Moments = field(init=False, repr=False, compare=False)
 
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
 
@@ -143,8 +153,12 @@ class Estimator(ABC):
 
     def gradient(self) -> Float64:
         """Return the derivative of the value with respect to the means of `rows`, (k + 1,)."""
+        return self._gradient(self.of_rows)
+
+    def _gradient(self, of_rows: Callable[[Float64], Float64]) -> Float64:
+        """Return the derivative of a function of the means of `rows`."""
         stepped = self.moments.mean + 1j * _STEP * np.eye(self.width + 1)
-        return np.asarray(np.imag(self.of_rows(stepped)) / _STEP)
+        return np.asarray(np.imag(of_rows(stepped)) / _STEP)
 
     def standard_error(self) -> float:
         """Return the standard error by the delta method; 0 where the terms have no spread."""

@@ -35,9 +35,17 @@ class IPS(Estimator):
 
     name: ClassVar[str] = "ips"
 
+    def shrunk(self, weight: Float64) -> Float64:
+        """Return what stands in the weights' place; estimators that bend weights say here how."""
+        return weight
+
+    def largest(self, weight_bound: float) -> float:
+        """Return the largest of the bent weights, given the largest weight."""
+        return weight_bound
+
     def terms(self, batch: Batch) -> Float64:
-        """Return ``w r``."""
-        return (needed(batch, "weight", self.name) * batch.reward)[:, None]
+        """Return ``w r``, with the weights as `shrunk` leaves them."""
+        return (self.shrunk(needed(batch, "weight", self.name)) * batch.reward)[:, None]
 
     def combine(self, mean: Float64) -> Float64:
         """Return the mean itself."""
@@ -45,4 +53,5 @@ class IPS(Estimator):
 
     def bounds(self, weight_bound: float, low: float, high: float) -> tuple[float, float]:
         """Return the range of ``w r`` for weights in [0, weight_bound]."""
-        return min(0.0, weight_bound * low), max(0.0, weight_bound * high)
+        top = self.largest(weight_bound)
+        return min(0.0, top * low), max(0.0, top * high)

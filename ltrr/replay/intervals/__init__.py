@@ -1,5 +1,19 @@
 """Intervals, apart from estimators."""
 
+from ltrr.replay.intervals.asymptotic import Asymptotic
 from ltrr.replay.intervals.base import IntervalMethod
+from ltrr.replay.intervals.clopper_pearson import ClopperPearson
+from ltrr.replay.intervals.confidence_sequence import ConfidenceSequence
+from ltrr.replay.intervals.empirical_bernstein import EmpiricalBernstein
+from ltrr.replay.intervals.hoeffding import Hoeffding
+from ltrr.replay.intervals.poisson_bootstrap import PoissonBootstrap
 
-__all__ = ["IntervalMethod"]
+__all__ = [
+    "Asymptotic",
+    "ClopperPearson",
+    "ConfidenceSequence",
+    "EmpiricalBernstein",
+    "Hoeffding",
+    "IntervalMethod",
+    "PoissonBootstrap",
+]

@@ -20,8 +20,8 @@ class IntervalMethod(Protocol):
     def name(self) -> str:
         """Name in tables and on the command line."""
 
-    def fork(self: M) -> M:
-        """Return a method with the same parameters that has seen nothing."""
+    def fork(self: M, estimator: Estimator | None = None) -> M:
+        """Return a method with the same parameters that has seen nothing, for the rows of ``estimator``."""
 
     def add(self, rows: Float64, key: Int64) -> None:
         """Take in an estimator's `rows` (requests, k + 1) and the keys (requests,) they belong to."""

@@ -1,5 +1,34 @@
 """Policies to be judged from a log."""
 
+from ltrr.replay.targets.always import Always
 from ltrr.replay.targets.base import Target
+from ltrr.replay.targets.column import ColumnTarget
+from ltrr.replay.targets.distribution import Distribution
+from ltrr.replay.targets.examples import vw_examples
+from ltrr.replay.targets.exploration import Exploration
+from ltrr.replay.targets.logged import Logged
+from ltrr.replay.targets.logged_distribution import LoggedDistribution
+from ltrr.replay.targets.object import ObjectTarget
+from ltrr.replay.targets.parse import TARGETS, parse_target
+from ltrr.replay.targets.policy import PolicyTarget
+from ltrr.replay.targets.uniform import UniformTarget
+from ltrr.replay.targets.vw import VWTarget
+from ltrr.replay.targets.without import Without
 
-__all__ = ["Target"]
+__all__ = [
+    "TARGETS",
+    "Always",
+    "ColumnTarget",
+    "Distribution",
+    "Exploration",
+    "Logged",
+    "LoggedDistribution",
+    "ObjectTarget",
+    "PolicyTarget",
+    "Target",
+    "UniformTarget",
+    "VWTarget",
+    "Without",
+    "parse_target",
+    "vw_examples",
+]

@@ -1,0 +1,49 @@
+"""Mean and co-moments of rows in one pass, without temporaries the size of the rows."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ltrr._kernels.jit import fast
+from ltrr.types.arrays import Float64
+
+__all__ = ["moments"]
+
+_BLOCK = 512
+"""Rows whose mean is taken first and deviations next: as many as stay in the nearest cache in between."""
+
+
+@fast
+def moments(rows: Float64, mean: Float64, comoment: Float64) -> None:
+    """Write the mean (k,) and the centred co-moments (k, k) of rows (n, k), n >= 1."""
+    n, k = rows.shape
+    mean[:] = 0.0
+    comoment[:] = 0.0
+    delta = np.empty(k)
+    # columns side by side, so that sums over a block read memory in order
+    block = np.empty((k, _BLOCK))
+    for start in range(0, n, _BLOCK):
+        size = min(_BLOCK, n - start)
+        for i in range(size):
+            for a in range(k):
+                block[a, i] = rows[start + i, a]
+        joined = start + size
+        for a in range(k):
+            total = 0.0
+            for i in range(size):
+                total += block[a, i]
+            centre = total / size
+            for i in range(size):
+                block[a, i] -= centre
+            delta[a] = centre - mean[a]
+            mean[a] += delta[a] * (size / joined)
+        factor = start * (size / joined)
+        for a in range(k):
+            for b in range(a, k):
+                total = 0.0
+                for i in range(size):
+                    total += block[a, i] * block[b, i]
+                comoment[a, b] += total + delta[a] * delta[b] * factor
+    for a in range(k):
+        for b in range(a):
+            comoment[a, b] = comoment[b, a]

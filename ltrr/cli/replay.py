@@ -1,0 +1,264 @@
+"""`ltrr replay`: judge policies from a log."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.cells import cell_len
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from ltrr.cli.app import app
+from ltrr.cli.folders import free_folder
+from ltrr.errors import InputError
+
+if TYPE_CHECKING:
+    from ltrr.replay.evaluation import Evaluation
+
+__all__ = ["replay", "validate"]
+
+LOOK = {"supported": "green", "weak": "yellow", "cannot answer": "red"}
+
+LOG = Annotated[str, typer.Argument(metavar="LOG", help="A file, a folder of parts, or the folder of a run.")]
+FORMAT = Annotated[
+    str, typer.Option("--format", help="auto, ltrr, csv, parquet, jsonl, obd, dsjson or vw.", metavar="NAME")
+]
+COLUMNS = Annotated[
+    str | None, typer.Option(metavar="FILE", help="Column map (TOML) of a csv, parquet or jsonl log.")
+]
+COLUMN = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--column",
+        metavar="ROLE=NAME",
+        help="One column: reward=clicked, action=item, propensity=p, context=age, target.new=p_new…",
+    ),
+]
+LOGGED_POLICY = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Which policy's log, where a run has logged several.")
+]
+NO_DUPLICATES = Annotated[
+    bool, typer.Option("--no-duplicate-check", help="Do not look for event ids that stand twice.")
+]
+JSON = Annotated[bool, typer.Option("--json", help="Print as JSON on standard output.")]
+QUIET = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no table.")]
+
+
+@app.command(
+    epilog="Examples:\n\n"
+    "  ltrr replay men.csv --policy uniform\n\n"
+    "  ltrr replay men.csv --policy always:7 --policy logged --estimators snips,dr\n\n"
+    "  ltrr replay log.parquet --column reward=clicked --column propensity=p --policy column:new_policy\n\n"
+    "  ltrr replay runs/default --logged-policy linucb --policy uniform --intervals asymptotic,bootstrap\n\n"
+    "  ltrr replay decisions.json --format dsjson --policy policy:my-policy --json"
+)
+def replay(
+    log: LOG,
+    *,
+    policy: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--policy",
+            "-p",
+            metavar="POLICY",
+            help="What to judge, again and again: `ltrr list targets`; default: uniform.",
+        ),
+    ] = None,
+    format_: FORMAT = "auto",
+    columns: COLUMNS = None,
+    column: COLUMN = None,
+    logged_policy: LOGGED_POLICY = None,
+    estimators: Annotated[
+        str | None, typer.Option(metavar="A,B,…", help="`ltrr list estimators`; default: what suits the log.")
+    ] = None,
+    intervals: Annotated[str, typer.Option(metavar="A,B,…", help="`ltrr list intervals`.")] = "asymptotic",
+    level: Annotated[float, typer.Option(help="Level of the intervals.")] = 0.95,
+    half_width: Annotated[
+        float | None, typer.Option(help="Half-width that the rows needed are counted for.")
+    ] = None,
+    reward_model: Annotated[
+        str, typer.Option(metavar="NAME", help="lightgbm, ridge or logistic, for dm, dr and their kin.")
+    ] = "lightgbm",
+    on_error: Annotated[
+        str, typer.Option(metavar="WHAT", help="fail at a faulty row, skip such rows, or report every one.")
+    ] = "fail",
+    no_duplicate_check: NO_DUPLICATES = False,
+    seed: Annotated[int, typer.Option(help="Of folds, samples and resamples.")] = 0,
+    out: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Folder of the results; default: runs/replay-<log>.")
+    ] = None,
+    quiet: QUIET = False,
+    as_json: JSON = False,
+) -> None:
+    """Estimate what policies would have earned from a log, with intervals and a verdict.
+
+    Writes estimates.csv, differences.csv, diagnostics.csv, figures and report.html.
+    """
+    from ltrr.replay import run
+    from ltrr.report.replay_html import write_faults
+
+    opened = _open(log, format_, columns, column, logged_policy, on_error, check=not no_duplicate_check)
+    with _Rows(quiet=quiet or as_json) as rows:
+        evaluation = run(
+            opened,
+            policy or ["uniform"],
+            estimators=_names(estimators),
+            intervals=_names(intervals) or ("asymptotic",),
+            level=level,
+            half_width=half_width,
+            reward_model=reward_model,
+            seed=seed,
+            on_stage=rows.stage,
+            on_chunk=rows.add,
+        )
+    folder = Path(out) if out is not None else free_folder(f"replay-{Path(log).name.partition('.')[0]}")
+    page = evaluation.report(folder)
+    if on_error == "report":
+        write_faults(opened.faults, folder)
+    if as_json:
+        typer.echo(evaluation.table.to_json(orient="records", double_precision=15))
+    elif not quiet:
+        _print(evaluation)
+        typer.echo(f"Report: {page}")
+
+
+@app.command(
+    epilog="Examples:\n\n  ltrr validate men.csv\n\n"
+    "  ltrr validate runs/default --logged-policy linucb --json"
+)
+def validate(
+    log: LOG,
+    *,
+    format_: FORMAT = "auto",
+    columns: COLUMNS = None,
+    column: COLUMN = None,
+    logged_policy: LOGGED_POLICY = None,
+    no_duplicate_check: NO_DUPLICATES = False,
+    quiet: QUIET = False,
+    as_json: JSON = False,
+) -> None:
+    """Say what a log holds, what is wrong with it and where, and whether it can support evaluation.
+
+    The exit status is 0 for a log without faulty rows, 1 for one with some.
+    """
+    from ltrr.replay import validate as check
+
+    opened = _open(log, format_, columns, column, logged_policy, "report", check=not no_duplicate_check)
+    found = check(opened)
+    if as_json:
+        typer.echo(json.dumps(found.to_dict(), ensure_ascii=False))
+    elif not quiet:
+        typer.echo(found.text())
+    if found.usable < found.rows:
+        raise typer.Exit(1)
+
+
+def _open(
+    log: str,
+    format_: str,
+    columns: str | None,
+    column: list[str] | None,
+    logged_policy: str | None,
+    on_error: str,
+    *,
+    check: bool,
+) -> Any:
+    """Open the log as the words of the command line say."""
+    from ltrr.replay import read
+
+    given: dict[str, Any] = {}
+    for pair in column or []:
+        role, sign, name = pair.partition("=")
+        if not sign or not role or not name:
+            raise InputError(f"--column must be ROLE=NAME, for instance reward=clicked, got {pair!r}")
+        if role.startswith("target."):
+            given.setdefault("target", {})[role.removeprefix("target.")] = name
+        elif role == "context":
+            given.setdefault("context", []).append(name)
+        else:
+            given[role] = name
+    if columns is not None and given:
+        raise InputError("--columns and --column both say what the columns mean: give one of them")
+    return read(
+        log,
+        format=format_,
+        columns=Path(columns) if columns is not None else (given or None),
+        on_error=on_error,
+        check_duplicates=None if check else False,
+        policy=logged_policy,
+        fill_columns=True if given else None,
+    )
+
+
+def _names(text: str | None) -> tuple[str, ...]:
+    return tuple(name.strip() for name in (text or "").split(",") if name.strip())
+
+
+class _Rows:
+    """Shows the stage and the rows read on a terminal, and nothing elsewhere."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            TextColumn("{task.completed:,} rows"),
+            TimeElapsedColumn(),
+            console=Console(stderr=True),
+            disable=quiet or not sys.stderr.isatty(),
+            transient=True,
+        )
+        self._task: Any = None
+        self.add: Callable[[int], None] = self._add
+
+    def __enter__(self) -> _Rows:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def stage(self, text: str) -> None:
+        """Begin a stage."""
+        if self._task is not None:
+            self._progress.remove_task(self._task)
+        self._task = self._progress.add_task(text, total=None)
+
+    def _add(self, rows: int) -> None:
+        if self._task is not None:
+            self._progress.advance(self._task, rows)
+
+
+def _print(evaluation: Evaluation) -> None:
+    """Print the estimates, their verdicts and what must be said loudly."""
+    from ltrr.report.replay_html import number
+
+    about = evaluation.about
+    heads = ("policy", "estimator", "value", "interval", "by", "ESS", "verdict")
+    lines, reasons = [], dict[str, list[str]]()
+    for row in evaluation.table.to_dict("records"):
+        ends = "–"
+        if row["low"] == row["low"]:  # NaN where there is no interval
+            ends = f"[{number(row['low'])}, {number(row['high'])}]"
+        word = str(row["verdict"])
+        named = [str(row["policy"]), str(row["estimator"])]
+        lines.append([*named, number(row["value"]), ends, str(row["interval"]), f"{row['ess']:,.0f}", word])
+        reasons.setdefault(f"{word}: {row['reason']}", []).append(" ".join(named))
+    title = f"{about['log']}: {about['used']:,} of {about['rows']:,} rows"
+    table = Table(title=title, title_justify="left")
+    for head in heads:
+        table.add_column(head, justify="right" if head in ("value", "ESS") else "left", no_wrap=True)
+    for line in lines:
+        table.add_row(*(Text(cell, style=LOOK.get(cell, "")) for cell in line))
+    widths = [max(map(cell_len, column)) + 3 for column in zip(heads, *lines, strict=True)]
+    Console(width=max(sum(widths) + 1, cell_len(title))).print(table, highlight=False)
+    for reason, whom in reasons.items():
+        typer.echo(f"{', '.join(dict.fromkeys(whom))}: {reason}")
+    for note in about["notes"]:
+        typer.echo(f"! {note}")

@@ -1,0 +1,225 @@
+"""Estimates with their verdicts, and paired differences, as rows of tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ltrr.errors import InputError
+from ltrr.metrics.intervals import Interval
+from ltrr.replay.comparison import Comparison
+from ltrr.replay.estimators import Estimator
+from ltrr.replay.intervals import IntervalMethod
+from ltrr.replay.intervals.bounded import Bounded
+from ltrr.replay.models import Models
+from ltrr.replay.policy_judge import Entry, PolicyJudge
+from ltrr.replay.settings import Settings
+from ltrr.replay.slope import Slope
+from ltrr.replay.verdict import CANNOT, WEAK, Verdict, judge, rows_needed
+
+__all__ = ["AS_LOGGED", "difference_rows", "estimate_rows", "logged_rows"]
+
+Rows = list[dict[str, Any]]
+
+AS_LOGGED = "as logged"
+"""The policy that wrote the log, in the tables."""
+
+WEIGHTING = frozenset({"weight", "accept", "balanced", "marginal"})
+"""Needs that rest on the logging policy having tried other actions."""
+
+BIAS = {
+    "slope": "bends weights by a parameter that SLOPE chose on these rows: the interval leaves its bias out.",
+    "dm": "rests on the model of rewards alone; compare with dr.",
+    "clipped-ips": "clipped weights leave out reward: biased towards 0.",
+    "mips": "right only where the reward depends on the category of the action alone.",
+    "balanced-ips": "rests on a classifier's density ratio.",
+}
+"""Why the interval of a biased estimator does not tell the whole error."""
+
+
+def _bias(estimator: Estimator) -> str:
+    if estimator.consistent:
+        return ""
+    return BIAS.get(estimator.name, "biased by design: the interval leaves the bias out.")
+
+
+def logged_rows(comparison: Comparison, summary: Mapping[str, float | None], settings: Settings) -> Rows:
+    """Return the rows of the reward as logged."""
+    n = comparison.logged.estimator.moments.n
+    verdict = judge({**summary, "n": float(n), "ess": float(n), "drift_weight_p": None}, weighting=False)
+    return _rows(AS_LOGGED, comparison.logged, verdict, "", n, comparison, settings, 1.0)
+
+
+def estimate_rows(
+    one: PolicyJudge,
+    summary: Mapping[str, float | None],
+    comparison: Comparison,
+    models: Models,
+    settings: Settings,
+) -> Rows:
+    """Return the rows of one policy's estimates."""
+    n = comparison.logged.estimator.moments.n
+    rows: Rows = []
+    for entry in one.entries:
+        verdict = _verdict(one, entry, summary, models)
+        estimated = _estimated(one, models, entry.estimator)
+        ess = {**summary, **entry.own_weights()}["ess"]
+        rows += _rows(
+            one.target.name,
+            entry,
+            verdict,
+            estimated,
+            float(n) if ess is None else ess,
+            comparison,
+            settings,
+            summary["max_weight"],
+        )
+    return rows
+
+
+def _estimated(one: PolicyJudge, models: Models, estimator: Estimator) -> str:
+    """Say which probabilities are estimates."""
+    parts = []
+    if one.target.estimated:
+        parts.append(f"target probabilities estimated {one.target.estimated}")
+    if models.estimated and estimator.needs & WEIGHTING:
+        parts.append(f"propensities estimated {models.estimated}")
+    return "; ".join(parts)
+
+
+def _verdict(one: PolicyJudge, entry: Entry, summary: Mapping[str, float | None], models: Models) -> Verdict:
+    """Return the verdict on one estimate."""
+    estimator = entry.estimator
+    weighting = bool(estimator.needs & WEIGHTING)
+    # weights of exactly 1 do not reweight: the target is the logging policy
+    same = one.diagnostics.weighted and summary["max_weight"] == 1.0 and summary["mean_weight"] == 1.0
+    deterministic = one.diagnostics.deterministic and not same
+    if entry.refused and not (weighting and deterministic):
+        return Verdict(CANNOT, entry.refused)
+    verdict = judge(
+        {**summary, **entry.own_weights()},
+        weighting=weighting,
+        deterministic=deterministic,
+        estimated=_estimated(one, models, estimator),
+        biased=_bias(estimator),
+    )
+    if verdict.word == CANNOT:
+        return verdict
+    try:
+        estimator.value()
+    except InputError as error:
+        return Verdict(CANNOT, str(error))
+    return verdict
+
+
+def _rows(
+    policy: str,
+    entry: Entry,
+    verdict: Verdict,
+    estimated: str,
+    ess: float,
+    comparison: Comparison,
+    settings: Settings,
+    largest_weight: float | None,
+) -> Rows:
+    """Return the table's rows of one estimate: one an interval."""
+    estimator = entry.estimator
+    common = {
+        "policy": policy,
+        "estimator": entry.name,
+        "parameter": _parameter(estimator),
+        "level": settings.level,
+        "n": estimator.moments.n,
+        "ess": ess,
+        "verdict": verdict.word,
+        "reason": verdict.reason,
+        "estimated": estimated,
+        "bias": _bias(estimator),
+    }
+    if verdict.word == CANNOT:
+        return [{**common, "interval": "none"}]
+    value = estimator.value()
+    found = [
+        (name, interval)
+        for name, interval in _intervals(entry, comparison, settings, largest_weight)
+        if interval is not None or len(entry.methods) + (comparison.resampler is not None) == 1
+    ]
+    out = []
+    for name, interval in found or [("none", None)]:
+        row = {**common, "value": value, "interval": name if interval is not None else "none"}
+        if interval is not None:
+            wanted = settings.half_width or abs(value) / 10.0
+            row |= {"low": interval.low, "high": interval.high}
+            row["rows_needed"] = rows_needed(interval.n, interval.low, interval.high, wanted)
+        out.append(row)
+    return out
+
+
+def _parameter(estimator: Estimator) -> float | None:
+    """Return the hyper-parameter, given or chosen; None where there is none or nothing was seen."""
+    if isinstance(estimator, Slope):
+        return estimator.chosen if estimator.moments.n else None
+    numbers = [v for v in estimator.parameters().values() if isinstance(v, float)]
+    return numbers[0] if len(numbers) == 1 else None
+
+
+def _one(
+    method: IntervalMethod, estimator: Estimator, level: float, largest_weight: float | None
+) -> tuple[str, Interval | None]:
+    """Return a method's interval; a star: it takes the largest weight seen for the largest there can be."""
+    if isinstance(method, Bounded):
+        star = "*" if method.assumes(estimator) else ""
+        return method.name + star, method.interval(estimator, level, largest_weight=largest_weight)
+    return method.name, method.interval(estimator, level)
+
+
+def _intervals(
+    entry: Entry, comparison: Comparison, settings: Settings, largest_weight: float | None
+) -> list[tuple[str, Interval | None]]:
+    """Return every asked interval of an estimate, in the order asked for; None where it does not apply."""
+    out: list[tuple[str, Interval | None]] = [
+        _one(method, entry.estimator, settings.level, largest_weight) for method in entry.methods
+    ]
+    if comparison.resampler is not None:
+        out.append(
+            (
+                comparison.resampler.bootstrap.name,
+                comparison.resampler.interval(entry.estimator, settings.level),
+            )
+        )
+    return out
+
+
+def difference_rows(
+    judges: list[PolicyJudge],
+    comparison: Comparison,
+    verdicts: Mapping[tuple[Any, Any], Any],
+    settings: Settings,
+    largest: list[float | None],
+) -> list[dict[str, Any]]:
+    """Return the rows of paired differences; none where one of the two cannot be answered."""
+    out = []
+    for pair in comparison.pairs:
+        j, name = pair.first
+        policy = judges[j].target.name
+        against = AS_LOGGED if pair.second is None else judges[pair.second[0]].target.name
+        words = {verdicts.get((policy, name)), verdicts.get((against, name), "")}
+        if CANNOT in words or not pair.entry.estimator.moments.n:
+            continue
+        for by, interval in _intervals(pair.entry, comparison, settings, largest[j]):
+            if interval is None:
+                continue
+            out.append(
+                {
+                    "policy": policy,
+                    "against": against,
+                    "estimator": name,
+                    "difference": pair.entry.estimator.value(),
+                    "low": interval.low,
+                    "high": interval.high,
+                    "interval": by,
+                    "level": settings.level,
+                    "verdict": WEAK if WEAK in words else verdicts.get((policy, name)),
+                }
+            )
+    return out

@@ -1,0 +1,49 @@
+"""The mean reward of the log as it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from ltrr.replay.batch import Batch
+from ltrr.replay.estimators.base import Estimator
+from ltrr.types import Float64
+
+__all__ = ["OnPolicy"]
+
+
+@dataclass
+class OnPolicy(Estimator):
+    """Mean reward of a request under the policy that wrote the log, ``(1/n) Σ r_i`` (slots summed).
+
+    What every other policy is compared with; it needs no weights.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> mean = OnPolicy()
+    >>> mean.add(Batch(np.array([7, 7, 8]), np.array([1.0, 1.0, 0.0])))
+    >>> mean.value()
+    1.0
+    """
+
+    name: ClassVar[str] = "on-policy"
+    needs: ClassVar[frozenset[str]] = frozenset()
+    slate: ClassVar[bool] = True
+
+    def terms(self, batch: Batch) -> Float64:
+        """Return the reward of each request."""
+        starts = batch.indptr[:-1]
+        reward = np.add.reduceat(batch.reward, starts) if len(starts) else batch.reward
+        return np.asarray(reward[:, None])
+
+    def combine(self, mean: Float64) -> Float64:
+        """Return the mean itself."""
+        return mean[..., 0]
+
+    def bounds(self, weight_bound: float, low: float, high: float) -> tuple[float, float]:
+        """Return the range of the rewards."""
+        del weight_bound
+        return low, high

@@ -1,0 +1,91 @@
+"""Policies that learn along the log, judged by rejection replay."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ltrr.components import POLICIES, POLICY_KINDS, make
+from ltrr.errors import InputError, nearest
+from ltrr.replay.batch import Batch
+from ltrr.replay.estimators import Estimator, RejectionReplay
+from ltrr.replay.events import Events
+from ltrr.replay.models import Models
+from ltrr.replay.plan import Plan
+from ltrr.replay.policy_judge import PolicyJudge
+from ltrr.replay.rejection import LearningReplay
+from ltrr.replay.replay_log import ReplayLog
+from ltrr.types import Float64
+
+__all__ = ["Learner", "learner_of"]
+
+PREFIX = "learning:"
+
+
+@dataclass
+class Learner:
+    """A learning policy as a target: it has no probabilities of its own before the walk.
+
+    Parameters
+    ----------
+    name : str
+        Name in tables.
+    replay : LearningReplay
+    """
+
+    name: str
+    replay: LearningReplay
+
+    @property
+    def estimated(self) -> str:
+        """Nothing is estimated."""
+        return ""
+
+    @property
+    def note(self) -> str:
+        """How many rows the replay kept, which is how long the policy lived."""
+        kept, rows = self.replay.kept, self.replay.rows
+        if not rows:
+            return ""
+        return f"learned from {kept:,} rows kept of {rows:,} ({self.replay.acceptance_rate:.1%})"
+
+    def probabilities(self, events: Events) -> Float64 | None:
+        """Return None: they change along the walk."""
+        del events
+        return None  # the protocol's word for "not known"
+
+    def logged(self, events: Events) -> Float64:
+        """Raise `InputError`: they change along the walk."""
+        raise InputError(f"`{self.name}` states probabilities along a walk only, not of {len(events)} rows")
+
+    def judge(self, log: ReplayLog, plan: Plan, on_chunk: Callable[[int], None] | None) -> PolicyJudge:
+        """Walk the log and return the judge with what was kept."""
+        entry = plan.entry(RejectionReplay.name, RejectionReplay())
+        out = PolicyJudge(self, [entry], Models(), len(log.space.actions), plan.settings.seed)
+        for events, accept in self.replay.walk(log):
+            batch = Batch(events.key, events.reward, slot=events.slot, count=events.count, accept=accept)
+            out.diagnostics.add(batch, events, None)
+            entry.add(entry.estimator.rows(batch), Estimator.keys(batch), batch)
+            if on_chunk is not None:
+                on_chunk(len(events))
+        return out
+
+
+def learner_of(item: Any, *, seed: int) -> Learner | None:
+    """Return what ``learning:NAME`` or a `LearningReplay` means; None for all that is no learner.
+
+    NAME is a kind of policy (``ltrr list policies``), which starts untaught.
+    """
+    if isinstance(item, LearningReplay):
+        return Learner(f"{PREFIX}{type(item.policy).__name__}", item)
+    if not isinstance(item, str) or not item.startswith(PREFIX):
+        return None
+    name = item.removeprefix(PREFIX)
+    settings = dict(POLICIES.get(name, {"kind": name}))
+    kind = settings.pop("kind")
+    if kind not in POLICY_KINDS or "ranker" in settings:
+        known = [n for n, s in POLICIES.items() if s["kind"] in POLICY_KINDS and "ranker" not in s]
+        hint = nearest(name, known)
+        raise InputError(f"policy `{PREFIX}NAME` must name a kind of policy, got {name!r}{hint}")
+    return Learner(item, LearningReplay(make(POLICY_KINDS, kind, settings, item), seed=seed))

@@ -1,0 +1,22 @@
+"""Nuisance models: rewards, propensities and weights that are predicted, cross-fitted by key."""
+
+from ltrr.replay.nuisance.balanced_weights import BalancedWeights
+from ltrr.replay.nuisance.expected import expected_value
+from ltrr.replay.nuisance.folds import fold_of, sample_rows
+from ltrr.replay.nuisance.marginal import marginal_weights
+from ltrr.replay.nuisance.mrdr import mrdr_weights
+from ltrr.replay.nuisance.propensity_model import PropensityModel
+from ltrr.replay.nuisance.reward_model import RewardModel
+from ltrr.replay.nuisance.to_go import rewards_to_go
+
+__all__ = [
+    "BalancedWeights",
+    "PropensityModel",
+    "RewardModel",
+    "expected_value",
+    "fold_of",
+    "marginal_weights",
+    "mrdr_weights",
+    "rewards_to_go",
+    "sample_rows",
+]

@@ -1,0 +1,154 @@
+"""Feature matrices of (decision, action) pairs, for trees and for linear models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ltrr.replay.events import Events
+from ltrr.types import Float32, Float64, Int64
+
+__all__ = ["Design", "Places", "action_of", "blocks", "indptr_of"]
+
+_COLUMNS = 128
+"""Most columns of a linear design: a regression then stays fast and determined on a few thousand rows."""
+
+_PAIRS = 65_536
+"""Pairs predicted at a time, so that memory does not grow with rows times actions."""
+
+_PLACES = 16
+"""Most positions or slots that a linear model knows apart; those beyond share what is left."""
+
+
+def indptr_of(events: Events) -> Int64:
+    """Return where each decision's flat actions start, (n + 1,), without building the action set."""
+    if events.indptr is not None:
+        return events.indptr
+    return np.arange(len(events) + 1, dtype=np.int64) * len(events.space.actions)
+
+
+def action_of(events: Events, flat: Int64) -> Int64:
+    """Return the action id of flat positions."""
+    if events.eligible is not None:
+        return events.eligible[flat].astype(np.int64)
+    return flat % max(len(events.space.actions), 1)
+
+
+def blocks(events: Events) -> Iterator[tuple[Int64, Int64]]:
+    """Yield (row, flat position) of all pairs, so many rows at a time that memory stays bounded."""
+    indptr, start = indptr_of(events), 0
+    while start < len(events):
+        stop = int(np.searchsorted(indptr, indptr[start] + _PAIRS, side="right")) - 1
+        stop = min(max(stop, start + 1), len(events))
+        row = np.repeat(np.arange(start, stop), np.diff(indptr[start : stop + 1]))
+        yield row, np.arange(indptr[start], indptr[stop])
+        start = stop
+
+
+def _numbers(events: Events, row: Int64, flat: Int64) -> Float32:
+    """Return context and action features of pairs, (m, D + F)."""
+    if events.features is not None:
+        features = events.features[flat]
+    elif events.space.features is not None:
+        features = events.space.features[action_of(events, flat)]
+    else:
+        features = np.zeros((len(row), 0), np.float32)
+    return np.concatenate([events.context[row], features], axis=1)
+
+
+@dataclass
+class Places:
+    """Position and slot of decisions as columns: two numbers for trees, indicators for linear models.
+
+    Parameters
+    ----------
+    trees : bool
+        True for numbers.
+    """
+
+    trees: bool
+    _known: list[Int64] = field(default_factory=list, init=False, repr=False)
+
+    def fit(self, events: Events) -> None:
+        """Learn which positions and slots there are."""
+        self._known = [
+            np.unique(column)[:_PLACES].astype(np.int64) for column in (events.position, events.slot)
+        ]
+
+    def matrix(self, events: Events, row: Int64) -> Float32:
+        """Return the columns of some decisions, (m, 2) or (m, places)."""
+        columns: list[Any] = [events.position[row, None], events.slot[row, None]]
+        if not self.trees:
+            # a single place would be the intercept once more
+            known = [places if len(places) > 1 else places[:0] for places in self._known]
+            columns = [column == places for column, places in zip(columns, known, strict=True)]
+        return np.concatenate(columns, axis=1).astype(np.float32)
+
+
+@dataclass
+class Design:
+    """Turns pairs into rows of a matrix; what it learns comes from contexts and actions, never from rewards.
+
+    Trees get the action's id as one more column, declared categorical. Linear models get standardised
+    numbers, an indicator for each place and each of the most frequent actions, and, while they fit, the
+    products of the actions' indicators and numbers, so that every action has slopes of its own.
+
+    Parameters
+    ----------
+    trees : bool
+        True for the first form.
+    """
+
+    trees: bool
+    seen: Int64 = field(init=False, repr=False)
+    _places: Places = field(init=False, repr=False)
+    _column: Int64 = field(init=False, repr=False)
+    _n_indicators: int = field(init=False, repr=False)
+    _varying: Int64 = field(init=False, repr=False)
+    _mean: Float64 = field(init=False, repr=False)
+    _scale: Float64 = field(init=False, repr=False)
+    _products: bool = field(init=False, repr=False)
+
+    def fit(self, events: Events) -> None:
+        """Learn which actions occur and, for linear models, the scale of the numbers."""
+        self.seen = np.bincount(events.action, minlength=len(events.space.actions)).astype(np.int64)
+        self._places = Places(self.trees)
+        self._places.fit(events)
+        if self.trees:
+            return
+        numbers = self._all_numbers(events, np.arange(len(events)), events.place).astype(np.float64)
+        scale = numbers.std(axis=0)
+        # what is constant but for rounding has no slope of its own
+        self._varying = np.flatnonzero(scale > 1e-6 * (1.0 + np.abs(numbers).max(axis=0, initial=0.0)))
+        self._mean, self._scale = numbers.mean(axis=0)[self._varying], scale[self._varying]
+        width = len(self._varying)
+        often = np.argsort(-self.seen, kind="stable")
+        often = often[: min(int((self.seen > 0).sum()), max(_COLUMNS - width, 1))]
+        self._column = np.full(len(self.seen), -1)
+        self._column[often] = np.arange(len(often))
+        self._n_indicators = len(often)
+        self._products = width + len(often) * (1 + width) <= _COLUMNS
+
+    def matrix(self, events: Events, row: Int64, flat: Int64) -> Float32 | Float64:
+        """Return the features of pairs, float32 for trees and float64 for linear models."""
+        action = action_of(events, flat)
+        numbers = self._all_numbers(events, row, flat)
+        if self.trees:
+            return np.concatenate([numbers, action[:, None].astype(np.float32)], axis=1)
+        scaled = (numbers[:, self._varying] - self._mean) / self._scale
+        width, column = scaled.shape[1], self._column[action]
+        total = width + self._n_indicators * (1 + width * self._products)
+        out = np.zeros((len(row), total))
+        out[:, :width] = scaled
+        known = np.flatnonzero(column >= 0)
+        out[known, width + column[known]] = 1.0
+        if self._products and width:
+            first = width + self._n_indicators + column[known] * width
+            out[known[:, None], first[:, None] + np.arange(width)] = scaled[known]
+        return out
+
+    def _all_numbers(self, events: Events, row: Int64, flat: Int64) -> Float32:
+        return np.concatenate([_numbers(events, row, flat), self._places.matrix(events, row)], axis=1)

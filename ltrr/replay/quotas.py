@@ -1,0 +1,70 @@
+"""Quotas by name: "2 bm25 + 1 memory"."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from ltrr import _check
+from ltrr.errors import InputError, nearest
+from ltrr.types import Int32
+
+__all__ = ["quota_name", "quota_of"]
+
+
+def quota_name(quota: Sequence[int] | Int32, arms: Sequence[str]) -> str:
+    """Return a quota as users write it: arms without slots are left out.
+
+    Parameters
+    ----------
+    quota : sequence of int, length R
+        Slots per arm.
+    arms : sequence of str, length R
+
+    Examples
+    --------
+    >>> quota_name([2, 0, 1], ["bm25", "dense", "memory"])
+    '2 bm25 + 1 memory'
+    """
+    return " + ".join(f"{int(n)} {arm}" for n, arm in zip(quota, arms, strict=True) if n) or "nothing"
+
+
+def quota_of(text: str, arms: Sequence[str], n_slots: int) -> Int32:
+    """Return the slots per arm that a quota's name says, (R,).
+
+    Parameters
+    ----------
+    text : str
+        For instance ``"2 bm25 + 1 memory"``; an arm without a number gets one slot, ``always:`` may precede.
+    arms : sequence of str
+        Known arms.
+    n_slots : int
+        Slots there are to divide.
+
+    Raises
+    ------
+    InputError
+        If it names no known arm, an arm twice, or does not divide exactly ``n_slots``.
+
+    Examples
+    --------
+    >>> quota_of("2 bm25 + memory", ["bm25", "dense", "memory"], 3).tolist()
+    [2, 0, 1]
+    """
+    _check.integer("n_slots", n_slots, low=1)
+    quota = np.zeros(len(arms), np.int32)
+    for part in text.removeprefix("always:").split("+"):
+        match = re.fullmatch(r"\s*(?:(\d{1,4})\s+)?(\S+)\s*", part)
+        if match is None:
+            raise InputError(f"a quota must be like '2 {arms[0]} + 1 {arms[-1]}', got {text!r}")
+        number, arm = match.groups()
+        if arm not in arms:
+            raise InputError(f"the quota {text!r} must name arms of the log, got {arm!r}{nearest(arm, arms)}")
+        if quota[list(arms).index(arm)]:
+            raise InputError(f"the quota {text!r} must not name an arm twice, got {arm!r} again")
+        quota[list(arms).index(arm)] = int(number or 1)
+    if int(quota.sum()) != n_slots:
+        raise InputError(f"the quota {text!r} must divide {n_slots} slots, got {int(quota.sum())}")
+    return quota

@@ -1,0 +1,252 @@
+"""The parts of one policy's log folder, and its columns as arrays: damaged or missing ones are one line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import DTypeLike, NDArray
+
+from ltrr.errors import InputError, nearest
+from ltrr.log import TABLES, Log
+from ltrr.types import Int64, Queries
+
+__all__ = ["Columns", "OwnParts", "find_log"]
+
+_ABOUT = {"policies": list, "arms": list, "context": list, "action_features": dict, "quotas": list}
+
+
+def find_log(path: str | Path) -> Path:
+    """Return the log's folder: the path itself, or ``log`` in a run's folder.
+
+    Raises
+    ------
+    InputError
+        If neither holds ``log.json``.
+    """
+    folder = Path(path)
+    for place in (folder, folder / "log"):
+        if (place / "log.json").is_file():
+            return place
+    raise InputError(
+        f"{folder} is no log: log.json is missing; give a run's folder or the folder `log` in it"
+    )
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Chosen columns of one part of a table.
+
+    Parameters
+    ----------
+    file : Path
+        Where they come from, for messages.
+    table : pyarrow.Table
+    """
+
+    file: Path
+    table: pa.Table
+
+    def __len__(self) -> int:
+        return int(self.table.num_rows)
+
+    def numbers(self, name: str, dtype: DTypeLike) -> NDArray[Any]:
+        """Return a plain column; missing values become NaN where ``dtype`` is floating."""
+        return self._plain(name, self._column(name), dtype)
+
+    def lists(self, name: str, dtype: DTypeLike) -> tuple[Int64, NDArray[Any]]:
+        """Return a column of lists as row pointer and values."""
+        column = self._column(name)
+        if not pa.types.is_list(column.type):
+            raise self._wrong(name, "a column of lists", column.type)
+        if column.null_count:
+            raise self._wrong(name, "a list in every row", f"{column.null_count} rows without")
+        offsets = np.asarray(column.offsets.to_numpy(), np.int64)
+        values = column.values.slice(offsets[0], offsets[-1] - offsets[0])
+        return offsets - offsets[0], self._plain(name, values, dtype)
+
+    def wide(self, name: str, width: int, dtype: DTypeLike) -> NDArray[Any]:
+        """Return a column of lists of one length as an array (n, width)."""
+        column = self._column(name)
+        if width == 0:
+            return np.zeros((len(self), 0), dtype)
+        if not pa.types.is_fixed_size_list(column.type) or column.type.list_size != width:
+            raise self._wrong(name, f"a column of lists of {width}", column.type)
+        if column.null_count:
+            raise self._wrong(name, "a list in every row", f"{column.null_count} rows without")
+        return self._plain(name, column.flatten(), dtype).reshape(len(self), width)
+
+    def _column(self, name: str) -> Any:
+        column = self.table.column(name).combine_chunks()
+        return pa.concat_arrays(column.chunks) if isinstance(column, pa.ChunkedArray) else column
+
+    def _plain(self, name: str, column: Any, dtype: DTypeLike) -> NDArray[Any]:
+        kind = column.type
+        if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)):
+            raise self._wrong(name, "numbers", kind)
+        want = np.dtype(dtype)
+        if want.kind != "f" and pa.types.is_floating(kind):
+            raise self._wrong(name, "integers", kind)
+        if want.kind != "f" and column.null_count:
+            raise self._wrong(name, "a value in every row", f"{column.null_count} rows without")
+        return np.asarray(column.to_numpy(zero_copy_only=False)).astype(want)
+
+    def _wrong(self, name: str, want: str, got: Any) -> InputError:
+        return InputError(f"{self.file}: column `{name}` must be {want}, got {got}; write the log anew")
+
+
+@dataclass(frozen=True)
+class OwnParts:
+    """The parts of one logged policy: which there are, and how to read them.
+
+    Parameters
+    ----------
+    folder : Path
+        The log's folder, with ``log.json``.
+    policy : str, optional
+        The logged policy; may be left out where the log holds one only.
+    seed : int, optional
+        One logged seed; all of them by default.
+
+    Raises
+    ------
+    InputError
+        If the folder is no log, a table or a part is missing, or the choice is not clear.
+    """
+
+    folder: Path
+    policy: str = ""
+    seed: int | None = None
+    about: Mapping[str, Any] = field(init=False, repr=False)
+    parts: tuple[tuple[int, int], ...] = field(init=False, repr=False)
+    """(seed, part) in order."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "about", self._about())
+        names = self.about["policies"]
+        if not self.policy:
+            if len(names) != 1:
+                known = ", ".join(names)
+                raise InputError(f"the log at {self.folder} holds several policies: name one of {known}")
+            object.__setattr__(self, "policy", names[0])
+        if self.policy not in names:
+            hint = nearest(self.policy, names)
+            raise InputError(f"the log at {self.folder} has no policy {self.policy!r}{hint}")
+        object.__setattr__(self, "parts", self._list())
+
+    @property
+    def slabs(self) -> bool:
+        """True where an action is an arm's next slab, False where it is a whole quota."""
+        return not any(name.startswith("share:") for name in self.feature_names)
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """Names of the action features."""
+        names = self.about["action_features"].get(self.policy)
+        if not isinstance(names, list):
+            raise InputError(
+                f"{self.folder}/log.json: `action_features` must name those of {self.policy!r}; "
+                "write the log anew"
+            )
+        return tuple(str(name) for name in names)
+
+    @property
+    def loop(self) -> Mapping[str, Any]:
+        """The loop's settings as logged, empty where there are none."""
+        settings = self.about.get("settings")
+        loop = settings.get("loop") if isinstance(settings, Mapping) else None
+        return loop if isinstance(loop, Mapping) else {}
+
+    def queries(self) -> Queries:
+        """Return the query texts."""
+        file = self.folder / "queries.parquet"
+        texts = self._open(file, ("text",)).column("text")
+        if not pa.types.is_string(texts.type) or texts.null_count:
+            raise InputError(f"{file}: column `text` must be texts, got {texts.type}; write the log anew")
+        return Queries(tuple(texts.to_pylist()))
+
+    def read(self, table: str, seed: int, part: int, columns: tuple[str, ...]) -> Columns:
+        """Return the named columns of one part of a table."""
+        file = self._file(table, seed, part)
+        return Columns(file, self._open(file, columns))
+
+    def _file(self, table: str, seed: int, part: int) -> Path:
+        return self._cell(table, seed) / f"part-{part:05d}.parquet"
+
+    def _cell(self, table: str, seed: int) -> Path:
+        return self.folder / table / f"policy={self.policy}" / f"seed={seed}"
+
+    def _about(self) -> Mapping[str, Any]:
+        try:
+            about = Log(self.folder).about
+        except InputError:
+            raise
+        except (OSError, ValueError, AttributeError) as error:
+            raise InputError(f"{self.folder}/log.json cannot be read: {_line(error)}") from error
+        for key, kind in _ABOUT.items():
+            if not isinstance(about.get(key), kind):
+                raise InputError(f"{self.folder}/log.json: `{key}` is missing or damaged; write the log anew")
+        return about
+
+    def _list(self) -> tuple[tuple[int, int], ...]:
+        """Return the parts, the same in all four tables and without a gap."""
+        found: dict[str, set[tuple[int, int]]] = {}
+        for table in TABLES:
+            files = (self.folder / table / f"policy={self.policy}").glob("seed=*/part-*.parquet")
+            found[table] = {_numbers(f) for f in files}
+        everything = set().union(*found.values())
+        seeds = sorted({seed for seed, _ in everything})
+        if self.seed is not None and self.seed not in seeds:
+            known = ", ".join(map(str, seeds)) or "none"
+            raise InputError(
+                f"the log at {self.folder} has no seed {self.seed} of {self.policy!r}; known: {known}"
+            )
+        wanted = [s for s in seeds if self.seed in (None, s)]
+        last = {s: max(part for seed, part in everything if seed == s) for s in wanted}
+        parts = tuple((s, part) for s in wanted for part in range(last[s] + 1))
+        for table in TABLES:
+            for seed, part in parts:
+                if (seed, part) not in found[table]:
+                    raise InputError(
+                        f"{self._file(table, seed, part)} is missing, though other tables or parts of it "
+                        "are there; copy the log whole"
+                    )
+        if not parts:
+            raise InputError(f"the log at {self.folder} holds no parts of {self.policy!r}")
+        return parts
+
+    @staticmethod
+    def _open(file: Path, columns: tuple[str, ...]) -> pa.Table:
+        try:
+            source = pq.ParquetFile(file)
+            missing = [c for c in columns if c not in source.schema_arrow.names]
+            if missing:
+                held = ", ".join(source.schema_arrow.names)
+                raise InputError(f"{file} has no column `{missing[0]}`, only {held}; write the log anew")
+            twice = [c for c in columns if source.schema_arrow.names.count(c) > 1]
+            if twice:
+                raise InputError(f"{file} has the column `{twice[0]}` more than once; write the log anew")
+            return source.read(columns=list(columns))
+        except (OSError, ValueError, pa.ArrowException) as error:
+            if isinstance(error, InputError):
+                raise
+            raise InputError(
+                f"{file} cannot be read as Parquet: {_line(error)}; copy the log anew from where it is whole"
+            ) from error
+
+
+def _numbers(file: Path) -> tuple[int, int]:
+    """Return seed and part from a part's path."""
+    seed, part = file.parent.name.removeprefix("seed="), file.stem.removeprefix("part-")
+    if not (seed.isdecimal() and part.isdecimal()):
+        raise InputError(f"{file} is no part of a log: its name must be seed=<s>/part-<n>.parquet")
+    return int(seed), int(part)
+
+
+def _line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,69 @@
+"""Probabilities that stand in the log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ltrr.errors import InputError, nearest
+from ltrr.replay.events import Events
+from ltrr.types import Float64
+
+__all__ = ["ColumnTarget"]
+
+
+@dataclass(frozen=True)
+class ColumnTarget:
+    """A policy known by a column of its probabilities of the chosen actions.
+
+    Estimators that weight rewards need no more; those that predict rewards under the policy need whole
+    distributions and cannot judge it.
+
+    Parameters
+    ----------
+    column : str
+        Name of the column.
+
+    Raises
+    ------
+    InputError
+        If the log has no such target column.
+
+    Examples
+    --------
+    >>> from ltrr.replay.events import Space
+    >>> one = Events(
+    ...     Space(("a", "b")), row=np.ones(1), key=np.ones(1), action=np.array([1]), reward=np.ones(1),
+    ...     targets={"new": np.array([0.4])},
+    ... )
+    >>> ColumnTarget("new").logged(one).tolist(), ColumnTarget("new").probabilities(one)
+    ([0.4], None)
+    """
+
+    column: str
+
+    @property
+    def name(self) -> str:
+        """Name in tables."""
+        return f"column:{self.column}"
+
+    @property
+    def estimated(self) -> str:
+        """The empty string: the probabilities are taken as they stand."""
+        return ""
+
+    def probabilities(self, events: Events) -> Float64 | None:  # noqa: ARG002
+        """Return None: only the chosen actions' probabilities are known."""
+        return None
+
+    def logged(self, events: Events) -> Float64:
+        """Return the column, (n,)."""
+        value = events.targets.get(self.column)
+        if value is None:
+            if events.targets:
+                hint = nearest(self.column, events.targets)
+            else:
+                hint = "; the log was read without target columns: map them when reading it"
+            raise InputError(f"`column` must name a target column of the log, got {self.column!r}{hint}")
+        return np.asarray(value)

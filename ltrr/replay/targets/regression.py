@@ -1,0 +1,65 @@
+"""The greedy policy of a model of rewards."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+from typing import Any
+
+import numpy as np
+
+from ltrr.bandits.base import level, row_of
+from ltrr.replay.events import Events
+from ltrr.replay.targets.described import blocks, described
+from ltrr.replay.targets.distribution import Distribution
+from ltrr.types import Float32, Float64
+
+__all__ = ["RegressionTarget", "design"]
+
+
+def design(events: Events) -> Float32:
+    """Return one row a flat action: its id, its features as of `described`, then the context, (N, 1 + F + D).
+
+    Examples
+    --------
+    >>> from ltrr.replay.events import Space
+    >>> space = Space(("a", "b"), ("hour",))
+    >>> one = Events(space, row=[1], key=[1], action=[1], reward=[1], context=[[7.0]])
+    >>> design(one).tolist()
+    [[0.0, 1.0, 0.0, 7.0], [1.0, 0.0, 1.0, 7.0]]
+    """
+    actions = described(events)
+    row = row_of(actions.indptr)
+    return np.concatenate(
+        [actions.action[:, None].astype(np.float32), actions.features, events.context[row]], axis=1
+    )
+
+
+@dataclass(frozen=True)
+class RegressionTarget(Distribution):
+    """Choose the action whose predicted reward is highest; ties share evenly.
+
+    Parameters
+    ----------
+    model : object
+        Has ``predict`` of rows as of `design`, in scikit-learn's manner.
+    label : str
+        Name in tables.
+    """
+
+    model: Any
+    _: KW_ONLY
+    label: str = "learned"
+
+    @property
+    def name(self) -> str:
+        """Name in tables."""
+        return self.label
+
+    def predict(self, events: Events) -> Float64:
+        """Return the predicted reward of every eligible action, ragged like them."""
+        parts = [self.model.predict(design(events.take(rows))) for rows in blocks(events)]
+        return np.concatenate(parts).astype(np.float64) if parts else np.zeros(0)
+
+    def probabilities(self, events: Events) -> Float64:
+        """Return the favourite's distribution."""
+        return level(events.actions, self.predict(events))

@@ -1,0 +1,700 @@
+"""Every fault of a log is found in its row, and only what is faulty is left out."""
+
+from collections import Counter
+
+import numba
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ltrr.errors import InputError
+from ltrr.replay import Batch, Events, Faults, Space
+from ltrr.replay.admit import AdmitState, admit
+from ltrr.replay.duplicates import Duplicates, identify
+from ltrr.replay.estimators.ips import IPS
+from ltrr.replay.faults import KINDS, SPOILS, WARNS
+from ltrr.replay.raw import Raw
+from tests.naive_replay_checks import naive_admit
+
+nan, inf = float("nan"), float("inf")
+ABC = Space(("a", "b", "c"))
+PLAIN = {"action": [0, 1, 2, 0], "reward": [1.0, 0.0, 0.5, 1.0]}
+LISTS = PLAIN | {"eligible": [[0, 1], [1, 2], [0, 1, 2], [0]]}
+STATED = LISTS | {"probabilities": [[0.5, 0.5], [0.9, 0.1], [0.2, 0.2, 0.6], [1.0]]}
+SLATES = {
+    "action": [0, 1, 2, 0, 1],
+    "reward": [1.0, 0.0, 0.5, 1.0, 0.0],
+    "event": [7, 7, 8, 9, 9],
+    "slot": [0, 1, 0, 0, 1],
+}
+PAIRS = Space(("a", "b", "c"), n_slots=2)
+
+
+def raw_of(columns, first_row=1, faults=()):
+    """Make a chunk of columns given as lists; lists of lists become ragged."""
+    columns = dict(columns)
+    n = len(columns["reward"])
+    out = {"row": np.arange(first_row, first_row + n)}
+    if "eligible" in columns:
+        lists = columns.pop("eligible")
+        out["indptr"] = np.cumsum([0, *(len(x) for x in lists)])
+        out["eligible"] = np.array([a for x in lists for a in x], np.int32)
+    if "probabilities" in columns:
+        out["probabilities"] = np.array([p for x in columns.pop("probabilities") for p in x], float)
+    if "target" in columns:
+        out["targets"] = {"new": np.array(columns.pop("target"), float)}
+    if "context" in columns:
+        out["context"] = np.array(columns.pop("context"), np.float32).reshape(n, -1)
+    if "features" in columns:
+        out["features"] = np.array(columns.pop("features"), np.float32)
+    types = {"action": np.int32, "slot": np.int16, "event": None}
+    out |= {key: np.array(value, types.get(key, float)) for key, value in columns.items()}
+    return Raw(**out, faults=list(faults))
+
+
+def run(columns, space=ABC, on_error="skip", faults=(), **state):
+    """Admit one chunk as a whole log."""
+    found, memory = Faults(on_error=on_error), AdmitState(**state)
+    events = admit(raw_of(columns, faults=faults), space, found, memory)
+    memory.finish(found)
+    return events, found
+
+
+def put(columns, key, row, value):
+    """Return columns with one value changed; rows count from 1."""
+    values = list(columns[key])
+    values[row - 1] = value
+    return columns | {key: values}
+
+
+SPOILED = [
+    # kind, columns, space, row, rows that remain, part of the detail
+    ("missing value", put(PLAIN, "action", 2, -1), ABC, 2, [1, 3, 4], "no action"),
+    ("missing value", put(PLAIN, "reward", 3, nan), ABC, 3, [1, 2, 4], "no reward"),
+    ("missing value", PLAIN | {"event": ["x", "", "y", "z"]}, ABC, 2, [1, 3, 4], "no event id"),
+    ("missing value", PLAIN | {"event": ["x", "w", None, "z"]}, ABC, 3, [1, 2, 4], "no event id"),
+    ("unseen category", put(PLAIN, "action", 1, 3), ABC, 1, [2, 3, 4], "action id 3 of 3"),
+    ("unseen category", put(LISTS, "eligible", 2, [1, 9]), ABC, 2, [1, 3, 4], "action id 9 of 3"),
+    ("unseen category", put(LISTS, "eligible", 2, [1, -1]), ABC, 2, [1, 3, 4], "action id -1 of 3"),
+    ("reward not finite", put(PLAIN, "reward", 4, inf), ABC, 4, [1, 2, 3], "inf"),
+    ("reward not finite", put(PLAIN, "reward", 4, -inf), ABC, 4, [1, 2, 3], "-inf"),
+    (
+        "reward out of range",
+        put(PLAIN, "reward", 2, 1.01),
+        Space(ABC.actions, reward_range=(0.0, 1.0)),
+        2,
+        [1, 3, 4],
+        "1.01, declared (0.0, 1.0)",
+    ),
+    (
+        "reward out of range",
+        put(SLATES, "reward", 2, 0.5),
+        Space(ABC.actions, n_slots=2, reward_range=(0.0, 1.0)),
+        2,
+        [3, 4, 5],
+        "event '7' add up to 1.5",
+    ),
+    ("propensity missing", PLAIN | {"propensity": [0.5, nan, 1, 1]}, ABC, 2, [1, 3, 4], "no value"),
+    ("propensity not finite", PLAIN | {"propensity": [0.5, 1, inf, 1]}, ABC, 3, [1, 2, 4], "inf"),
+    ("propensity not positive", PLAIN | {"propensity": [0.5, 1, 0.0, 1]}, ABC, 3, [1, 2, 4], "0"),
+    ("propensity not positive", PLAIN | {"propensity": [0.5, 1, -0.0, 1]}, ABC, 3, [1, 2, 4], "0"),
+    ("propensity not positive", PLAIN | {"propensity": [-0.5, 1, 0.1, 1]}, ABC, 1, [2, 3, 4], "-0.5"),
+    ("propensity not positive", put(STATED, "probabilities", 1, [0, 1]), ABC, 1, [2, 3, 4], "0"),
+    ("propensity above 1", PLAIN | {"propensity": [0.5, 1, 0.1, 1.5]}, ABC, 4, [1, 2, 3], "1.5"),
+    (
+        "propensity above 1",
+        PLAIN | {"propensity": [0.5, 1, 0.1, 1 + 1e-7]},
+        ABC,
+        4,
+        [1, 2, 3],
+        "1 + 1e-07",
+    ),
+    (
+        "probability outside [0, 1]",
+        put(STATED, "probabilities", 2, [1.1, -0.1]),
+        ABC,
+        2,
+        [1, 3, 4],
+        "action 'b' has 1.1",
+    ),
+    (
+        "probability outside [0, 1]",
+        put(STATED, "probabilities", 3, [0.5, 0.5, nan]),
+        ABC,
+        3,
+        [1, 2, 4],
+        "action 'c' has nan",
+    ),
+    (
+        "probabilities do not sum to 1",
+        put(STATED, "probabilities", 3, [0.2, 0.2, 0.598]),
+        ABC,
+        3,
+        [1, 2, 4],
+        "sum to 0.998",
+    ),
+    (
+        "probabilities do not sum to 1",
+        PLAIN | {"probabilities": [[0.5, 0.5, 0], [0, 1, 0], [0, 0, 1], [0.4, 0, 0]]},
+        ABC,
+        4,
+        [1, 2, 3],
+        "sum to 0.4",
+    ),
+    (
+        "propensity differs from distribution",
+        STATED | {"propensity": [0.5, 0.9, 0.61, 1.0]},
+        ABC,
+        3,
+        [1, 2, 4],
+        "0.61 against 0.6",
+    ),
+    ("action not eligible", put(LISTS, "eligible", 4, [1, 2]), ABC, 4, [1, 2, 3], "action 'a'"),
+    ("action repeated", put(LISTS, "eligible", 3, [0, 2, 0]), ABC, 3, [1, 2, 4], "action 'a' stands 2 times"),
+    ("no eligible action", put(LISTS, "eligible", 2, []), ABC, 2, [1, 3, 4], "an empty list"),
+    ("duplicate event", PLAIN | {"event": [5, 6, 7, 5]}, ABC, 4, [1, 2, 3], "event '5'"),
+    ("duplicate event", PLAIN | {"event": [5, 5, 6, 7]}, ABC, 2, [1, 3, 4], "event '5'"),
+    ("duplicate event", PLAIN | {"event": ["p", "q", "p", "r"]}, ABC, 3, [1, 2, 4], "event 'p'"),
+    ("duplicate event", put(SLATES, "slot", 2, 0), PAIRS, 2, [1, 3, 4, 5], "event '7', slot 0"),
+    ("slots out of order", put(SLATES, "slot", 3, 1), PAIRS, 3, [1, 2, 4, 5], "slot 1 in row 1 of event '8'"),
+    ("slots out of order", put(SLATES, "slot", 3, -1), PAIRS, 3, [1, 2, 4, 5], "slot -1"),
+    (
+        "slots out of order",
+        SLATES | {"event": [7, 8, 9, 7, 6], "slot": [0, 0, 0, 1, 0]},
+        PAIRS,
+        4,
+        [1, 2, 3, 5],
+        "event '7' again, after other requests",
+    ),
+    ("slots out of order", SLATES, Space(("a", "b", "c")), None, [3], "of at most 1"),
+    ("counts differ", SLATES | {"count": [1, 2, 1, 4, 4]}, PAIRS, 2, [3, 4, 5], "count 2, another one"),
+    ("count not positive", PLAIN | {"count": [1, 0, 2, 1]}, ABC, 2, [1, 3, 4], "count 0"),
+    ("count not positive", PLAIN | {"count": [1, 1, 0.5, 1]}, ABC, 3, [1, 2, 4], "count 0.5"),
+    ("count not positive", PLAIN | {"count": [inf, 1, 1, 1]}, ABC, 1, [2, 3, 4], "count inf"),
+    ("count not positive", PLAIN | {"count": [1, 1, 1, nan]}, ABC, 4, [1, 2, 3], "count nan"),
+    ("target outside [0, 1]", PLAIN | {"target": [0, 1, -0.1, 1]}, ABC, 3, [1, 2, 4], "new = -0.1"),
+    ("target outside [0, 1]", PLAIN | {"target": [0, 1, 0, nan]}, ABC, 4, [1, 2, 3], "new = nan"),
+    (
+        "context not finite",
+        PLAIN | {"context": [[0, 0], [1, nan], [2, 0], [3, 0]]},
+        Space(ABC.actions, ("age", "day")),
+        2,
+        [1, 3, 4],
+        "day = nan",
+    ),
+    (
+        "context not finite",
+        LISTS | {"features": [[0]] * 6 + [[inf]] + [[0]]},
+        Space(ABC.actions, feature_names=("price",)),
+        3,
+        [1, 2, 4],
+        "price of action 'c' = inf",
+    ),
+    (
+        "context not finite",
+        PLAIN | {"features": [[0]] * 4 + [[-inf]] + [[0]] * 7},
+        Space(ABC.actions, feature_names=("price",)),
+        2,
+        [1, 3, 4],
+        "price of action 'b' = -inf",
+    ),
+]
+
+
+@pytest.mark.parametrize(("kind", "columns", "space", "row", "remain", "detail"), SPOILED)
+def test_a_faulty_row_is_found_and_left_out(kind, columns, space, row, remain, detail):
+    events, faults = run(columns, space)
+    assert events.row.tolist() == remain
+    if row is not None:
+        assert faults.first[kind].row == row
+        assert faults.counts[kind] == 1
+    assert detail in faults.first[kind].detail
+    others = {k for k in faults.counts if k in SPOILS} - {kind}
+    assert others <= {"slot of a faulty request"}
+    assert (faults.rows, faults.used) == (len(columns["reward"]), len(remain))
+    with pytest.raises(InputError, match=r"^the log, row \d+: ") as error:
+        run(columns, space, on_error="fail")
+    assert kind in str(error.value)
+    assert "\n" not in str(error.value)
+    again, reported = run(columns, space, on_error="report")
+    assert again.row.tolist() == remain
+    assert reported.counts == faults.counts
+
+
+def test_every_kind_that_spoils_is_tried():
+    # three kinds are the readers' to find; the last follows from another fault
+    told_by_readers = {"unreadable", "click without impression", "slot of a faulty request"}
+    assert {kind for kind, *_ in SPOILED} == set(SPOILS) - told_by_readers
+    assert set(KINDS) == set(SPOILS) | set(WARNS)
+
+
+@pytest.mark.parametrize(
+    ("kind", "columns", "space", "rows"),
+    [
+        ("time missing", PLAIN | {"time": [1, nan, 3, 4]}, ABC, [2]),
+        ("time runs backwards", PLAIN | {"time": [5, 6, 4, 4]}, ABC, [3]),
+        ("time runs backwards", PLAIN | {"time": [5, nan, 4, 3]}, ABC, [3, 4]),
+        ("constant column", put(PLAIN, "reward", 3, 0.0) | {"context": [[1], [1], [1], [1]]}, "c", [0]),
+        ("constant column", PLAIN | {"reward": [2.0] * 4}, ABC, [0]),
+        ("constant column", PLAIN | {"action": [1] * 4}, ABC, [0]),
+        ("deterministic logging", PLAIN | {"propensity": [1, 1, 1, 1]}, ABC, [0]),
+    ],
+)
+def test_warnings_keep_no_row_out(kind, columns, space, rows):
+    events, faults = run(columns, Space(ABC.actions, ("c",)) if space == "c" else space, on_error="fail")
+    assert len(events) == 4
+    assert set(faults.counts) <= set(WARNS)
+    assert [f.row for f in faults.kept if f.kind == kind] == rows
+
+
+def test_good_logs_are_told_of_nothing():
+    for columns, space in ((PLAIN, ABC), (LISTS, ABC), (STATED, ABC), (SLATES, PAIRS)):
+        events, faults = run(columns, space, on_error="fail")
+        assert (len(events), faults.counts) == (len(columns["reward"]), {})
+    # the smallest tolerance that float32 and printed probabilities need
+    close = STATED | {"propensity": [0.5, 0.9, 0.6004, 1.0]}
+    close = put(close, "probabilities", 2, [0.9, 0.0995])
+    assert run(close)[1].counts == {}
+
+
+def test_warnings_of_the_whole_log_need_the_whole_log():
+    faults, state = Faults(), AdmitState()
+    for first, p in ((1, [1, 1, 1, 1]), (5, [1, 1, 1, 0.5])):
+        admit(raw_of(PLAIN | {"propensity": p, "reward": [0.0] * 4}, first), ABC, faults, state)
+    state.finish(faults)
+    assert faults.counts == {"constant column": 1}
+    assert faults.first["constant column"].detail == "reward = 0"
+    state, faults = AdmitState(), Faults()
+    state.finish(faults)
+    assert faults.counts == {}
+
+
+def test_the_whole_request_goes():
+    events, faults = run(put(SLATES, "reward", 5, nan), PAIRS)
+    assert events.row.tolist() == [1, 2, 3]
+    assert faults.counts == {"missing value": 1, "slot of a faulty request": 1}
+    assert faults.first["slot of a faulty request"].row == 4
+    assert faults.first["slot of a faulty request"].detail == "of the request that begins in row 4"
+    # "fail" names the cause, not the neighbour that stands before it
+    with pytest.raises(InputError, match="row 5: missing value"):
+        run(put(SLATES, "reward", 5, nan), PAIRS, on_error="fail")
+
+
+def test_keys_group_the_slots_of_a_request():
+    assert run(SLATES, PAIRS)[0].key.tolist() == [7, 7, 8, 9, 9]
+    assert run(PLAIN)[0].key.tolist() == [1, 2, 3, 4]
+    without = {key: value for key, value in SLATES.items() if key != "event"}
+    assert run(without, PAIRS)[0].key.tolist() == [1, 1, 3, 4, 4]
+    texts = run(SLATES | {"event": ["p", "p", "q", "r", "r"]}, PAIRS)[0]
+    assert texts.request_indptr.tolist() == [0, 2, 3, 5]
+
+
+def test_a_missing_time_takes_the_one_before():
+    events, faults = run(PLAIN | {"time": [nan, 7, nan, 9]})
+    assert events.time.tolist() == [7, 7, 7, 9]
+    assert faults.counts == {"time missing": 2}
+    assert run(PLAIN | {"time": [nan] * 4})[0].time.tolist() == [0] * 4
+
+
+def test_a_propensity_is_read_off_the_distribution():
+    assert run(STATED)[0].propensity.tolist() == [0.5, 0.9, 0.6, 1.0]
+
+
+def test_what_a_reader_told_is_told_once():
+    bad = put(put(PLAIN, "action", 2, -1), "reward", 2, nan)
+    events, faults = run(bad, faults=[("unreadable", np.array([1]), ["not JSON"])])
+    assert events.row.tolist() == [1, 3, 4]
+    assert (faults.counts, faults.first["unreadable"].detail) == ({"unreadable": 1}, "not JSON")
+    # a warning of the reader's does not hide what spoils the row
+    _, faults = run(bad, faults=[("time missing", np.array([1]), ["no time"])])
+    assert faults.counts == {"time missing": 1, "missing value": 1}
+    events, faults = run(PLAIN, faults=[("time missing", np.array([1]), ["no time"])])
+    assert (len(events), faults.counts) == (4, {"time missing": 1})
+    events, faults = run(bad, faults=[("dangling event", np.array([1]), ["no outcome"])])
+    assert events.row.tolist() == [1, 3, 4]
+    assert faults.counts == {"dangling event": 1}
+
+
+def test_an_unreadable_row_spoils_the_request_that_it_may_belong_to():
+    told = [("unreadable", np.array([1]), ["?"])]
+    within = {"action": [0, -1, 2], "reward": [0, nan, 1], "event": [7, 0, 7], "slot": [0, -1, 2]}
+    events, faults = run(within, Space(ABC.actions, n_slots=3), faults=told)
+    assert len(events) == 0
+    assert faults.counts == {"unreadable": 1, "slot of a faulty request": 2}
+    after = {"action": [0, -1, 2], "reward": [0, nan, 1], "event": [7, 0, 8], "slot": [0, -1, 0]}
+    assert run(after, PAIRS, faults=told)[0].row.tolist() == [3]
+    full = {"action": [0, 1, -1, 2], "reward": [0, 1, nan, 1], "event": [7, 7, 0, 8], "slot": [0, 1, -1, 0]}
+    assert run(full, PAIRS, faults=[("unreadable", np.array([2]), ["?"])])[0].row.tolist() == [1, 2, 4]
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_the_border_of_a_chunk_hides_nothing(check):
+    faults, state = Faults(on_error="skip"), AdmitState(check_duplicates=check)
+    first = admit(raw_of(SLATES | {"time": [1, 1, 2, 5, 5]}), PAIRS, faults, state)
+    # goes on with the last request: once more slot 1, then a slot that does not follow
+    more = {"action": [0, 1], "reward": [1, 2], "event": [9, 9], "slot": [1, 2], "time": [4, 6]}
+    second = admit(raw_of(more, 6), PAIRS, faults, state)
+    assert (len(first), len(second)) == (5, 0)
+    assert [(f.kind, f.row) for f in faults.kept if f.kind in SPOILS] == [
+        ("duplicate event", 6),
+        ("slots out of order", 7),
+    ]
+    assert [f.row for f in faults.kept if f.kind == "time runs backwards"] == [6]
+    third = admit(
+        raw_of({"action": [2], "reward": [0], "event": [7], "slot": [0], "time": [6]}, 8),
+        PAIRS,
+        faults,
+        state,
+    )
+    assert len(third) == (0 if check else 1)
+    assert faults.counts["duplicate event"] == (2 if check else 1)
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_a_request_over_three_chunks(check):
+    faults, state = Faults(on_error="skip"), AdmitState(check_duplicates=check)
+    for row, slot in ((1, 0), (2, 1), (3, 0)):
+        one = {"action": [0], "reward": [1], "event": [9], "slot": [slot]}
+        admit(raw_of(one, row), PAIRS, faults, state)
+    assert [(f.kind, f.row) for f in faults.kept] == [("slots out of order", 2), ("duplicate event", 3)]
+
+
+def test_only_the_first_details_are_worded():
+    columns = {"action": [0] * 1000, "reward": [nan] * 1000}
+    _, faults = run(columns)
+    assert faults.counts == {"missing value": 1000}
+    assert [f.row for f in faults.kept] == list(range(1, 21))
+    assert all(f.detail == "no reward" for f in faults.kept)
+    _, faults = run(columns, on_error="report")
+    assert [f.row for f in faults.kept] == list(range(1, 1001))
+    assert faults.rows_of("missing value").tolist() == list(range(1, 1001))
+    assert [bool(f.detail) for f in faults.kept] == [True] * 20 + [False] * 980
+    assert faults.lines() == [
+        "missing value: 1,000 (first in row 1, no reward); a value that the estimate needs is missing"
+    ]
+
+
+def test_empty_chunks():
+    for columns, space in ((PLAIN, ABC), (STATED, ABC), (SLATES | {"time": []}, PAIRS)):
+        empty = {key: np.zeros(0, np.int64) if key == "event" else [] for key in columns}
+        events, faults = run(empty, space, on_error="fail")
+        assert (len(events), faults.rows, faults.counts) == (0, 0, {})
+
+
+def test_columns_of_wrong_length_are_the_readers_fault():
+    with pytest.raises(InputError, match=r"`Raw.propensity` must have shape \(4\), got \(2,\)"):
+        run(PLAIN | {"propensity": [1, 1]})
+    with pytest.raises(InputError, match=r"`Raw.event` must have 4 values, got 1"):
+        run(PLAIN | {"event": [1]})
+    raw = raw_of(LISTS)
+    raw.indptr, raw.eligible = np.array([0, 9, 5, 6, 6]), raw.eligible[:6]
+    with pytest.raises(InputError, match=r"`Raw.indptr` must rise from 0 to 6"):
+        admit(raw, ABC, Faults(), AdmitState())
+    with pytest.raises(InputError, match="must hold integers or texts, got double"):
+        run(PLAIN | {"event": np.array([0.5, 1, 2, 3])})
+    with pytest.raises(InputError, match="integers or texts, got a mixture"):
+        run(PLAIN | {"event": np.array([1, "a", {}, 2.5], object)})
+
+
+def test_arguments_are_not_written_into():
+    columns = STATED | {"time": [3, nan, 2, 1], "event": [1, 1, 2, 3], "slot": [0, 1, 0, 0]}
+    raw = raw_of(columns)
+    held = [raw.row, raw.action, raw.reward, raw.time, raw.event, raw.slot, raw.eligible, raw.probabilities]
+    for values in held:
+        values.flags.writeable = False
+    copies = [values.copy() for values in held]
+    admit(raw, PAIRS, Faults(on_error="skip"), AdmitState())
+    for values, copy in zip(held, copies, strict=True):
+        np.testing.assert_array_equal(values, copy)
+
+
+# --------------------------------------------------------------------------------------- the twin
+
+
+def some(good, bad, rare=0.06):
+    """Draw good values, now and then a bad one."""
+    return st.integers(0, 99).flatmap(lambda u: st.sampled_from(bad if u < 100 * rare else good))
+
+
+@st.composite
+def logs(draw):
+    """Draw a small log in chunks, with faults of every kind."""
+    has = {
+        key: draw(st.booleans()) for key in ("event", "slot", "propensity", "count", "time", "sets", "rest")
+    }
+    texts, unreadable = draw(st.booleans()), draw(st.booleans())
+    chunks, number, request = [], 0, 0
+    for _ in range(draw(st.integers(1, 3))):
+        chunk = []
+        for _ in range(draw(st.integers(0, 6))):
+            length = draw(st.integers(1, 3)) if has["slot"] else 1
+            request = draw(some([request + 1], list(range(request + 2)), 0.15))
+            for slot in range(length):
+                number += 1
+                row = {
+                    "row": number,
+                    "action": draw(some([0, 1, 2], [-1, 3])),
+                    "reward": draw(some([0.0, 1.0], [nan, inf, 5.0])),
+                }
+                if has["event"]:
+                    row["event"] = draw(some([f"e{request}"], ["", None])) if texts else request
+                if has["slot"]:
+                    row["slot"] = draw(some([slot], [-1, 0, 1, 2, 3, 70]))
+                if has["propensity"]:
+                    row["propensity"] = draw(some([0.5, 1.0], [nan, inf, 0.0, -1.0, 1.1]))
+                if has["count"]:
+                    row["count"] = draw(some([1.0], [2.0, 0.0, nan, inf, 0.5]))
+                if has["time"]:
+                    row["time"] = draw(some([float(number)], [nan, inf, 0.0, 2.0]))
+                if has["rest"]:
+                    row["target"] = draw(some([0.0, 0.5, 1.0], [nan, -0.1, 1.1]))
+                    row["context"] = [draw(some([0.0], [nan, inf]))]
+                if has["sets"]:
+                    row["eligible"] = draw(
+                        some([[0, 1, 2], [2, 1, 0]], [[], [0, 0], [1, 7], [-1, 2, 0]], 0.1)
+                    )
+                    k = len(row["eligible"])
+                    row["probabilities"] = draw(
+                        some([[1.0 / max(k, 1)] * k], [[0.4] * k, [1.0, -0.0, nan][:k], [1.5] * k, [0.0] * k])
+                    )
+                if unreadable:
+                    told = draw(
+                        some(
+                            [[]],
+                            [["unreadable"], ["unseen category"], ["dangling event"], ["time missing"]],
+                            0.1,
+                        )
+                    )
+                    row["told"] = told
+                    if "unreadable" in told:
+                        row |= {"action": -1, "reward": nan}
+                chunk.append(row)
+        chunks.append(chunk)
+    return chunks
+
+
+def admit_chunks(chunks, space, **state):
+    """Admit a log of the twin's rows."""
+    faults, memory, out = Faults(on_error="report"), AdmitState(**state), []
+    for chunk in chunks:
+        if not chunk:
+            continue
+        told = {}
+        for i, row in enumerate(chunk):
+            for kind in row.get("told", []):
+                told.setdefault(kind, []).append(i)
+        plain = ("row", "told", "loose", "hushed")
+        columns = {key: [row[key] for row in chunk] for key in chunk[0] if key not in plain}
+        if "event" in columns and not isinstance(next(iter(columns["event"]), 0), int):
+            columns["event"] = np.array(columns["event"], object)
+        notes = [(kind, np.array(places), ["told"] * len(places)) for kind, places in told.items()]
+        out.append(admit(raw_of(columns, chunk[0]["row"], notes), space, faults, memory))
+    return out, faults, memory
+
+
+@given(logs(), st.sampled_from([None, (0.0, 1.0)]))
+@settings(max_examples=20 if numba.config.DISABLE_JIT else 150, deadline=None)
+def test_equals_the_plain_loops(chunks, reward_range):
+    context = ("c",) if any("context" in row for chunk in chunks for row in chunk) else ()
+    space = Space(("a", "b", "c"), context, n_slots=3, reward_range=reward_range)
+    kept, found = naive_admit(chunks, space, reward_range=reward_range)
+    out, faults, _ = admit_chunks(chunks, space)
+    assert [row for events in out for row in events.row.tolist()] == [row["row"] for row in kept]
+    assert sorted((f.kind, f.row) for f in faults.kept) == sorted(found)
+    for name in ("action", "reward", "propensity", "slot", "count"):
+        if kept and name in kept[0]:
+            values = np.concatenate([getattr(events, name) for events in out])
+            assert values.tolist() == [row[name] for row in kept]
+    if kept and "eligible" in kept[0]:
+        joined = Events.concat(out)
+        assert joined.eligible.tolist() == [a for row in kept for a in row["eligible"]]
+        assert joined.probabilities.tolist() == [p for row in kept for p in row["probabilities"]]
+
+
+@given(logs())
+@settings(max_examples=10 if numba.config.DISABLE_JIT else 100, deadline=None)
+def test_every_row_left_out_is_told_of(chunks):
+    space = Space(
+        ("a", "b", "c"), ("c",) if any("context" in r for c in chunks for r in c) else (), n_slots=3
+    )
+    out, faults, _ = admit_chunks(chunks, space)
+    kept = {row for events in out for row in events.row.tolist()}
+    told = {f.row for f in faults.kept if f.kind in SPOILS or f.kind == "dangling event"}
+    assert {row["row"] for chunk in chunks for row in chunk} == kept | told
+    assert not kept & {f.row for f in faults.kept if f.kind in SPOILS}
+
+
+@given(
+    st.integers(0, 29), st.sampled_from(["reward", "propensity", "action", "target"]), st.integers(0, 2**32)
+)
+@settings(max_examples=5 if numba.config.DISABLE_JIT else 60, deadline=None)
+def test_a_faulty_row_changes_no_other(place, column, seed):
+    rng = np.random.default_rng(seed)
+    n = 30
+    columns = {
+        "action": rng.integers(0, 3, n).tolist(),
+        "reward": rng.random(n).tolist(),
+        "propensity": rng.uniform(0.1, 1, n).tolist(),
+        "target": rng.random(n).tolist(),
+    }
+    clean, _ = run(columns)
+    events, _ = run(put(columns, column, place + 1, -1 if column == "action" else nan))
+    rest = np.delete(np.arange(n), place)
+
+    def ips(events):
+        estimator = IPS()
+        estimator.add(Batch(events.key, events.reward, weight=events.targets["new"] / events.propensity))
+        return estimator.value()
+
+    assert ips(events) == ips(clean.take(rest))
+    for name in ("row", "key", "action", "reward", "propensity"):
+        np.testing.assert_array_equal(getattr(events, name), getattr(clean, name)[rest])
+
+
+# ------------------------------------------------------------------------------------- duplicates
+
+
+def ids_of(values):
+    found = identify(np.array(values))
+    return found.first, found.second
+
+
+def add(seen, values, masks, rows):
+    return seen.add(*ids_of(values), np.array(masks), np.array(rows)).tolist()
+
+
+def test_identify_tells_ids_apart():
+    texts = [f"{'x' * (i % 40)}{i}" for i in range(20_000)]
+    for event in (
+        np.array(texts),
+        np.array(texts, object),
+        pa.array(texts),
+        pa.chunked_array([texts[:5], texts[5:]]),
+    ):
+        found = identify(event)
+        assert len(set(zip(found.first.tolist(), found.second.tolist(), strict=True))) == 20_000
+        np.testing.assert_array_equal(found.key, identify(np.array(texts)).key)
+        assert not found.missing.any()
+    sliced = identify(pa.array(texts).slice(7, 3))
+    np.testing.assert_array_equal(sliced.key, identify(np.array(texts[7:10])).key)
+    np.testing.assert_array_equal(
+        identify(pa.array(["a", "b", "a"]).dictionary_encode()).key, identify(np.array(["a", "b", "a"])).key
+    )
+    # neither zero bytes nor where a word of eight bytes ends are lost
+    near = ["a", "a\0", "a\0\0", "\0a", "aaaaaaaa", "aaaaaaaaa", "aaaaaaaa\0", "é", "e"]
+    assert len(set(identify(np.array(near, object)).key.tolist())) == len(near)
+    lone = identify(np.array(["\ud800", None, "b"], object))
+    assert lone.missing.tolist() == [False, True, False]
+    assert identify(np.array([2**64 - 1, 5], np.uint64)).key.tolist() == [-1, 5]
+    assert len(identify(np.array([], str)).key) == len(identify(pa.array([], pa.string())).key) == 0
+
+
+def test_hashes_spread():
+    # chi-square of 16 bits' counts over 2^16 near-equal ids against 2^16 − 1 ± six standard deviations
+    for ids in (np.arange(2**16), np.array([f"id-{i:08d}" for i in range(2**16)])):
+        found = identify(ids)
+        for words in (found.first, found.second) if len(found.second) else (found.first,):
+            for shift in (0, 48):
+                bins = np.bincount(
+                    ((words >> np.uint64(shift)) & np.uint64(0xFFFF)).astype(int), minlength=2**16
+                )
+                statistic = float(((bins - 1.0) ** 2).sum())
+                assert abs(statistic - 2**16) < 6 * np.sqrt(2 * 2**16)
+
+
+@given(
+    st.lists(st.tuples(st.integers(-3, 12), st.integers(0, 3)), max_size=60),
+    st.integers(1, 20),
+    st.booleans(),
+)
+@settings(max_examples=20 if numba.config.DISABLE_JIT else 200, deadline=None)
+def test_duplicates_equal_a_dictionary(events, in_memory, texts):
+    seen, place = {}, []
+    twin = Duplicates(in_memory)
+    now, rows = [], []
+    for row, (number, slot) in enumerate(events, 1):
+        event = f"e{number}" if texts else number
+        place.append((event, 1 << slot))
+        if seen.get(event):
+            rows.append((row, bool(seen[event] & (1 << slot))))
+        seen[event] = seen.get(event, 0) | (1 << slot)
+        now += [(row, bool(x & (1 << slot))) for x in add(twin, [event], [1 << slot], [row]) if x]
+    late, same = twin.late()
+    assert sorted(now + list(zip(late.tolist(), same.tolist(), strict=True))) == rows
+    if len({event for event, _ in place}) <= in_memory:
+        assert not len(late)
+    assert twin.late()[0].tolist() == []
+
+
+def test_many_ids_spill_to_files_and_back(tmp_path, monkeypatch):
+    monkeypatch.setattr("ltrr.replay.duplicates._BUFFER", 500)
+    rng = np.random.default_rng(1)
+    ids = rng.integers(0, 5_000, 8_000)
+    seen = Duplicates(1_000, str(tmp_path))
+    now = []
+    for begin in range(0, len(ids), 100):
+        part = ids[begin : begin + 100]
+        again = seen.add(*ids_of(part), np.ones(100, np.int64), np.arange(begin + 1, begin + 101))
+        now += (np.flatnonzero(again) + begin + 1).tolist()
+    assert seen.n == 1_000
+    assert seen.spilled > 500
+    assert len(list(tmp_path.iterdir())) == 1
+    late, same = seen.late()
+    assert same.all()
+    assert list(tmp_path.iterdir()) == []
+    first = {int(x): i for i, x in reversed(list(enumerate(ids)))}
+    assert sorted([*now, *late.tolist()]) == [i + 1 for i, x in enumerate(ids) if first[int(x)] != i]
+
+
+def test_temporary_files_go_with_their_owner(tmp_path, monkeypatch):
+    monkeypatch.setattr("ltrr.replay.duplicates._BUFFER", 1)
+    seen = Duplicates(1, str(tmp_path))
+    add(seen, [1, 2, 3], [1, 1, 1], [1, 2, 3])
+    assert len(list(tmp_path.iterdir())) == 1
+    del seen
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
+    monkeypatch.setattr("ltrr.replay.duplicates._BUFFER", 1)
+    with pytest.raises(InputError, match=r"temporary files of the duplicate check .*TMPDIR"):
+        add(Duplicates(1, str(tmp_path / "none")), [1, 2], [1, 1], [1, 2])
+
+
+@pytest.mark.parametrize("on_error", ["fail", "skip", "report"])
+def test_duplicates_found_after_the_pass(on_error):
+    faults, state = Faults(on_error=on_error), AdmitState(in_memory=2)
+    events = admit(
+        raw_of({"action": [0, 1, 2, 0, 1], "reward": [0, 1, 0, 1, 0], "event": [1, 2, 3, 4, 3]}),
+        ABC,
+        faults,
+        state,
+    )
+    assert len(events) == 5
+    if on_error == "report":
+        state.finish(faults)
+        assert faults.counts["duplicate event"] == 1
+        assert faults.first["duplicate event"].row == 5
+        assert "left in" in faults.first["duplicate event"].detail
+    else:
+        with pytest.raises(InputError, match="row 5: 1 requests repeat an id that came after the first 2"):
+            state.finish(faults)
+
+
+def test_faults_merge_kinds_in_order():
+    faults = Faults(on_error="skip", keep=2)
+    faults.note("unreadable", np.array([3, 4, 5]), ["x", "y", "z"])
+    faults.note("unreadable", np.array([9]), ["w"])
+    assert (faults.counts, faults.room("unreadable"), faults.room("missing value")) == (
+        {"unreadable": 4},
+        0,
+        2,
+    )
+    assert [(f.row, f.detail) for f in faults.kept] == [(3, "x"), (4, "y")]
+    with pytest.raises(KeyError):
+        faults.note("unheard of", np.array([1]))
+    assert Counter(f.kind for f in faults.kept) == {"unreadable": 2}
+    with pytest.raises(InputError, match="`on_error` must be a known name"):
+        Faults(on_error="ignore")
