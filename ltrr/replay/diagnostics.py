@@ -101,7 +101,7 @@ class Diagnostics:
         """Take in a chunk: its batch, and where they are known its events and target probabilities."""
         starts = batch.indptr[:-1]
         self.n += len(starts)
-        reward = np.add.reduceat(batch.reward, starts) if len(starts) else batch.reward
+        reward = batch.reward if batch.single else np.add.reduceat(batch.reward, starts)
         count = np.ones(len(starts)) if batch.count is None else batch.count[starts]
         weight = np.ones(len(starts))
         if batch.weight is not None and len(starts):

@@ -66,6 +66,7 @@ def pareto_k(largest: Float64, n: int) -> float | None:
     n_grid = 30 + int(np.sqrt(m))
     quartile = x[int(m / 4 + 0.5) - 1]
     grid = 1.0 / x[-1] + (1.0 - np.sqrt(n_grid / (np.arange(1, n_grid + 1) - 0.5))) / (3.0 * quartile)
+    grid[grid == 0.0] = 1e-12 / x[-1]  # k vanishes with it, their ratio does not
     k = np.log1p(-grid[:, None] * x).mean(axis=1)
     likelihood = m * (np.log(-grid / k) - k - 1.0)
     posterior = np.exp(likelihood - likelihood.max())

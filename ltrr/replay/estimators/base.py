@@ -113,7 +113,7 @@ class Estimator(ABC):
     @staticmethod
     def keys(batch: Batch) -> Int64:
         """Return the key of each request, in the order of `rows`."""
-        return batch.key[batch.indptr[:-1]]
+        return batch.key if batch.single else batch.key[batch.indptr[:-1]]
 
     def add(self, batch: Batch) -> None:
         """Take in a batch."""

@@ -35,8 +35,7 @@ class OnPolicy(Estimator):
 
     def terms(self, batch: Batch) -> Float64:
         """Return the reward of each request."""
-        starts = batch.indptr[:-1]
-        reward = np.add.reduceat(batch.reward, starts) if len(starts) else batch.reward
+        reward = batch.reward if batch.single else np.add.reduceat(batch.reward, batch.indptr[:-1])
         return np.asarray(reward[:, None])
 
     def combine(self, mean: Float64) -> Float64:
