@@ -7,7 +7,19 @@
 
 from importlib import metadata as _metadata
 
-from ltrr import bandits, checks, components, features, metrics, ranking, retrieval, types, users, worlds
+from ltrr import (
+    bandits,
+    checks,
+    components,
+    features,
+    metrics,
+    ranking,
+    replay,
+    retrieval,
+    types,
+    users,
+    worlds,
+)
 from ltrr.bandits import load as load_policy
 from ltrr.errors import InputError
 from ltrr.log import Log
@@ -39,6 +51,7 @@ __all__ = [
     "metrics",
     "ranking",
     "read_study",
+    "replay",
     "retrieval",
     "run_study",
     "simulate",

@@ -347,6 +347,25 @@ def test_repeated_names(tmp_path):
     assert events.context[0, log.space.context_names.index("User.age")] == 30  # features add up
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        CB[:-1] + ',"c":{}}',
+        CB[:-1] + ',"c":{"_multi":[{"_tag":"x"},{},{}]}}',
+        CB[:-1] + ',"_multi":[{}]}',
+        CB[:-1] + ',"a":[3,1,2]}',
+        CB[:-1] + ',"p":[1,0,0],"EventId":"e9"}',
+        CB.replace('"_tag":"tea"', '"_tag":"tea","_tag":"tee"'),
+        CB.replace('"constant":1', '"id":"x"'),
+        CCB[:-1] + ',"_outcomes":[{"_label_cost":1,"_a":[0,1,2],"_p":[1,0,0]}]}',
+        CCB.replace('"_a":[2,0,1]', '"_a":[1],"_a":[2,0,1]'),
+        SLATES.replace('"_slot_id":0', '"_slot_id":1,"_slot_id":0'),
+    ],
+)
+def test_repeated_fields_read_as_json_does(line):
+    check_scan(line.encode() + b"\n" + CB.encode() + b"\n")
+
+
 def test_rare_features_are_left_out(tmp_path):
     lines = [CB.replace("Ann", f"n{j}").replace('"e1"', f'"e{j}"') for j in range(5)]
     log, _ = read(write(tmp_path, *lines), max_features=3)
@@ -591,7 +610,10 @@ def test_values_end_where_json_says(text):
     [
         "1969-12-31T23:59:59Z",
         "2000-02-29T00:00:00.123456789Z",
+        "2000-03-01T12:00:00Z",
+        "2024-12-31T00:00:00Z",
         "2100-02-29T00:00:00Z",
+        "2100-03-01T00:00:00Z",
         "0001-01-01T00:00:00",
         "9999-12-31T23:59:59.9999999Z",
         "2021-02-04 16:31:29+05:30",

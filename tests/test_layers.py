@@ -9,7 +9,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "ltrr"
 
 LAYERS = (
-    ("errors", "_check", "types", "rng", "_kernels", "protocols", "_state"),
+    ("errors", "_check", "_printable", "types", "rng", "_kernels", "protocols", "_state"),
     ("log",),
     ("worlds", "features", "embeddings"),
     ("retrieval",),
@@ -34,6 +34,7 @@ LATE = {
     ("cli.replay", "replay"): "the command line answers `--help` without loading the engines",
     ("cli.replay", "replay.validate"): "the command line answers `--help` without loading the engines",
     ("cli.replay", "report.replay_html"): "the command line answers `--help` without loading the engines",
+    ("cli.replay", "report.replay_tables"): "the command line answers `--help` without loading the engines",
     ("replay.evaluation", "report.replay_figures"): "figures load matplotlib, which a replay does not need",
     ("replay.evaluation", "report.replay_html"): "figures load matplotlib, which a replay does not need",
     ("cli.report", "report.html"): "the command line answers `--help` without loading the engines",

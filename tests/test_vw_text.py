@@ -137,7 +137,7 @@ def test_lines_for_actions_over_chunks(tmp_path):
 
 
 def test_actions_that_a_label_lists(tmp_path):
-    log, events = read(write(tmp_path, "1:-1:0.5 3 | x\n2:0:0.25 | x\n4 2:1:1 1 |\n"))
+    log, events = read(write(tmp_path, "1:-1:0.5 3 | x\n2:0:0.25 7| a tag\n4 2:1:1 1 |\n"))
     assert log.space.actions == ("1", "2", "3", "4")
     assert events.action.tolist() == [0, 1, 1]
     assert events.indptr.tolist() == [0, 2, 6, 9]

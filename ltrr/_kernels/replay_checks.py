@@ -56,6 +56,12 @@ WARNINGS = TIME_MISSING | TIME_BACK
 ATTACHED, ALONE = 1, 2
 """What a row whose request is not known belongs to: the request before it, or none."""
 
+LEAST = 1e-30
+"""Smallest propensity: weights of less, squared and summed, leave the range of float64."""
+
+LARGEST = 1e30
+"""Largest reward and count, for the same reason."""
+
 _LEAST_COUNT = 1.0 - 1e-6
 """1 / a kept share of 1 that went through float32."""
 
@@ -81,18 +87,18 @@ def flag_values(
         a, r = action[i], reward[i]
         if not 0 <= a < n_actions:
             f |= ACTION_MISSING if a < 0 else ACTION_UNKNOWN
-        if not low <= r <= high:
-            f |= REWARD_MISSING if np.isnan(r) else REWARD_INFINITE if np.isinf(r) else REWARD_RANGE
+        if not (low <= r <= high and abs(r) <= LARGEST):
+            f |= REWARD_MISSING if np.isnan(r) else REWARD_INFINITE if abs(r) > LARGEST else REWARD_RANGE
         if has_propensity:
             p = propensity[i]
-            if not 0.0 < p <= 1.0:
+            if not LEAST <= p <= 1.0:
                 if np.isnan(p):
                     f |= PROPENSITY_MISSING
                 elif np.isinf(p):
                     f |= PROPENSITY_INFINITE
                 else:
-                    f |= PROPENSITY_LOW if p <= 0.0 else PROPENSITY_HIGH
-        if has_count and not _LEAST_COUNT <= count[i] < np.inf:
+                    f |= PROPENSITY_LOW if p < LEAST else PROPENSITY_HIGH
+        if has_count and not _LEAST_COUNT <= count[i] <= LARGEST:
             f |= COUNT
         flags[i] = f
 
@@ -160,7 +166,7 @@ def flag_distributions(
                 f |= SUM
             if place >= 0:
                 entry[i] = probabilities[place]
-                if len(propensity) > 0 and 0.0 < propensity[i] <= 1.0 and not f & PROBABILITY:
+                if len(propensity) > 0 and LEAST <= propensity[i] <= 1.0 and not f & PROBABILITY:
                     p, q = propensity[i], entry[i]
                     if abs(p - q) > tolerance * max(p, q):
                         f |= DIFFERS

@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from ltrr._printable import printable
+
 __all__ = ["app", "say"]
 
 app = typer.Typer(
@@ -37,7 +39,7 @@ def _root(
 
 def say(text: str) -> None:
     """Print one line on standard error, whatever the text holds."""
-    line = "".join(
-        c if c.isprintable() else c.encode("unicode_escape").decode() for c in " ".join(text.split())
+    # a log's words are shown as they stand: neither markup nor ":-1:" as a picture
+    Console(stderr=True, markup=False, emoji=False, highlight=False).print(
+        f"ltrr: {printable(' '.join(text.split()))}", style="red", soft_wrap=True
     )
-    Console(stderr=True).print(f"ltrr: {line}", style="red", highlight=False, markup=False, soft_wrap=True)

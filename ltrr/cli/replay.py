@@ -15,6 +15,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
+from ltrr._printable import printable
 from ltrr.cli.app import app
 from ltrr.cli.folders import free_folder
 from ltrr.errors import InputError
@@ -155,7 +156,7 @@ def validate(
     if as_json:
         typer.echo(json.dumps(found.to_dict(), ensure_ascii=False))
     elif not quiet:
-        typer.echo(found.text())
+        typer.echo(printable(found.text(), keep="\n"))
     if found.usable < found.rows:
         raise typer.Exit(1)
 
@@ -207,7 +208,7 @@ class _Rows:
     def __init__(self, *, quiet: bool) -> None:
         self._progress = Progress(
             SpinnerColumn(),
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             TextColumn("{task.completed:,} rows"),
             TimeElapsedColumn(),
             console=Console(stderr=True),
@@ -237,28 +238,27 @@ class _Rows:
 
 def _print(evaluation: Evaluation) -> None:
     """Print the estimates, their verdicts and what must be said loudly."""
-    from ltrr.report.replay_html import number
+    from ltrr.report.replay_tables import estimate, verdicts
 
     about = evaluation.about
     heads = ("policy", "estimator", "value", "interval", "by", "ESS", "verdict")
-    lines, reasons = [], dict[str, list[str]]()
+    lines = []
     for row in evaluation.table.to_dict("records"):
-        ends = "–"
-        if row["low"] == row["low"]:  # NaN where there is no interval
-            ends = f"[{number(row['low'])}, {number(row['high'])}]"
-        word = str(row["verdict"])
-        named = [str(row["policy"]), str(row["estimator"])]
-        lines.append([*named, number(row["value"]), ends, str(row["interval"]), f"{row['ess']:,.0f}", word])
-        reasons.setdefault(f"{word}: {row['reason']}", []).append(" ".join(named))
-    title = f"{about['log']}: {about['used']:,} of {about['rows']:,} rows"
-    table = Table(title=title, title_justify="left")
+        named = [printable(str(row["policy"])), printable(str(row["estimator"]))]
+        value, ends = estimate(row["value"], row["low"], row["high"])
+        by = "–" if row["interval"] == "none" else str(row["interval"])
+        lines.append([*named, value, ends, by, f"{row['ess']:,.0f}", str(row["verdict"])])
+    title = f"{printable(about['log'])}: {about['used']:,} of {about['rows']:,} rows"
+    table = Table(title=Text(title), title_justify="left")
     for head in heads:
         table.add_column(head, justify="right" if head in ("value", "ESS") else "left", no_wrap=True)
     for line in lines:
         table.add_row(*(Text(cell, style=LOOK.get(cell, "")) for cell in line))
     widths = [max(map(cell_len, column)) + 3 for column in zip(heads, *lines, strict=True)]
     Console(width=max(sum(widths) + 1, cell_len(title))).print(table, highlight=False)
-    for reason, whom in reasons.items():
-        typer.echo(f"{', '.join(dict.fromkeys(whom))}: {reason}")
+    for word, reason, whom in verdicts(evaluation.table):
+        typer.echo(printable(f"{word}: {reason}"))
+        for estimates in whom:
+            typer.echo(printable(f"    {estimates}"))
     for note in about["notes"]:
-        typer.echo(f"! {note}")
+        typer.echo(printable(f"! {note}"))

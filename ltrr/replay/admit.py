@@ -191,7 +191,7 @@ def _check_sets(raw: Raw, space: Space, flags: UInt32) -> Raw:
     entry = flag.flag_distributions(indptr, eligible, size, stated, raw.action, logged, TOLERANCE, flags)
     if raw.propensity is not None or raw.probabilities is None:
         return raw
-    never = (entry == 0.0) & (flags & np.uint32(flag.PROBABILITY) == 0)
+    never = (entry < flag.LEAST) & (flags & np.uint32(flag.PROBABILITY) == 0)
     flags[never] |= np.uint32(flag.PROPENSITY_LOW)
     return replace(raw, propensity=entry)
 

@@ -15,6 +15,7 @@ from ltrr.replay.models import Models
 from ltrr.replay.policy_judge import Entry, PolicyJudge
 from ltrr.replay.settings import Settings
 from ltrr.replay.slope import Slope
+from ltrr.replay.targets.column import ColumnTarget
 from ltrr.replay.verdict import CANNOT, WEAK, Verdict, judge, rows_needed
 
 __all__ = ["AS_LOGGED", "difference_rows", "estimate_rows", "logged_rows"]
@@ -26,6 +27,9 @@ AS_LOGGED = "as logged"
 
 WEIGHTING = frozenset({"weight", "accept", "balanced", "marginal"})
 """Needs that rest on the logging policy having tried other actions."""
+
+WHOLE = frozenset({"q", "mrdr", "balanced", "marginal"})
+"""Needs that take the target's probabilities of all eligible actions."""
 
 BIAS = {
     "slope": "bends weights by a parameter that SLOPE chose on these rows: the interval leaves its bias out.",
@@ -45,8 +49,19 @@ def _bias(estimator: Estimator) -> str:
 
 def logged_rows(comparison: Comparison, summary: Mapping[str, float | None], settings: Settings) -> Rows:
     """Return the rows of the reward as logged."""
-    n = comparison.logged.estimator.moments.n
-    verdict = judge({**summary, "n": float(n), "ess": float(n), "drift_weight_p": None}, weighting=False)
+    moments = comparison.logged.estimator.moments
+    n = moments.n
+    own: dict[str, float | None] = {
+        "n": float(n),
+        "ess": float(n),
+        "drift_weight_p": None,
+        "ess_rewarded": None,
+    }
+    if n:
+        # the first column counts events, the second holds their rewards
+        mean, squares = float(moments.mean[1]), float(moments.comoment[1, 1]) / n
+        own["ess_rewarded"] = n * mean * mean / (squares + mean * mean) if mean else None
+    verdict = judge({**summary, **own}, weighting=False)
     return _rows(AS_LOGGED, comparison.logged, verdict, "", n, comparison, settings, 1.0)
 
 
@@ -87,6 +102,19 @@ def _estimated(one: PolicyJudge, models: Models, estimator: Estimator) -> str:
     return "; ".join(parts)
 
 
+def _lack(one: PolicyJudge, entry: Entry, models: Models) -> str:
+    """Say what an estimator could not be given, in the words of whom it is missing to."""
+    estimator = entry.estimator
+    if isinstance(one.target, ColumnTarget) and estimator.needs & WHOLE:
+        return (
+            f"`{estimator.name}` needs the policy's probabilities of all eligible actions, and a column "
+            "states those of the chosen ones only."
+        )
+    if "marginal" in estimator.needs and models.embedding is None:
+        return f"`{estimator.name}` needs `embedding`, the category of each action, which was not given."
+    return entry.refused
+
+
 def _verdict(one: PolicyJudge, entry: Entry, summary: Mapping[str, float | None], models: Models) -> Verdict:
     """Return the verdict on one estimate."""
     estimator = entry.estimator
@@ -94,8 +122,8 @@ def _verdict(one: PolicyJudge, entry: Entry, summary: Mapping[str, float | None]
     # weights of exactly 1 do not reweight: the target is the logging policy
     same = one.diagnostics.weighted and summary["max_weight"] == 1.0 and summary["mean_weight"] == 1.0
     deterministic = one.diagnostics.deterministic and not same
-    if entry.refused and not (weighting and deterministic):
-        return Verdict(CANNOT, entry.refused)
+    if summary["n"] and entry.refused and not (weighting and deterministic):
+        return Verdict(CANNOT, _lack(one, entry, models))
     verdict = judge(
         {**summary, **entry.own_weights()},
         weighting=weighting,

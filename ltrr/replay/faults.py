@@ -20,11 +20,11 @@ SPOILS = MappingProxyType(
     {
         "unreadable": "the row cannot be parsed",
         "missing value": "a value that the estimate needs is missing",
-        "reward not finite": "the reward is not a finite number",
+        "reward not finite": "the reward is not a finite number, or beyond 1e30",
         "reward out of range": "the reward lies outside its declared range",
         "propensity missing": "no propensity in a log that has them",
         "propensity not finite": "the propensity is not a finite number",
-        "propensity not positive": "a chosen action cannot have had probability 0 or less",
+        "propensity not positive": "a chosen action cannot have had probability 0 or less, nor below 1e-30",
         "propensity above 1": "a probability cannot exceed 1",
         "probability outside [0, 1]": "a logged probability of an action is none",
         "probabilities do not sum to 1": "the logged distribution over the actions does not sum to 1",

@@ -125,6 +125,9 @@ def _about(log: ReplayLog, judges: list[PolicyJudge], models: Models, settings: 
 def _notes(log: ReplayLog, judges: list[PolicyJudge], models: Models) -> list[str]:
     """Return what must be said loudly."""
     out = []
+    left_out = sum(getattr(log, "left_out", ()))
+    if left_out:
+        out.append(f"{left_out:,} rare features of the log became no column; raise max_features.")
     if models.estimated:
         out.append(
             f"PROPENSITIES ARE ESTIMATED {models.estimated}: no weight can be trusted further than that "

@@ -89,6 +89,8 @@ def judge(
         reasons.append(f"{estimated}: an estimate stands where a known probability should.")
     if reasons:
         return Verdict(WEAK, reasons[0])
+    if not weighting:
+        return Verdict(SUPPORTED, f"the mean of {summary['n']:,.0f} requests: nothing is reweighted.")
     return Verdict(
         SUPPORTED,
         f"effective sample size {summary.get('ess') or summary['n']:,.0f}, no heavy tail, target within the "
@@ -166,7 +168,10 @@ def _doubts(summary: Mapping[str, float | None], *, weighting: bool) -> list[str
     rewarded = _get(summary, "ess_rewarded", math.inf)
     drift = min(_get(summary, "drift_reward_p", 1.0), _get(summary, "drift_weight_p", 1.0))
     out += [
-        f"only {rewarded:.0f} effective rewarded rows." if weighting and rewarded < ENOUGH_REWARDED else "",
+        f"only {rewarded:.0f} effective rewarded rows, below {ENOUGH_REWARDED:.0f}: too few for a rare "
+        "event's interval."
+        if rewarded < ENOUGH_REWARDED
+        else "",
         f"rewards or weights drift over time (p = {drift:.1g}): the past may not be the future."
         if drift < SURPRISE
         else "",

@@ -11,9 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from ltrr._printable import printable
 from ltrr._state import write_aside
 
-__all__ = ["COLOURS", "STYLES", "as_svg", "figure_of", "new_axes", "save_png", "stamp"]
+__all__ = ["COLOURS", "STYLES", "as_svg", "figure_of", "lettering", "new_axes", "save_png", "stamp"]
 
 # Okabe and Ito's palette, distinct to colour-blind eyes; line styles and markers tell repeats apart.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C6D00")
@@ -38,7 +39,7 @@ def new_axes(title: str, x: str, y: str, *, width: float = 7.2, height: float = 
 def stamp(axes: Axes, text: str) -> None:
     """Say in a corner of the figure what it is of: study or log, seed, version."""
     axes.annotate(
-        text,
+        lettering(text),
         (1, 0),
         xycoords="figure fraction",
         fontsize=6.5,
@@ -49,6 +50,11 @@ def stamp(axes: Axes, text: str) -> None:
         textcoords="offset points",
         annotation_clip=False,
     ).set_in_layout(False)
+
+
+def lettering(text: str) -> str:
+    """Return text for a figure: nothing in it is taken for mathematics or drawn as a control character."""
+    return printable(text).replace("$", r"\$")
 
 
 def figure_of(axes: Axes) -> Figure:

@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import jinja2
 import matplotlib as mpl
+from markupsafe import Markup
+
+from ltrr._printable import printable
 
 __all__ = ["drawing", "render"]
 
 
-def drawing() -> AbstractContextManager[None]:
-    """Return the context that figures of pages are drawn in: the same bytes every time."""
-    context: AbstractContextManager[None] = mpl.rc_context(
-        {"svg.hashsalt": "ltrr", "svg.fonttype": "path", "font.size": 9.5}
-    )
-    return context
+@contextmanager
+def drawing() -> Iterator[None]:
+    """Enter the context that figures of pages are drawn in: the same bytes every time."""
+    with (
+        mpl.rc_context({"svg.hashsalt": "ltrr", "svg.fonttype": "path", "font.size": 9.5}),
+        warnings.catch_warnings(),
+    ):
+        # names may hold characters of any script; what the font has not is drawn as a box
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        yield
+
+
+def _finalize(value: Any) -> Any:
+    """Return a value as pages show it: texts without control characters."""
+    plain = isinstance(value, str) and not isinstance(value, Markup)
+    return printable(value, keep="\n") if plain else value
 
 
 def render(template: str, **values: Any) -> str:
@@ -26,5 +41,6 @@ def render(template: str, **values: Any) -> str:
         autoescape=True,
         trim_blocks=True,
         undefined=jinja2.StrictUndefined,
+        finalize=_finalize,
     )
     return environment.get_template(template).render(**values)

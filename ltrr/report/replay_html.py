@@ -18,23 +18,12 @@ from ltrr.replay.verdict import CANNOT
 from ltrr.report import replay_figures
 from ltrr.report.canvas import as_svg, save_png, stamp
 from ltrr.report.page import drawing, render
+from ltrr.report.replay_tables import estimate, number, tables
 
-__all__ = ["best_row", "number", "write_faults", "write_replay"]
+__all__ = ["best_row", "write_faults", "write_replay"]
 
-_DIAGNOSTICS = (
-    "ess",
-    "max_weight",
-    "max_weight_share",
-    "pareto_k",
-    "mean_weight",
-    "zero_weight_share",
-    "unsupported_mass",
-    "ess_rewarded",
-    "mean_inverse_propensity",
-    "acceptance_rate",
-    "drift_reward_p",
-    "drift_weight_p",
-)
+_NAMED = 4
+"""Most policies that the question names."""
 
 
 def write_replay(evaluation: Evaluation, folder: Path) -> Path:
@@ -63,11 +52,14 @@ def write_replay(evaluation: Evaluation, folder: Path) -> Path:
             (
                 "forest",
                 replay_figures.forest(evaluation),
-                "Lines are intervals; the dotted line is as logged.",
+                "Lines are intervals; the dotted line is the reward as logged. A cross has no value.",
             ),
         ]
         if len(evaluation.weights):
-            caption = "A long tail to the right: few rows decide. Weight 0: rows that say nothing."
+            caption = (
+                "Where the rows are, and where the weight is. Weight far to the right of the rows: few rows "
+                "decide. Weight 0: rows that say nothing."
+            )
             drawn.append(("weights", replay_figures.weights(evaluation), caption))
         if evaluation.blocks.groupby("policy").size().max() > 1:
             caption = "Steady lines: the log is one world. Steps and slopes: it is several."
@@ -111,11 +103,12 @@ def _content(evaluation: Evaluation) -> dict[str, Any]:
     return {
         "title": f"replay of {about['log']}",
         "name": f"Replay of {about['log']}",
-        "question": f"What would {_join(about['policies'])} have earned?",
+        "question": f"What would {_join(about['policies'])} have earned in place of the policy that wrote "
+        "the log?",
         "answer": [_answer(evaluation, policy) for policy in about["policies"]],
         "warnings": about["notes"],
         "setting": setting,
-        "tables": _tables(evaluation),
+        "tables": tables(evaluation),
         "settings": json.dumps(
             {"settings": settings, "versions": about["versions"]}, indent=2, ensure_ascii=False, default=str
         ),
@@ -123,7 +116,9 @@ def _content(evaluation: Evaluation) -> dict[str, Any]:
 
 
 def _join(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    if len(names) > _NAMED:
+        return f"each of {len(names)} policies"
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
 
 
 def best_row(table: pd.DataFrame, policy: str) -> pd.Series[Any]:
@@ -135,15 +130,21 @@ def best_row(table: pd.DataFrame, policy: str) -> pd.Series[Any]:
     return cast("pd.Series[Any]", own.iloc[order[0]])
 
 
+def _sentence(text: Any) -> str:
+    """Return a clause as a sentence; names further on keep their capitals."""
+    return str(text)[:1].upper() + str(text)[1:]
+
+
 def _answer(evaluation: Evaluation, policy: str) -> dict[str, str]:
     """Say in a sentence what a policy would have earned, or why the log cannot tell."""
     row = best_row(evaluation.table, policy)
     kind = str(row.verdict).split()[0]
     if row.verdict == CANNOT:
-        return {"kind": kind, "head": f"{policy}: {CANNOT}.", "text": str(row.reason).capitalize()}
-    text = f"{number(row.value)} a request by {row.estimator}"
+        return {"kind": kind, "head": f"{policy}: {CANNOT}.", "text": _sentence(row.reason)}
+    value, interval = estimate(row.value, row.low, row.high)
+    text = f"{value} a request by {row.estimator}"
     if math.isfinite(row.low) and math.isfinite(row.high):
-        text += f", {row.level:.0%} interval [{number(row.low)}, {number(row.high)}] ({row.interval})"
+        text += f", {row.level:.0%} interval {interval} ({row.interval})"
     logged = evaluation.table[evaluation.table.estimator == "on-policy"].value
     if len(logged) and math.isfinite(logged.iloc[0]):
         text += f"; as logged {number(logged.iloc[0])}"
@@ -152,110 +153,9 @@ def _answer(evaluation: Evaluation, policy: str) -> dict[str, str]:
     if len(own):
         d = own.iloc[0]
         sure = "" if d.low <= 0.0 <= d.high else ", clear of 0"
-        text += f", difference {number(d.difference)} [{number(d.low)}, {number(d.high)}]{sure}"
+        text += f", difference {' '.join(estimate(d.difference, d.low, d.high))}{sure}"
     return {
         "kind": kind,
         "head": f"{policy}: {row.verdict}.",
-        "text": f"{text}. {str(row.reason).capitalize()}",
+        "text": f"{text}. {_sentence(row.reason)}",
     }
-
-
-def number(value: Any) -> str:
-    """Return a number with three significant digits after the leading zeros; a dash where there is none."""
-    if value is None or not np.isfinite(value):
-        return "–"
-    if value == 0:
-        return "0"
-    digits = max(0, 3 - math.floor(math.log10(abs(value))) - 1) if abs(value) < 1000 else 0
-    return f"{value:,.{min(max(digits, 0), 9)}f}"
-
-
-def _tables(evaluation: Evaluation) -> list[dict[str, Any]]:
-    table = evaluation.table
-    estimates = [
-        [
-            str(r["policy"]),
-            str(r["estimator"]),
-            number(r["value"]),
-            f"[{number(r['low'])}, {number(r['high'])}]" if np.isfinite(r["low"]) else "–",
-            str(r["interval"]),
-            number(round(float(r["ess"]), 1)),
-            str(r["verdict"]),
-            number(r["rows_needed"]),
-            str(r["reason"]),
-        ]
-        for r in table.to_dict("records")
-    ]
-    out = [
-        {
-            "title": "Estimates",
-            "note": "Reward a request. Rows needed: for a half-width as asked, or a tenth of the estimate.",
-            "head": [
-                "policy",
-                "estimator",
-                "value",
-                "interval",
-                "by",
-                "ESS",
-                "verdict",
-                "rows needed",
-                "reason",
-            ],
-            "rows": estimates,
-            "wrap": True,
-        }
-    ]
-    if len(evaluation.differences):
-        out.append(
-            {
-                "title": "Paired differences",
-                "note": "On the same rows, so that what both share cancels.",
-                "head": ["policy", "against", "estimator", "difference", "interval", "by", "verdict"],
-                "rows": [
-                    [
-                        str(r.policy),
-                        str(r.against),
-                        str(r.estimator),
-                        number(r.difference),
-                        f"[{number(r.low)}, {number(r.high)}]",
-                        str(r.interval),
-                        str(r.verdict),
-                    ]
-                    for r in evaluation.differences.itertuples()
-                ],
-                "wrap": False,
-            }
-        )
-    wide = evaluation.diagnostics.pivot_table(
-        index="policy", columns="diagnostic", values="value", sort=False
-    )
-    shown = [d for d in _DIAGNOSTICS if d in wide]
-    out.append(
-        {
-            "title": "Diagnostics",
-            "note": "All of them, with their meaning, are in diagnostics.csv.",
-            "head": ["policy", *(d.replace("_", " ") for d in shown)],
-            "rows": [[str(p), *(number(wide.loc[p, d]) for d in shown)] for p in wide.index],
-            "wrap": False,
-        }
-    )
-    if evaluation.about["faults"]:
-        out.append(
-            {
-                "title": "Faults of the log",
-                "note": "Rows are counted from 1.",
-                "head": ["fault", "rows", "first row", "found", "meaning"],
-                "rows": [
-                    [
-                        f["fault"],
-                        f"{f['rows']:,}",
-                        "–" if f["first_row"] is None else f"{f['first_row']:,}",
-                        f["detail"],
-                        f["meaning"],
-                    ]
-                    for f in evaluation.about["faults"]
-                ],
-                "wrap": True,
-            }
-        )
-    return out

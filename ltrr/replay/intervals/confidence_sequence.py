@@ -148,7 +148,8 @@ class ConfidenceSequence:
         self.n += len(rows)
         self.counted = self.counted or bool((rows[:, 0] != 1.0).any())
         ends = self._ends()
-        if ends is None or len(rows) == 0:
+        # rows with counts get no interval, and lie beyond the range of one event
+        if ends is None or len(rows) == 0 or self.counted:
             return
         value = ends[0] + (ends[1] - ends[0]) * CANDIDATES
         for side, bets in enumerate(self._sides(rows)):

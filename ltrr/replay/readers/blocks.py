@@ -69,6 +69,15 @@ class TableFiles:
         """Columns of the first part, and those that folders named ``key=value`` stand for."""
         return (*self._own(self.parts[0]), *self._by_folder(self.parts[0]))
 
+    @cached_property
+    def frequent(self) -> tuple[str, ...]:
+        """Columns that half of the first rows have: of JSON lines each may have keys of its own."""
+        if self.format != "jsonl":
+            return self.names
+        with readable(self.parts[0]):
+            own = json_names(self.parts[0], share=0.5)
+        return (*own, *self._by_folder(self.parts[0]))
+
     def blocks(self, wanted: Mapping[str, str], rows: int) -> Iterator[Block]:
         """Yield blocks of exactly ``rows`` rows (fewer at the end of a part).
 

@@ -146,8 +146,11 @@ class Columns:
         return _from_table(inner, f"{path}: ")
 
     @staticmethod
-    def usual(found: Sequence[str]) -> Columns:
+    def usual(found: Sequence[str], *, frequent: Sequence[str] | None = None) -> Columns:
         """Return the map that the names of columns speak for themselves; empty fields where none does.
+
+        Contexts and targets are taken from ``frequent`` (all columns if None): one that a few rows have would
+        be missing, and so a fault, in all others.
 
         Examples
         --------
@@ -161,19 +164,20 @@ class Columns:
             picked["cost"] = None
         if picked["request"] is None and picked["event"] is None:
             picked["slot"] = None
-        target = {n.removeprefix("target_"): n for n in found if n.startswith("target_") or n == "target"}
-        context = tuple(n for n in found if n.startswith(("context_", "context.")))
+        many = found if frequent is None else frequent
+        target = {n.removeprefix("target_"): n for n in many if n.startswith("target_") or n == "target"}
+        context = tuple(n for n in many if n.startswith(("context_", "context.")))
         return Columns(context=context, target=target, **picked)
 
-    def filled(self, found: Sequence[str]) -> Columns:
-        """Return the map with its empty fields filled by columns of the usual names.
+    def filled(self, found: Sequence[str], *, frequent: Sequence[str] | None = None) -> Columns:
+        """Return the map with its empty fields filled by columns of the usual names, as `usual` finds them.
 
         Examples
         --------
         >>> Columns(reward="clicked").filled(["clicked", "action", "pscore"]).single()
         {'reward': 'clicked', 'action': 'action', 'propensity': 'pscore'}
         """
-        usual, own = Columns.usual(found), self.names()
+        usual, own = Columns.usual(found, frequent=frequent), self.names()
         empty = {
             f.name: getattr(usual, f.name)
             for f in fields(self)

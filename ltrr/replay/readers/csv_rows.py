@@ -58,11 +58,14 @@ def csv_tables(part: Path, wanted: Mapping[str, str], bad: str) -> Iterator[pa.T
     if not _has_rows(part):
         return
     wrong: list[tuple[int, str]] = []
+    last = (-1, False)
 
     def note(row: pacsv.InvalidRow) -> str:
         # the header is row 1 and blank lines do not count
         said = f"a row must have {row.expected_columns} fields, got {row.actual_columns}"
         wrong.append((row.number - 2, said))
+        nonlocal last
+        last = (row.number - 2, "\n" in row.text)
         return "skip"
 
     names = csv_names(part)
@@ -74,8 +77,9 @@ def csv_tables(part: Path, wanted: Mapping[str, str], bad: str) -> Iterator[pa.T
             yield table.select([*wanted, *([bad] if bad in table.column_names else [])])
         if wrong:
             empty = pa.table({n: pa.array([], pa.string()) for n in wanted})
-            yield _filled(empty, wrong, done, bad)[0]
-    if text.quotes % 2 and _ends_in_quotes(part, names):
+            table, done = _filled(empty, wrong, done, bad)
+            yield table
+    if text.quotes % 2 and (last == (done - 1, True) or _ends_in_quotes(part, names)):
         raise InputError(
             f"{part}: a quotation mark is opened and never closed, so that rows after it are lost; mend it"
         )

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from ltrr.errors import InputError
+from ltrr.log import TABLES
 from ltrr.replay.readers.obd import OBD_COLUMNS
 from ltrr.replay.readers.parts import head
 
@@ -35,6 +36,9 @@ def detect(path: str | Path) -> str:
         raise InputError(f"{path}: no such file or folder")
     if place.is_dir():
         if (place / "log.json").is_file() or (place / "log" / "log.json").is_file():
+            return "ltrr"
+        # the tables of our own log without what describes them: its reader says what is missing
+        if all((place / table).is_dir() for table in TABLES):
             return "ltrr"
         return _of_folder(place)
     found = _of_file(place)

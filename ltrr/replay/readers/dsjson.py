@@ -277,9 +277,10 @@ def open_dsjson(
     that stands twice the last counts.
 
     **Actions.** An action is known by its ``_tag``, else by the ``id`` in its ``i``, else by its features, so
-    that it is the same action in whatever place it stands. Where that is not possible (a line without
-    ``_multi``, the same action twice in one list, more than 4,096 actions without tag or id) all actions of
-    the log are places in ``_multi``, named from "1". ``actions="position"`` asks for that.
+    that it is the same action in whatever place it stands. Where that is not possible (half of the lines
+    have no ``_multi`` or the same tag or id twice in one list; the same features twice in any; more than
+    4,096 actions without tag or id) all actions of the log are places in ``_multi``, named from "1".
+    ``actions="position"`` asks for that. Single lines of the first kind are faulty.
 
     **Features.** Names are paths joined by dots, ``User.age`` with its value; texts become columns of 0 and
     1, ``User.name=Ann``; names that begin with ``_`` are none. Shared ones, and those of the row's slot, are

@@ -34,7 +34,8 @@ class Survey:
     Parameters
     ----------
     by_position : bool
-        Actions are places in `_multi`; else they are known by tag, id or content.
+        Actions are places in `_multi`; else they are known by tag, id or content. `settle` decides where half
+        of the decisions leave no other choice; single ones that do are faulty lines.
     context, action_features : FeatureNames
         Names of features; empty where features are not wanted.
     """
@@ -59,6 +60,9 @@ class Survey:
     _action: Int32 = field(default_factory=lambda: np.zeros(0, np.int32), init=False, repr=False)
     _names: dict[str, int] = field(default_factory=dict, init=False, repr=False)
     _all_named: bool = field(default=True, init=False, repr=False)
+    _decisions: int = field(default=0, init=False, repr=False)
+    _bare: int = field(default=0, init=False, repr=False)
+    _repeating: int = field(default=0, init=False, repr=False)
 
     @property
     def slates(self) -> bool:
@@ -107,8 +111,9 @@ class Survey:
             self._look_at_actions(scan, indptr, places, good)
 
     def _look_at_actions(self, scan: Scan, indptr: Int64, places: Int32, good: np.ndarray) -> None:
-        if (scan.lines[good, col.IDENTS] == 0).any():
-            self.by_position = True
+        self._decisions += int(good.sum())
+        self._bare += int((scan.lines[good, col.IDENTS] == 0).sum())
+        if len(scan.ident) == 0:
             return
         number, new = self._table.add(scan.ident)
         self._all_named &= bool((scan.ident_kind != col.BY_CONTENT).all())
@@ -127,10 +132,19 @@ class Survey:
                 self._action[number[at]] = self._names.setdefault(name, len(self._names))
         row = np.repeat(np.arange(len(scan.rows)), np.diff(indptr))
         stamp = np.empty(len(self._names), np.int64)
-        self.by_position = repeats(indptr, self.ids(scan, row, places), stamp)
+        ids = self.ids(scan, row, places)
+        if not repeats(indptr, ids, stamp):
+            return
+        # the same features may well stand twice in a list; tags and ids should not
+        self.by_position = not self._all_named
+        pair, times = np.unique(row * (len(self._names) + 1) + ids + 1, return_counts=True)
+        twice = (times > 1) & (pair % (len(self._names) + 1) > 0)
+        self._repeating += len(np.unique(pair[twice] // (len(self._names) + 1)))
 
     def settle(self) -> None:
         """Name the actions and choose the features, when all has been seen."""
+        if 2 * self._bare >= max(self._decisions, 1) or 2 * self._repeating >= max(self.n_rows, 1):
+            self.by_position = True
         if self.by_position:
             self.actions = tuple(str(j + 1) for j in range(self.n_places))
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -32,14 +33,25 @@ _FINAL = {
 }
 
 
-def json_names(part: Path) -> list[str]:
-    """Return the keys of the objects at the beginning of a file, in the order they appear."""
-    out: dict[str, None] = {}
-    for value in _first(part):
-        out.update(dict.fromkeys(value))
-    if not out:
+def json_names(part: Path, *, share: float = 0.0) -> list[str]:
+    """Return the keys of the objects at the beginning of a file, in the order they appear.
+
+    Parameters
+    ----------
+    part : Path
+    share : float in [0, 1]
+        Only keys that at least such a share of the objects has.
+
+    Raises
+    ------
+    InputError
+        If no line there is an object with keys.
+    """
+    first = _first(part)
+    count = Counter(key for value in first for key in value)
+    if not count:
         raise InputError(f"{part}: its lines must be JSON objects; the first of them are not, or it is empty")
-    return list(out)
+    return [key for key, n in count.items() if n >= share * len(first)]
 
 
 def _first(part: Path) -> list[dict[str, Any]]:

@@ -199,8 +199,9 @@ def open_table(
     files = TableFiles.find(Path(path), format)
     given = columns_from(columns)
     if given is not None and fill_columns:
-        given = given.filled(files.names)
-    resolved = (given or Columns.usual(files.names)).resolve(files.names, str(path))
+        given = given.filled(files.names, frequent=files.frequent)
+    usual = given or Columns.usual(files.names, frequent=files.frequent)
+    resolved = usual.resolve(files.names, str(path))
     common = checked(on_error, chunk_rows, floor, reward_range)
     if actions is not None:
         Actions.given(actions)

@@ -50,6 +50,7 @@ class _Seen:
     n_actions: int = 0
     has_lists: bool = False
     has_propensities: bool = False
+    has_costs: bool = False
     n_rows: int = 0
     n_entries: int = 0
     size: int = 0
@@ -132,6 +133,7 @@ class VwTextLog:
                 refuse_others(examples, line, self.name)
             real, costs = examples.real, examples.lines[:, kernels.COSTS]
             good = costs == 1
+            out.has_costs |= bool((costs > 0).any())
             out.has_propensities |= bool((~np.isnan(real[good, kernels.PROBABILITY])).any())
             if self.several_lines:
                 shared = examples.lines[:, kernels.KIND][examples.first] == kernels.SHARED
@@ -147,7 +149,7 @@ class VwTextLog:
                 named = partial(names_of, examples)
                 out.context.count(emitted, named)
                 out.features.count(emitted, named)
-        if out.n_rows == 0 or out.n_actions == 0:
+        if not out.has_costs or out.n_actions == 0:
             raise InputError(f"{self.name}: must hold labels action:cost:probability, it holds none")
         out.context.settle()
         out.features.settle()
