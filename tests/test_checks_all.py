@@ -3,6 +3,7 @@
 import inspect
 import json
 from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ from ltrr import bandits, ranking, retrieval, users, worlds
 from ltrr.bandits.base import BasePolicy, level
 from ltrr.checks import (
     CheckError,
+    check_estimator,
+    check_interval,
     check_policy,
     check_ranker,
     check_retriever,
@@ -20,7 +23,10 @@ from ltrr.checks import (
 from ltrr.checks import policy as policy_module
 from ltrr.checks import ranker as ranker_module
 from ltrr.checks import retriever as retriever_module
-from ltrr.checks.data import catalogue_of, requests_of
+from ltrr.checks.data import batch_of, catalogue_of, requests_of
+from ltrr.checks.error import refused, variants
+from ltrr.checks.estimator import ESTIMATOR_CHECKS
+from ltrr.checks.interval import INTERVAL_CHECKS
 from ltrr.checks.policy import POLICY_CHECKS
 from ltrr.checks.ranker import RANKER_CHECKS
 from ltrr.checks.retriever import RETRIEVER_CHECKS
@@ -28,8 +34,13 @@ from ltrr.checks.user_model import USER_MODEL_CHECKS
 from ltrr.checks.world import WORLD_CHECKS
 from ltrr.draw import draw
 from ltrr.errors import InputError
+from ltrr.metrics.intervals import Interval
 from ltrr.protocols import Policy, Ranker, Retriever, UserModel, World
 from ltrr.ranking import LambdaMART, PriorRanker
+from ltrr.replay import Moments, estimators, intervals, slope
+from ltrr.replay.estimators import Estimator, slate
+from ltrr.replay.estimators.base import needed
+from ltrr.replay.intervals import IntervalMethod
 from ltrr.retrieval import BM25, Dense, Memory, Popular, StaticCache
 from ltrr.types import Candidates, Catalogue, Queries
 from ltrr.users import DBN, PBM, PRESETS, SDBN, Cascade, StopTable
@@ -141,11 +152,48 @@ WORLDS = {
     "Collection": small_collection,
     "TopicWorld": lambda _: TopicWorld(small_topics(), n_users=5),
 }
-EXEMPT: dict[str, dict[str, str]] = {}
-"""By maker, checks that do not apply to it, and why: none at present."""
+ESTIMATORS = {
+    **{kind.__name__: kind for kind in estimators.ESTIMATORS.values()},
+    "OnPolicy": estimators.OnPolicy,
+    "ClippedIPS at its limit": lambda: estimators.ClippedIPS(np.inf),
+    "SwitchDR without weights": lambda: estimators.SwitchDR(0.0),
+    "DROS at its limit": lambda: estimators.DROS(np.inf),
+    "DROS below its peak": lambda: estimators.DROS(4.0),
+    "SubGaussian without correction": lambda: estimators.SubGaussian(0.0),
+    "SubGaussianDR of one half": lambda: estimators.SubGaussianDR(0.5),
+    "CressieRead with bounded weights": lambda: estimators.CressieRead(0.0, 20.0),
+    "CressieRead with bounded rewards": lambda: estimators.CressieRead(0.0, 20.0, -1.0, 2.0),
+    "SNRIPS of three slots": lambda: slate.SNRIPS(3),
+    "Slope": slope.Slope,
+    "Slope of few breaks": lambda: slope.Slope("dr-os", (20.0, 5.0)),
+    "Slope of corrections": lambda: slope.Slope("sub-gaussian-dr", delta=0.1),
+}
+DECLARED = {"weight_bound": 10.0, "reward_range": (0.0, 1.0)}
+INTERVALS = {
+    "Asymptotic": intervals.Asymptotic,
+    "PoissonBootstrap": lambda: intervals.PoissonBootstrap(200, seed=3),
+    "Hoeffding": lambda: intervals.Hoeffding(**DECLARED),
+    "Hoeffding without a weight bound": lambda: intervals.Hoeffding(reward_range=(0.0, 1.0)),
+    "EmpiricalBernstein": lambda: intervals.EmpiricalBernstein(**DECLARED),
+    "ClopperPearson": intervals.ClopperPearson,
+    "ConfidenceSequence": lambda: intervals.ConfidenceSequence(**DECLARED),
+    "ConfidenceSequence without a weight bound": lambda: intervals.ConfidenceSequence(
+        reward_range=(0.0, 1.0)
+    ),
+}
+CAPITALS = {"parts_merge_to_one_pass": "a product of capitals is a capital, and not that of one gambler"}
+EXEMPT: dict[str, dict[str, str]] = {
+    "SNRIPS of three slots": {"label_makes_it_again": "the log says how many slots there are, not the label"},
+    "ConfidenceSequence": CAPITALS,
+    "ConfidenceSequence without a weight bound": CAPITALS,
+}
+"""By maker, checks that do not apply to it, and why."""
 
 NO_RANKER = {"ReciprocalRankFusion": "scores provenance: has `fuse(union)` instead of `score(features)`"}
 """Public classes that resemble a protocol without being one, and why."""
+
+NO_SINGLE = {"Difference": "takes two batches at a time, one a policy"}
+"""Public estimators that take no single batch, and why."""
 
 ROOMS = {
     "bandits": (bandits, Policy, POLICIES),
@@ -153,6 +201,7 @@ ROOMS = {
     "ranking": (ranking, Ranker, RANKERS),
     "users": (users, UserModel, USERS),
     "worlds": (worlds, World, WORLDS),
+    "intervals": (intervals, IntervalMethod, INTERVALS),
 }
 
 
@@ -170,7 +219,12 @@ def members(protocol):
 
 def satisfies(kind, protocol):
     known = {*dir(kind), *getattr(kind, "__dataclass_fields__", {})}
-    return inspect.isclass(kind) and not inspect.isabstract(kind) and members(protocol) <= known
+    return (
+        kind is not protocol
+        and inspect.isclass(kind)
+        and not inspect.isabstract(kind)
+        and members(protocol) <= known
+    )
 
 
 @pytest.mark.parametrize("room", ROOMS)
@@ -182,6 +236,19 @@ def test_every_public_component_has_a_maker(room):
     assert made == public
 
 
+def test_every_public_estimator_has_a_maker():
+    public = {
+        name
+        for module in (estimators, slate, slope)
+        for name in module.__all__
+        if inspect.isclass(kind := getattr(module, name)) and issubclass(kind, Estimator)
+    }
+    assert {name.split(" ")[0] for name in ESTIMATORS} == public - {"Estimator", *NO_SINGLE}
+    for name in NO_SINGLE:
+        with pytest.raises(InputError, match="takes two batches"):
+            getattr(estimators, name)(estimators.IPS(), estimators.IPS()).add(batch_of(3))
+
+
 def test_the_one_that_is_no_ranker_is_none():
     for name in NO_RANKER:
         kind = getattr(ranking, name)
@@ -189,7 +256,7 @@ def test_the_one_that_is_no_ranker_is_none():
 
 
 def test_exemptions_are_of_makers():
-    assert set(EXEMPT) <= {*POLICIES, *RETRIEVERS, *RANKERS, *USERS, *WORLDS}
+    assert set(EXEMPT) <= {*POLICIES, *RETRIEVERS, *RANKERS, *USERS, *WORLDS, *ESTIMATORS, *INTERVALS}
 
 
 @pytest.mark.parametrize("name", POLICIES)
@@ -222,6 +289,28 @@ def test_presets_in_worlds_of_other_grades(name, max_grade):
 @pytest.mark.parametrize("name", WORLDS)
 def test_worlds(name, tmp_path):
     check_world(WORLDS[name](tmp_path), skip=EXEMPT.get(name))
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_estimators(name):
+    check_estimator(ESTIMATORS[name](), skip=EXEMPT.get(name))
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_estimators_on_a_log_of_other_bounds(name):
+    setting = {"weight_bound": 12.0, "reward_range": (0.0, 1.0), "n_slots": 2}
+    check_estimator(ESTIMATORS[name](), **setting, skip=EXEMPT.get(name))
+
+
+@pytest.mark.parametrize("name", INTERVALS)
+def test_intervals(name):
+    check_interval(INTERVALS[name](), skip=EXEMPT.get(name))
+
+
+def test_intervals_of_slates():
+    several = (slate.SlateIPS(), slate.SlateSNIPS(), slate.SNRIPS(1))
+    check_interval(intervals.PoissonBootstrap(100), estimators=several)
+    check_interval(intervals.ConfidenceSequence(**DECLARED), estimators=several, skip=CAPITALS)
 
 
 def test_other_arms_and_slots():
@@ -861,6 +950,570 @@ BROKEN_WORLDS = [
 ]
 
 
+@dataclass
+class SomeEstimator(Estimator):
+    """Mean of ``min(w, top) r``: right in every way."""
+
+    name: ClassVar[str] = "some"
+
+    top: float = 2.0
+
+    def terms(self, batch):
+        return (np.minimum(needed(batch, "weight", self.name), self.top) * batch.reward)[:, None]
+
+    def combine(self, mean):
+        return mean[..., 0]
+
+    def bounds(self, weight_bound, low, high):
+        top = min(self.top, weight_bound)
+        return min(0.0, top * low), max(0.0, top * high)
+
+
+class Nameless(SomeEstimator):
+    name = ""
+
+
+@dataclass
+class Untold(SomeEstimator):
+    pass
+
+
+class Renegade(SomeEstimator):
+    def fork(self):
+        return SomeEstimator(self.top)
+
+
+class Hidden(SomeEstimator):
+    def __init__(self, top=2.0, lift=0.0):
+        super().__init__(top)
+        self.lift = lift
+
+
+class Chatty(SomeEstimator):
+    def __repr__(self):
+        return f"Chatty(top={self.top}, n={self.moments.n})"
+
+
+class Flat(SomeEstimator):
+    def terms(self, batch):
+        return super().terms(batch)[:, 0]
+
+
+class Wide(SomeEstimator):
+    def terms(self, batch):
+        return np.repeat(super().terms(batch), 2, axis=1)
+
+
+class Coarse(SomeEstimator):
+    def terms(self, batch):
+        return super().terms(batch).astype(np.float32)
+
+
+class Capping(SomeEstimator):
+    def terms(self, batch):
+        if batch.weight is not None:
+            np.minimum(batch.weight, self.top, out=batch.weight)
+        return super().terms(batch)
+
+
+class Misspelt(SomeEstimator):
+    needs = frozenset({"wieght"})
+
+
+class Lenient(SomeEstimator):
+    """Takes weights of 1 where there are none."""
+
+    def terms(self, batch):
+        weight = np.ones(len(batch)) if batch.weight is None else batch.weight
+        return super().terms(replace(batch, weight=weight))
+
+
+class Peeking(SomeEstimator):
+    """Reads predictions where there are any, and does not say so."""
+
+    def terms(self, batch):
+        return super().terms(batch) + (0.0 if batch.q_target is None else batch.q_target[:, None])
+
+
+class Careless(SomeEstimator):
+    def rows(self, batch):
+        terms = self.terms(batch)
+        count = np.ones(len(batch)) if batch.count is None else batch.count
+        return count[:, None] * np.hstack([np.ones((len(batch), 1)), terms])
+
+
+class Optimist(SomeEstimator):
+    def value(self):
+        return super().value() if self.moments.n else 0.0
+
+
+class Unsure(SomeEstimator):
+    def standard_error(self):
+        return super().standard_error() + 0.01
+
+
+class Downward(SomeEstimator):
+    def standard_error(self):
+        return -super().standard_error()
+
+
+class Fading(SomeEstimator):
+    """Early rows of a batch count more."""
+
+    def terms(self, batch):
+        return super().terms(batch) * (1.0 - 1e-6 * np.arange(len(batch)))[:, None]
+
+
+class Clocked(SomeEstimator):
+    """A batch is worth a row of its own."""
+
+    def add(self, batch):
+        super().add(batch)
+        if len(batch) == 0:
+            self.moments.add(np.array([[1.0, 0.0]]))
+
+
+class Relation(SomeEstimator):
+    def terms(self, batch):
+        terms = super().terms(batch)
+        return terms - (1e-9 * terms.max() if len(terms) else 0.0)
+
+
+class Solitary(SomeEstimator):
+    def merge(self, other):
+        if self.moments.n < 200 or other.moments.n > 200:
+            super().merge(other)
+
+
+class Leaning(SomeEstimator):
+    """Leans towards what was merged last."""
+
+    def merge(self, other):
+        super().merge(other)
+        if other.moments.n:
+            self.moments.mean = self.moments.mean + 1e-9 * other.moments.mean
+
+
+class Uncounting(SomeEstimator):
+    def rows(self, batch):
+        return super().rows(replace(batch, count=None))
+
+
+class Successor(SomeEstimator):
+    def fork(self):
+        heir = replace(self)
+        heir.moments.merge(self.moments)
+        return heir
+
+
+class Siamese(SomeEstimator):
+    """Its forks see what it sees, once it has seen something."""
+
+    def fork(self):
+        twin = replace(self)
+        if self.moments.n:
+            twin.moments = self.moments
+        return twin
+
+
+class Defaulting(SomeEstimator):
+    def fork(self):
+        return type(self)()
+
+
+class Friendly(SomeEstimator):
+    def merge(self, other):
+        self.moments.merge(other.moments)
+
+
+class Tolerant(SomeEstimator):
+    """Minds the kind, and not the parameters."""
+
+    def merge(self, other):
+        if type(other) is not type(self):
+            raise InputError("another kind")
+        self.moments.merge(other.moments)
+
+
+class OneByOne(SomeEstimator):
+    def combine(self, mean):
+        return mean[0]
+
+
+class Realist(SomeEstimator):
+    """Knows no complex numbers, so that its derivative is 0."""
+
+    def combine(self, mean):
+        return np.real(mean[..., 0])
+
+
+class Boastful(SomeEstimator):
+    def bounds(self, weight_bound, low, high):
+        return low, high
+
+
+class Bounding(SomeEstimator):
+    """Says bounds of a term whose mean is not the estimate."""
+
+    def combine(self, mean):
+        return np.exp(mean[..., 0])
+
+
+class Impostor(SomeEstimator):
+    name = "ips"
+
+
+class Endless(SomeEstimator):
+    """Infinite where the log has a weight of 0."""
+
+    def terms(self, batch):
+        terms = super().terms(batch)
+        return np.where(batch.weight[:, None] == 0.0, np.inf, terms)
+
+
+class Short(SomeEstimator):
+    def rows(self, batch):
+        return super().rows(batch)[:, 1:]
+
+
+class Boxed(SomeEstimator):
+    def value(self):
+        return np.array(super().value())
+
+
+class Steadied(SomeEstimator):
+    """Loses a little of the spread by merging."""
+
+    def merge(self, other):
+        super().merge(other)
+        if other.moments.n:
+            self.moments.comoment = 0.999 * self.moments.comoment
+
+
+class Echo(SomeEstimator):
+    """What its forks see, it sees too, once it has seen something."""
+
+    parent = None
+
+    def fork(self):
+        twin = replace(self)
+        twin.parent = self
+        return twin
+
+    def add(self, batch):
+        super().add(batch)
+        if self.parent is not None and self.parent.moments.n:
+            self.parent.moments.add(self.rows(batch))
+
+
+class Worldly(SomeEstimator):
+    """Minds the parameters, and not the kind."""
+
+    def merge(self, other):
+        if other.parameters().get("top", self.top) != self.top:
+            raise InputError("other parameters")
+        self.moments.merge(other.moments)
+
+
+class Grudging(SomeEstimator):
+    def merge(self, other):
+        if type(other) is type(self):
+            self.moments.merge(other.moments)
+            other = self.fork() if other.top == self.top else other
+        super().merge(other)
+
+
+BROKEN_ESTIMATORS = [
+    ("follows_protocol", Nameless),
+    ("follows_protocol", Untold),
+    ("follows_protocol", Renegade),
+    ("terms_have_their_shape", Endless),
+    ("terms_have_their_shape", Short),
+    ("arguments_are_left_alone", Capping),
+    ("parameters_are_fields", Hidden),
+    ("parameters_are_fields", Chatty),
+    ("terms_have_their_shape", Flat),
+    ("terms_have_their_shape", Wide),
+    ("terms_have_their_shape", Coarse),
+    ("needs_are_columns", Misspelt),
+    ("needs_are_columns", Lenient),
+    ("needs_are_columns", Peeking),
+    ("several_slots_where_declared", Careless),
+    ("value_is_a_number", Optimist),
+    ("value_is_a_number", Boxed),
+    ("standard_error_is_one", Unsure),
+    ("standard_error_is_one", Downward),
+    ("order_does_not_matter", Fading),
+    ("empty_batch", Clocked),
+    ("parts_merge_to_one_pass", Relation),
+    ("parts_merge_to_one_pass", Solitary),
+    ("parts_merge_to_one_pass", Leaning),
+    ("parts_merge_to_one_pass", Steadied),
+    ("counts_are_repetitions", Uncounting),
+    ("fork_has_seen_nothing", Successor),
+    ("fork_has_seen_nothing", Siamese),
+    ("fork_has_seen_nothing", Defaulting),
+    ("fork_has_seen_nothing", Echo),
+    ("merge_refuses_others", Friendly),
+    ("merge_refuses_others", Worldly),
+    ("merge_refuses_others", Grudging),
+    ("merge_refuses_others", Tolerant),
+    ("many_means_at_once", OneByOne),
+    ("gradient_is_the_derivative", Realist),
+    ("bounds_hold", Boastful),
+    ("bounds_hold", Bounding),
+    ("label_makes_it_again", Impostor),
+]
+
+
+@dataclass
+class SomeInterval:
+    """Mean of one term ± ``stretch / sqrt(n (1 − level))``: right in every way."""
+
+    stretch: float = 1.0
+    seen: Moments = field(init=False, repr=False)
+
+    name = "some"
+
+    def __post_init__(self):
+        self.seen = Moments(2)
+
+    def fork(self, estimator=None):
+        return replace(self)
+
+    def add(self, rows, key):
+        if rows.shape[1] == 2:
+            self.seen.add(rows)
+
+    def merge(self, other):
+        if other.stretch != self.stretch:
+            raise InputError("other parameters")
+        self.seen.merge(other.seen)
+
+    def half(self, level):
+        return self.stretch / np.sqrt(self.seen.n * (1.0 - level))
+
+    def interval(self, estimator, level=0.95):
+        if not 0.0 < level < 1.0:
+            raise InputError("no level")
+        if self.seen.n == 0:
+            return None
+        mean, half = estimator.value(), self.half(level)
+        return Interval(mean, mean - half, mean + half, self.seen.n)
+
+
+class Unmergeable(SomeInterval):
+    merge = None
+
+
+class Silent(SomeInterval):
+    def interval(self, estimator, level=0.95):
+        return None
+
+
+class Unlike(SomeInterval):
+    def fork(self, estimator=None):
+        return SomeInterval(self.stretch)
+
+
+class Rounding(SomeInterval):
+    def add(self, rows, key):
+        super().add(rows, key)
+        np.round(rows, out=rows)
+
+
+class Draining(SomeInterval):
+    """Takes from another what it takes in."""
+
+    def merge(self, other):
+        super().merge(other)
+        other.seen = Moments(2)
+
+
+class Astray(SomeInterval):
+    def interval(self, estimator, level=0.95):
+        got = super().interval(estimator, level)
+        return None if got is None else replace(got, mean=got.mean + 1e-6)
+
+
+class Turned(SomeInterval):
+    """Ends in the wrong order at high levels."""
+
+    def half(self, level):
+        return super().half(level) * (-1.0 if level > 0.98 else 1.0)
+
+
+class Tiring(SomeInterval):
+    def interval(self, estimator, level=0.95):
+        got = super().interval(estimator, level)
+        self.stretch *= 1.1
+        return got
+
+
+class Stubborn(SomeInterval):
+    def half(self, level):
+        return super().half(0.9)
+
+
+class Inverse(SomeInterval):
+    def half(self, level):
+        return super().half(1.0 - level)
+
+
+class Anyhow(SomeInterval):
+    def interval(self, estimator, level=0.95):
+        return super().interval(estimator, level if 0.0 < level < 1.0 else 0.9)
+
+
+class Inheriting(SomeInterval):
+    def fork(self, estimator=None):
+        heir = replace(self)
+        heir.seen.merge(self.seen)
+        return heir
+
+
+class Shared(SomeInterval):
+    """Its forks write down where it writes down, once it has seen something."""
+
+    def fork(self, estimator=None):
+        twin = replace(self)
+        if self.seen.n:
+            twin.seen = self.seen
+        return twin
+
+
+class Piecewise(SomeInterval):
+    """Widens with every batch."""
+
+    batches: int = 0
+
+    def add(self, rows, key):
+        super().add(rows, key)
+        self.batches += 1
+
+    def half(self, level):
+        return super().half(level) * (1.0 + 0.01 * self.batches)
+
+
+class Ignoring(SomeInterval):
+    def merge(self, other):
+        if other.stretch != self.stretch:
+            raise InputError("other parameters")
+
+
+class Twice(SomeInterval):
+    """Becomes surer by merging than it may."""
+
+    def half(self, level):
+        return super().half(level) * getattr(self, "share", 1.0)
+
+    def merge(self, other):
+        super().merge(other)
+        self.share = 0.9
+
+
+class Promiscuous(SomeInterval):
+    def merge(self, other):
+        self.seen.merge(other.seen)
+        self.stretch = min(self.stretch, other.stretch)
+
+
+class Certain(SomeInterval):
+    def half(self, level):
+        return 0.0 if self.seen.n == 1 else super().half(level)
+
+
+class FromNothing(SomeInterval):
+    def interval(self, estimator, level=0.95):
+        got = super().interval(estimator, level)
+        return Interval(0.0, -np.inf, np.inf, 0) if got is None and not estimator.moments.n else got
+
+
+class Dividing(SomeInterval):
+    """Divides by the spread of the rows."""
+
+    def half(self, level):
+        spread = np.sqrt(self.seen.covariance[1, 1])
+        return super().half(level) * (spread / spread if spread else np.nan) if self.seen.n > 1 else 1.0
+
+
+class Anonymous(SomeInterval):
+    name = ""
+
+
+class Tupled(SomeInterval):
+    def interval(self, estimator, level=0.95):
+        got = super().interval(estimator, level)
+        return None if got is None else (got.low, got.high)
+
+
+class Longwinded(SomeInterval):
+    def interval(self, estimator, level=0.95):
+        if self.seen.n == 0:
+            raise InputError("nothing seen:\ngive it rows")
+        return super().interval(estimator, level)
+
+
+class Lopsided(SomeInterval):
+    """Is wider at higher levels, on one side."""
+
+    def interval(self, estimator, level=0.95):
+        got = super().interval(estimator, level)
+        return None if got is None else replace(got, low=got.mean - 0.1 * (1.0 - level))
+
+
+class Choosy(SomeInterval):
+    def interval(self, estimator, level=0.95):
+        got = super().interval(estimator, level)
+        return None if level == 0.99 else got
+
+
+class Reverberant(SomeInterval):
+    """What its forks see, it sees too, once it has seen something."""
+
+    parent = None
+
+    def fork(self, estimator=None):
+        twin = replace(self)
+        twin.parent = self
+        return twin
+
+    def add(self, rows, key):
+        super().add(rows, key)
+        if self.parent is not None and self.parent.seen.n:
+            self.parent.add(rows, key)
+
+
+BROKEN_INTERVALS = [
+    ("follows_protocol", Anonymous),
+    ("follows_protocol", Tupled),
+    ("asking_changes_nothing", Longwinded),
+    ("wider_at_higher_levels", Lopsided),
+    ("wider_at_higher_levels", Choosy),
+    ("fork_has_seen_nothing", Reverberant),
+    ("follows_protocol", Unmergeable),
+    ("follows_protocol", Silent),
+    ("follows_protocol", Unlike),
+    ("arguments_are_left_alone", Rounding),
+    ("arguments_are_left_alone", Draining),
+    ("intervals_are_of_the_estimate", Astray),
+    ("intervals_are_of_the_estimate", Turned),
+    ("asking_changes_nothing", Tiring),
+    ("wider_at_higher_levels", Stubborn),
+    ("wider_at_higher_levels", Inverse),
+    ("wider_at_higher_levels", Anyhow),
+    ("fork_has_seen_nothing", Inheriting),
+    ("fork_has_seen_nothing", Shared),
+    ("chunks_are_one_pass", Piecewise),
+    ("parts_merge_to_one_pass", Ignoring),
+    ("parts_merge_to_one_pass", Twice),
+    ("merge_minds_parameters", Promiscuous),
+    ("few_requests", Certain),
+    ("few_requests", FromNothing),
+    ("odd_logs_have_no_nan", Dividing),
+]
+
+
 @dataclass(frozen=True)
 class Stall:
     """Checks with a way to run them, a class that passes them, and classes that do not."""
@@ -881,6 +1534,10 @@ STALLS = {
     "world": Stall(
         WORLD_CHECKS, lambda kind: check_world(kind(small_topics(), n_users=5)), TopicWorld, BROKEN_WORLDS
     ),
+    "estimator": Stall(
+        ESTIMATOR_CHECKS, lambda kind: check_estimator(kind(3.0)), SomeEstimator, BROKEN_ESTIMATORS
+    ),
+    "interval": Stall(INTERVAL_CHECKS, lambda kind: check_interval(kind()), SomeInterval, BROKEN_INTERVALS),
 }
 NOT_BY_A_CLASS = {"draws_match": "policies state and the loop draws: see the test with a broken draw"}
 
@@ -939,3 +1596,64 @@ def test_draws_must_match_what_is_stated(policy, monkeypatch):
 def test_what_a_class_raises_is_named_with_the_check():
     with pytest.raises(CheckError, match="empty_batch: raised ZeroDivisionError where it must not: no pages"):
         check_user_model(Needy())
+
+
+def test_a_label_that_says_too_little_is_found():
+    with pytest.raises(CheckError, match=r"label_makes_it_again: .*n_slots` must be 3, got 10"):
+        check_estimator(slate.SNRIPS(3))
+
+
+def test_what_is_no_estimator_is_said_to_be_none():
+    with pytest.raises(CheckError, match=r"follows_protocol: `PBM` must be an `ltrr\.replay\.estimators"):
+        check_estimator(PBM())
+
+
+@pytest.mark.parametrize("check", [check_estimator, check_interval])
+def test_bounds_of_the_logs_are_checked(check):
+    component = SomeEstimator() if check is check_estimator else SomeInterval()
+    with pytest.raises(InputError, match=r"`reward_range\[1\]` must be a number > 1, got 0\.0"):
+        check(component, reward_range=(1.0, 0.0))
+    with pytest.raises(InputError, match=r"`weight_bound` must be a number > 1, got 1\.0"):
+        check(component, weight_bound=1.0)
+
+
+def test_batches_keep_their_bounds_and_meet_them():
+    batch = batch_of(3000, weight_bound=6.0, reward_range=(-1.0, 2.0), n_slots=3, counted=True)
+    assert (len(batch.indptr) - 1, np.diff(batch.indptr).min(), np.diff(batch.indptr).max()) == (3000, 1, 3)
+    assert (batch.slot[batch.indptr[:-1]] == 0).all()
+    assert (batch.slot[batch.indptr[1:] - 1] == np.diff(batch.indptr) - 1).all()
+    assert (batch.count == batch.count[batch.indptr[:-1]].repeat(np.diff(batch.indptr))).all()
+    for name in ("weight", "balanced_weight", "marginal_weight"):
+        weight = getattr(batch, name)
+        assert (weight.min() >= 0.0, weight.max()) == (True, 6.0)
+    for name in ("reward", "q_logged", "q_target", "mrdr_logged", "mrdr_target"):
+        assert (getattr(batch, name).min(), getattr(batch, name).max()) == (-1.0, 2.0)
+    assert len(batch_of(0, n_slots=2, counted=True)) == 0
+
+
+def test_variants_change_one_number_at_a_time():
+    assert variants(intervals.Hoeffding(10.0, (0.0, 1.0))) == [
+        intervals.Hoeffding(5.0, (0.0, 1.0)),
+        intervals.Hoeffding(10.0, (0.0, 0.5)),
+    ]
+    # half of 0 is no other number, and a weight bound of 1 or less is refused
+    assert variants(estimators.SubGaussian(0.0)) == [estimators.SubGaussian(0.5)]
+    assert variants(estimators.CressieRead(0.0, 1.5))[1] == estimators.CressieRead(0.0, 3.0)
+    assert variants(intervals.PoissonBootstrap(100)) == [
+        intervals.PoissonBootstrap(101),
+        intervals.PoissonBootstrap(100, 1),
+    ]
+    assert variants(estimators.IPS()) == variants(object()) == []
+
+
+def test_refusals_are_one_line_of_input_error():
+    def raises(error):
+        raise error
+
+    refused(lambda: raises(InputError("one line")), "a call")
+    with pytest.raises(Exception, match="a call must raise an `InputError` of one line, got 2 lines"):
+        refused(lambda: raises(InputError("two\nlines")), "a call")
+    with pytest.raises(Exception, match="a call must raise `InputError`, got 3"):
+        refused(lambda: 3, "a call")
+    with pytest.raises(ZeroDivisionError):
+        refused(lambda: 1 / 0, "a call")

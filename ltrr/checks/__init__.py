@@ -5,6 +5,8 @@ that what is checked stays as it was.
 """
 
 from ltrr.checks.error import CheckError
+from ltrr.checks.estimator import check_estimator
+from ltrr.checks.interval import check_interval
 from ltrr.checks.policy import check_policy
 from ltrr.checks.ranker import check_ranker
 from ltrr.checks.retriever import check_retriever
@@ -13,6 +15,8 @@ from ltrr.checks.world import check_world
 
 __all__ = [
     "CheckError",
+    "check_estimator",
+    "check_interval",
     "check_policy",
     "check_ranker",
     "check_retriever",

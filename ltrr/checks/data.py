@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from ltrr.features import ActionBuilder, Allocations, CreditHistory, Slabs
+from ltrr.replay.batch import Batch
 from ltrr.types import (
     ActionSet,
     Bool,
@@ -21,7 +22,7 @@ from ltrr.types import (
     Requests,
 )
 
-__all__ = ["ask", "catalogue_of", "feedback_of", "narrowed", "reordered", "requests_of"]
+__all__ = ["ask", "batch_of", "catalogue_of", "feedback_of", "narrowed", "reordered", "requests_of"]
 
 _WORDS = (
     "amber",
@@ -213,3 +214,60 @@ def _features(good: Bool, shown: Bool, n_features: int, rng: np.random.Generator
     out[..., :1] += good[..., None]
     out[~shown] = 0.0
     return out
+
+
+def batch_of(
+    n: int,
+    *,
+    weight_bound: float = 10.0,
+    reward_range: tuple[float, float] = (0.0, 1.0),
+    n_slots: int = 1,
+    counted: bool = False,
+    seed: int = 10,
+) -> Batch:
+    """Return logged decisions of n requests with every column of a batch, keys in no order.
+
+    Weights average 0.9 before the bound cuts them, a fifth are 0, and some are the bound itself.
+
+    Parameters
+    ----------
+    n : int
+    weight_bound : float
+        Largest weight, of all kinds.
+    reward_range : (float, float)
+        Of rewards and predictions; both ends are met.
+    n_slots : int
+        Requests have from 1 to so many slots.
+    counted : bool
+        Whether requests stand for 1 to 4 events, or for one each.
+    seed : int
+    """
+    rng = np.random.default_rng([seed, n])
+    slots = rng.integers(1, n_slots + 1, n)
+    rows = int(slots.sum())
+    first = np.repeat(np.cumsum(slots) - slots, slots)
+    low, high = reward_range
+
+    def weights(zeros: float) -> Float64:
+        weight = rng.lognormal(0.0, 1.0, rows) * (rng.random(rows) >= zeros)
+        weight = np.minimum(weight * (0.9 / max(weight.mean(), 1e-9) if rows else 1.0), weight_bound)
+        return np.where(rng.random(rows) < 0.01, weight_bound, weight)
+
+    def rewards() -> Float64:
+        reward = low + (high - low) * rng.random(rows)
+        return np.where(rng.random(rows) < 0.3, np.where(rng.random(rows) < 0.5, low, high), reward)
+
+    return Batch(
+        key=np.repeat(rng.permutation(10 * n)[:n], slots),
+        reward=rewards(),
+        weight=weights(0.2),
+        slot=np.asarray(np.arange(rows) - first, np.int16),
+        count=np.repeat(rng.integers(1, 5, n), slots).astype(np.float64) if counted else None,
+        q_logged=rewards(),
+        q_target=rewards(),
+        mrdr_logged=rewards(),
+        mrdr_target=rewards(),
+        balanced_weight=weights(0.0),
+        marginal_weight=weights(0.1),
+        accept=(rng.random(rows) < 0.4).astype(np.float64),
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -12,7 +12,18 @@ import numpy as np
 from ltrr.errors import InputError, nearest
 from ltrr.types import Candidates, Requests
 
-__all__ = ["CheckError", "Finding", "copies", "require", "run", "same", "same_lists", "same_requests"]
+__all__ = [
+    "CheckError",
+    "Finding",
+    "copies",
+    "refused",
+    "require",
+    "run",
+    "same",
+    "same_lists",
+    "same_requests",
+    "variants",
+]
 
 C = TypeVar("C")
 
@@ -78,6 +89,55 @@ def run(checks: Sequence[Callable[[C], None]], case: C, skip: Mapping[str, str] 
         except Exception as error:
             text = f"raised {type(error).__name__} where it must not: {error}"
             raise CheckError(name, text) from error
+
+
+def refused(call: Callable[[], object], what: str) -> None:
+    """Raise a `Finding` unless ``call`` raises an `InputError` of one line.
+
+    Parameters
+    ----------
+    call : function
+    what : str
+        Names the call in the message.
+    """
+    try:
+        got = call()
+    except InputError as error:
+        require(
+            "\n" not in str(error),
+            f"{what} must raise an `InputError` of one line, got {len(str(error).splitlines())} lines",
+        )
+        return
+    text = "no error" if got is None else " ".join(repr(got).split())[:60]
+    raise Finding(f"{what} must raise `InputError`, got {text}")
+
+
+def variants(component: C) -> list[C]:
+    """Return the dataclass with one parameter changed at a time: a number, or a tuple's last.
+
+    Of other values nobody knows which are allowed, so such parameters stay as they are.
+    """
+    out = []
+    for f in fields(component) if is_dataclass(component) else ():
+        value = getattr(component, f.name)
+        for other in _others(value) if f.init else ():
+            try:
+                out.append(replace(component, **{f.name: other}))  # type: ignore[type-var]  # is one, see above
+            except InputError:
+                continue
+            break
+    return out
+
+
+def _others(value: Any) -> list[Any]:
+    """Return values that may stand in the place of a number, likeliest first."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, tuple)):
+        return []
+    if isinstance(value, int):
+        return [value + 1, value - 1]
+    if isinstance(value, float):
+        return [x for x in (0.5 * value, 2.0 * value, 2.0, 0.5) if x != value]
+    return [(*value[:-1], x) for x in _others(value[-1])] if value else []
 
 
 def copies(*values: Any) -> Callable[[], bool]:
