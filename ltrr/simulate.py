@@ -39,7 +39,7 @@ from ltrr.summary import summarise
 from ltrr.system import Prepared, System
 from ltrr.types import Float64, Int64
 
-__all__ = ["run_study", "simulate"]
+__all__ = ["run_study", "simulate", "write_about"]
 
 TUNING_REPLICATE = 10_000
 """Tuning seeds are replicates from here on, which no study reaches."""
@@ -161,7 +161,7 @@ def run_study(
             prepared = Prepared.build(world, study.make_arms(), study.loop)
         _open_folder(folder, study)
         runner = _Runner(study, prepared, folder, jobs, bar, Path(shared))
-        _write_about(folder, study, prepared)
+        write_about(folder, study, prepared)
         quota = _tuned(runner)
         runner.run(folder, _jobs(study, quota), f"{len(study.policies)} policies × {study.seeds} seeds")
         bar.note("Summarising")
@@ -343,7 +343,7 @@ def _unwritable(folder: Path, error: OSError) -> InputError:
     return InputError(f"{folder} cannot be written: {error.strerror or error}; choose another place")
 
 
-def _write_about(folder: Path, study: Study, prepared: Prepared) -> None:
+def write_about(folder: Path, study: Study, prepared: Prepared) -> None:
     """Write environment.json, and what the log needs to be read."""
     environment = {
         **versions(study),

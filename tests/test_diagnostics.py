@@ -146,6 +146,14 @@ def test_pareto_k_recovers_the_shape():
         assert pareto_k(tail, n) == pytest.approx((600 * fit + 5) / 610, abs=0.03)
 
 
+@given(st.integers(5, 400), st.sampled_from([2.0, 3.0, 4.0, 10.0]), st.integers(0, 2**32 - 1))
+@settings(deadline=None, max_examples=60)
+def test_pareto_k_is_a_number_for_few_distinct_weights(n, base, seed):
+    weight = base ** np.random.default_rng(seed).integers(0, 4, n)
+    found = pareto_k(weight, 10 * n)
+    assert found is None or found == -np.inf or np.isfinite(found)
+
+
 def test_pareto_k_where_there_is_no_tail():
     assert pareto_k(np.ones(50), 10_000) == -np.inf
     assert pareto_k(np.array([1.0, 2.0]), 2) is None

@@ -287,7 +287,8 @@ def test_the_reward_model_is_the_twins_ridge():
     model = QuotaModel(2, 3, 2, folds=4, ridge=0.5)
     for rows in np.array_split(np.arange(n), 7):
         model.add(key[rows], x[rows], quota[rows], reward[rows])
-    logged, target = model.predict(key, x, quota, law)
+    logged = model.predict(key, x, np.eye(len(quotas))[quota])
+    target = model.predict(key, x, law)
 
     def phi(b, q):
         own = x[b].astype(float)
@@ -403,6 +404,20 @@ def test_weights_are_those_of_the_twin(run, logged):
             naive.page_weight(pages, wanted, law, logged_quota),
         ]
         np.testing.assert_allclose(got, want, atol=1e-12)
+
+
+def test_what_a_model_predicts_for_the_logged_row_averages_out_at_every_level(run):
+    # an arbitrary value of every quota: its weighted mean must be the target's, whatever the level
+    value = np.random.default_rng(8).normal(size=20) * 5
+    parts = batches(run, "random", StaticQuota((2, 1)), warm_up="without")
+    value = value[: parts[0].target.shape[1]]
+    for level in ("sequence", "quota", "page"):
+        gap = np.concatenate([p.weight[level] * (p.seen[level] @ value) - p.target @ value for p in parts])
+        assert abs(gap.mean()) < 4.9 * gap.std() / np.sqrt(len(gap)) + 1e-12
+    # the logged quota's own value beside the page's weight does not: many quotas show the page
+    other = 1.0 - parts[0].target[0]
+    assert all((p.seen["page"] @ other == 0.0)[p.weight["page"] > 0].all() for p in parts)
+    assert np.concatenate([p.weight["page"] * other[p.quota] for p in parts]).mean() > 0.02
 
 
 def test_doubly_robust_and_self_normalised_values_are_near_the_truth(run):

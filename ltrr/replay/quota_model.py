@@ -35,9 +35,10 @@ class QuotaModel:
     >>> model = QuotaModel(n_slots=1, n_arms=2, n_context=0, ridge=1e-9)
     >>> key, quota, none = np.arange(40), np.tile([0, 0, 1, 1], 10), np.zeros((40, 0), np.float32)
     >>> model.add(key, none, quota, np.where(quota == 1, 0.75, 0.25))
-    >>> logged, target = model.predict(key, none, quota, np.tile([0.5, 0.5], (40, 1)))
-    >>> logged[:3].round(3).tolist(), target[:3].round(3).tolist()
-    ([0.25, 0.25, 0.75], [0.5, 0.5, 0.5])
+    >>> model.predict(key, none, np.eye(2)[quota])[:3].round(3).tolist()
+    [0.25, 0.25, 0.75]
+    >>> model.predict(key, none, np.tile([0.5, 0.5], (40, 1)))[:3].round(3).tolist()
+    [0.5, 0.5, 0.5]
     """
 
     n_slots: int
@@ -66,11 +67,10 @@ class QuotaModel:
             self._gram[f] += own.T @ own
             self._moment[f] += own.T @ reward[fold == f]
 
-    def predict(self, key: Int64, context: Float32, quota: Int64, target: Float64) -> tuple[Float64, Float64]:
-        """Return q̂ of the quotas (B,) and its mean over the target's quotas, whose law is (B, Q)."""
+    def predict(self, key: Int64, context: Float32, law: Float64) -> Float64:
+        """Return the mean of q̂ over a law of quotas (B, Q), (B,); one-hot rows give the quota's own q̂."""
         beta = self._coefficients()[key % self.folds]
-        logged = self._columns(context, np.eye(len(self._share))[quota])
-        return (logged * beta).sum(axis=1), (self._columns(context, target) * beta).sum(axis=1)
+        return np.asarray((self._columns(context, law) * beta).sum(axis=1))
 
     def _coefficients(self) -> Float64:
         """Return the coefficients for each fold, from all the others."""

@@ -127,10 +127,11 @@ def two_stage(
             model.add(batch.key, batch.context, batch.quota, batch.reward)
     sums = [_Sums(level, kind()) for level, kind in parts]
     for batch in stage.batches():
-        q_logged, q_target = None, None
-        if model is not None:
-            q_logged, q_target = model.predict(batch.key, batch.context, batch.quota, batch.target)
         for each in sums:
+            q_logged, q_target = None, None
+            if model is not None:
+                q_logged = model.predict(batch.key, batch.context, batch.seen[each.level])
+                q_target = model.predict(batch.key, batch.context, batch.target)
             each.add(batch, q_logged, q_target)
     return tuple(each.estimate(name, stage) for name, each in zip(estimators, sums, strict=True))
 

@@ -54,6 +54,10 @@ class TwoStageBatch:
     outside : mapping of level to float64 (B,)
         Target mass on what the logging policy could not have done; at the level of sequences an unbiased
         estimate of it from the logged sequence.
+    seen : mapping of level to float64 (B, Q)
+        The target's law of the quota given what was logged, at the levels of quota (the logged quota alone)
+        and page (the quotas that show it); what a model of quotas predicts for the logged row is its mean
+        over this law, or the doubly robust residual does not average 0.
     """
 
     key: Int64
@@ -64,6 +68,7 @@ class TwoStageBatch:
     weight: Mapping[str, Float64]
     own: Mapping[str, Bool]
     outside: Mapping[str, Float64]
+    seen: Mapping[str, Float64]
 
     def __len__(self) -> int:
         return len(self.key)
@@ -170,6 +175,8 @@ class TwoStage:
         own = {"sequence": np.ones(len(first), np.bool_), "quota": known}
         mass = {"sequence": outside, "quota": np.where(known, _outside(target.quota, law.quota), outside)}
         group = None
+        one = np.eye(len(self.quotas))[quota]
+        seen = dict.fromkeys(LEVELS, one)
         if self.pages.logged:
             group = self.pages.groups(part.seed, part.part, part.request[first], quota)
         if group is None:
@@ -181,9 +188,13 @@ class TwoStage:
             weight["page"] = np.where(known, _ratio(*pages, at), sequence)
             mass["page"] = np.where(known, _outside(*pages), outside)
             own["page"] = known
+            shows = np.where(known[:, None], target.quota * (group == at[:, None]), 0.0)
+            total = shows.sum(axis=1, keepdims=True)
+            # a page that the target never shows has weight 0: any prediction will do
+            seen["page"] = np.where(total > 0.0, shows / np.where(total > 0.0, total, 1.0), one)
         reward = np.add.reduceat(events.reward, first)
         return TwoStageBatch(
-            events.key[first], reward, requests.context, quota, target.quota, weight, own, mass
+            events.key[first], reward, requests.context, quota, target.quota, weight, own, mass, seen
         )
 
     def _target_law(self, events: Events, requests: Requests, first: Int64) -> Law:
