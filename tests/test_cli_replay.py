@@ -158,6 +158,19 @@ def test_columns_may_be_named(ltrr):
     assert json.loads(out)[1]["value"] == pytest.approx(0.4, abs=0.05)
 
 
+def test_another_log_is_read_with_the_same_columns(ltrr):
+    for name, seed in (("log.csv", 0), ("other.csv", 1)):
+        write_log(name, seed=seed)
+        pd.read_csv(name).rename(columns={"reward": "clicked"}).to_csv(name, index=False)
+    words = ("--column", "reward=clicked", "-p", "logged:other.csv", "--estimators", "snips", "--json")
+    status, out, _ = ltrr("replay", "log.csv", *words)
+    assert status == 0
+    row = json.loads(out)[1]
+    assert row["policy"] == "logged:other.csv"
+    assert row["value"] == pytest.approx(0.34, abs=0.05)
+    assert row["verdict"] == "weak"
+
+
 BAD = [(5, "e4,plain,1,0,1"), (9, "e8,plain,1,1.5,1"), (12, "e11,plain,,0.5,1")]
 
 

@@ -91,7 +91,8 @@ def run(
     say = on_stage or (lambda _: None)
     say("reading what the log holds")
     space = opened.space
-    reader = partial(read, format=opened.format)
+    # another log named by a policy is read as this one was
+    reader = partial(read, format=opened.format, columns=getattr(opened, "columns", None))
     quotas = [quota for p in policies if (quota := allocation_of(p, opened)) is not None]
     single = [p for p in policies if allocation_of(p, opened) is None]
     found = [learner_of(p, seed=settings.seed) or parse_target(p, opened, read=reader) for p in single]
