@@ -25,7 +25,7 @@ __all__ = ["allocation_of", "with_allocations"]
 
 PREFIX = "quota:"
 
-LEVELS = ("sequence-ips", "quota-ips", "quota-snips", "quota-dr", "page-ips", "page-snips")
+LEVELS = ("sequence-ips", "quota-ips", "quota-snips", "quota-dr", "page-ips", "page-snips", "page-dr")
 """What is estimated of an allocation policy, the fewest assumptions first."""
 
 
