@@ -1,4 +1,4 @@
-"""What tests share: where the real data lies."""
+"""What tests share: where the real data lies, and the command line as a function."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 
 import pytest
+
+from ltrr.cli import main
 
 
 @pytest.fixture(scope="session")
@@ -16,3 +18,16 @@ def data_dir() -> Path:
     if not path.is_dir():
         pytest.skip(f"real data not found at {path}: set LTRR_DATA")
     return path
+
+
+@pytest.fixture
+def ltrr(capsys):
+    """Return a function that runs the command line and returns status, output and errors."""
+
+    def call(*words):
+        with pytest.raises(SystemExit) as ended:
+            main([str(w) for w in words])
+        out, err = capsys.readouterr()
+        return ended.value.code, out, err
+
+    return call

@@ -14,8 +14,6 @@ from pathlib import Path
 import pytest
 import tomli_w
 
-from ltrr.cli import main
-
 STUDY = """
 name = "tiny"
 rounds = 40
@@ -48,19 +46,6 @@ def place(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "100")
     return tmp_path
-
-
-@pytest.fixture
-def ltrr(capsys):
-    """Return a function that runs the command line and returns status, output and errors."""
-
-    def run(*words):
-        with pytest.raises(SystemExit) as ended:
-            main([str(w) for w in words])
-        out, err = capsys.readouterr()
-        return ended.value.code, out, err
-
-    return run
 
 
 def everything(folder):

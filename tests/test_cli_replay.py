@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ltrr.cli import main
 from ltrr.replay.evaluation import ESTIMATE_COLUMNS
 
 
@@ -18,19 +17,6 @@ def place(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "120")
     return tmp_path
-
-
-@pytest.fixture
-def ltrr(capsys):
-    """Return a function that runs the command line and returns status, output and errors."""
-
-    def call(*words):
-        with pytest.raises(SystemExit) as ended:
-            main([str(w) for w in words])
-        out, err = capsys.readouterr()
-        return ended.value.code, out, err
-
-    return call
 
 
 def write_log(path="log.csv", n=3_000, seed=0, bad=()):

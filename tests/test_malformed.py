@@ -42,19 +42,6 @@ def place(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.fixture
-def ltrr(capsys):
-    """Return a function that runs the command line and returns status, output and errors."""
-
-    def call(*words):
-        with pytest.raises(SystemExit) as ended:
-            main([str(w) for w in words])
-        out, err = capsys.readouterr()
-        return ended.value.code, out, err
-
-    return call
-
-
 def estimates(path, form, on_error, **options):
     """Return the table of estimates, the log and the evaluation."""
     log = read(path, format=form, on_error=on_error, **options)
