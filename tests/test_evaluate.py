@@ -96,6 +96,27 @@ def test_estimates_are_near_the_truth_and_intervals_hold_it():
     assert set(table.interval) == {"asymptotic", "bootstrap"}
 
 
+def test_the_bootstrap_serves_every_estimator_tuned_or_not():
+    events, _ = world(6_000)
+    names = [*ALL, "cressie-read", "clipped-ips:2", "replay"]
+    found = run(
+        MemoryLog(events, 2_000),
+        ["uniform", "always:b"],
+        estimators=names,
+        intervals=["asymptotic", "bootstrap:400"],
+        reward_model="ridge",
+    )
+    for frame in (found.table, found.differences):
+        keys = [c for c in ("policy", "against", "estimator") if c in frame]
+        width = frame.assign(width=frame.high - frame.low).pivot_table(
+            index=keys, columns="interval", values="width", dropna=False
+        )
+        width = width[width.asymptotic.notna() & (width.asymptotic > 0)]
+        assert len(width) >= len(names)
+        # 400 resamples: the width's own error is some 5 %
+        np.testing.assert_allclose(width.bootstrap / width.asymptotic, 1.0, atol=0.35)
+
+
 def test_chunks_do_not_matter():
     events, _ = world(1_500)
     options = {
@@ -175,8 +196,8 @@ def test_without_propensities_they_are_estimated_and_said_to_be():
     by = found.table.set_index("estimator")
     assert by.verdict["snips"] == "weak"
     assert "ESTIMATED" in by.estimated["snips"]
-    assert "propensities estimated" not in by.estimated["dm"]
-    assert any("PROPENSITIES ARE ESTIMATED" in note for note in found.about["notes"])
+    assert by.estimated["dm"] == ""
+    assert any(note.startswith("Propensities ESTIMATED, not logged") for note in found.about["notes"])
     assert by.value["snips"] == pytest.approx(truth, abs=0.03)
 
 
@@ -249,6 +270,13 @@ def test_embeddings_make_mips():
     ).set_index("estimator")
     # a category an action: nothing is pooled
     assert by.value["mips"] == pytest.approx(by.value["ips"], rel=1e-9)
+    # distributions that were not logged are estimated for mips alone: the propensities were logged
+    bare, _ = world(6_000, full=False)
+    some = run(MemoryLog(bare), ["uniform"], estimators=["mips", "ips"], embedding=[0, 0, 1, 1, 2])
+    said = some.table.set_index("estimator").estimated
+    assert "ESTIMATED" in said["mips"]
+    assert said["ips"] == ""
+    assert not any("ESTIMATED" in note for note in some.about["notes"])
     refused = evaluate(MemoryLog(events), "uniform", estimators=["mips"]).set_index("estimator")
     assert refused.verdict["mips"] == "cannot answer"
 
@@ -264,6 +292,7 @@ def test_embeddings_make_mips():
         ({"estimators": ["ips", "ips"]}, "none twice"),
         ({"estimators": "ips"}, "lists of names"),
         ({"intervals": ["asymtotic"]}, "did you mean"),
+        ({"intervals": ["bootstrap", "bootstrap:200"]}, "none twice"),
         ({"level": 1.0}, "below 1"),
         ({"level": "high"}, "`level`"),
         ({"seed": -1}, "`seed`"),

@@ -13,7 +13,7 @@ from ltrr.errors import InputError
 from ltrr.metrics.intervals import Interval
 from ltrr.replay.diagnostics import MEANINGS
 from ltrr.replay.estimators import Estimator
-from ltrr.replay.evaluation import DIFFERENCE_COLUMNS, ESTIMATE_COLUMNS, Evaluation
+from ltrr.replay.evaluation import ESTIMATE_COLUMNS, Evaluation
 from ltrr.replay.intervals import Asymptotic
 from ltrr.replay.readers.own import OwnLog
 from ltrr.replay.replay_log import ReplayLog
@@ -93,7 +93,6 @@ def with_allocations(
         evaluation,
         table=_joined(evaluation.table, rows, ESTIMATE_COLUMNS),
         diagnostics=_joined(evaluation.diagnostics, told, tuple(evaluation.diagnostics.columns)),
-        differences=_joined(evaluation.differences, [], DIFFERENCE_COLUMNS),
         about={
             **evaluation.about,
             "policies": [*evaluation.about["policies"], *(f"{PREFIX}{quota}" for quota in quotas)],

@@ -97,8 +97,9 @@ def _estimated(one: PolicyJudge, models: Models, estimator: Estimator) -> str:
     parts = []
     if one.target.estimated:
         parts.append(f"target probabilities estimated {one.target.estimated}")
-    if models.estimated and estimator.needs & WEIGHTING:
-        parts.append(f"propensities estimated {models.estimated}")
+    propensities = models.estimated(estimator.needs)
+    if propensities and estimator.needs & WEIGHTING:
+        parts.append(propensities)
     return "; ".join(parts)
 
 

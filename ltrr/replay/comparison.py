@@ -90,9 +90,7 @@ class Comparison:
         self.logged.add(logged, key)
         parts = [(self.logged.estimator, logged)]
         for judge, own in zip(self.judges, rows, strict=True):
-            parts += [
-                (e.estimator, own[e.estimator.label]) for e in judge.entries if e.estimator.label in own
-            ]
+            parts += [(e.estimator, own[e.name]) for e in judge.entries if e.name in own]
         for pair in self.pairs:
             first = rows[pair.first[0]].get(pair.first[1])
             second = logged if pair.second is None else rows[pair.second[0]].get(pair.second[1])

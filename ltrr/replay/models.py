@@ -33,7 +33,9 @@ class Models:
     Parameters
     ----------
     propensity : PropensityModel or None
-        Where the log has no propensities.
+        Where the log has no propensities, or no whole distributions and an estimator needs them.
+    logged : bool
+        True where the log has propensities.
     reward : mapping of str to RewardModel
         Predicts the reward of an action, for all targets under the name ""; for slates, by target, the
         target's reward from the action's slot to the end.
@@ -48,6 +50,7 @@ class Models:
     """
 
     propensity: PropensityModel | None = None
+    logged: bool = False
     reward: Mapping[str, RewardModel] = field(default_factory=dict)
     mrdr: Mapping[str, RewardModel] = field(default_factory=dict)
     balanced: Mapping[str, BalancedWeights] = field(default_factory=dict)
@@ -55,10 +58,14 @@ class Models:
     sample: Events | None = None
     floor: float | None = None
 
-    @property
-    def estimated(self) -> str:
-        """How propensities were estimated, or "" where they were logged."""
-        return "" if self.propensity is None else self.propensity.estimated
+    def estimated(self, needs: frozenset[str] = frozenset({"weight"})) -> str:
+        """Return how what an estimator's weights rest on was estimated, or "" where it was logged.
+
+        Weights rest on propensities, those of categories (``marginal``) on whole distributions.
+        """
+        if self.propensity is None or (self.logged and "marginal" not in needs):
+            return ""
+        return self.propensity.estimated
 
     def reward_of(self, target: str) -> RewardModel | None:
         """Return the reward model that a target's estimates use."""
@@ -120,8 +127,9 @@ def fit_models(
     if "accept" in needs and first.propensity is not None:
         with suppress(InputError):  # a deterministic log: its verdict says so
             models.floor = smallest_propensity(log)
+    models.logged = first.propensity is not None
     # "marginal" weights need whole distributions, which a log of single propensities does not have
-    estimate = first.propensity is None or ("marginal" in needs and first.probabilities is None)
+    estimate = not models.logged or ("marginal" in needs and first.probabilities is None)
     if not (sampled or estimate or needs & MODELLED):
         return models
     sample = sample_events(log, max_rows=settings.fit_rows, seed=settings.seed, on_chunk=on_chunk)

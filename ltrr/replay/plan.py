@@ -73,6 +73,8 @@ class Plan:
             else m
             for m in settings.intervals
         ]
+        if len({m.name for m in methods}) != len(methods):
+            raise InputError(f"`intervals` must name none twice, got {[m.name for m in methods]}")
         shared = [m for m in methods if isinstance(m, PoissonBootstrap)]
         own = tuple(m for m in methods if not isinstance(m, PoissonBootstrap))
         return Plan(

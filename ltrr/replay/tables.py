@@ -128,11 +128,9 @@ def _notes(log: ReplayLog, judges: list[PolicyJudge], models: Models) -> list[st
     left_out = sum(getattr(log, "left_out", ()))
     if left_out:
         out.append(f"{left_out:,} rare features of the log became no column; raise max_features.")
-    if models.estimated:
-        out.append(
-            f"PROPENSITIES ARE ESTIMATED {models.estimated}: no weight can be trusted further than that "
-            "estimate."
-        )
+    estimated = models.estimated()
+    if estimated:
+        out.append(f"{estimated[0].upper()}{estimated[1:]}: no weight can be trusted further than that.")
     fitted: dict[str, Mapping[str, Any]] = {
         "rewards": models.reward,
         "mrdr": models.mrdr,
