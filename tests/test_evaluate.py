@@ -263,6 +263,21 @@ def test_hyper_parameters_are_chosen_or_given():
     assert (by.bias[["clipped-ips", "clipped-ips:2"]] != "").all()
 
 
+def test_learning_policies_are_judged_by_what_the_replay_keeps():
+    events, _ = world(6_000)
+    names = ["learning:linucb", "learning:epsilon-greedy"]
+    for intervals in (["asymptotic", "bootstrap:200"], ["bootstrap:200"]):
+        found = run(MemoryLog(events), ["uniform", *names], estimators=["snips"], intervals=intervals)
+        own = found.table[found.table.policy.isin(names)]
+        assert own.estimator.tolist() == ["replay"] * 2 * len(intervals)
+        assert set(own.interval) == {i.partition(":")[0] for i in intervals}
+        # both find the best actions, worth .73, where uniform choice earns .51
+        assert (own.low > found.table.set_index("policy").high["uniform"].max()).all()
+        assert sum("rows kept of 6,000" in note for note in found.about["notes"]) == 2
+    alone = run(MemoryLog(events), names[:1])
+    assert alone.table.policy.tolist() == ["as logged", names[0]]
+
+
 def test_embeddings_make_mips():
     events, _ = world(6_000)
     by = evaluate(

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import ltrr
+from ltrr import replay
 from ltrr._kernels.two_stage import page_groups
 from ltrr.bandits import EpsilonGreedy, EqualSplit, LinUCBDisjoint, SingleArm, StaticQuota, Uniform
 from ltrr.errors import InputError
@@ -418,6 +419,24 @@ def test_what_a_model_predicts_for_the_logged_row_averages_out_at_every_level(ru
     other = 1.0 - parts[0].target[0]
     assert all((p.seen["page"] @ other == 0.0)[p.weight["page"] > 0].all() for p in parts)
     assert np.concatenate([p.weight["page"] * other[p.quota] for p in parts]).mean() > 0.02
+
+
+def test_a_replay_takes_quotas_beside_other_policies(run):
+    log = replay.read(run.folder, policy="random", warm_up="without")
+    found = replay.run(log, ["uniform", "quota:2 bm25 + 1 dense"], estimators=["slate-ips"])
+    rows = found.table[found.table.policy == "quota:2 bm25 + 1 dense"].set_index("estimator")
+    direct = two_stage(run.folder, policy="random", target="2 bm25 + 1 dense", warm_up="without")
+    for answer in direct:
+        assert rows.value[answer.name] == answer.value
+        half = 1.959964 * answer.standard_error
+        assert rows.low[answer.name] == pytest.approx(answer.value - half, abs=1e-6)
+        assert rows.verdict[answer.name] == ("supported" if answer.ess >= 1_000 else "weak")
+    assert "uniform" in set(found.table.policy)
+    only = replay.run(log, ["quota:2 bm25 + 1 dense"], intervals=["bootstrap:100"])
+    assert set(only.table.policy) == {"as logged", "quota:2 bm25 + 1 dense"}
+    only.report(run.folder.parent / "page")
+    with pytest.raises(InputError, match="quota"):
+        replay.run(log, ["quota:9 bm25"])
 
 
 def test_doubly_robust_and_self_normalised_values_are_near_the_truth(run):

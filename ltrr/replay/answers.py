@@ -209,7 +209,7 @@ def _intervals(
     out: list[tuple[str, Interval | None]] = [
         _one(method, entry.estimator, settings.level, largest_weight) for method in entry.methods
     ]
-    if comparison.resampler is not None:
+    if comparison.resampler is not None and comparison.resampler.knows(entry.estimator):
         out.append(
             (
                 comparison.resampler.bootstrap.name,

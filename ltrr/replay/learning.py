@@ -62,6 +62,8 @@ class Learner:
     def judge(self, log: ReplayLog, plan: Plan, on_chunk: Callable[[int], None] | None) -> PolicyJudge:
         """Walk the log and return the judge with what was kept."""
         entry = plan.entry(RejectionReplay.name, RejectionReplay())
+        if plan.bootstrap is not None:  # walked apart from the others, so with a bootstrap of its own
+            entry.methods = [*entry.methods, plan.bootstrap.fork()]
         out = PolicyJudge(self, [entry], Models(), len(log.space.actions), plan.settings.seed)
         for events, accept in self.replay.walk(log):
             batch = Batch(events.key, events.reward, slot=events.slot, count=events.count, accept=accept)

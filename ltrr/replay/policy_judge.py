@@ -56,6 +56,10 @@ class Resampler:
         if self._width:
             self.bootstrap.add(rows, key)
 
+    def knows(self, estimator: Estimator) -> bool:
+        """Return whether the estimator was enrolled."""
+        return id(estimator) in self._start
+
     def interval(self, estimator: Estimator, level: float) -> Interval | None:
         """Return the percentile interval of an enrolled estimator."""
         return self.bootstrap.interval(estimator, level, start=self._start[id(estimator)])
@@ -71,7 +75,7 @@ class Entry:
         What the estimator was asked for as.
     estimator : Estimator
     methods : sequence of IntervalMethod
-        All but the bootstrap, which estimators share.
+        All but the bootstrap that estimators share.
     refused : str
         Why the estimator cannot be used on this log and policy, or "".
     """
