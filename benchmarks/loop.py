@@ -29,17 +29,17 @@ from typing import Any
 import lightgbm
 from threadpoolctl import threadpool_limits
 
-import ltrr.cell
-import ltrr.loop
-from ltrr.cell import Cell
-from ltrr.log import LogWriter
-from ltrr.loop import Loop
-from ltrr.measure import Measures
-from ltrr.policy_spec import policy_spec
+import ltrr.simulation.cell
+import ltrr.simulation.loop
+from ltrr.logs.tables import LogWriter
 from ltrr.rng import Streams
-from ltrr.study import Study
-from ltrr.study_files import read_study
-from ltrr.system import Prepared
+from ltrr.simulation.cell import Cell
+from ltrr.simulation.loop import Loop
+from ltrr.simulation.measure import Measures
+from ltrr.simulation.system import Prepared
+from ltrr.study.files import read_study
+from ltrr.study.spec import policy_spec
+from ltrr.study.study import Study
 
 POLICIES = ("equal", "linucb")
 AROUND = ("measure", "log", "checkpoints", "result tables", "cell", "held-out")
@@ -82,18 +82,18 @@ def stages(loop: Loop) -> Iterator[tuple[str, Any, str]]:
     yield from (("context", type(system.context), name) for name in ("build", "asked", "count"))
     yield "actions", type(system.actions), "build"
     yield "policy", type(system.policy), "probabilities"
-    yield "draw", ltrr.loop, "draw"
+    yield "draw", ltrr.simulation.loop, "draw"
     for name, arm in zip(loop.setting.arms, system.arms, strict=True):
         yield f"retrieve: {name}", arm, "retrieve"
         if not arm.static:
             yield f"learn: {name}", arm, "learn"
-    yield "union", ltrr.loop, "union"
+    yield "union", ltrr.simulation.loop, "union"
     yield "features", type(system.features), "build"
     yield "ranker: Booster.predict", lightgbm.Booster, "predict"
     yield "ranker: other", type(system.ranker), "score"
-    yield "page", ltrr.loop, "build_page"
+    yield "page", ltrr.simulation.loop, "build_page"
     yield "user", type(system.user), "sample"
-    yield "credit", ltrr.loop, "credit"
+    yield "credit", ltrr.simulation.loop, "credit"
     yield "learn: history", type(system.history), "learn"
     yield "learn: policy", type(system.policy), "learn"
     yield "learn: ranker (training)", type(system.ranker), "learn"
@@ -103,8 +103,8 @@ def stages(loop: Loop) -> Iterator[tuple[str, Any, str]]:
     yield "log: Parquet", LogWriter, "flush"
     yield "checkpoints", Loop, "state"
     yield "checkpoints", Loop, "restore"
-    yield from (("checkpoints", ltrr.cell, name) for name in ("pack", "unpack", "write_aside"))
-    yield "result tables", ltrr.cell, "write_table"
+    yield from (("checkpoints", ltrr.simulation.cell, name) for name in ("pack", "unpack", "write_aside"))
+    yield "result tables", ltrr.simulation.cell, "write_table"
     yield "loop: rest", Loop, "step"
     yield "held-out judging: rest", Loop, "judge_held_out"
 

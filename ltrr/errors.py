@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-__all__ = ["InputError", "nearest"]
+__all__ = ["InputError", "nearest", "printable"]
 
 
 class InputError(ValueError):
@@ -25,3 +25,25 @@ def nearest(word: str, known: Iterable[str]) -> str:
     names = sorted(known)
     close = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
     return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(names)}"
+
+
+def printable(text: str, *, keep: str = "") -> str:
+    r"""Return text with control characters, line ends and marks of direction spelled out.
+
+    Such characters move a terminal's cursor, turn a line around, or are no XML.
+
+    Parameters
+    ----------
+    text : str
+    keep : str
+        Characters that stay as they are, such as line feeds.
+
+    Examples
+    --------
+    >>> printable("a\x1b[31m, naïve 日本\n")
+    'a\\x1b[31m, naïve 日本\\n'
+    """
+    if text.isprintable():
+        return text
+    spelled = (c if c.isprintable() or c in keep else c.encode("unicode_escape").decode() for c in text)
+    return "".join(spelled)

@@ -5,6 +5,7 @@ Shapes: B requests, S slots, R arms, N flat values, K page places, D context, F 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -25,7 +26,17 @@ from ltrr.types import (
     Truth,
 )
 
-__all__ = ["PageOutcome", "Policy", "Ranker", "Retriever", "State", "Stateful", "UserModel", "World"]
+__all__ = [
+    "Encoder",
+    "PageOutcome",
+    "Policy",
+    "Ranker",
+    "Retriever",
+    "State",
+    "Stateful",
+    "UserModel",
+    "World",
+]
 
 State = dict[str, Any]
 """Learned state: names to numpy arrays or bytes; never pickled objects."""
@@ -69,6 +80,14 @@ class World(Stateful, Protocol):
 
     def truth(self, requests: Requests, items: Items) -> Truth:
         """Return the grades of ``items`` for ``requests``."""
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """Turns texts into vectors; a text's vector must not depend on the texts beside it."""
+
+    def encode(self, texts: Sequence[str]) -> Float32:
+        """Return float32 (n, dim)."""
 
 
 @runtime_checkable

@@ -30,11 +30,8 @@ from sklearn.linear_model import Ridge
 from threadpoolctl import threadpool_limits
 
 import ltrr
-from ltrr.cell import Cell
 from ltrr.errors import InputError
 from ltrr.features.quotas import all_quotas
-from ltrr.loop import Loop
-from ltrr.policy_spec import PolicySpec, policy_spec
 from ltrr.protocols import Policy
 from ltrr.replay.batch import Batch
 from ltrr.replay.closed_loop import answers
@@ -49,10 +46,13 @@ from ltrr.replay.readers.own import open_own
 from ltrr.replay.two_stage_weights import LEVELS, TwoStage, TwoStageBatch
 from ltrr.replay.verdict import CANNOT, judge
 from ltrr.rng import Streams
-from ltrr.setting import LoopSetting
-from ltrr.simulate import write_about
-from ltrr.study import Study
-from ltrr.system import Prepared
+from ltrr.simulation.cell import Cell
+from ltrr.simulation.loop import Loop
+from ltrr.simulation.setting import LoopSetting
+from ltrr.simulation.system import Prepared
+from ltrr.study.simulate import write_about
+from ltrr.study.spec import PolicySpec, policy_spec
+from ltrr.study.study import Study
 
 ESTIMATORS = (
     "ips",

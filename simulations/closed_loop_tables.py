@@ -13,7 +13,7 @@ from scipy import stats
 
 from ltrr.replay.closed_loop import by_verdict, score
 from ltrr.report.canvas import COLOURS, new_axes, save_png, stamp
-from ltrr.study_files import read_study
+from ltrr.study.files import read_study
 
 FIGURES = Path(__file__).resolve().parent / "figures"
 WEIGHTED = ("ips", "snips", "dr", "sndr")

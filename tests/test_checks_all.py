@@ -10,6 +10,7 @@ import pytest
 
 from ltrr import bandits, ranking, retrieval, users, worlds
 from ltrr.bandits.base import BasePolicy, level
+from ltrr.bandits.draw import draw
 from ltrr.checks import (
     CheckError,
     check_estimator,
@@ -32,7 +33,6 @@ from ltrr.checks.ranker import RANKER_CHECKS
 from ltrr.checks.retriever import RETRIEVER_CHECKS
 from ltrr.checks.user_model import USER_MODEL_CHECKS
 from ltrr.checks.world import WORLD_CHECKS
-from ltrr.draw import draw
 from ltrr.errors import InputError
 from ltrr.metrics.intervals import Interval
 from ltrr.protocols import Policy, Ranker, Retriever, UserModel, World
@@ -43,7 +43,7 @@ from ltrr.replay.estimators.base import needed
 from ltrr.replay.intervals import IntervalMethod
 from ltrr.retrieval import BM25, Dense, Memory, Popular, StaticCache
 from ltrr.types import Candidates, Catalogue, Queries
-from ltrr.users import DBN, PBM, PRESETS, SDBN, Cascade, StopTable
+from ltrr.users import DBN, PBM, SDBN, Cascade, StopTable
 from ltrr.worlds import Collection, Music, Topics, TopicWorld
 
 NAMES = ("x", "y", "memory_rate", "z")
@@ -144,7 +144,7 @@ USERS = {
     "PBM by power": lambda: PBM(examination="power", eta=1.5, satisfaction=(0.0, 0.1, 0.2, 0.4, 0.8)),
     "SDBN": SDBN,
     "StopTable": lambda: StopTable(click=((0.1, 0.5, 1.0),), stop=((0.2, 0.5, 0.9),)),
-    **{f"preset {name}": maker for name, maker in PRESETS.items()},
+    **{f"preset {name}": maker for name, maker in users.USERS.makers.items()},
 }
 WORLDS = {
     "Music": lambda _: Music(300, n_queries=80, seed=3),
@@ -281,9 +281,9 @@ def test_user_models(name):
 
 
 @pytest.mark.parametrize("max_grade", [1, 2, 3])
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("name", users.USERS.makers)
 def test_presets_in_worlds_of_other_grades(name, max_grade):
-    check_user_model(PRESETS[name](), max_grade=max_grade, n_places=4)
+    check_user_model(users.USERS.makers[name](), max_grade=max_grade, n_places=4)
 
 
 @pytest.mark.parametrize("name", WORLDS)

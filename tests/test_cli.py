@@ -381,7 +381,7 @@ def test_a_narrow_terminal_keeps_names_whole(finished, ltrr, capsys, monkeypatch
     from rich.console import Console
 
     from ltrr.cli.simulate import _print_table
-    from ltrr.result import Result
+    from ltrr.study.result import Result
 
     folder, _ = finished
     monkeypatch.setattr(Console, "is_terminal", property(lambda _: True))
@@ -455,7 +455,7 @@ def test_a_world_without_memory_enough_is_no_traceback(ltrr, monkeypatch):
         raise MemoryError
 
     # the package offers a function of the same name as the module
-    monkeypatch.setattr(sys.modules["ltrr.simulate"], "run_study", too_much)
+    monkeypatch.setattr(sys.modules["ltrr.study.simulate"], "run_study", too_much)
     status, out, err = ltrr("simulate")
     assert (status, out) == (1, "")
     assert "not enough memory" in err

@@ -15,15 +15,15 @@ from scipy.stats import binom
 import ltrr
 from ltrr.errors import InputError
 from ltrr.features.quotas import all_quotas
-from ltrr.loop import Loop
-from ltrr.measure import Measures
-from ltrr.policy_spec import policy_spec
 from ltrr.replay import Events, Space, evaluate
 from ltrr.replay.closed_loop import answers, by_verdict, score
 from ltrr.replay.frozen_loop import FrozenLoop
 from ltrr.replay.known_world import EventsLog, KnownTarget, KnownWorld
 from ltrr.rng import Streams
-from ltrr.system import Prepared
+from ltrr.simulation.loop import Loop
+from ltrr.simulation.measure import Measures
+from ltrr.simulation.system import Prepared
+from ltrr.study.spec import policy_spec
 
 SPACE = Space(("a", "b", "c"), ("x",))
 MEAN = np.array([[0.1, 0.5, 0.9], [0.3, 0.2, 0.0], [0.6, 0.6, 0.4], [1.0, 0.0, 0.5]])

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chi2
 
-from ltrr.draw import draw
+from ltrr.bandits.draw import draw
 from ltrr.errors import InputError
 from ltrr.rng import Streams
 from ltrr.types import ActionSet

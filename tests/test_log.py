@@ -9,7 +9,7 @@ import pytest
 
 import ltrr
 from ltrr.errors import InputError
-from ltrr.log import TABLES, Log
+from ltrr.logs.tables import TABLES, Log
 from ltrr.types import ActionSet, Decision, Feedback, Queries, Requests
 
 SEED, AUDIT, ROUNDS = 11, 0.1, 240
@@ -125,7 +125,7 @@ def test_a_policy_taught_from_the_log_alone_restates_every_logged_distribution(p
     log = run.log(policy, 0)
     about, texts = log.about, pd.read_parquet(run.folder / "log" / "queries.parquet").text
     requests, decisions, shown = log.requests, log.decisions, log.impressions
-    learner = ltrr.components.make(ltrr.components.POLICY_KINDS, policy, {}, "test")
+    learner = ltrr.bandits.POLICIES.make(policy, {}, "test")
     n_slots = decisions.slot.max() + 1
     checked = 0
     for start in range(0, ROUNDS, 30):

@@ -8,11 +8,11 @@ import pytest
 
 from ltrr import LoopSetting, Streams
 from ltrr._state import pack, unpack
-from ltrr.delay import DelayQueue
-from ltrr.loop import Loop
-from ltrr.policy_spec import policy_spec
-from ltrr.study import Study
-from ltrr.system import Prepared
+from ltrr.simulation.delay import DelayQueue
+from ltrr.simulation.loop import Loop
+from ltrr.simulation.system import Prepared
+from ltrr.study.spec import policy_spec
+from ltrr.study.study import Study
 
 ARMS = ("bm25", "dense", "memory", "popular")
 SETTING = LoopSetting(

@@ -16,7 +16,7 @@ from ltrr.cli import main
 from ltrr.errors import InputError
 from ltrr.replay import read, run, validate
 from ltrr.replay.faults import KINDS, SPOILS, WARNS
-from ltrr.report.replay_html import write_faults
+from ltrr.replay.report.page import write_faults
 from tests import malformed
 
 CASES = malformed.all_cases()
@@ -281,9 +281,9 @@ EDITS = st.lists(
 def quick():
     """Leave figures out of reports: they are drawn from tables that are written all the same."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ltrr.report.replay_html.drawing", contextlib.nullcontext)
-        patch.setattr("ltrr.report.replay_html._figures", lambda _: [])
-        patch.setattr("ltrr.report.replay_html.save_png", lambda *_: None)
+        patch.setattr("ltrr.replay.report.page.drawing", contextlib.nullcontext)
+        patch.setattr("ltrr.replay.report.page._figures", lambda _: [])
+        patch.setattr("ltrr.replay.report.page.save_png", lambda *_: None)
         yield
 
 

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from ltrr.errors import InputError
 from ltrr.rng import Streams
 from ltrr.types import Items
-from ltrr.worlds.music import HEAD_SHIFT, MUSIC_INTENTS, Music
-from ltrr.worlds.music_catalogue import ALBUM, ARTIST, PLAYLIST, SONG, MusicCatalogue
-from ltrr.worlds.music_needs import Needs
-from ltrr.worlds.music_nicknames import give_nicknames
-from ltrr.worlds.music_queries import INTENTS
-from ltrr.worlds.words import LANGUAGES, coin, misspell, zipf_law
+from ltrr.worlds.music.catalogue import ALBUM, ARTIST, PLAYLIST, SONG, MusicCatalogue
+from ltrr.worlds.music.needs import Needs
+from ltrr.worlds.music.nicknames import give_nicknames
+from ltrr.worlds.music.queries import INTENTS
+from ltrr.worlds.music.words import LANGUAGES, coin, misspell, zipf_law
+from ltrr.worlds.music.world import HEAD_SHIFT, MUSIC_INTENTS, Music
 
 
 @pytest.fixture(scope="module")

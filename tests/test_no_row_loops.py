@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from ltrr import LoopSetting, Streams
-from ltrr.log import LogWriter
-from ltrr.loop import Loop
-from ltrr.measure import Measures
-from ltrr.policy_spec import policy_spec
-from ltrr.study import Study
-from ltrr.system import Prepared
+from ltrr.logs.tables import LogWriter
+from ltrr.simulation.loop import Loop
+from ltrr.simulation.measure import Measures
+from ltrr.simulation.system import Prepared
+from ltrr.study.spec import policy_spec
+from ltrr.study.study import Study
 
 SMALL, LARGE = 200, 2_000
 FIRST = 200

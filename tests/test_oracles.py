@@ -15,7 +15,7 @@ from ltrr.metrics import (
     successive_halving,
 )
 from ltrr.types import Truth, Union
-from ltrr.users import PRESETS, UserTables
+from ltrr.users import USERS, UserTables
 from tests import naive_metrics as naive
 
 
@@ -119,7 +119,7 @@ def test_unions_beyond_a_word_of_bits():
     score = rng.normal(size=len(score))
     assert np.diff(pool.indptr).min() > 128
     quotas = all_quotas(3, 5)
-    tables = PRESETS["sdbn"]().tables(10, 2)
+    tables = USERS.makers["sdbn"]().tables(10, 2)
     got = walk(pool, score, truth, quotas, tables, slot_size=20, fallback=np.array([2]), page_size=10)
     for b, arms in enumerate(lists):
         own = slice(pool.indptr[b], pool.indptr[b + 1])
@@ -159,7 +159,7 @@ def test_by_hand():
 def test_values_are_bounded_by_the_best_order_and_the_ideal():
     rng = np.random.default_rng(8)
     _, pool, truth, score = world(rng, n_requests=40, n_arms=4, depth=12, n_items=60)
-    tables = PRESETS["sdbn"]().tables(10, 4)
+    tables = USERS.makers["sdbn"]().tables(10, 4)
     got = walk(pool, score, truth, all_quotas(3, 4), tables, slot_size=4, page_size=10)
     best = best_order_value(truth, page_size=10, tables=tables, reward_code=0)
     ideal = ideal_value(truth, page_size=10, tables=tables, reward_code=0)
@@ -170,7 +170,7 @@ def test_values_are_bounded_by_the_best_order_and_the_ideal():
 
 
 def test_empty_batch_and_empty_pool():
-    tables = PRESETS["sdbn"]().tables(3, 2)
+    tables = USERS.makers["sdbn"]().tables(3, 2)
     empty = Truth([0], [], [], [], [], np.zeros((0, 3)), [], 2)
     got = walk(pool_of([]), np.zeros(0), empty, all_quotas(2, 2), tables)
     assert got.reward.shape == got.ndcg.shape == got.recall.shape == got.n_candidates.shape == (0, 3)
@@ -184,7 +184,7 @@ def test_empty_batch_and_empty_pool():
 def test_what_does_not_belong_together_is_refused():
     rng = np.random.default_rng(1)
     _, pool, truth, score = world(rng, n_requests=2, n_arms=3, depth=4, n_items=20)
-    tables = PRESETS["sdbn"]().tables(3, 2)
+    tables = USERS.makers["sdbn"]().tables(3, 2)
     with pytest.raises(InputError, match="`truth`"):
         walk(pool_of([[[1]]]), np.zeros(1), truth, all_quotas(2, 3), tables)
     with pytest.raises(InputError, match="NaN"):
@@ -194,9 +194,9 @@ def test_what_does_not_belong_together_is_refused():
     with pytest.raises(InputError, match="`fallback`"):
         walk(pool, score, truth, all_quotas(2, 3), tables, fallback=np.array([3]))
     with pytest.raises(InputError, match="`tables`"):
-        walk(pool, score, truth, all_quotas(2, 3), PRESETS["sdbn"]().tables(4, 2))
+        walk(pool, score, truth, all_quotas(2, 3), USERS.makers["sdbn"]().tables(4, 2))
     with pytest.raises(InputError, match="`tables`"):
-        walk(pool, score, truth, all_quotas(2, 3), PRESETS["sdbn"]().tables(3, 1))
+        walk(pool, score, truth, all_quotas(2, 3), USERS.makers["sdbn"]().tables(3, 1))
     with pytest.raises(InputError, match="`quotas`"):
         walk(pool, score, truth, -all_quotas(2, 3), tables)
 

@@ -13,11 +13,11 @@ import pytest
 
 import ltrr
 from ltrr.errors import InputError
-from ltrr.log import TABLES
-from ltrr.loop import Loop
+from ltrr.logs.tables import TABLES
 from ltrr.replay.events import Events
 from ltrr.replay.readers.own import open_own
 from ltrr.replay.replay_log import ReplayLog
+from ltrr.simulation.loop import Loop
 
 ROUNDS, WARM = 120, 40
 LOOP = {

@@ -20,8 +20,8 @@ MODULES = [
     for path in sorted(PACKAGE.rglob("*.py"))
     if not any(part.startswith("_") for part in path.relative_to(PACKAGE).parts)
 ]
-HEAVY = ("torch", "sentence_transformers", "matplotlib", "ray", "jinja2", "typer", "hypothesis", "pytest")
-"""What `import ltrr` leaves alone: extras, figures, the command line, and what only tests use."""
+HEAVY = ("numpy", "pandas", "sklearn", "lightgbm", "numba", "matplotlib", "typer", "torch")
+"""What `import ltrr` leaves alone: its names are loaded when first used."""
 
 UNNAMED: dict[str, str] = {}
 """By "module.Class", parameters that its docstring does not name, and why."""
@@ -31,7 +31,8 @@ def bound_names(module):
     """Return the public names that a room's ``__init__`` binds from within the package, or defines."""
     tree = ast.parse(Path(module.__file__).read_text(encoding="utf-8"))
     names = set()
-    for node in tree.body:
+    late = [n for node in tree.body if isinstance(node, ast.If) for n in node.body]  # loaded when first used
+    for node in [*tree.body, *late]:
         if isinstance(node, ast.ImportFrom) and str(node.module).split(".")[0] == "ltrr":
             names |= {alias.asname or alias.name for alias in node.names}
         elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):

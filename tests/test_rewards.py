@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from ltrr._kernels.users import page_value
 from ltrr.errors import InputError
-from ltrr.rewards import Reward, grade_order_is_best
-from ltrr.users import DBN, PRESETS, SDBN
+from ltrr.users import DBN, SDBN, USERS
+from ltrr.users.rewards import Reward, grade_order_is_best
 from tests.naive_users import GRADES, enumerate_page, expect, models, reward, shares, truth_of
 
 KINDS = ("satisfied", "click", "clicks", "dcg")
@@ -55,18 +55,18 @@ def test_by_hand():
 
 
 def test_kernel_serves_one_page_at_a_time():
-    tables = PRESETS["dbn"]().tables(10, 4)
+    tables = USERS.makers["dbn"]().tables(10, 4)
     rng = np.random.default_rng(3)
     grades = rng.integers(0, 5, (20, 10)).astype(np.int8)
     for kind in KINDS:
         spare = Reward(kind)
-        whole = spare.expected(PRESETS["dbn"](), truth_of(grades, 4))
+        whole = spare.expected(USERS.makers["dbn"](), truth_of(grades, 4))
         single = [page_value(row, 10, tables.table, tables.independent, spare.code) for row in grades]
         assert whole.tolist() == single
         # what lies below the filled places does not count
         cut = np.where(np.arange(10) < 6, grades, -1)
         short = [page_value(row, 6, tables.table, tables.independent, spare.code) for row in grades]
-        assert spare.expected(PRESETS["dbn"](), truth_of(cut, 4)).tolist() == short
+        assert spare.expected(USERS.makers["dbn"](), truth_of(cut, 4)).tolist() == short
 
 
 def test_costs():
@@ -76,9 +76,9 @@ def test_costs():
 
 
 @pytest.mark.parametrize("max_grade", [1, 2, 3, 4])
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("name", USERS.makers)
 def test_grade_order_is_best_for_satisfaction_and_for_any_click(name, max_grade):
-    user = PRESETS[name]()
+    user = USERS.makers[name]()
     assert grade_order_is_best(user, Reward("satisfied"), max_grade)
     assert grade_order_is_best(user, Reward("click"), max_grade)
 
@@ -86,10 +86,10 @@ def test_grade_order_is_best_for_satisfaction_and_for_any_click(name, max_grade)
 def test_grade_order_is_not_best_for_clicks_of_users_who_stop():
     for name in ("navigational", "informational"):
         for max_grade in (1, 2, 4):
-            assert not grade_order_is_best(PRESETS[name](), Reward("clicks"), max_grade)
-    assert grade_order_is_best(PRESETS["pbm"](), Reward("clicks"), 4)
+            assert not grade_order_is_best(USERS.makers[name](), Reward("clicks"), max_grade)
+    assert grade_order_is_best(USERS.makers["pbm"](), Reward("clicks"), 4)
     # the counterexample in numbers: an irrelevant item first keeps the navigational user reading
-    user, clicks = PRESETS["navigational"](), Reward("clicks")
+    user, clicks = USERS.makers["navigational"](), Reward("clicks")
     down, up = clicks.expected(user, truth_of([[1, 0], [0, 1]], 1))
     assert down == pytest.approx((0.95 + 0.05 * (1 - 0.95 * 0.9)) / 2)
     assert up == pytest.approx((0.05 + 0.95 * (1 - 0.05 * 0.2)) / 2)

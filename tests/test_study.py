@@ -9,11 +9,11 @@ import tomli_w
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ltrr import components
 from ltrr.errors import InputError
-from ltrr.policy_spec import policy_spec
-from ltrr.study import Study
-from ltrr.study_files import read_study, study_from, study_names
+from ltrr.study import components
+from ltrr.study.files import read_study, study_from, study_names
+from ltrr.study.spec import policy_spec
+from ltrr.study.study import Study
 
 DEFAULT = tomllib.loads(read_study("default").to_toml())
 # Sampled, so that files are often still TOML: what is no TOML at all never gets far.
@@ -185,7 +185,7 @@ def test_a_policys_own_ranker_settings_win():
 @pytest.mark.parametrize("registry", ["ARMS", "WORLDS", "RANKERS", "USERS", "POLICY_KINDS"])
 def test_every_setting_refuses_values_of_other_types(registry):
     makers = getattr(components, registry)
-    wrong = {"a number": "x", "an integer": 1.5, "true or false": 1, "a text": 3}
+    wrong = {"a number": "x", "an integer": 1.5, "true or false": 1, "a text": 3, "a text or an integer": {}}
     for kind in makers:
         known = components.check_settings(makers, kind, {}, "here")
         assert all(said for said in map(components._said, (hint for hint, _ in known.values())))

@@ -10,14 +10,14 @@ from scipy import stats
 import ltrr
 from ltrr import LoopSetting, Streams
 from ltrr.features import all_quotas
-from ltrr.loop import Loop
-from ltrr.measure import Measures, round_columns
 from ltrr.metrics import best_in_class, learnable_gap, paired_ratio
-from ltrr.policy_spec import policy_spec
-from ltrr.report.html import write_report
-from ltrr.rewards import Reward
-from ltrr.study import Study, Tuning
-from ltrr.summary import (
+from ltrr.simulation.loop import Loop
+from ltrr.simulation.measure import Measures, round_columns
+from ltrr.simulation.system import Prepared
+from ltrr.study.report import write_report
+from ltrr.study.spec import policy_spec
+from ltrr.study.study import Study, Tuning
+from ltrr.study.summary import (
     _best_shares,
     _Cells,
     _checkpoints,
@@ -27,7 +27,7 @@ from ltrr.summary import (
     _trend,
     _windows,
 )
-from ltrr.system import Prepared
+from ltrr.users.rewards import Reward
 
 ARMS = ("bm25", "dense", "memory", "popular")
 ROUNDS, WARMUP, SEEDS = 200, 50, 2

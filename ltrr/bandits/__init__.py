@@ -7,12 +7,15 @@ from ltrr.bandits.fixed import EqualSplit, SingleArm, StaticQuota
 from ltrr.bandits.joint import joint_features, joint_names
 from ltrr.bandits.linucb import LinUCB
 from ltrr.bandits.linucb_disjoint import LinUCBDisjoint
+from ltrr.bandits.registry import POLICIES, PRESETS
 from ltrr.bandits.saved import load, save
 from ltrr.bandits.uniform import Uniform
 from ltrr.bandits.vowpal_wabbit import VowpalWabbit
 from ltrr.bandits.warm_up import warm_up
 
 __all__ = [
+    "POLICIES",
+    "PRESETS",
     "BasePolicy",
     "EpsilonGreedy",
     "EqualSplit",

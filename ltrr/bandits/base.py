@@ -9,6 +9,7 @@ from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
+from ltrr.bandits.saved import save
 from ltrr.errors import InputError
 from ltrr.protocols import State
 from ltrr.types import ActionSet, Bool, Feedback, Float64, Int32, Int64, Requests
@@ -43,9 +44,18 @@ class BasePolicy(ABC):
 
     def save(self, path: Path | str) -> None:
         """Write the policy, trained as it is, to a folder that `ltrr.load_policy` reads."""
-        from ltrr.bandits.saved import save
-
         save(self, path)
+
+    def fits(self, arms: tuple[str, ...], n_slots: int) -> None:  # noqa: B027 - most policies suit any arms
+        """Refuse arms, or a number of slots, that the policy cannot choose among.
+
+        Called once before a study begins, so that a wrong setting is found before any work.
+
+        Raises
+        ------
+        InputError
+            If the policy names an arm that is not there, or divides another number of slots.
+        """
 
     @abstractmethod
     def probabilities(self, requests: Requests, actions: ActionSet, rng: np.random.Generator) -> Float64:

@@ -39,8 +39,8 @@ class SingleArm(BasePolicy):
 
     Parameters
     ----------
-    arm : int
-        Index of the arm, >= 0.
+    arm : str or int
+        Name of the arm, or its index, >= 0.
 
     Raises
     ------
@@ -49,15 +49,24 @@ class SingleArm(BasePolicy):
 
     Examples
     --------
-    >>> SingleArm(2).deterministic
+    >>> SingleArm("bm25").deterministic
     True
     """
 
-    arm: int
+    arm: str | int
     space: str = field(default="slabs", init=False)
 
     def __post_init__(self) -> None:
-        self.arm = _check.integer("SingleArm.arm", self.arm, low=0)
+        if not isinstance(self.arm, str):
+            self.arm = _check.integer("SingleArm.arm", self.arm, low=0)
+
+    def fits(self, arms: tuple[str, ...], n_slots: int) -> None:
+        """Refuse an arm that is not there."""
+        del n_slots
+        if isinstance(self.arm, str):
+            _check.choice("SingleArm.arm", self.arm, arms)
+        else:
+            _check.integer("SingleArm.arm", self.arm, low=0, high=len(arms) - 1)
 
     @property
     def deterministic(self) -> bool:
@@ -66,7 +75,14 @@ class SingleArm(BasePolicy):
 
     def probabilities(self, requests: Requests, actions: ActionSet, rng: np.random.Generator) -> Float64:  # noqa: ARG002
         """Return 1 for the arm's next slab and 0 elsewhere, (N,)."""
-        return _first("SingleArm.arm", actions, actions.action == self.arm, np.zeros(len(actions.action)))
+        column = f"arm:{self.arm}"
+        if isinstance(self.arm, int):
+            wanted = actions.action == self.arm
+        elif column in actions.names:
+            wanted = actions.features[:, actions.names.index(column)] == 1.0
+        else:
+            wanted = np.zeros(len(actions.action), np.bool_)
+        return _first("SingleArm.arm", actions, wanted, np.zeros(len(actions.action)))
 
 
 @dataclass(eq=False)
@@ -136,6 +152,14 @@ class StaticQuota(BasePolicy):
         if sum(self.quota) == 0:
             raise InputError(f"`StaticQuota.quota` must give away at least one slot, got {self.quota}")
         _check.choice("StaticQuota.space", self.space, SPACES)
+
+    def fits(self, arms: tuple[str, ...], n_slots: int) -> None:
+        """Refuse a quota of other arms or another number of slots."""
+        if len(self.quota) != len(arms) or sum(self.quota) != n_slots:
+            raise InputError(
+                f"`StaticQuota.quota` must divide {n_slots} slots among {len(arms)} arms "
+                f"({', '.join(arms)}), got {list(self.quota)}"
+            )
 
     @property
     def deterministic(self) -> bool:

@@ -3,63 +3,54 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import ltrr
 from ltrr._state import pack, unpack, write_aside
-from ltrr.bandits.base import BasePolicy
-from ltrr.bandits.epsilon_greedy import EpsilonGreedy
-from ltrr.bandits.fixed import EqualSplit, SingleArm, StaticQuota
-from ltrr.bandits.linucb import LinUCB
-from ltrr.bandits.linucb_disjoint import LinUCBDisjoint
-from ltrr.bandits.uniform import Uniform
-from ltrr.bandits.vowpal_wabbit import VowpalWabbit
-from ltrr.errors import InputError, nearest
+from ltrr.errors import InputError
+from ltrr.protocols import Policy
+from ltrr.registry import described, frozen, resolve
 
-__all__ = ["FORMAT", "POLICIES", "load", "save"]
+__all__ = ["FORMAT", "load", "save", "why_not_saved"]
 
-FORMAT = 1
+FORMAT = 2
 """Version of the folder's layout."""
 
-POLICIES: dict[str, type[BasePolicy]] = {
-    kind.__name__: kind
-    for kind in (
-        SingleArm,
-        StaticQuota,
-        EqualSplit,
-        Uniform,
-        EpsilonGreedy,
-        LinUCB,
-        LinUCBDisjoint,
-        VowpalWabbit,
-    )
-}
-"""The policies that can be saved, by name."""
+_MEMBERS = ("probabilities", "learn", "fork", "state", "restore")
 
 
-def _version() -> str:
-    try:
-        return version("ltrr")
-    except PackageNotFoundError:  # run from a source tree that was never installed
-        return "unknown"
+def why_not_saved(policy: Policy) -> str:
+    """Return why a policy cannot be saved, or nothing where it can.
+
+    Examples
+    --------
+    >>> from ltrr.bandits.uniform import Uniform
+    >>> class Mine(Uniform): ...
+    >>> why_not_saved(Uniform()), why_not_saved(Mine()).partition(": ")[0]
+    ('', 'Mine cannot be loaded again')
+    """
+    _, _, why = described(policy)
+    hint = "put its class into a module and keep each parameter under its own name"
+    return f"{type(policy).__name__} cannot be loaded again: {why}; {hint}" if why else ""
 
 
-def save(policy: BasePolicy, path: Path | str) -> None:
+def save(policy: Policy, path: Path | str) -> None:
     """Write a policy to a folder: ``policy.json`` (class, parameters, versions) and ``state.npz``.
 
     Parameters
     ----------
-    policy : BasePolicy
-        One of `POLICIES`.
+    policy : Policy
+        Of a class that can be imported, with parameters that JSON can hold.
     path : path
         Folder, made if absent; a policy already there is replaced.
 
     Raises
     ------
     InputError
-        If the policy is of a class that `load` does not know.
+        If the policy could not be loaded again.
 
     Examples
     --------
@@ -70,52 +61,52 @@ def save(policy: BasePolicy, path: Path | str) -> None:
     ...     load(folder)
     Uniform(space='allocations')
     """
-    name = type(policy).__name__
-    if POLICIES.get(name) is not type(policy):
-        raise InputError(
-            f"`policy` must be of a class that can be loaded again, got {name}{nearest(name, POLICIES)}"
-        )
+    why = why_not_saved(policy)
+    if why:
+        raise InputError(f"`policy`: {why}")
+    where, parameters, _ = described(policy)
     folder = Path(path)
     folder.mkdir(parents=True, exist_ok=True)
     state = pack(policy.state())
     about = {
         "format": FORMAT,
-        "ltrr": _version(),
-        "class": name,
-        "parameters": policy.parameters(),
+        "ltrr": ltrr.__version__,
+        "class": where,
+        "parameters": parameters,
         "state_sha256": hashlib.sha256(state).hexdigest(),
     }
     write_aside(folder / "state.npz", state)
     write_aside(folder / "policy.json", json.dumps(about, indent=2).encode())
 
 
-def load(path: Path | str) -> BasePolicy:
+def load(path: Path | str) -> Any:
     """Return the policy that `save` wrote.
 
     Raises
     ------
     InputError
-        If a file is absent or damaged, or the class or format is unknown.
+        If a file is absent or damaged, the format is unknown, or the class is no policy or cannot be
+        imported.
     """
     folder = Path(path)
     try:
-        about: Any = json.loads((folder / "policy.json").read_text())
+        about: Any = json.loads((folder / "policy.json").read_text(encoding="utf-8"))
         data = (folder / "state.npz").read_bytes()
     except (OSError, ValueError) as error:
         raise InputError(f"{folder} cannot be read as a saved policy: {error}") from error
+    place = folder / "policy.json"
     if not isinstance(about, dict) or about.get("format") != FORMAT:
         found = about.get("format") if isinstance(about, dict) else None
-        raise InputError(f"{folder / 'policy.json'} must be of format {FORMAT}, got {found!r}; save it anew")
-    name = about.get("class")
-    if name not in POLICIES:
-        raise InputError(
-            f"{folder / 'policy.json'} must name a known policy, got {name!r}{nearest(str(name), POLICIES)}"
-        )
+        raise InputError(f"{place} must be of format {FORMAT}, got {found!r}; save it anew")
+    kind: Any = resolve(str(about.get("class")), f"{place}: class")
+    # a file must not be able to call just any function of any module
+    if not inspect.isclass(kind) or not all(hasattr(kind, name) for name in _MEMBERS):
+        raise InputError(f"{place} must name the class of a policy, got {about['class']!r}")
     if hashlib.sha256(data).hexdigest() != about.get("state_sha256"):
         raise InputError(f"{folder / 'state.npz'} is damaged or belongs to another policy; save it anew")
     try:
-        policy = POLICIES[name](**about["parameters"])
-    except (KeyError, TypeError) as error:
-        raise InputError(f"{folder / 'policy.json'} must hold the parameters of {name}: {error}") from error
+        policy: Any = kind(**{key: frozen(value) for key, value in about["parameters"].items()})
+    except (AttributeError, KeyError, TypeError) as error:
+        raise InputError(f"{place} must hold the parameters of {kind.__name__}: {error}") from error
     policy.restore(unpack(data))
     return policy

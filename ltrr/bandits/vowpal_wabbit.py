@@ -102,6 +102,23 @@ class VowpalWabbit(BasePolicy):
         if not isinstance(self.options, str):
             raise InputError(f"`VowpalWabbit.options` must be a string, got {self.options!r}")
 
+    def fits(self, arms: tuple[str, ...], n_slots: int) -> None:
+        """Start the engine on options in its own words, to see that it does."""
+        del arms, n_slots
+        options = self.options.split()
+        if not options:
+            return
+        if {"-h", "--help", "--version"} & set(options):  # the engine would end the whole process
+            raise InputError(f"`VowpalWabbit.options` must not ask for help, got {options}")
+        none, ids = np.zeros((0, 1), np.float32), np.zeros(0, np.int64)
+        no_requests = Requests(ids, ids, ids, ids.astype(np.int32), np.zeros(0), none, ("length",))
+        no_actions = ActionSet(np.zeros(1, np.int64), ids.astype(np.int32), none, ("arm:a",), n_actions=1)
+        trial = self.fork()
+        try:
+            trial.probabilities(no_requests, no_actions, np.random.default_rng(0))
+        finally:
+            trial.close()
+
     def command(self) -> str:
         """Return the options VW is run with."""
         if self.explore == "epsilon":

@@ -10,9 +10,9 @@ import numpy as np
 
 from ltrr import _check
 from ltrr._state import pack, unpack
+from ltrr.bandits.draw import draw
 from ltrr.checks.data import ask, feedback_of, narrowed, requests_of
 from ltrr.checks.error import copies, require, run, same
-from ltrr.draw import draw
 from ltrr.protocols import Policy
 from ltrr.types import ActionSet, Decision, Feedback, Float64, Requests
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from ltrr._printable import printable
+from ltrr.errors import printable
 
 __all__ = ["app", "say"]
 

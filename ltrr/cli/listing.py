@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Mapping
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -23,39 +23,20 @@ def list_names(
         str,
         typer.Argument(
             metavar="KIND",
-            help="arms, policies, rankers, users, worlds, studies, estimators, intervals or targets.",
+            help="arms, policies, rankers, users, worlds, rewards, encoders, measures, estimators, "
+            "intervals, log_formats, targets or studies.",
         ),
     ],
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
     """List the names that a study or a replay may use, with a line about each."""
-    from ltrr import components
-    from ltrr.replay.estimators import ESTIMATORS
-    from ltrr.replay.intervals.registry import INTERVALS
-    from ltrr.replay.targets import TARGETS
-    from ltrr.study_files import read_study, study_names
+    from ltrr.registry import REGISTRIES
 
-    def lines(makers: Mapping[str, Any]) -> dict[str, str]:
-        return {name: _first_line(maker) for name, maker in makers.items()}
-
-    listings: dict[str, Callable[[], dict[str, str]]] = {
-        "arms": lambda: lines(components.ARMS),
-        "policies": lambda: {
-            **{arm: f"Give every slot to arm {arm}" for arm in components.ARMS},
-            **{name: _policy_line(settings) for name, settings in components.POLICIES.items()},
-        },
-        "rankers": lambda: lines(components.RANKERS),
-        "users": lambda: lines(components.USERS),
-        "worlds": lambda: lines(components.WORLDS),
-        "estimators": lambda: lines(ESTIMATORS),
-        "intervals": lambda: lines(INTERVALS),
-        "targets": lambda: {**TARGETS, "learning:NAME": "a kind of policy that learns along the log"},
-        "studies": lambda: {name: read_study(name).question for name in study_names()},
-    }
+    listings = sorted([*REGISTRIES, "studies"])
     if what not in listings:
         raise InputError(f"`list` knows no {what!r}{nearest(what, listings)}")
-    names = listings[what]()
+    names = _studies() if what == "studies" else _components(what)
     if as_json:
         typer.echo(json.dumps(names, ensure_ascii=False))
         return
@@ -71,19 +52,33 @@ def list_names(
         typer.echo(f"{name:<{width}}  {line}")
 
 
-def _first_line(maker: Any) -> str:
-    """Return the first line of what a maker, or the class it is a preset of, says of itself."""
-    text = getattr(maker, "func", maker).__doc__ or ""
-    return text.strip().partition("\n")[0].rstrip(".").replace("``", "").replace("`", "")
+def _studies() -> dict[str, str]:
+    """Return the shipped studies and what they ask."""
+    from ltrr.study.files import read_study, study_names
+
+    return {name: read_study(name).question for name in study_names()}
 
 
-def _policy_line(settings: Mapping[str, Any]) -> str:
-    """Return what a named policy does and the settings that it comes with."""
-    from ltrr.components import POLICY_KINDS
+def _components(group: str) -> dict[str, str]:
+    """Return the names of a group of components with a line about each."""
+    from ltrr.registry import registry_of
 
-    if settings["kind"] == "best-static":
-        return "The best fixed allocation, searched on tuning seeds"
-    flat = {key: value for key, value in settings.items() if key not in ("kind", "ranker")}
-    flat |= {f"ranker.{key}": value for key, value in settings.get("ranker", {}).items()}
-    extra = ", ".join(f"{key} = {json.dumps(value)}" for key, value in flat.items())
-    return _first_line(POLICY_KINDS[settings["kind"]]) + (f" ({extra})" if extra else "")
+    registry = registry_of(group)
+    names = {name: registry.about(name) for name in registry.names}
+    return _policies(names) if group == "policies" else names
+
+
+def _policies(kinds: Mapping[str, str]) -> dict[str, str]:
+    """Return kinds of policy and the names that stand for a kind with settings."""
+    from ltrr.bandits.registry import BEST_STATIC, PRESETS
+    from ltrr.registry import registry_of
+
+    lines = dict(kinds) | {arm: f"Give every slot to arm {arm}" for arm in registry_of("arms").names}
+    for name, settings in PRESETS.items():
+        flat = {key: value for key, value in settings.items() if key not in ("kind", "ranker")}
+        flat |= {f"ranker.{key}": value for key, value in settings.get("ranker", {}).items()}
+        extra = ", ".join(f"{key} = {json.dumps(value)}" for key, value in flat.items())
+        best = "The best fixed allocation, searched on tuning seeds"
+        line = best if settings["kind"] == BEST_STATIC else kinds[settings["kind"]]
+        lines[name] = line + (f" ({extra})" if extra else "")
+    return lines

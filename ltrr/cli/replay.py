@@ -15,10 +15,9 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from ltrr._printable import printable
 from ltrr.cli.app import app
 from ltrr.cli.folders import free_folder
-from ltrr.errors import InputError
+from ltrr.errors import InputError, printable
 
 if TYPE_CHECKING:
     from ltrr.replay.evaluation import Evaluation
@@ -103,7 +102,7 @@ def replay(
     Writes estimates.csv, differences.csv, diagnostics.csv, figures and report.html.
     """
     from ltrr.replay import run
-    from ltrr.report.replay_html import write_faults
+    from ltrr.replay.report.page import write_faults
 
     opened = _open(log, format_, columns, column, logged_policy, on_error, check=not no_duplicate_check)
     with _Rows(quiet=quiet or as_json) as rows:
@@ -238,7 +237,7 @@ class _Rows:
 
 def _print(evaluation: Evaluation) -> None:
     """Print the estimates, their verdicts and what must be said loudly."""
-    from ltrr.report.replay_tables import estimate, verdicts
+    from ltrr.replay.report.tables import estimate, verdicts
 
     about = evaluation.about
     heads = ("policy", "estimator", "value", "interval", "by", "ESS", "verdict")

@@ -25,7 +25,7 @@ def report(
     ] = None,
 ) -> None:
     """(Re)draw the figures and report.html of a run, or set two runs side by side."""
-    from ltrr.report.html import write_report
+    from ltrr.study.report import write_report
 
     second = Path(other) if other is not None else None
     try:

@@ -21,8 +21,8 @@ from ltrr.cli.folders import free_folder
 from ltrr.errors import InputError
 
 if TYPE_CHECKING:
-    from ltrr.result import Result
-    from ltrr.study import Study
+    from ltrr.study.result import Result
+    from ltrr.study.study import Study
 
 __all__ = ["simulate"]
 
@@ -80,7 +80,7 @@ def simulate(
     """
     import joblib
 
-    from ltrr.simulate import run_study
+    from ltrr.study.simulate import run_study
 
     chosen = _chosen(study, collection, out if resume else None, skip_unknown=skip_unknown)
     if resume and out is None:
@@ -108,7 +108,7 @@ def simulate(
 
 def _chosen(study: str | None, collection: str | None, resumed: str | None, *, skip_unknown: bool) -> Study:
     """Return the study that the words of `simulate` name."""
-    from ltrr.study_files import read_study
+    from ltrr.study.files import read_study
 
     if resumed is not None and study is None and collection is None:
         chosen = read_study(_resumable(Path(resumed)))

@@ -1,5 +1,6 @@
 """Texts as vectors."""
 
 from ltrr.embeddings.lsa import LSA
+from ltrr.embeddings.registry import ENCODERS
 
-__all__ = ["LSA"]
+__all__ = ["ENCODERS", "LSA"]

@@ -5,5 +5,6 @@ from ltrr.ranking.fusion import ReciprocalRankFusion
 from ltrr.ranking.lambdamart import LambdaMART
 from ltrr.ranking.page import build_page
 from ltrr.ranking.prior import PriorRanker
+from ltrr.ranking.registry import RANKERS
 
-__all__ = ["LambdaMART", "PriorRanker", "RankFeatures", "ReciprocalRankFusion", "build_page"]
+__all__ = ["RANKERS", "LambdaMART", "PriorRanker", "RankFeatures", "ReciprocalRankFusion", "build_page"]

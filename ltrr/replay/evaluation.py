@@ -79,18 +79,18 @@ class Evaluation:
 
     def plot_forest(self) -> Axes:
         """Return a forest plot: every estimate with its interval, beside the reward as logged."""
-        from ltrr.report.replay_figures import forest
+        from ltrr.replay.report.figures import forest
 
         return forest(self)
 
     def plot_weights(self) -> Axes:
         """Return the histogram of the weights of every policy."""
-        from ltrr.report.replay_figures import weights
+        from ltrr.replay.report.figures import weights
 
         return weights(self)
 
     def report(self, folder: Path | str) -> Path:
         """Write tables (csv), figures (png) and report.html to a folder, made if absent; return the page."""
-        from ltrr.report.replay_html import write_replay
+        from ltrr.replay.report.page import write_replay
 
         return write_replay(self, Path(folder))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ltrr.loop import Loop
+from ltrr.simulation.loop import Loop
 from ltrr.types import Feedback
 
 __all__ = ["FrozenLoop"]
@@ -26,7 +26,7 @@ class FrozenLoop(Loop):
 
     Examples
     --------
-    >>> from ltrr.study_files import small_example
+    >>> from ltrr.simulation.example import small_example
     >>> plain = small_example()
     >>> loop = FrozenLoop(plain.system, plain.setting, plain.streams)
     >>> while loop.round <= loop.setting.warmup:

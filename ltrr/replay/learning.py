@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ltrr.components import POLICIES, POLICY_KINDS, make
 from ltrr.errors import InputError, nearest
 from ltrr.replay.batch import Batch
 from ltrr.replay.estimators import Estimator, RejectionReplay
@@ -16,6 +15,7 @@ from ltrr.replay.plan import Plan
 from ltrr.replay.policy_judge import PolicyJudge
 from ltrr.replay.rejection import LearningReplay
 from ltrr.replay.replay_log import ReplayLog
+from ltrr.study.components import POLICIES, POLICY_KINDS, make
 from ltrr.types import Float64
 
 __all__ = ["Learner", "learner_of"]

@@ -11,13 +11,13 @@ from ltrr import _check
 from ltrr.bandits.base import row_of
 from ltrr.errors import InputError
 from ltrr.features.actions import Allocations, Slabs
-from ltrr.policy_spec import policy_spec
 from ltrr.protocols import Policy
 from ltrr.replay.events import Events
 from ltrr.replay.quota_law import FIXED, Law, LoggedCredit, Tree, quota_distribution
 from ltrr.replay.readers.own import OwnLog, OwnPart
 from ltrr.replay.shadow_pages import ShadowPages
-from ltrr.setting import LoopSetting
+from ltrr.simulation.setting import LoopSetting
+from ltrr.study.spec import policy_spec
 from ltrr.types import ActionSet, Bool, Float32, Float64, Int32, Int64, Requests
 
 __all__ = ["LEVELS", "TwoStage", "TwoStageBatch"]

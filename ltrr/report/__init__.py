@@ -1,6 +1,3 @@
-"""Figures and the report page of a run."""
+"""The drawing board of all pages: axes, templates, progress; import its modules one by one."""
 
-from ltrr.report import figures
-from ltrr.report.html import write_report
-
-__all__ = ["figures", "write_report"]
+__all__: list[str] = []

@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from ltrr._printable import printable
 from ltrr._state import write_aside
+from ltrr.errors import printable
 
 __all__ = ["COLOURS", "STYLES", "as_svg", "figure_of", "lettering", "new_axes", "save_png", "stamp"]
 

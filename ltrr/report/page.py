@@ -11,7 +11,7 @@ import jinja2
 import matplotlib as mpl
 from markupsafe import Markup
 
-from ltrr._printable import printable
+from ltrr.errors import printable
 
 __all__ = ["drawing", "render"]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 
@@ -13,23 +12,16 @@ from ltrr._kernels.dense import normalise_rows, score_pairs, select
 from ltrr.embeddings import LSA
 from ltrr.errors import InputError
 from ltrr.features.text import QueryTable, catalogue_texts
-from ltrr.protocols import State
+from ltrr.protocols import Encoder, State
 from ltrr.retrieval._depth import checked, room
 from ltrr.types import Candidates, Catalogue, Feedback, Float32, Int32, Int64, Items, Requests
 
-__all__ = ["Dense", "Encoder"]
+__all__ = ["Dense"]
 
 # Queries of one matrix product: its result, so many rows of N float32, is the arm's working memory.
 _QUERIES_AT_ONCE = 64
 
 _ROUNDING = 2.0**-24
-
-
-class Encoder(Protocol):
-    """Turns texts into vectors; a text's vector must not depend on the texts beside it."""
-
-    def encode(self, texts: Sequence[str]) -> Float32:
-        """Return float32 (n, dim)."""
 
 
 @dataclass

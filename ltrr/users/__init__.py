@@ -4,7 +4,8 @@ from ltrr.users.cascade import Cascade
 from ltrr.users.dbn import DBN, SDBN
 from ltrr.users.graded import GradedUser
 from ltrr.users.pbm import PBM
-from ltrr.users.presets import PRESETS
+from ltrr.users.registry import REWARDS, USERS
+from ltrr.users.rewards import Reward, grade_order_is_best
 from ltrr.users.stop_table import StopTable
 from ltrr.users.tables import Outcome, PageProbabilities, TableUser, UserTables, pages_of
 
@@ -14,11 +15,14 @@ __all__ = [
     "GradedUser",
     "Outcome",
     "PBM",
-    "PRESETS",
     "PageProbabilities",
+    "REWARDS",
+    "Reward",
     "SDBN",
     "StopTable",
     "TableUser",
+    "USERS",
     "UserTables",
+    "grade_order_is_best",
     "pages_of",
 ]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from ltrr.users import PBM, PRESETS
+from ltrr.users import PBM, USERS
 from tests.naive_users import Naive, enumerate_page, expect, truth_of
 
 FALSE_ALARM = 1e-5
@@ -69,24 +69,24 @@ def surprises(model, page, click, satisfied):
     }
 
 
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("name", USERS.makers)
 def test_sample_has_the_marginals_and_the_pairs_of_the_model(name):
-    seed = sorted(PRESETS).index(name)
+    seed = sorted(USERS.makers).index(name)
     found = {}
     for number, page in enumerate(PAGES):
         u = np.random.default_rng([20, seed, number]).random((N, 4, 3))
-        got = PRESETS[name]().sample(truth_of(np.tile(page, (N, 1)), 4), u)
+        got = USERS.makers[name]().sample(truth_of(np.tile(page, (N, 1)), 4), u)
         marginal = surprises(TWINS[name], page, got.click, got.satisfied)
         found |= {(page, event): p for event, p in marginal.items()}
     # one family over all eight models
-    limit = FALSE_ALARM / (len(found) * len(PRESETS))
+    limit = FALSE_ALARM / (len(found) * len(USERS.makers))
     assert {event: p for event, p in found.items() if p < limit} == {}
 
 
 def test_every_pattern_of_a_page_is_as_frequent_as_enumerated():
     page, name = PAGES[0], "dbn"
     u = np.random.default_rng(31).random((N, 4, 3))
-    got = PRESETS[name]().sample(truth_of(np.tile(page, (N, 1)), 4), u)
+    got = USERS.makers[name]().sample(truth_of(np.tile(page, (N, 1)), 4), u)
     want = {}
     for (_, c, s), p in enumerate_page(TWINS[name], page).items():
         key = sum((c[k] + s[k]) * 3**k for k in range(4))
@@ -99,7 +99,7 @@ def test_every_pattern_of_a_page_is_as_frequent_as_enumerated():
 def test_the_check_catches_examination_carried_as_a_probability():
     """A sampler that draws each click from its marginal has the marginals and lacks the pairs."""
     page = PAGES[0]
-    marginal = PRESETS["sdbn"]().probabilities(truth_of(page, 4))
+    marginal = USERS.makers["sdbn"]().probabilities(truth_of(page, 4))
     u = np.random.default_rng(32).random((200_000, 4, 3))  # no kernel runs here
     click = u[..., 0] < marginal.click
     satisfied = click & (u[..., 1] < np.array(GAIN)[list(page)])

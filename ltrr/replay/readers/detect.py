@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from ltrr.errors import InputError
-from ltrr.log import TABLES
+from ltrr.logs.tables import TABLES
 from ltrr.replay.readers.obd import OBD_COLUMNS
 from ltrr.replay.readers.parts import head
 

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from numpy.typing import DTypeLike, NDArray
 
 from ltrr.errors import InputError, nearest
-from ltrr.log import TABLES, Log
+from ltrr.logs.tables import TABLES, Log
 from ltrr.types import Int64, Queries
 
 __all__ = ["Columns", "OwnParts", "find_log"]

@@ -1,0 +1,5 @@
+"""Logs: the four linked tables of a run, written in parts and read back whole."""
+
+from ltrr.logs.tables import FORMAT_VERSION, TABLES, Log, LogWriter, Shadow, write_table
+
+__all__ = ["FORMAT_VERSION", "TABLES", "Log", "LogWriter", "Shadow", "write_table"]

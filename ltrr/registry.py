@@ -1,0 +1,511 @@
+"""Components by name, import path or entry point; their settings checked; objects described for a file.
+
+A component is given in one of three ways: by a name (``"bm25"``), by the import path of its class
+(``"module:Class"``), each with a table of settings, or as an object. `Registry` is the one place that turns
+names and paths into objects; every package lists its names in its own ``registry.py``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import importlib
+import inspect
+import math
+import sys
+import types
+import typing
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import metadata
+from numbers import Integral, Real
+from pathlib import Path
+from typing import Any
+
+from ltrr.errors import InputError, nearest
+
+__all__ = ["REGISTRIES", "Component", "Registry", "add_import_path", "described", "registry_of", "resolve"]
+
+REGISTRIES = {
+    "arms": "ltrr.retrieval.registry:ARMS",
+    "policies": "ltrr.bandits.registry:POLICIES",
+    "rankers": "ltrr.ranking.registry:RANKERS",
+    "users": "ltrr.users.registry:USERS",
+    "worlds": "ltrr.worlds.registry:WORLDS",
+    "rewards": "ltrr.users.registry:REWARDS",
+    "encoders": "ltrr.embeddings.registry:ENCODERS",
+    "measures": "ltrr.metrics.registry:MEASURES",
+    "estimators": "ltrr.replay.estimators.registry:ESTIMATORS",
+    "intervals": "ltrr.replay.intervals.registry:INTERVALS",
+    "log_formats": "ltrr.replay.readers.registry:LOG_FORMATS",
+    "targets": "ltrr.replay.targets.registry:TARGETS",
+}
+"""Where the registry of each group of components is; entry points of a group are named ``ltrr.<group>``."""
+
+_MADE_BY: dict[Any, Registry] = {}
+"""The registry that makes the objects of a protocol, for settings that are components themselves."""
+
+
+def registry_of(group: str) -> Registry:
+    """Return the registry of a group, a key of `REGISTRIES`."""
+    found: Registry = resolve(REGISTRIES[group], group)
+    return found
+
+
+def resolve(path: str, where: str) -> Any:
+    """Return what an import path ``module:name`` names.
+
+    Parameters
+    ----------
+    path : str
+        Module and name, dots in the name allowed: ``"package.module:Class"``.
+    where : str
+        Names the setting in messages.
+
+    Raises
+    ------
+    InputError
+        If there is no such module or name, or the module cannot be imported.
+
+    Examples
+    --------
+    >>> resolve("math:sqrt", "here")(9.0)
+    3.0
+    >>> resolve("math:squirt", "here")
+    Traceback (most recent call last):
+    ltrr.errors.InputError: `here`: module 'math' has no 'squirt'; did you mean 'sqrt'?
+    """
+    module_name, _, name = path.partition(":")
+    if module_name == "__main__":
+        raise InputError(
+            f"`{where}` was of a class of a notebook or script ({path}), which a file cannot name: "
+            "give it in a call, or put the class into a module"
+        )
+    try:
+        found: Any = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"`{where}`: no module {error.name!r} for {path!r}; install it, or run where it can be imported"
+        ) from error
+    except Exception as error:
+        raise InputError(f"`{where}`: {module_name!r} cannot be imported: {error!r}") from error
+    for part in name.split("."):
+        if not hasattr(found, part):
+            hint = nearest(part, [n for n in vars(found) if not n.startswith("_")])
+            raise InputError(f"`{where}`: module {module_name!r} has no {name!r}{hint}")
+        found = getattr(found, part)
+    return found
+
+
+def add_import_path(folder: str | Path) -> None:
+    """Let ``module:Class`` find the modules of a folder, after all that could be found before."""
+    place = str(Path(folder).resolve())
+    if place not in sys.path:
+        sys.path.append(place)
+
+
+@dataclass(frozen=True)
+class Component:
+    """A component as a study names it.
+
+    Parameters
+    ----------
+    kind : str
+        A registered name, an import path, or the import path of the class of ``given``.
+    params : mapping
+        Settings; where the component was given as an object, what its own settings are.
+    given : object, optional
+        The object, where one was given in a call.
+    unnamed : str
+        Why a file cannot name the object, empty where it can.
+    """
+
+    kind: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    given: Any = None
+    unnamed: str = ""
+
+    def settings(self) -> dict[str, Any]:
+        """Return the component as a table of a study file."""
+        return {"kind": self.kind, **plain(self.params)}
+
+
+@dataclass(frozen=True)
+class Registry:
+    """The names of one kind of component, and how they are made.
+
+    Parameters
+    ----------
+    group : str
+        What the components are called, a key of `REGISTRIES`; entry points of the group ``ltrr.<group>`` of
+        any installed distribution add names.
+    makers : mapping of str to callable
+        Classes, or functions that return a component, by name. Names win over entry points.
+    makes : type, optional
+        The protocol that the components follow; settings annotated with it are made by this registry.
+    needs : tuple of str
+        Members that a component must have.
+    base : str
+        Import path of what to inherit from, for the message where a member is missing.
+
+    Examples
+    --------
+    >>> numbers = Registry("numbers", {"fraction": __import__("fractions").Fraction})
+    >>> numbers.make("fractions:Fraction", {}, "here")
+    Fraction(0, 1)
+    >>> numbers.make("fractoin", {}, "here")
+    Traceback (most recent call last):
+    ltrr.errors.InputError: `here` names no known kind, got 'fractoin'; did you mean 'fraction'?
+    """
+
+    group: str
+    makers: Mapping[str, Any]
+    makes: Any = None
+    needs: tuple[str, ...] = ()
+    base: str = ""
+
+    def __post_init__(self) -> None:
+        if self.makes is not None:
+            _MADE_BY[self.makes] = self
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All names: those of the package in their order, then those of other distributions."""
+        return (
+            *self.makers,
+            *(name for name in sorted(_entry_points(self.group)) if name not in self.makers),
+        )
+
+    def maker(self, kind: Any, where: str) -> Any:
+        """Return the class or function that a name or import path stands for.
+
+        Raises
+        ------
+        InputError
+            If there is none.
+        """
+        if isinstance(kind, str) and kind in self.makers:
+            return self.makers[kind]
+        if isinstance(kind, str) and ":" in kind:
+            return resolve(kind, where)
+        entry = _entry_points(self.group).get(kind) if isinstance(kind, str) else None
+        if entry is None:
+            hint = nearest(str(kind), self.names)
+            raise InputError(f"`{where}` names no known kind, got {kind!r}{hint}")
+        return resolve(entry.value, where)
+
+    def component(self, value: Any, where: str, default: str | None = None) -> Component:
+        """Return a component from a name, a table with ``kind``, or an object; nothing is made yet.
+
+        Parameters
+        ----------
+        value : str, mapping or object
+        where : str
+            Names the setting in messages.
+        default : str, optional
+            The kind of a table that names none.
+
+        Raises
+        ------
+        InputError
+            If the value is none of these, or lacks a member.
+        """
+        if isinstance(value, Component):
+            return value
+        if isinstance(value, str):
+            return Component(value)
+        if isinstance(value, Mapping):
+            table = dict(value)
+            kind = table.pop("kind", default)
+            if kind is None:
+                raise InputError(
+                    f"`{where}` must have a `kind`, one of {', '.join(self.names)}; got {value!r}"
+                )
+            if not isinstance(kind, str):
+                if table:
+                    raise InputError(
+                        f"`{where}` is an object already: it takes no settings, got {sorted(table)}"
+                    )
+                return self.component(kind, where)
+            return Component(kind, table)
+        self.check_object(value, where)
+        path, params, why = described(value)
+        for name, maker in self.makers.items():
+            path = name if maker is type(value) else path
+        return Component(path, params, value, why)
+
+    def check_object(self, value: Any, where: str) -> None:
+        """Refuse classes, and objects that lack a member."""
+        if inspect.isclass(value):
+            raise InputError(
+                f"`{where}` must be an instance, got the class {value.__name__}: write {value.__name__}(…)"
+            )
+        missing = [name for name in self.needs if not hasattr(value, name)]
+        if missing:
+            remedy = f"; inherit from `{self.base}`" if self.base else ""
+            known = f"a name ({', '.join(self.names)}), a table with `kind`, or an object"
+            given = f"{type(value).__name__} without `{missing[0]}`"
+            raise InputError(f"`{where}` must be {known}; got {given}{remedy}")
+
+    def make(self, kind: Any, params: Mapping[str, Any], where: str) -> Any:
+        """Return what ``kind`` names, made with ``params``; unknown names and values are one clear line."""
+        maker = self.maker(kind, where)
+        if not callable(maker):  # a finished object of a module, such as a measure
+            self.check_object(maker, where)
+            return maker
+        settings = check_settings(maker, kind, params, where)
+        for key, (_, required) in settings.items():
+            if required and key not in params:
+                raise InputError(f"`{where}` of kind {kind!r} must have `{key}`")
+        values = {
+            key: _made(value, settings.get(key, (Any, False))[0], f"{where}.{key}")
+            for key, value in params.items()
+        }
+        try:
+            made = maker(**values)
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from error
+        except (TypeError, ValueError, ArithmeticError) as error:
+            given = ", ".join(f"{key} = {value!r}" for key, value in params.items())
+            raise InputError(f"`{where}` cannot be made of {given or 'no settings'}: {error}") from error
+        self.check_object(made, where)
+        return made
+
+    def check(self, kind: Any, params: Mapping[str, Any], where: str) -> None:
+        """Check kind, names and types of settings without making anything."""
+        maker = self.maker(kind, where)
+        if callable(maker):
+            check_settings(maker, kind, params, where)
+
+    def about(self, name: str) -> str:
+        """Return the first line of what a component says of itself."""
+        maker = self.maker(name, name)
+        text = getattr(maker, "meaning", None) or getattr(maker, "func", maker).__doc__ or ""
+        return str(text).strip().partition("\n")[0].rstrip(".").replace("``", "").replace("`", "")
+
+
+def check_settings(maker: Any, kind: str, params: Any, where: str) -> dict[str, tuple[Any, bool]]:
+    """Check the names and types of settings; return each setting's type and if it is required.
+
+    Raises
+    ------
+    InputError
+        If a setting is unknown or has another type than the maker declares.
+    """
+    if not isinstance(params, Mapping):
+        raise InputError(f"`{where}` must be a table of settings, got {params!r}")
+    settings, takes_all = parameters(maker)
+    for key, value in params.items():
+        if key not in settings:
+            if takes_all:
+                continue
+            hint = nearest(str(key), settings) if settings else "; it takes none"
+            raise InputError(f"`{where}` has no setting {key!r} for kind {kind!r}{hint}")
+        if not _fits(value, settings[key][0]):
+            raise InputError(f"`{where}.{key}` must be {said(settings[key][0])}, got {value!r}")
+    return settings
+
+
+@functools.cache
+def parameters(maker: Any) -> tuple[dict[str, tuple[Any, bool]], bool]:
+    """Return the declared type of each parameter and if it must be given; and if any other is taken too.
+
+    A parameter without an annotation, or with one that cannot be read, takes any value. Parameters of types
+    that neither a file nor a registry knows are left out.
+    """
+    base = maker.func if isinstance(maker, functools.partial) else maker
+    source = base if dataclasses.is_dataclass(base) or not inspect.isclass(base) else base.__init__
+    try:
+        hints = typing.get_type_hints(source)
+    except (NameError, TypeError, AttributeError):  # names that only a type checker imports
+        hints = {}
+    try:
+        found = inspect.signature(maker).parameters.values()
+    except (TypeError, ValueError):  # a class written in C without a signature
+        return {}, True
+    named = {
+        p.name: (hints.get(p.name, Any), p.default is inspect.Parameter.empty)
+        for p in found
+        if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) and said(hints.get(p.name, Any))
+    }
+    return named, any(p.kind is p.VAR_KEYWORD for p in found)
+
+
+def described(value: Any) -> tuple[str, dict[str, Any], str]:
+    """Return import path and settings from which an object can be made again, and why not where it cannot.
+
+    Examples
+    --------
+    >>> from fractions import Fraction
+    >>> described(len)
+    ('builtins:len', {}, '')
+    >>> described(Component("bm25", {"k1": 0.9}))[:2]
+    ('ltrr.registry:Component', {'kind': 'bm25', 'params': {'k1': 0.9}})
+    >>> described(lambda text: text)[2]
+    "<lambda> is no name of the module 'ltrr.registry'"
+    """
+    kind = value if inspect.isroutine(value) else type(value)
+    path = f"{kind.__module__}:{kind.__qualname__}"
+    if kind.__module__ == "__main__":
+        return path, {}, f"{kind.__qualname__} is of a notebook or script"
+    if not _found_again(kind):
+        return path, {}, f"{kind.__qualname__.split('.')[-1]} is no name of the module {kind.__module__!r}"
+    if inspect.isroutine(value):
+        return path, {}, ""
+    params: dict[str, Any] = {}
+    for name, default in _own_settings(value).items():
+        if default is inspect.Parameter.empty and not hasattr(value, name):
+            return path, {}, f"{kind.__qualname__} does not keep its setting `{name}`"
+        if not hasattr(value, name):
+            continue
+        setting = getattr(value, name)
+        if setting is None or setting is default:
+            continue
+        text, why = _writable(setting)
+        if why:
+            return path, {}, f"{kind.__qualname__}.{name}: {why}"
+        params[name] = text
+    return path, params, ""
+
+
+def _found_again(kind: Any) -> bool:
+    """Return whether a class or function is what its own import path leads to."""
+    found: Any = sys.modules.get(kind.__module__)
+    for part in kind.__qualname__.split("."):
+        found = getattr(found, part, None)
+    return found is kind
+
+
+def _own_settings(value: Any) -> dict[str, Any]:
+    """Return the names of an object's settings and their defaults."""
+    try:
+        found = inspect.signature(type(value)).parameters.values()
+    except (TypeError, ValueError):
+        return {}
+    return {p.name: p.default for p in found if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+
+
+def _writable(value: Any) -> tuple[Any, str]:
+    """Return a setting as a file holds it, and why that is not possible."""
+    if isinstance(value, (bool, str)):
+        return value, ""
+    if isinstance(value, (Integral, Real)):
+        return (int(value) if isinstance(value, Integral) else float(value)), ""
+    if isinstance(value, Path):
+        return str(value), ""
+    if isinstance(value, (list, tuple, Mapping)):
+        table = value if isinstance(value, Mapping) else dict(enumerate(value))
+        pairs = [(str(k), *_writable(v)) for k, v in table.items()]
+        why = next((w for *_, w in pairs if w), "")
+        return ({k: v for k, v, _ in pairs} if value is table else [v for _, v, _ in pairs]), why
+    if hasattr(value, "__array__"):
+        return None, "an array is no setting of a file"
+    path, params, why = described(value)
+    return (path if inspect.isroutine(value) else {"kind": path, **params}), why
+
+
+def plain(value: Any) -> Any:
+    """Return mappings and sequences as dicts and lists, for TOML."""
+    if isinstance(value, Mapping):
+        return {k: plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(v) for v in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+@functools.cache
+def _entry_points(group: str) -> Mapping[str, metadata.EntryPoint]:
+    return {entry.name: entry for entry in metadata.entry_points(group=f"ltrr.{group}")}
+
+
+_PLAIN: dict[Any, tuple[str, str]] = {
+    bool: ("true or false", "of true or false"),
+    int: ("an integer", "of integers"),
+    float: ("a number", "of numbers"),
+    str: ("a text", "of texts"),
+}
+"""How a type that a study file can hold is called alone and as what a list holds."""
+
+
+def _registry(kind: Any) -> Registry | None:
+    """Return the registry that makes what a type says, if there is one."""
+    return _MADE_BY.get(kind) if inspect.isclass(kind) else None
+
+
+def _members(kind: Any) -> tuple[Any, ...]:
+    """Return the types that a union holds, or the type alone."""
+    joined = typing.get_origin(kind) in (typing.Union, types.UnionType)
+    return typing.get_args(kind) if joined else (kind,)
+
+
+def said(kind: Any, *, many: bool = False) -> str:
+    """Say in words what a type wants; nothing where a study file cannot hold it."""
+    if kind is Any:
+        return "any value"
+    if kind in _PLAIN:
+        return _PLAIN[kind][many]
+    registry = _registry(kind)
+    if registry is not None:
+        return f"one of `ltrr list {registry.group}`, a table with `kind`, or an object"
+    origin, inner = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (typing.Union, types.UnionType):
+        return " or ".join(filter(None, (said(k, many=many) for k in inner)))
+    if origin is Callable:
+        return "an import path `module:function`"
+    if origin not in (tuple, Sequence, Mapping):
+        return ""
+    held = said(inner[1] if origin is Mapping else inner[0], many=True)
+    count = f"{len(inner)} " if origin is tuple and Ellipsis not in inner else ""
+    noun = "table" if origin is Mapping else "list"
+    return held and (f"of {noun}s {held}" if many else f"a {noun} {held.replace('of ', f'of {count}', 1)}")
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    """Return whether a value of a study file has the type, lists standing for tuples."""
+    if kind is Any:
+        return True
+    if kind is int or kind is float:
+        number = isinstance(value, Integral if kind is int else Real) and not isinstance(value, bool)
+        return number and (isinstance(value, Integral) or math.isfinite(value))
+    if kind in (bool, str, Path, types.NoneType):
+        return isinstance(value, kind)
+    registry = _registry(kind)
+    if registry is not None:
+        made = isinstance(value, (str, Mapping)) or all(hasattr(value, n) for n in registry.needs)
+        return made and not inspect.isclass(value)
+    origin, inner = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (typing.Union, types.UnionType):
+        return any(_fits(value, k) for k in inner)
+    if origin is Callable:
+        return callable(value) or (isinstance(value, str) and ":" in value)
+    if origin is Mapping:
+        return isinstance(value, Mapping) and all(_fits(v, inner[1]) for v in value.values())
+    if origin not in (tuple, Sequence) or not isinstance(value, (list, tuple)):
+        return False
+    exact = origin is tuple and Ellipsis not in inner
+    return (not exact or len(value) == len(inner)) and all(_fits(v, inner[0]) for v in value)
+
+
+def _made(value: Any, kind: Any, where: str) -> Any:
+    """Return a setting as its maker takes it: components made, import paths resolved, lists as tuples."""
+    for one in _members(kind):
+        registry = _registry(one)
+        if registry is not None and isinstance(value, (str, Mapping)):
+            component = registry.component(value, where)
+            return registry.make(component.kind, component.params, where)
+        if typing.get_origin(one) is Callable and isinstance(value, str):
+            return resolve(value, where)
+    if kind is Any and isinstance(value, Mapping) and ":" in str(value.get("kind", "")):
+        table = dict(value)
+        return Registry(where, {}).make(table.pop("kind"), table, where)
+    return frozen(value)
+
+
+def frozen(value: Any) -> Any:
+    """Return lists as tuples, all the way down."""
+    return tuple(frozen(v) for v in value) if isinstance(value, list) else value
+
+
+def listed(values: Iterable[str]) -> str:
+    """Return names as a message lists them."""
+    return ", ".join(values) or "none"

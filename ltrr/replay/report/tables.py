@@ -1,0 +1,205 @@
+"""The tables of a replay's page, and how numbers are written in them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from ltrr.replay.answers import AS_LOGGED
+
+if TYPE_CHECKING:
+    from ltrr.replay.evaluation import Evaluation
+
+__all__ = ["estimate", "number", "tables", "verdicts"]
+
+_DIAGNOSTICS = (
+    "ess",
+    "max_weight",
+    "max_weight_share",
+    "pareto_k",
+    "mean_weight",
+    "zero_weight_share",
+    "unsupported_mass",
+    "ess_rewarded",
+    "mean_inverse_propensity",
+    "acceptance_rate",
+    "drift_reward_p",
+    "drift_weight_p",
+)
+
+_PAIRS = 100
+"""Most paired differences on a page; beyond them only those with the reward as logged are shown."""
+
+_WHOLE = 100.0
+"""Effective sample sizes from here on are given without decimals."""
+
+
+def number(value: Any) -> str:
+    """Return a number with three significant digits after the leading zeros; a dash where there is none."""
+    if value is None or not np.isfinite(value):
+        return "–"
+    if value == 0:
+        return "0"
+    digits = max(0, 3 - math.floor(math.log10(abs(value))) - 1) if abs(value) < 1000 else 0
+    return f"{value:,.{min(max(digits, 0), 9)}f}"
+
+
+def estimate(value: Any, low: Any, high: Any) -> tuple[str, str]:
+    """Return a value and its interval with as many decimals as the interval's width makes meaningful.
+
+    Two significant digits of the half-width, three where the value has them too; dashes for what is absent.
+
+    Examples
+    --------
+    >>> estimate(-0.0000451, -0.000146, 0.0000556)
+    ('-0.000045', '[-0.000146, 0.000056]')
+    """
+    if value is None or not np.isfinite([value, low, high]).all() or low >= high:
+        ends = f"[{number(low)}, {number(high)}]" if low is not None and np.isfinite(low) else "–"
+        return number(value), ends
+    finest = 1 - math.floor(math.log10((high - low) / 2.0))
+    own = 2 - math.floor(math.log10(abs(value))) if value else finest
+    decimals = min(max(finest, min(own, finest + 1), 0), 9)
+    return f"{value:,.{decimals}f}", f"[{low:,.{decimals}f}, {high:,.{decimals}f}]"
+
+
+def verdicts(table: pd.DataFrame) -> list[tuple[str, str, list[str]]]:
+    """Return each verdict with its reason and the estimates that it is on, policy by policy."""
+    found: dict[tuple[str, str], dict[str, list[str]]] = {}
+    for policy, estimator, word, reason in zip(
+        table.policy, table.estimator, table.verdict, table.reason, strict=True
+    ):
+        names = found.setdefault((str(word), str(reason)), {}).setdefault(str(policy), [])
+        if str(estimator) not in names:
+            names.append(str(estimator))
+    return [
+        (word, reason, [f"{policy} ({', '.join(names)})" for policy, names in whom.items()])
+        for (word, reason), whom in found.items()
+    ]
+
+
+def _rounded(rows: Any) -> str:
+    """Return a number of rows to two digits: it is extrapolated, not counted."""
+    if rows is None or not np.isfinite(rows):
+        return "–"
+    digits = math.floor(math.log10(rows)) if rows >= 1.0 else 0
+    return f"{round(rows, 1 - digits) if digits > 1 else math.ceil(rows):,.0f}"
+
+
+def _grouped(
+    records: Iterable[Mapping[Any, Any]], cells: Callable[[Mapping[Any, Any]], list[str]]
+) -> list[dict[str, Any]]:
+    """Return rows under the name of their policy, which long names would otherwise repeat in every row."""
+    groups: dict[str, list[list[str]]] = {}
+    for record in records:
+        groups.setdefault(str(record["policy"]), []).append(cells(record))
+    return [{"name": name, "rows": rows} for name, rows in groups.items()]
+
+
+def _estimate_cells(r: Mapping[Any, Any]) -> list[str]:
+    ess = f"{r['ess']:,.0f}" if r["ess"] >= _WHOLE else f"{r['ess']:.1f}"
+    return [
+        str(r["estimator"]),
+        *estimate(r["value"], r["low"], r["high"]),
+        "–" if r["interval"] == "none" else str(r["interval"]),
+        ess,
+        str(r["verdict"]),
+        _rounded(r["rows_needed"]),
+    ]
+
+
+def _difference_cells(r: Mapping[Any, Any]) -> list[str]:
+    return [
+        str(r["against"]),
+        str(r["estimator"]),
+        *estimate(r["difference"], r["low"], r["high"]),
+        str(r["interval"]),
+        str(r["verdict"]),
+    ]
+
+
+def tables(evaluation: Evaluation) -> list[dict[str, Any]]:
+    """Return the page's tables: estimates, verdicts, differences, diagnostics and faults."""
+    table, about = evaluation.table, evaluation.about
+    wanted = "as asked" if about["settings"].get("half_width") else "of a tenth of the estimate"
+    out = [
+        _table(
+            "Estimates",
+            "Reward a request. ESS: effective sample size, in rows of the policy's own log. Rows needed: for "
+            f"an interval with a half-width {wanted}.",
+            ["estimator", "value", "interval", "by", "ESS", "verdict", "rows needed"],
+            _grouped(table.to_dict("records"), _estimate_cells),
+        ),
+        _table(
+            "Verdicts",
+            "The gravest reason of each.",
+            ["verdict", "reason", "of"],
+            _plain([[word, reason, "; ".join(of)] for word, reason, of in verdicts(table)]),
+            wrap=True,
+        ),
+    ]
+    differences, more = evaluation.differences, ""
+    if len(differences) > _PAIRS:
+        differences = differences[differences.against == AS_LOGGED]
+        more = " Those between policies are in differences.csv."
+    if len(differences):
+        out.append(
+            _table(
+                "Paired differences",
+                f"Reward a request, policy minus the other on the same rows: what both share cancels.{more}",
+                ["against", "estimator", "difference", "interval", "by", "verdict"],
+                _grouped(differences.to_dict("records"), _difference_cells),
+            )
+        )
+    out.append(_diagnostics(evaluation.diagnostics))
+    if about["faults"]:
+        out.append(
+            _table(
+                "Faults of the log",
+                "Rows are counted from 1.",
+                ["fault", "rows", "first row", "found", "meaning"],
+                _plain([_fault_cells(fault) for fault in about["faults"]]),
+                wrap=True,
+            )
+        )
+    return out
+
+
+def _table(
+    title: str,
+    note: str,
+    head: list[str],
+    groups: list[dict[str, Any]],
+    *,
+    wrap: bool = False,
+    meanings: Sequence[tuple[str, str]] = (),
+) -> dict[str, Any]:
+    return {"title": title, "note": note, "head": head, "groups": groups, "wrap": wrap, "meanings": meanings}
+
+
+def _plain(rows: list[list[str]]) -> list[dict[str, Any]]:
+    return [{"name": "", "rows": rows}]
+
+
+def _fault_cells(f: dict[str, Any]) -> list[str]:
+    first = f"{f['first_row']:,}" if f["first_row"] else "–"  # a fault of the whole log stands in no row
+    return [f["fault"], f"{f['rows']:,}", first, f["detail"], f["meaning"]]
+
+
+def _diagnostics(frame: pd.DataFrame) -> dict[str, Any]:
+    wide = frame.pivot_table(index="policy", columns="diagnostic", values="value", sort=False)
+    meanings = dict(zip(frame.diagnostic, frame.meaning, strict=True))
+    shown = [d for d in _DIAGNOSTICS if d in wide]
+    wide = wide[shown].dropna(how="all")
+    names = [d.replace("_", " ") for d in shown]
+    return _table(
+        "Diagnostics",
+        "Of the weights, by policy. All of them are in diagnostics.csv.",
+        ["policy", *names],
+        _plain([[str(p), *(number(wide.loc[p, d]) for d in shown)] for p in wide.index]),
+        meanings=[(name, str(meanings[d])) for name, d in zip(names, shown, strict=True)],
+    )

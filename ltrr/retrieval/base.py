@@ -1,0 +1,45 @@
+"""What an arm of one's own may inherit: an arm that never learns."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from ltrr.errors import InputError
+from ltrr.protocols import State
+from ltrr.types import Feedback
+
+__all__ = ["Arm"]
+
+
+class Arm:
+    """Base of an arm that learns nothing; `index` and `retrieve` are left to write.
+
+    An arm that learns sets ``static = False`` and overrides ``learn``, ``state`` and ``restore``. An arm that
+    can score any pair may offer ``features(requests, items) -> (names, float32 (N, len(names)))``, which lets
+    the ranker see it (`ltrr.ranking.RankFeatures`).
+
+    Attributes
+    ----------
+    static : bool
+        True where results depend on the query alone and never change, so that they may be cached.
+    always_full : bool
+        True where the arm returns as many items as it is asked for, whatever the query, as long as the
+        catalogue has them, so that it can stand in for slabs that come back short.
+    """
+
+    static: Any = True
+    always_full: ClassVar[bool] = False
+
+    def learn(self, feedback: Feedback) -> None:
+        """Learn nothing."""
+
+    def state(self) -> State:
+        """Return nothing: all follows from the catalogue."""
+        return {}
+
+    def restore(self, state: State) -> None:
+        """Continue from no state."""
+        if state:
+            raise InputError(
+                f"`{type(self).__name__}` learns nothing: it takes an empty state, got {sorted(state)}"
+            )

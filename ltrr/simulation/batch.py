@@ -1,0 +1,87 @@
+"""What happened to a batch of requests, on both sides of the curtain."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ltrr.logs.tables import Shadow
+from ltrr.protocols import PageOutcome
+from ltrr.types import Bool, Feedback, Float64, Int32, Int64, Page, Truth, Union
+
+__all__ = ["Batch", "Pool"]
+
+
+@dataclass(frozen=True)
+class Pool:
+    """The pool of all arms at the whole budget, for the rows that oracles judge.
+
+    Parameters
+    ----------
+    rows : int64 (b,)
+        Rows of the batch.
+    union : Union
+        Everything every arm has for them.
+    score : float64 (n,)
+        Scores by the same ranker at the same moment.
+    truth : Truth
+    """
+
+    rows: Int64
+    union: Union
+    score: Float64
+    truth: Truth
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What happened to B requests, on both sides of the curtain.
+
+    Parameters
+    ----------
+    feedback : Feedback
+        What will be observed.
+    union : Union
+        Candidates that were drawn.
+    score : float64 (N,)
+        Their scores by the ranker.
+    page : Page
+    outcome : PageOutcome
+        What the user did, whether it arrives in time or not.
+    truth_page, truth_union : Truth
+        Grades of what was shown and of what was drawn.
+    asked : int32 (B,)
+        Earlier requests with the same query text, before this batch.
+    calls : int32 (B,)
+        Arms called.
+    n_candidates : int64 (B,)
+        Distinct candidates.
+    expected : float64 (B,)
+        Latent mean reward given the page, net of costs.
+    sampled : float64 (B,)
+        Reward of what the user did, net of costs.
+    censored : bool (B,)
+        Rows whose actions came too late to be observed.
+    pool : Pool or None
+        What oracles need of the judged rows; None where scores depend on the allocation.
+    model_version : int
+        Number of the ranker's trainings.
+    shadow : Shadow or None
+        Everything every arm has, where the setting asks for it.
+    """
+
+    feedback: Feedback
+    union: Union
+    score: Float64
+    page: Page
+    outcome: PageOutcome
+    truth_page: Truth
+    truth_union: Truth
+    asked: Int32
+    calls: Int32
+    n_candidates: Int64
+    expected: Float64
+    sampled: Float64
+    censored: Bool
+    pool: Pool | None
+    model_version: int
+    shadow: Shadow | None = None

@@ -1,0 +1,159 @@
+"""A cell: one policy on one seed, from its beginning or its last checkpoint to its files."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ltrr._state import load_state, pack, unpack, write_aside
+from ltrr.bandits.saved import save as save_policy
+from ltrr.bandits.saved import why_not_saved
+from ltrr.logs.tables import LogWriter, write_table
+from ltrr.simulation.loop import Loop
+from ltrr.simulation.measure import Measures
+
+__all__ = ["Cell"]
+
+
+@dataclass
+class Cell:
+    """Runs a loop into a folder, part by part, and can be killed at any moment.
+
+    Every ``checkpoint_every`` rounds the parts so far are on disk and then the state. The state is put away
+    and taken out again at each checkpoint even in an uninterrupted run, so that engines whose models
+    change in the last digit when reloaded give the same bytes either way.
+
+    Parameters
+    ----------
+    loop : Loop
+        At its beginning.
+    folder : Path
+        The run's folder.
+    policy, seed : str, int
+        Names of the cell.
+    rounds : int
+        Requests to serve.
+    logged : bool
+        Write the four log tables.
+    metadata : mapping of str to str
+        Written into every Parquet file: study, versions.
+    progress : callable, optional
+        Called with the number of rounds served so far.
+    """
+
+    loop: Loop
+    folder: Path
+    policy: str
+    seed: int
+    rounds: int
+    logged: bool = True
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    progress: Callable[[int], None] | None = None
+
+    @property
+    def name(self) -> str:
+        """File name of the cell."""
+        return f"{self.policy}-{self.seed:03d}"
+
+    @property
+    def finished(self) -> Path:
+        """The file whose presence says that the cell is finished."""
+        return self.folder / "rounds" / f"{self.name}.parquet"
+
+    def run(self) -> None:
+        """Run to the end; a finished cell is left alone."""
+        if self.finished.exists():
+            return
+        started, cpu = time.perf_counter(), time.process_time()
+        work = self.folder / "cells" / self.name
+        work.mkdir(parents=True, exist_ok=True)
+        checkpoint = work / "checkpoint.npz"
+        part = 0
+        if checkpoint.exists():
+            saved = load_state(checkpoint)
+            part = saved["part"]
+            self.loop.restore(saved["loop"])
+        writer = LogWriter(self.folder / "log", self.policy, self.seed)
+        writer.drop_after(part)
+        measures = Measures(self.loop)
+        while self.loop.round < self.rounds:
+            self._segment(work, part, measures, writer if self.logged else None)
+            part += 1
+            state = pack({"part": part, "loop": self.loop.state()})
+            write_aside(checkpoint, state)
+            self.loop.restore(unpack(state)["loop"])
+        self._finish(work, part, measures)
+        seconds = {"wall_seconds": time.perf_counter() - started, "cpu_seconds": time.process_time() - cpu}
+        place = self.folder / "timings" / f"{self.name}.json"
+        place.parent.mkdir(exist_ok=True)
+        write_aside(place, json.dumps(seconds).encode())
+
+    def _segment(self, work: Path, part: int, measures: Measures, writer: LogWriter | None) -> None:
+        """Serve up to the next checkpoint and write the segment's parts."""
+        setting, loop = self.loop.setting, self.loop
+        end = min((loop.round // setting.checkpoint_every + 1) * setting.checkpoint_every, self.rounds)
+        rounds, oracles = [], []
+        while loop.round < end:
+            stop = min(setting.warmup, end) if loop.round < setting.warmup else end
+            batch = loop.step(min(setting.feedback_every, stop - loop.round))
+            rounds.append(measures.rounds(batch))
+            judged = measures.oracles(batch)
+            if judged is not None:
+                oracles.append(judged)
+            if writer is not None:
+                writer.append(
+                    batch.feedback,
+                    batch.union,
+                    batch.score,
+                    batch.page,
+                    censored=batch.censored,
+                    model_version=batch.model_version,
+                    shadow=batch.shadow,
+                )
+            if self.progress is not None:
+                self.progress(loop.round)
+        if writer is not None:
+            writer.flush(part)
+        write_table(work / f"rounds-{part:05d}.parquet", pa.concat_tables(rounds))
+        if oracles:
+            write_table(work / f"oracles-{part:05d}.parquet", pa.concat_tables(oracles))
+
+    def _finish(self, work: Path, parts: int, measures: Measures) -> None:
+        """Judge the frozen policy, join the parts, and put everything into its place."""
+        if self.loop.setting.held_out:
+            batch = self.loop.judge_held_out(self.loop.setting.held_out)
+            if len(batch.feedback):
+                self._put("held_out", measures.rounds(batch))
+                judged = measures.oracles(batch)
+                if judged is not None:
+                    self._put("held_out_oracles", judged)
+        policy = self.loop.system.policy
+        # policies of a notebook can be judged, but nobody could load them again
+        if not why_not_saved(policy):
+            save_policy(policy, self.folder / "policies" / self.name)
+        oracles = [p for n in range(parts) if (p := work / f"oracles-{n:05d}.parquet").exists()]
+        if oracles:
+            self._put("oracles", pa.concat_tables([pq.ParquetFile(p).read() for p in oracles]))
+        rounds = [pq.ParquetFile(work / f"rounds-{n:05d}.parquet").read() for n in range(parts)]
+        self._put("rounds", pa.concat_tables(rounds))
+        shutil.rmtree(work)
+
+    def _put(self, kind: str, table: pa.Table) -> None:
+        about: dict[str, str] = {**self.metadata, "policy": self.policy, "seed": str(self.seed)}
+        whole = table.combine_chunks().replace_schema_metadata({f"ltrr:{k}": v for k, v in about.items()})
+        write_table(self.folder / kind / f"{self.name}.parquet", whole)
+
+
+def latent_mean(folder: Path, name: str, start: int) -> float:
+    """Return a cell's mean expected reward from round ``start`` on."""
+    table: Any = pq.ParquetFile(folder / "rounds" / f"{name}.parquet").read(columns=["reward"])
+    return float(np.mean(table["reward"].to_numpy()[start:]))

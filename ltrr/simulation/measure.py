@@ -1,0 +1,214 @@
+"""What is kept of a batch: one row a request, and one row a request that oracles judged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+
+from ltrr.features.quotas import all_quotas
+from ltrr.metrics.oracles import LossSplit, best_order_value, ideal_value, quota_walk
+from ltrr.metrics.ranking import candidate_recall, ndcg, recall, reciprocal_rank, unjudged_share
+from ltrr.simulation.batch import Batch, Pool
+from ltrr.simulation.loop import Loop
+from ltrr.types import Float32, Float64, Int32, Int64, Truth
+from ltrr.types.ragged import take_flat
+from ltrr.users.rewards import grade_order_is_best
+
+__all__ = ["Measures", "round_columns"]
+
+
+def round_columns(arms: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names of the measures of a round, in order."""
+    return (
+        "reward",
+        "reward_sampled",
+        "reward_observed",
+        "satisfied_clicks",
+        "clicks",
+        "ndcg",
+        "mrr",
+        "recall_page",
+        "recall_budget",
+        "unjudged",
+        "calls",
+        "candidates",
+        "spilled",
+        *(f"slots_{a}" for a in arms),
+    )
+
+
+@dataclass
+class Measures:
+    """Turns batches into rows of the result tables.
+
+    Parameters
+    ----------
+    loop : Loop
+        The loop whose batches are measured.
+
+    Examples
+    --------
+    >>> from ltrr.simulation.example import small_example
+    >>> loop = small_example()
+    >>> measures = Measures(loop)
+    >>> batch = loop.step(20)
+    >>> measures.rounds(batch).num_rows, measures.oracles(batch).num_rows
+    (20, 1)
+    """
+
+    loop: Loop
+    _exact: bool = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        system = self.loop.system
+        self._exact = grade_order_is_best(system.user, system.reward, system.world.max_grade)
+
+    def rounds(self, batch: Batch) -> pa.Table:
+        """Return one row a request: latent, sampled and observed reward, recall, cost, slots per arm."""
+        page, union = batch.truth_page, batch.truth_union
+        grade, feedback = page.rectangle(), batch.feedback
+        k = grade.shape[1]
+        columns: dict[str, object] = {
+            "request": feedback.requests.request,
+            "query": feedback.requests.query,
+            "asked": batch.asked,
+            "reward": batch.expected,
+            "reward_sampled": batch.sampled,
+            "reward_observed": feedback.reward,
+            "satisfied_clicks": batch.outcome.satisfied.sum(axis=1, dtype=np.int32),
+            "clicks": batch.outcome.click.sum(axis=1, dtype=np.int32),
+            "ndcg": ndcg(grade, page.ideal, k=k),
+            "mrr": reciprocal_rank(grade),
+            "recall_page": recall(grade, page.n_relevant, k=k),
+            "recall_budget": candidate_recall(union),
+            "unjudged": unjudged_share(page),
+            "calls": batch.calls,
+            "candidates": batch.n_candidates.astype(np.int32),
+            "spilled": batch.union.spilled,
+        }
+        for a, name in enumerate(self.loop.setting.arms):
+            columns[f"slots_{name}"] = feedback.decision.quota[:, a]
+        return pa.table(columns)
+
+    def oracles(self, batch: Batch) -> pa.Table | None:
+        """Return one row a judged request: the ideal, every quota's value, the loss split, the context.
+
+        ``ideal − reward_sampled = loss_retrieval + loss_ranking + loss_cost + loss_noise``: rewards are net
+        of costs, the ideal page costs nothing. Values of quotas are net of what they would have cost, arms
+        that took over from short ones included. Where ``ideal_is_exact`` is false, another order than that of
+        grades can earn more under this user and reward: the ideal and the losses that lean on it are then
+        those of the page in grade order, which oracle and policy may exceed.
+        """
+        pool = batch.pool
+        if pool is None or len(pool.rows) == 0:
+            return None
+        system, setting = self.loop.system, self.loop.setting
+        quotas = all_quotas(setting.n_slots, len(setting.arms))
+        tables = system.user.tables(setting.page_size, system.world.max_grade)
+        code, k = system.reward.code, setting.page_size
+        values = quota_walk(
+            pool.union,
+            pool.score,
+            pool.truth,
+            quotas,
+            slot_size=setting.slot_size,
+            fallback=np.array(setting.fallback_index, np.int32),
+            page_size=k,
+            tables=tables,
+            reward_code=code,
+        )
+        rewards = values.reward - self._costs(pool, quotas, values.n_candidates)
+        rows = pool.rows
+        drawn = _rows_of(batch.truth_union, rows)
+        cost = system.reward.cost(batch.calls[rows], batch.n_candidates[rows])
+        ideal = ideal_value(pool.truth, page_size=k, tables=tables, reward_code=code)
+        split = LossSplit.of(
+            ideal=ideal,
+            best_order=best_order_value(drawn, page_size=k, tables=tables, reward_code=code),
+            expected=batch.expected[rows] + cost,
+            sampled=batch.sampled[rows] + cost,
+        )
+        requests = batch.feedback.requests
+        return pa.table(
+            {
+                "request": requests.request[rows],
+                "topic": pool.truth.topic,
+                "asked": batch.asked[rows],
+                "reward": batch.expected[rows],
+                "reward_sampled": batch.sampled[rows],
+                "ideal": ideal,
+                "ideal_is_exact": np.full(len(rows), self._exact),
+                "loss_retrieval": split.retrieval,
+                "loss_ranking": split.ranking,
+                "loss_cost": cost,
+                "loss_noise": split.noise,
+                "oracle_reward": rewards.max(axis=1),
+                "oracle_ndcg": values.ndcg.max(axis=1),
+                "oracle_recall": values.recall.max(axis=1),
+                "quota_reward": _wide(rewards),
+                "quota_ndcg": _wide(values.ndcg),
+                "quota_recall": _wide(values.recall),
+                "context": _wide(requests.context[rows]),
+            }
+        )
+
+    def _costs(self, pool: Pool, quotas: Int32, n_candidates: Int32) -> Float64:
+        """Return what each quota would have cost, (b, Q)."""
+        setting = self.loop.setting
+        calls = _calls(_available(pool, quotas.shape[1]), quotas, setting.slot_size, setting.fallback_index)
+        flat = self.loop.system.reward.cost(calls.reshape(-1), n_candidates.reshape(-1))
+        return flat.reshape(n_candidates.shape)
+
+
+def _available(pool: Pool, n_arms: int) -> Int32:
+    """Return how many candidates each arm has within the budget, (b, R)."""
+    union = pool.union
+    out = np.zeros((len(union), n_arms), np.int32)
+    row = np.repeat(np.arange(len(union)), np.diff(union.source_indptr[union.indptr]))
+    np.maximum.at(out, (row, union.arm), union.rank + 1)
+    return out
+
+
+def _calls(available: Int32, quotas: Int32, slot_size: int, fallback: tuple[int, ...]) -> Int64:
+    """Return how many arms each quota calls, (b, Q): those with slots, and those that take over, in order.
+
+    Examples
+    --------
+    The second arm has nothing: the first takes over its slab, or the third what is still missing then.
+
+    >>> one_slab_each = np.array([[1, 1, 0], [0, 2, 0]])
+    >>> _calls(np.array([[4, 0, 4]]), one_slab_each, 2, (0, 2)).tolist()
+    [[2, 2]]
+    >>> _calls(np.array([[3, 0, 4]]), one_slab_each, 2, (0, 2)).tolist()
+    [[3, 3]]
+    """
+    asked = quotas * slot_size
+    delivered = np.minimum(asked, available[:, None, :])
+    missing = (asked - delivered).sum(axis=2)
+    called = np.broadcast_to(quotas > 0, delivered.shape).copy()
+    for a in fallback:
+        called[:, :, a] |= missing > 0
+        missing = missing - np.minimum(missing, available[:, None, a] - delivered[:, :, a])
+    return np.asarray(called.sum(axis=2))
+
+
+def _wide(values: Float32 | Float64) -> pa.Array:
+    return pa.FixedSizeListArray.from_arrays(
+        pa.array(np.ascontiguousarray(values, np.float32).reshape(-1)), values.shape[1]
+    )
+
+
+def _rows_of(truth: Truth, rows: Int64) -> Truth:
+    indptr, flat = take_flat(truth.indptr, rows)
+    return Truth(
+        indptr,
+        truth.item[flat],
+        truth.grade[flat],
+        truth.judged[flat],
+        truth.n_relevant[rows],
+        truth.ideal[rows],
+        truth.topic[rows],
+        truth.max_grade,
+    )

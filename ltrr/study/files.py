@@ -1,0 +1,106 @@
+"""Studies in TOML files: those of a user and those that ship with the package."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import fields
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from ltrr.errors import InputError, nearest
+from ltrr.simulation.setting import LoopSetting
+from ltrr.study.spec import policy_spec
+from ltrr.study.study import Study, Tuning
+from ltrr.users.rewards import Reward
+
+__all__ = ["read_study", "study_from", "study_names"]
+
+
+def study_from(settings: Mapping[str, Any], where: str = "study") -> Study:
+    """Return the study that settings describe; unknown keys and wrong values are one clear line."""
+    table = dict(settings)
+    _check_integers(table, where)
+    known = [f.name for f in fields(Study) if f.name != "given_world"]
+    for key in table:
+        if key not in known:
+            raise InputError(f"{where}: unknown key {key!r}{nearest(key, known)}")
+    parts: dict[str, Any] = {}
+    for key, cls in (("loop", LoopSetting), ("reward", Reward), ("tuning", Tuning)):
+        given = table.pop(key, {})
+        if not isinstance(given, Mapping):
+            raise InputError(f"{where}: `{key}` must be a table, got {given!r}")
+        if cls is Reward and "kind" in given:
+            given = {"signal" if k == "kind" else k: v for k, v in given.items()}
+        names = [f.name for f in fields(cls)]
+        for name in given:
+            if name not in names:
+                raise InputError(f"{where}: `{key}` has no setting {name!r}{nearest(name, names)}")
+        try:
+            parts[key] = cls(**given)
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from error
+    entries = table.pop("policies", [])
+    if not isinstance(entries, list):
+        raise InputError(f"{where}: `policies` must be a list, got {entries!r}")
+    try:
+        parts["policies"] = tuple(policy_spec(e, parts["loop"].arms) for e in entries)
+        study = Study(**table, **parts)
+        study.check()
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from error
+    return study
+
+
+def _check_integers(value: Any, where: str, key: str = "") -> None:
+    """Refuse integers beyond 64 bits, which TOML does not promise and arrays do not hold."""
+    if isinstance(value, (Mapping, list)):
+        inner = value.items() if isinstance(value, Mapping) else enumerate(value)
+        for name, part in inner:
+            _check_integers(part, where, f"{key}.{name}" if key else str(name))
+    elif isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise InputError(f"{where}: `{key}` must be an integer of at most 64 bits, got {value:.3g}")
+
+
+def study_names() -> list[str]:
+    """Return the studies that ship with the package."""
+    return sorted(f.name.removesuffix(".toml") for f in _shipped().iterdir() if f.name.endswith(".toml"))
+
+
+def _shipped() -> Any:
+    """Return the folder of shipped studies: inside the wheel, or beside the package in a checkout."""
+    inside = resources.files("ltrr") / "studies"
+    return inside if inside.is_dir() else Path(__file__).resolve().parents[2] / "simulations"
+
+
+def read_study(source: str | Path) -> Study:
+    """Read a study from a file, or by the name of one that ships with the package.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, it is not UTF-8 or not TOML, or says something that is no study.
+    """
+    path = Path(source)
+    if path.suffix != ".toml" and str(source) in study_names():
+        path = _shipped() / f"{source}.toml"
+    elif not _is_file(path):
+        hint = nearest(str(source), study_names())
+        raise InputError(f"no study at {source}: give a .toml file or the name of a shipped study{hint}")
+    try:
+        settings = tomllib.loads(path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n"))
+    except OSError as error:
+        raise InputError(f"{source} cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{source} is not UTF-8 text (byte {error.start}); save it as UTF-8") from error
+    except (ValueError, RecursionError) as error:  # besides TOML's own errors: numbers or nesting without end
+        raise InputError(f"{source} is not TOML: {error}") from error
+    return study_from(settings, str(source))
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name too long, or one that no file can have
+        return False

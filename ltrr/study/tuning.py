@@ -1,0 +1,70 @@
+"""The best static allocation: every quota on its own trajectory, by successive halving."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ltrr._state import write_aside
+from ltrr.features.quotas import all_quotas
+from ltrr.metrics.halving import successive_halving
+from ltrr.simulation.cell import latent_mean
+from ltrr.study.runner import Job, Runner
+from ltrr.study.spec import PolicySpec
+from ltrr.types import Float64, Int64
+
+__all__ = ["tuned"]
+
+TUNING_REPLICATE = 10_000
+"""Tuning seeds are replicates from here on, which no study reaches."""
+
+
+def tuned(runner: Runner) -> tuple[int, ...] | None:
+    """Return the best static allocation: every quota on its own trajectory, halved on tuning seeds."""
+    study = runner.study
+    if not any(spec.kind == "best-static" for spec in study.policies):
+        return None
+    place = runner.folder / "tuning.json"
+    if place.exists():
+        found: list[int] = json.loads(place.read_text(encoding="utf-8"))["quota"]
+        return tuple(found)
+    tuning, loop = study.tuning, study.loop
+    quotas = all_quotas(loop.n_slots, len(loop.arms))
+    quiet_loop = replace(loop, held_out=0, oracle_every=study.rounds + 1, audit=0.0)
+    inner = replace(study, loop=quiet_loop, log_seeds=0)
+    rungs: list[dict[str, Any]] = []
+
+    def evaluate(indices: Int64, rung: int) -> Float64:
+        rounds = loop.warmup + max(1, round((study.rounds - loop.warmup) * tuning.shares[rung]))
+        seeds = [TUNING_REPLICATE + s for s in range(tuning.seeds[rung])]
+        folder = runner.folder / "tuning" / f"rung-{rung}"
+        jobs = [
+            Job(PolicySpec(f"quota-{i:04d}", "static", {"quota": quotas[i].tolist()}), seed, rounds, False)
+            for i in indices
+            for seed in seeds
+        ]
+        title = f"Tuning the best static allocation, {len(indices)} left"
+        replace(runner, study=inner).run(folder, jobs, title)
+        values = np.array(
+            [[latent_mean(folder, f"quota-{i:04d}-{s:03d}", loop.warmup) for s in seeds] for i in indices]
+        ).mean(axis=1)
+        rungs.append(
+            {
+                "rounds": rounds,
+                "seeds": seeds,
+                "values": {str(quotas[i].tolist()): float(v) for i, v in zip(indices, values, strict=True)},
+            }
+        )
+        return np.asarray(values)
+
+    keep = [min(k, len(quotas)) for k in tuning.keep]
+    halving = successive_halving(len(quotas), evaluate, budgets=tuple(range(len(keep))), keep=keep)
+    quota = tuple(int(q) for q in quotas[halving.survivors[0]])
+    report = {"arms": list(loop.arms), "quota": quota, "rungs": rungs}
+    write_aside(place, json.dumps(report, indent=1).encode())
+    shutil.rmtree(runner.folder / "tuning", ignore_errors=True)
+    return quota
