@@ -23,7 +23,8 @@ log_seeds = 0
 kind = "music"
 n_items = 250
 n_queries = 40
-[arms.dense]
+[arms.dense.encoder]
+kind = "lsa"
 dim = 8
 [loop]
 warmup = 20
@@ -110,7 +111,7 @@ BAD_STUDIES = {
     "arm unheard of": (changed("arms", "bm26", to={"k1": 1.0}), ["`arms.bm26` is no arm", "'bm25'"]),
     "arm key": (changed("arms", "bm25", to={"k2": 1.0}), ["`arms.bm25` has no setting 'k2'"]),
     "arm type": (changed("arms", "bm25", to={"k1": True}), ["`arms.bm25.k1` must be a number, got True"]),
-    "arm pair": (changed("arms", "dense", to={"characters": [3]}), ["a list of 2 integers"]),
+    "arm pair": (changed("arms", "dense", "encoder", "characters", to=[3]), ["a list of 2 integers"]),
     "arm is no table": (changed("arms", "bm25", to=3), ["`arms.bm25` must be a table"]),
     "arms twice": (changed("loop", "arms", to=["bm25", "bm25"]), ["must not name an arm twice"]),
     "no arms": (changed("loop", "arms", to=[]), ["at least one arm"]),
@@ -121,7 +122,7 @@ BAD_STUDIES = {
     "audit": (changed("loop", "audit", to=1.0), ["`loop.audit` must be below 1"]),
     "credit": (changed("loop", "credit", to="splitt"), ["did you mean 'split'"]),
     "reward key": (changed("reward", "cost", to=1.0), ["`reward` has no setting 'cost'"]),
-    "reward kind": (changed("reward", "kind", to="click!"), ["did you mean 'click'"]),
+    "reward kind": (changed("reward", "kind", to="click!"), ["did you mean 'clicks'"]),
     "reward cost": (changed("reward", "arm_cost", to=-0.1), ["arm_cost", "got -0.1"]),
     "reward nan": (changed("reward", "arm_cost", to=float("nan")), ["arm_cost", "got nan"]),
     "tuning key": (changed("tuning", "share", to=[1.0]), ["`tuning` has no setting 'share'", "'shares'"]),
@@ -164,7 +165,7 @@ BAD_STUDIES = {
     "policy no file name": (policies({"name": "a/b", "kind": "equal"}), ["'a/b'", "names files"]),
     "policy dots": (policies({"name": "..", "kind": "equal"}), ["'..'", "names files"]),
     "policy long": (policies({"name": "x" * 101, "kind": "equal"}), ["at most 100 letters"]),
-    "policy of nothing": (policies(3), ["names, tables or policies", "got 3"]),
+    "policy of nothing": (policies(3), ["`policies` must be a name (single, equal", "got int"]),
     "best-static": (policies({"name": "best-static", "quota": [1]}), ["best-static", "no settings", "quota"]),
     "static without quota": (
         policies({"name": "x", "kind": "static"}),
@@ -175,7 +176,10 @@ BAD_STUDIES = {
         ["3 slots among 4 arms", "[1, 1]"],
     ),
     "single arm": (policies({"name": "x", "kind": "single", "arm": "bm52"}), ["did you mean 'bm25'"]),
-    "single and more": (policies({"name": "x", "kind": "single", "arm": "bm25", "a": 1}), ["nothing else"]),
+    "single and more": (
+        policies({"name": "x", "kind": "single", "arm": "bm25", "a": 1}),
+        ["has no setting 'a'"],
+    ),
     "policy ranker": (
         policies({"name": "equal", "ranker": {"kind": "rff"}}),
         ["`policies.equal.ranker`", "'rrf'"],

@@ -8,10 +8,10 @@ import pytest
 
 from ltrr import LoopSetting, Streams
 from ltrr._state import pack, unpack
+from ltrr.bandits.spec import policy_spec
 from ltrr.simulation.delay import DelayQueue
 from ltrr.simulation.loop import Loop
-from ltrr.simulation.system import Prepared
-from ltrr.study.spec import policy_spec
+from ltrr.study.build import build, make_world, prepare, system_of
 from ltrr.study.study import Study
 
 ARMS = ("bm25", "dense", "memory", "popular")
@@ -26,11 +26,11 @@ def prepared():
     study = Study(
         rounds=100,
         world=world,
-        arms={"dense": {"dim": 16}},
+        arms={"dense": {"encoder": {"kind": "lsa", "dim": 16}}},
         loop=SETTING,
         policies=(policy_spec("equal", ARMS),),
     )
-    return study, Prepared.build(study.make_world(), study.make_arms(), SETTING)
+    return study, prepare(build(study), make_world(study))
 
 
 def make_loop(prepared, policy="linucb", seed=1, **changes):
@@ -38,7 +38,7 @@ def make_loop(prepared, policy="linucb", seed=1, **changes):
     setting = replace(SETTING, **changes)
     study = replace(study, loop=setting)
     streams = Streams(seed)
-    return Loop(study.system(shared, policy_spec(policy, ARMS), streams, (1, 1, 1, 0)), setting, streams)
+    return Loop(system_of(study, shared, policy_spec(policy, ARMS), streams, (1, 1, 1, 0)), setting, streams)
 
 
 POLICIES = [

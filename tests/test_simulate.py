@@ -24,7 +24,8 @@ log_seeds = 1
 kind = "music"
 n_items = 400
 n_queries = 150
-[arms.dense]
+[arms.dense.encoder]
+kind = "lsa"
 dim = 16
 [ranker]
 kind = "lambdamart"

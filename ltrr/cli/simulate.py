@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 __all__ = ["simulate"]
 
 COLUMNS = {
-    "reward": ("reward", 3, "expected reward a request"),
-    "regret_static": ("regret", 1, "sum against the best static allocation"),
-    "reward_held_out": ("held-out", 3, "reward of the frozen policy on held-out queries"),
-    "reward_first": ("first", 3, "reward on first-time queries"),
-    "reward_seen": ("seen", 3, "reward on repeated queries"),
-    "ndcg": ("nDCG", 3, "of the page"),
-    "recall_budget": ("recall", 3, "of the candidates"),
+    "reward": "reward",
+    "regret_static": "regret",
+    "reward_held_out": "held-out",
+    "reward_first": "first",
+    "reward_seen": "seen",
+    "ndcg": "nDCG",
+    "recall_budget": "recall",
 }
-"""Head, digits and meaning of the metrics that the final table shows, the most telling first."""
+"""Metrics that the final table shows, the most telling first, by a head short enough for a terminal."""
 
 
 # A blank line parts the lines of an epilog.
@@ -114,19 +114,19 @@ def _chosen(study: str | None, collection: str | None, resumed: str | None, *, s
         chosen = read_study(_resumable(Path(resumed)))
     else:
         chosen = read_study(study or ("collection" if collection is not None else "default"))
-    of_collection = chosen.world.get("kind") == "collection"
+    of_collection = chosen.world.kind == "collection"
     if collection is not None:
         if not of_collection:
             raise InputError(
                 f"--collection needs a study whose world is a collection, {study} is about "
-                f"{chosen.world.get('kind', 'music')!r}; leave {study} out, or set its `world.kind`"
+                f"{chosen.world.kind!r}; leave {study} out, or set its `world.kind`"
             )
         path = Path(collection).resolve()
         if not os.fspath(path).isprintable():  # it could not be written into study.toml and found again
             raise InputError(f"--collection must be a path of printable letters, got {os.fspath(path)!r}")
-        world = {**chosen.world, "path": os.fspath(path)}
+        world = {**chosen.world.settings(), "path": os.fspath(path)}
         chosen = replace(chosen, world=world, name=f"{chosen.name}-{path.name}")
-    elif of_collection and "path" not in chosen.world:
+    elif of_collection and "path" not in chosen.world.params:
         raise InputError(
             "this study needs a collection: add --collection DIR, a folder with corpus.jsonl, "
             "queries.jsonl and qrels/test.tsv"
@@ -134,7 +134,7 @@ def _chosen(study: str | None, collection: str | None, resumed: str | None, *, s
     if skip_unknown:
         if not of_collection:
             raise InputError("--skip-unknown is about the judgements of a collection: add --collection DIR")
-        chosen = replace(chosen, world={**chosen.world, "skip_unknown": True})
+        chosen = replace(chosen, world={**chosen.world.settings(), "skip_unknown": True})
     return chosen
 
 
@@ -182,18 +182,22 @@ def _how_to_go_on(folder: Path) -> str:
 
 def _print_table(result: Result, title: str) -> None:
     """Print one row a policy, best first, with as many columns as fit beside whole names."""
+    from ltrr.metrics.measures import digits_of, meaning_of
+
     summary = result.summary().set_index(["policy", "metric"])
-    shown = [m for m in COLUMNS if m in set(summary.index.get_level_values("metric"))]
+    own = result.measures
+    heads = COLUMNS | {measure.name: measure.label for measure in own}
+    shown = [m for m in heads if m in set(summary.index.get_level_values("metric"))]
     columns = [["policy", *map(str, result.table().index)]]
     for metric in shown:
-        head, digits, _ = COLUMNS[metric]
-        columns.append([head, *(_cell(summary, p, metric, digits) for p in columns[0][1:])])
+        digits = digits_of(metric, own)
+        columns.append([heads[metric], *(_cell(summary, p, metric, digits) for p in columns[0][1:])])
     console = Console()
     widths = [max(map(cell_len, column)) + 3 for column in columns]  # a line and a space on either side
     n = len(columns)
     while console.is_terminal and n > 2 and sum(widths[:n]) + 1 > console.width:
         n -= 1
-    meanings = "; ".join(f"{COLUMNS[m][0]}: {COLUMNS[m][2]}" for m in shown[: n - 1])
+    meanings = "; ".join(f"{heads[m]}: {meaning_of(m, own)}" for m in shown[: n - 1])
     caption = f"Means over seeds after the warm-up, ± half the 95 % interval. {meanings}."
     table = Table(title=title, title_justify="left", caption=caption, caption_justify="left")
     for i, column in enumerate(columns[:n]):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ltrr.bandits.registry import BEST_STATIC, POLICIES, PRESETS
 from ltrr.errors import InputError, nearest
 from ltrr.replay.batch import Batch
 from ltrr.replay.estimators import Estimator, RejectionReplay
@@ -15,7 +16,6 @@ from ltrr.replay.plan import Plan
 from ltrr.replay.policy_judge import PolicyJudge
 from ltrr.replay.rejection import LearningReplay
 from ltrr.replay.replay_log import ReplayLog
-from ltrr.study.components import POLICIES, POLICY_KINDS, make
 from ltrr.types import Float64
 
 __all__ = ["Learner", "learner_of"]
@@ -84,10 +84,11 @@ def learner_of(item: Any, *, seed: int) -> Learner | None:
     if not isinstance(item, str) or not item.startswith(PREFIX):
         return None
     name = item.removeprefix(PREFIX)
-    settings = dict(POLICIES.get(name, {"kind": name}))
+    settings = dict(PRESETS.get(name, {"kind": name}))
     kind = settings.pop("kind")
-    if kind not in POLICY_KINDS or "ranker" in settings:
-        known = [n for n, s in POLICIES.items() if s["kind"] in POLICY_KINDS and "ranker" not in s]
+    if kind not in POLICIES.names or "ranker" in settings:
+        presets = [n for n, s in PRESETS.items() if s["kind"] != BEST_STATIC and "ranker" not in s]
+        known = [*presets, *POLICIES.names]
         hint = nearest(name, known)
         raise InputError(f"policy `{PREFIX}NAME` must name a kind of policy, got {name!r}{hint}")
-    return Learner(item, LearningReplay(make(POLICY_KINDS, kind, settings, item), seed=seed))
+    return Learner(item, LearningReplay(POLICIES.make(kind, settings, item), seed=seed))

@@ -9,6 +9,7 @@ import numpy as np
 
 from ltrr import _check
 from ltrr.bandits.base import row_of
+from ltrr.bandits.spec import policy_spec
 from ltrr.errors import InputError
 from ltrr.features.actions import Allocations, Slabs
 from ltrr.protocols import Policy
@@ -17,7 +18,7 @@ from ltrr.replay.quota_law import FIXED, Law, LoggedCredit, Tree, quota_distribu
 from ltrr.replay.readers.own import OwnLog, OwnPart
 from ltrr.replay.shadow_pages import ShadowPages
 from ltrr.simulation.setting import LoopSetting
-from ltrr.study.spec import policy_spec
+from ltrr.study.build import make_policy
 from ltrr.types import ActionSet, Bool, Float32, Float64, Int32, Int64, Requests
 
 __all__ = ["LEVELS", "TwoStage", "TwoStageBatch"]
@@ -272,7 +273,7 @@ class TwoStage:
         setting = LoopSetting(arms=self._arms, n_slots=self.log.n_slots, fallback=())
         for entry in entries if self.log.parts.slabs else []:
             if entry["name"] == self.log.parts.policy and entry["kind"] in _FIXED_KINDS:
-                return policy_spec(entry, self._arms).make(setting)
+                return make_policy(policy_spec(entry, self._arms), setting)
         return None
 
 

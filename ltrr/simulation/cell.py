@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from ltrr._state import load_state, pack, unpack, write_aside
 from ltrr.bandits.saved import save as save_policy
 from ltrr.bandits.saved import why_not_saved
 from ltrr.logs.tables import LogWriter, write_table
+from ltrr.metrics.measures import Measure
 from ltrr.simulation.loop import Loop
 from ltrr.simulation.measure import Measures
 
@@ -44,6 +45,8 @@ class Cell:
         Requests to serve.
     logged : bool
         Write the four log tables.
+    measures : sequence of Measure
+        Kept besides the standard ones.
     metadata : mapping of str to str
         Written into every Parquet file: study, versions.
     progress : callable, optional
@@ -56,6 +59,7 @@ class Cell:
     seed: int
     rounds: int
     logged: bool = True
+    measures: Sequence[Measure] = ()
     metadata: Mapping[str, str] = field(default_factory=dict)
     progress: Callable[[int], None] | None = None
 
@@ -84,7 +88,7 @@ class Cell:
             self.loop.restore(saved["loop"])
         writer = LogWriter(self.folder / "log", self.policy, self.seed)
         writer.drop_after(part)
-        measures = Measures(self.loop)
+        measures = Measures(self.loop, tuple(self.measures))
         while self.loop.round < self.rounds:
             self._segment(work, part, measures, writer if self.logged else None)
             part += 1

@@ -13,12 +13,13 @@ import numpy as np
 import pyarrow as pa
 
 from ltrr._state import write_aside
+from ltrr.bandits.spec import PolicySpec
 from ltrr.errors import InputError
 from ltrr.features.quotas import all_quotas
 from ltrr.logs.tables import FORMAT_VERSION, write_table
 from ltrr.rng import Streams
 from ltrr.simulation.system import Prepared, System
-from ltrr.study.spec import PolicySpec
+from ltrr.study.build import system_of
 from ltrr.study.study import Study
 
 __all__ = ["check_folder", "open_folder", "versions", "write_about"]
@@ -98,7 +99,7 @@ def write_about(folder: Path, study: Study, prepared: Prepared) -> None:
         "arms": list(loop.arms),
         "context": list(context),
         "action_features": {name: list(system.actions.names) for name, system in systems.items()},
-        "rank_features": list(prepared.features.names),
+        "rank_features": {name: list(system.rank_columns) for name, system in systems.items()},
         "quotas": all_quotas(loop.n_slots, len(loop.arms)).tolist(),
         "settings": study.settings(),
     }
@@ -116,7 +117,7 @@ def write_about(folder: Path, study: Study, prepared: Prepared) -> None:
 def _example(study: Study, prepared: Prepared, spec: PolicySpec) -> System:
     """Return a policy's system at its beginning, to read names from."""
     quota = (study.loop.n_slots, *[0] * (len(study.loop.arms) - 1))
-    return study.system(prepared, spec, Streams(study.seed), quota)
+    return system_of(study, prepared, spec, Streams(study.seed), quota)
 
 
 def _json(value: Any) -> Any:

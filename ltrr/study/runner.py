@@ -11,13 +11,14 @@ import joblib
 from joblib.externals.loky import get_reusable_executor
 from threadpoolctl import threadpool_limits
 
+from ltrr.bandits.spec import PolicySpec
 from ltrr.report.progress import Counter, ProgressBar
 from ltrr.rng import Streams
 from ltrr.simulation.cell import Cell
 from ltrr.simulation.loop import Loop
 from ltrr.simulation.system import Prepared
+from ltrr.study.build import make_measures, system_of
 from ltrr.study.folder import versions
-from ltrr.study.spec import PolicySpec
 from ltrr.study.study import Study
 
 __all__ = ["Job", "Runner"]
@@ -73,7 +74,7 @@ class Runner:
         """Run all jobs whose cell is not finished."""
         counter = Counter(self.shared / f"counter-{title}".replace(" ", "-"), len(jobs))
         total = sum(job.rounds for job in jobs)
-        study = replace(self.study, given_world=None) if self.jobs > 1 else self.study
+        study = self.study
         with self.bar.watch(title, counter, total):
             if self.jobs == 1:
                 for i, job in enumerate(jobs):
@@ -110,7 +111,7 @@ def _run_cell(study: Study, prepared: Prepared, job: Job, folder: Path, counter:
     """Run one cell on one thread."""
     with threadpool_limits(1):
         streams = Streams(study.seed, job.replicate)
-        system = study.system(prepared, job.spec, streams, job.quota)
+        system = system_of(study, prepared, job.spec, streams, job.quota)
         loop = replace(study.loop, log_shadow=study.loop.log_shadow and job.logged)
         Cell(
             Loop(system, loop, streams),
@@ -120,6 +121,7 @@ def _run_cell(study: Study, prepared: Prepared, job: Job, folder: Path, counter:
             job.rounds,
             logged=job.logged,
             metadata=versions(study),
+            measures=make_measures(study),
             progress=lambda done: counter.put(index, done),
         ).run()
     counter.put(index, job.rounds)

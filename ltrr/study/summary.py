@@ -15,22 +15,15 @@ import pyarrow.parquet as pq
 from ltrr._state import write_aside
 from ltrr.features.quotas import all_quotas
 from ltrr.metrics.intervals import Interval, bootstrap_curve, bootstrap_mean, paired_ratio
+from ltrr.metrics.measures import JUDGED, STANDARD
 from ltrr.metrics.router import best_in_class, learnable_gap
 from ltrr.rng import Streams
 from ltrr.simulation.measure import round_columns
+from ltrr.study.build import make_measures
 from ltrr.study.study import Study
 from ltrr.types import Float64, Int64
 
 __all__ = ["summarise"]
-
-SPLIT = ("reward", "ndcg", "recall_budget", "recall_page", "mrr")
-"""Measures reported for seen and first-time queries apart and on held-out queries."""
-
-JUDGED = (
-    *("ideal", "ideal_is_exact", "oracle_reward", "oracle_ndcg", "oracle_recall"),
-    *("loss_retrieval", "loss_ranking", "loss_cost", "loss_noise"),
-)
-"""Measures of the rounds that oracles judged."""
 
 N_CHECKPOINTS = 30
 TIE = 1e-6
@@ -87,7 +80,7 @@ def summarise(folder: Path, study: Study) -> None:
     ``regret_ideal``                      likewise of the ideal page, which costs nothing
     ``excess_static_…``,                  mean a round in the first (``early``) and last third (``late``)
     ``excess_class_…``                    of the rounds after the warm-up; ``fall`` is early minus late
-    `JUDGED`                              mean over judged rounds after the warm-up;
+    judged measures                              mean over judged rounds after the warm-up;
                                           ``ideal_is_exact`` is 0 where grade order is not the best order
                                           for this user and reward, so that ``ideal``, the losses and
                                           ``regret_ideal`` are about the page in grade order
@@ -101,7 +94,7 @@ def summarise(folder: Path, study: Study) -> None:
     has no interval.
     """
     cells = {spec.name: _read(folder, spec.name, study.seeds) for spec in study.policies}
-    static = next((s.name for s in study.policies if s.kind == "best-static"), None)
+    static = next((s.name for s in study.policies if s.best_static), None)
     reference = cells[static] if static is not None else None
     points = _checkpoints(study)
     summary: list[dict[str, Any]] = []
@@ -203,17 +196,19 @@ def _means(tables: list[_Table], rows: list[Int64], metric: str) -> Float64:
 def _summary_values(own: _Cells, static: _Cells | None, study: Study) -> Iterator[tuple[str, Float64]]:
     """Yield (metric, one value a seed)."""
     late = _late(own.rounds, study)
+    measures = make_measures(study)
+    split = [m.name for m in (*STANDARD, *measures) if m.split]
     if _some(late):
-        for metric in round_columns(study.loop.arms):
+        for metric in round_columns(study.loop.arms, measures):
             yield metric, _means(own.rounds, late, metric)
         for suffix, seen in (("seen", True), ("first", False)):
             picks = [r[(t["asked"][r] > 0) == seen] for t, r in zip(own.rounds, late, strict=True)]
             if _some(picks):
                 yield f"share_{suffix}", np.array([len(p) / len(r) for p, r in zip(picks, late, strict=True)])
-                for metric in SPLIT:
+                for metric in split:
                     yield f"{metric}_{suffix}", _means(own.rounds, picks, metric)
     if own.held_out:
-        for metric in (*SPLIT, "calls", "candidates"):
+        for metric in (*split, "calls", "candidates"):
             yield f"{metric}_held_out", _means(own.held_out, _late(own.held_out, study), metric)
     if own.held_out_oracles:
         for metric in ("oracle_reward", "oracle_recall"):
@@ -225,7 +220,7 @@ def _summary_values(own: _Cells, static: _Cells | None, study: Study) -> Iterato
         yield from _trend("excess_static", gaps, own.rounds, study)
     judged = _late(own.oracles, study)
     if _some(judged):
-        for metric in JUDGED:
+        for metric in (m.name for m in JUDGED):
             yield metric, _means(own.oracles, judged, metric)
         for name, gaps in _judged_gaps(own):
             yield name, np.array([g.mean() * study.rounds for g in gaps])

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from ltrr._state import write_aside
+from ltrr.bandits.spec import PolicySpec
 from ltrr.features.quotas import all_quotas
 from ltrr.metrics.halving import successive_halving
+from ltrr.registry import Component
 from ltrr.simulation.cell import latent_mean
 from ltrr.study.runner import Job, Runner
-from ltrr.study.spec import PolicySpec
 from ltrr.types import Float64, Int64
 
 __all__ = ["tuned"]
@@ -26,7 +27,7 @@ TUNING_REPLICATE = 10_000
 def tuned(runner: Runner) -> tuple[int, ...] | None:
     """Return the best static allocation: every quota on its own trajectory, halved on tuning seeds."""
     study = runner.study
-    if not any(spec.kind == "best-static" for spec in study.policies):
+    if not any(spec.best_static for spec in study.policies):
         return None
     place = runner.folder / "tuning.json"
     if place.exists():
@@ -43,7 +44,12 @@ def tuned(runner: Runner) -> tuple[int, ...] | None:
         seeds = [TUNING_REPLICATE + s for s in range(tuning.seeds[rung])]
         folder = runner.folder / "tuning" / f"rung-{rung}"
         jobs = [
-            Job(PolicySpec(f"quota-{i:04d}", "static", {"quota": quotas[i].tolist()}), seed, rounds, False)
+            Job(
+                PolicySpec(f"quota-{i:04d}", Component("static", {"quota": quotas[i].tolist()})),
+                seed,
+                rounds,
+                False,
+            )
             for i in indices
             for seed in seeds
         ]
