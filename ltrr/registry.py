@@ -367,8 +367,8 @@ def described(value: Any) -> tuple[str, dict[str, Any], str]:
     >>> from fractions import Fraction
     >>> described(len)
     ('builtins:len', {}, '')
-    >>> described(Component("bm25", {"k1": 0.9}))[:2]
-    ('ltrr.registry:Component', {'kind': 'bm25', 'params': {'k1': 0.9}})
+    >>> described(Registry("arms", {}, needs=("index",)))[:2]
+    ('ltrr.registry:Registry', {'group': 'arms', 'makers': {}, 'needs': ['index']})
     >>> described(lambda text: text)[2]
     "<lambda> is no name of the module 'ltrr.registry'"
     """
