@@ -134,7 +134,7 @@ class Component:
         """Return the component as a table of a study file."""
         if self.unnamed:
             return {"kind": OBJECT, "class": self.kind}
-        return {"kind": self.kind, **plain(self.params)}
+        return {"kind": self.kind, **_writable(self.params)[0]}
 
 
 @dataclass(frozen=True)
@@ -244,7 +244,7 @@ class Registry:
                         f"`{where}` is an object already: it takes no settings, got {sorted(table)}"
                     )
                 return self.component(kind, where)
-            return Component(kind, table)
+            return Component(kind, table, unnamed=_writable(table)[1])
         self.check_object(value, where)
         return self.described_component(value)
 
@@ -388,8 +388,6 @@ def described(value: Any) -> tuple[str, dict[str, Any], str]:
         setting = getattr(value, name) if kept is None else kept[name]
         if _same(setting, default):
             continue
-        if setting is None:
-            return path, {}, f"{kind.__qualname__}.{name} is None, which a file cannot hold"
         if name == "kind":
             return (
                 path,
@@ -438,6 +436,8 @@ def _own_settings(value: Any) -> dict[str, Any]:
 
 def _writable(value: Any) -> tuple[Any, str]:
     """Return a setting as a file holds it, and why that is not possible."""
+    if value is None:
+        return None, "None cannot stand in a file"
     if isinstance(value, (bool, str)):
         return value, ""
     if isinstance(value, (Integral, Real)):

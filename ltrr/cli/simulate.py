@@ -197,7 +197,8 @@ def _print_table(result: Result, title: str) -> None:
     n = len(columns)
     while console.is_terminal and n > 2 and sum(widths[:n]) + 1 > console.width:
         n -= 1
-    meanings = "; ".join(f"{heads[m]}: {meaning_of(m, own)}" for m in shown[: n - 1])
+    told = {heads[m]: meaning_of(m, own) for m in shown[: n - 1]}
+    meanings = "; ".join(f"{head}: {meaning}" for head, meaning in told.items() if meaning)
     caption = f"Means over seeds after the warm-up, ± half the 95 % interval. {meanings}."
     table = Table(title=title, title_justify="left", caption=caption, caption_justify="left")
     for i, column in enumerate(columns[:n]):

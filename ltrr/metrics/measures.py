@@ -97,7 +97,7 @@ STANDARD = (
         "reward",
         lambda b: b.expected,
         split=True,
-        meaning="expected reward a request, net of costs",
+        meaning="expected reward a request",
     ),
     Measure("reward_sampled", "sampled reward", lambda b: b.sampled, meaning="of what the user did"),
     Measure(
@@ -251,7 +251,7 @@ def meaning_of(metric: str, measures: Sequence[Measure] = ()) -> str:
     Examples
     --------
     >>> meaning_of("reward_first")
-    'expected reward a request, net of costs, first-time queries'
+    'expected reward a request, first-time queries'
     """
     measure, words = _found(metric, measures)
     return "" if measure is None else measure.meaning + words

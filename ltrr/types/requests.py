@@ -82,6 +82,10 @@ class Requests:
     def __len__(self) -> int:
         return len(self.request)
 
+    def texts(self) -> list[str]:
+        """Return each request's query text, empty where there is no query."""
+        return [self.queries.text[q] if q >= 0 else "" for q in self.query.tolist()]
+
     def take(self, rows: Int64) -> Requests:
         """Return the chosen rows."""
         return Requests(
