@@ -373,6 +373,9 @@ def described(value: Any) -> tuple[str, dict[str, Any], str]:
     "<lambda> is no name of the module 'ltrr.registry'"
     """
     kind = value if inspect.isroutine(value) else type(value)
+    held = _name_in_module(value)
+    if held:
+        return held, {}, ""
     path = f"{kind.__module__}:{kind.__qualname__}"
     if kind.__module__ == "__main__":
         return path, {}, f"{kind.__qualname__} is of a notebook or script"
@@ -399,6 +402,17 @@ def described(value: Any) -> tuple[str, dict[str, Any], str]:
             return path, {}, f"{kind.__qualname__}.{name}: {why}"
         params[name] = text
     return path, params, ""
+
+
+def _name_in_module(value: Any) -> str:
+    """Return the import path of an object that a module itself holds under some name, such as a measure."""
+    parts = vars(value).values() if hasattr(value, "__dict__") else ()
+    modules = {getattr(part, "__module__", None) for part in parts if inspect.isroutine(part)}
+    for name in sorted(m for m in modules if m and m != "__main__"):
+        for key, held in vars(sys.modules.get(name, types)).items():
+            if held is value:
+                return f"{name}:{key}"
+    return ""
 
 
 def _same(value: Any, default: Any) -> bool:

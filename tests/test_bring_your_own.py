@@ -147,15 +147,17 @@ def test_the_ranker_sees_an_arm_that_offers_features_and_the_page_names_one_that
     assert "prefix:begins" in run.log("softmax").about["rank_features"]["softmax"]
     assert not any("cannot see" in note for note in run.notes)
 
-    class Blind(own("arm").Prefix):
-        features = None
+    class Blind(ltrr.retrieval.Arm):
+        def index(self, catalogue):
+            self.arm = own("arm").Prefix()
+            self.arm.index(catalogue)
 
-    blind = Blind()
-    del Blind.features
-    Blind.features = property(lambda self: (_ for _ in ()).throw(AttributeError("features")))
+        def retrieve(self, requests, depth):
+            return self.arm.retrieve(requests, depth)
+
     seen = ltrr.simulate(
         own("world").Shop(),
-        arms={"prefix": blind, "popular": "popular"},
+        arms={"prefix": Blind(), "popular": "popular"},
         policies=["prefix"],
         loop=LOOP,
         **SMALL,
