@@ -153,6 +153,35 @@ class _Case(Learner):
             text = "extend the shallower list when asked for more, got another"
             self.must(self.verb, when)(self.same(want, shallow), text)
 
+    def check_features_are_numbers(self) -> None:
+        """Where an arm offers ``features``: named columns, one finite row a pair, zeros at empty places."""
+        items, known = self.pairs(), []
+        for when, arm in self.both() if hasattr(self.component, "features") else ():
+            must, (names, rows) = self.must("features", when), arm.features(self.requests, items)
+            known.append(tuple(names))
+            texts = all(isinstance(name, str) for name in names) and len(set(names)) == len(names)
+            must(texts, f"name its columns by distinct texts, got {names!r}")
+            must(tuple(names) == known[0], f"have the same names every time, got {names!r} and {known[0]!r}")
+            shape = (len(items.item), len(names))
+            fits = isinstance(rows, np.ndarray) and rows.shape == shape and rows.dtype == np.float32
+            must(fits, f"be float32 {shape}, got {getattr(rows, 'dtype', '')} {np.shape(rows)}")
+            must(np.isfinite(rows).all(), f"be finite, got {rows[~np.isfinite(rows)][:1]}")
+            must(not rows[items.item < 0].any(), "be 0 at empty places (item -1), got another number")
+
+    def check_features_are_of_the_pair(self) -> None:
+        """Where an arm offers ``features``: rows follow the items, and do not depend on other pairs."""
+        items = self.pairs()
+        for when, arm in self.both() if hasattr(self.component, "features") else ():
+            must, rows = self.must("features", when), self.features(arm)
+            for b in range(len(self.requests)):
+                place = np.arange(items.indptr[b], items.indptr[b + 1])[::-1]
+                alone = Items(np.array([0, len(place)]), items.item[place])
+                names, got = arm.features(self.requests.take(np.array([b])), alone)
+                text = "follow the items and not depend on the other pairs"
+                must(self.same(rows[place], got), f"{text}, got other rows for request {b} alone, backwards")
+                must(len(names) == rows.shape[1], f"have the same names every time, got {names!r}")
+            must(self.same(self.features(arm), rows), "answer the same question alike, got other rows")
+
     check_empty_batch = Learner.check_empty_batch
 
     def check_static_never_changes(self) -> None:
@@ -207,35 +236,6 @@ class _Case(Learner):
                 np.isin(safe, old[there.item]).all(),
                 f"find the same items when they are numbered otherwise, got others for request {row[0]}",
             )
-
-    def check_features_are_numbers(self) -> None:
-        """Where an arm offers ``features``: named columns, one finite row a pair, zeros at empty places."""
-        items, known = self.pairs(), []
-        for when, arm in self.both() if hasattr(self.component, "features") else ():
-            must, (names, rows) = self.must("features", when), arm.features(self.requests, items)
-            known.append(tuple(names))
-            texts = all(isinstance(name, str) for name in names) and len(set(names)) == len(names)
-            must(texts, f"name its columns by distinct texts, got {names!r}")
-            must(tuple(names) == known[0], f"have the same names every time, got {names!r} and {known[0]!r}")
-            shape = (len(items.item), len(names))
-            fits = isinstance(rows, np.ndarray) and rows.shape == shape and rows.dtype == np.float32
-            must(fits, f"be float32 {shape}, got {getattr(rows, 'dtype', '')} {np.shape(rows)}")
-            must(np.isfinite(rows).all(), f"be finite, got {rows[~np.isfinite(rows)][:1]}")
-            must(not rows[items.item < 0].any(), "be 0 at empty places (item -1), got another number")
-
-    def check_features_are_of_the_pair(self) -> None:
-        """Where an arm offers ``features``: rows follow the items, and do not depend on other pairs."""
-        items = self.pairs()
-        for when, arm in self.both() if hasattr(self.component, "features") else ():
-            must, rows = self.must("features", when), self.features(arm)
-            for b in range(len(self.requests)):
-                place = np.arange(items.indptr[b], items.indptr[b + 1])[::-1]
-                alone = Items(np.array([0, len(place)]), items.item[place])
-                names, got = arm.features(self.requests.take(np.array([b])), alone)
-                text = "follow the items and not depend on the other pairs"
-                must(self.same(rows[place], got), f"{text}, got other rows for request {b} alone, backwards")
-                must(len(names) == rows.shape[1], f"have the same names every time, got {names!r}")
-            must(self.same(self.features(arm), rows), "answer the same question alike, got other rows")
 
 
 RETRIEVER_CHECKS = _Case.checks()
