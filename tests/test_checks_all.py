@@ -109,7 +109,7 @@ MADE = {
     "arms": {
         "bm25 of titles": lambda: BM25(method="atire", fields=("title",)),
         "dense of letters": lambda: Dense(Letters()),
-        "dense of texts": lambda: Dense(fields=("text",)),
+        "dense of texts": lambda: Dense(LSA(dim=8), fields=("text",)),
         "memory of clicks": lambda: Memory(signal="click"),
         "popular with decay": lambda: Popular("click", decay=0.99),
         "cached bm25": lambda: cached(BM25()),
@@ -151,7 +151,7 @@ MADE = {
         "slope of corrections": lambda: slope.Slope("sub-gaussian-dr", delta=0.1),
     },
     "intervals": {
-        "bootstrap": lambda: intervals.PoissonBootstrap(200, seed=3),
+        "bootstrap": lambda: intervals.PoissonBootstrap(100, seed=3),
         "hoeffding": lambda: intervals.Hoeffding(**DECLARED),
         "hoeffding without a weight bound": lambda: intervals.Hoeffding(reward_range=(0.0, 1.0)),
         "empirical-bernstein": lambda: intervals.EmpiricalBernstein(**DECLARED),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 
@@ -62,16 +63,21 @@ def reordered(catalogue: Catalogue, old: Int64) -> Catalogue:
     )
 
 
-def requests_of(n: int, *, first: int = 0, n_queries: int = 40, seed: int = 2) -> Requests:
+@cache
+def _queries() -> Queries:
+    """Return queries of known words, then of unknown ones, and of none."""
+    rng = np.random.default_rng(2)
+    texts = [" ".join(rng.choice(_WORDS, rng.integers(1, 4))) for _ in range(37)]
+    return Queries((*texts, "xylophone", f"xylophone {_WORDS[0]}", ""))
+
+
+def requests_of(n: int, *, first: int = 0) -> Requests:
     """Return requests on a fixed table of queries: known words, unknown ones, none, and no query at all."""
-    rng = np.random.default_rng(seed)
-    texts = [" ".join(rng.choice(_WORDS, rng.integers(1, 4))) for _ in range(n_queries - 3)]
-    texts += ["xylophone", f"xylophone {_WORDS[0]}", ""]
-    rng = np.random.default_rng([seed, first])
+    rng, queries = np.random.default_rng([2, first]), _queries()
     ids = np.arange(first, first + n)
-    query = rng.integers(-1, n_queries, n).astype(np.int32)
+    query = rng.integers(-1, len(queries), n).astype(np.int32)
     # the odd ones are always among those asked
-    query[:4] = [n_queries - 3, n_queries - 2, n_queries - 1, -1][:n]
+    query[:4] = [*range(len(queries) - 3, len(queries)), -1][:n]
     return Requests(
         request=ids,
         session=ids // 3,
@@ -80,7 +86,7 @@ def requests_of(n: int, *, first: int = 0, n_queries: int = 40, seed: int = 2) -
         time=ids.astype(np.float64),
         context=rng.random((n, len(_CONTEXT)), np.float32),
         context_names=_CONTEXT,
-        queries=Queries(tuple(texts)),
+        queries=queries,
     )
 
 

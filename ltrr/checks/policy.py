@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -193,7 +193,9 @@ def _drawn(p: Float64, actions: ActionSet, times: int, *, seed: int) -> Any:
     """Return how often each action is drawn when each request is drawn for so many times."""
     rows = np.tile(np.arange(len(actions)), times)
     u = np.random.default_rng([8, seed]).random(len(rows))
-    position, _, _ = draw(actions.take(rows), np.tile(p, times), u)
+    # features take no part in draws, and would be most of what is copied
+    bare = replace(actions, features=np.zeros((len(p), 0), np.float32), names=(), quota=None)
+    position, _, _ = draw(bare.take(rows), np.tile(p, times), u)
     return np.bincount(position % len(p), minlength=len(p))
 
 

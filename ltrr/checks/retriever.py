@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -47,6 +47,12 @@ class _Case(Learner):
         ids = np.arange(_LESSONS * batch, _LESSONS * (batch + 1))
         requests = replace(self.requests.take(rows), request=ids, time=ids.astype(np.float64))
         return feedback_of(requests, alive=self.catalogue.alive)
+
+    def both(self) -> Iterator[tuple[str, Any]]:
+        """Yield the arm before and after learning, which no loop asks of a static one."""
+        yield "unlearned", self.fresh()
+        if not self.component.static:
+            yield "after learning", self.learned()
 
     def mixed(self) -> Int32:
         """Return depths from none to everything."""
