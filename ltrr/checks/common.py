@@ -168,14 +168,7 @@ def _path(kind: Any) -> str:
 
 
 def refused(call: Callable[[], object], what: str) -> None:
-    """Raise a `Finding` unless ``call`` raises an `InputError` of one line.
-
-    Parameters
-    ----------
-    call : function
-    what : str
-        Names the call in the message.
-    """
+    """Raise a `Finding` unless ``call``, named by ``what``, raises an `InputError` of one line."""
     try:
         got = call()
     except InputError as error:
@@ -189,7 +182,13 @@ def refused(call: Callable[[], object], what: str) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Learner(Case, ABC):
-    """A component that is asked, and taught by feedback: an arm, a policy, a ranker."""
+    """A component that is asked, and taught by feedback: an arm, a policy, a ranker.
+
+    Parameters
+    ----------
+    component, tolerance
+        As in `Case`.
+    """
 
     verb: ClassVar[str]
     """The method that answers."""

@@ -83,7 +83,8 @@ def copies(*values: Any) -> Callable[[], bool]:
     def untouched() -> bool:
         now = _parts(values)
         return len(now) == len(before) and all(
-            same(a, b) if isinstance(a, np.ndarray) else a == b for a, b in zip(now, before, strict=True)
+            a == b if isinstance(a, str) else a.tobytes() == b.tobytes()
+            for a, b in zip(now, before, strict=True)
         )
 
     return untouched

@@ -178,14 +178,14 @@ class _Case(Learner):
         """Where an arm offers ``features``: rows follow the items, and do not depend on other pairs."""
         items = self.pairs()
         for when, arm in self.both() if hasattr(self.component, "features") else ():
-            must, rows = self.must("features", when), self.features(arm)
+            must, (known, rows) = self.must("features", when), arm.features(self.requests, items)
             for b in range(len(self.requests)):
                 place = np.arange(items.indptr[b], items.indptr[b + 1])[::-1]
                 alone = Items(np.array([0, len(place)]), items.item[place])
                 names, got = arm.features(self.requests.take(np.array([b])), alone)
                 text = "follow the items and not depend on the other pairs"
                 must(self.same(rows[place], got), f"{text}, got other rows for request {b} alone, backwards")
-                must(len(names) == rows.shape[1], f"have the same names every time, got {names!r}")
+                must(tuple(names) == tuple(known), f"have the same names every time, got {names!r}")
             must(self.same(self.features(arm), rows), "answer the same question alike, got other rows")
 
     check_empty_batch = Learner.check_empty_batch

@@ -288,6 +288,10 @@ class Grudging(SomeEstimator):
         super().merge(other)
 
 
+class Undecided(SomeEstimator):
+    slate = 0
+
+
 BROKEN = [
     ("follows_protocol", Nameless),
     ("follows_protocol", Untold),
@@ -328,6 +332,7 @@ BROKEN = [
     ("bounds_hold", Boastful),
     ("bounds_hold", Bounding),
     ("label_makes_it_again", Impostor),
+    ("several_slots_where_declared", Undecided),
 ]
 
 

@@ -128,6 +128,41 @@ class Amnesiac(SomePolicy):
         self.steps = state["steps"].copy()
 
 
+class Renegade(SomePolicy):
+    def fork(self):
+        return SomePolicy(self.space)
+
+
+class Elsewhere(SomePolicy):
+    def __init__(self, space="pages"):
+        super().__init__(space)
+
+
+class Columnar(SomePolicy):
+    def probabilities(self, requests, actions, rng):
+        return super().probabilities(requests, actions, rng)[:, None]
+
+
+class Single(SomePolicy):
+    """Quarters, which have the same sum in float32."""
+
+    def probabilities(self, requests, actions, rng):
+        return level(actions, np.zeros(len(actions.action))).astype(np.float32)
+
+
+class Negative(SomePolicy):
+    def probabilities(self, requests, actions, rng):
+        p = super().probabilities(requests, actions, rng)
+        p[actions.indptr[:-1]] += 1.0
+        p[actions.indptr[1:] - 1] -= 1.0
+        return p
+
+
+class Stammering(SomePolicy):
+    def probabilities(self, requests, actions, rng):
+        return super().probabilities(requests, actions, rng) if len(requests) else np.zeros(1)
+
+
 BROKEN = [
     ("follows_protocol", NoFork),
     ("probabilities_are_probabilities", TooMuch),
@@ -143,6 +178,12 @@ BROKEN = [
     ("state_can_be_stored", Objects),
     ("state_continues_exactly", Forgetful),
     ("state_continues_exactly", Amnesiac),
+    ("follows_protocol", Renegade),
+    ("follows_protocol", Elsewhere),
+    ("probabilities_are_probabilities", Columnar),
+    ("probabilities_are_probabilities", Single),
+    ("probabilities_are_probabilities", Negative),
+    ("empty_batch", Stammering),
 ]
 
 

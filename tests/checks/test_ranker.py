@@ -84,6 +84,16 @@ class Uncounted(SomeRanker):
         self.weights = state["weights"].copy()
 
 
+class Single(SomeRanker):
+    def score(self, features):
+        return super().score(features).astype(np.float32)
+
+
+class Stammering(SomeRanker):
+    def score(self, features):
+        return super().score(features) if len(features) else np.zeros(1)
+
+
 BROKEN = [
     ("follows_protocol", NoLearn),
     ("scores_are_numbers", Infinite),
@@ -93,6 +103,8 @@ BROKEN = [
     ("fresh_is_unlearned", Dynasty),
     ("state_can_be_stored", Adding),
     ("state_continues_exactly", Uncounted),
+    ("scores_are_numbers", Single),
+    ("empty_batch", Stammering),
 ]
 
 

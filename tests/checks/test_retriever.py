@@ -214,7 +214,7 @@ class Logarithmic(Offering):
     def features(self, requests, items):
         names, rows = super().features(requests, items)
         with np.errstate(divide="ignore"):
-            return names, np.log(rows)
+            return names, np.where(items.item[:, None] < 0, np.float32(0.0), np.log(rows))
 
 
 class Constant(Offering):
@@ -285,6 +285,89 @@ class Halved(Offering):
         return names, rows
 
 
+class Tupled(SomeArm):
+    def retrieve(self, requests, depth):
+        got = super().retrieve(requests, depth)
+        return Listed(got.indptr, got.item, got.score, got.capped)
+
+
+class Listed(Candidates):
+    """Of its own kind, and of no length."""
+
+    def __len__(self):
+        return 0
+
+
+class Overlong(SomeArm):
+    """One item more than asked for, where any is."""
+
+    def retrieve(self, requests, depth):
+        got = super().retrieve(requests, depth + (depth > 0))
+        return replace(got, capped=np.diff(got.indptr) == depth)
+
+
+class Endless(SomeArm):
+    def points(self, text):
+        return np.where(super().points(text) > 0, np.inf, 0.0)
+
+
+class Modest(SomeArm):
+    """Never says that there may be more."""
+
+    def retrieve(self, requests, depth):
+        got = super().retrieve(requests, depth)
+        return replace(got, capped=np.zeros(len(got), bool))
+
+
+class Swinging(SomeArm):
+    """Every second batch has another answer."""
+
+    batches = 0
+
+    def retrieve(self, requests, depth):
+        self.batches += len(requests) > 1
+        got = super().retrieve(requests, depth)
+        return replace(got, score=got.score * (1 + (len(requests) > 1 and self.batches % 2 == 0)))
+
+
+class Padding(SomeArm):
+    def retrieve(self, requests, depth):
+        got = super().retrieve(requests, depth)
+        return got if len(requests) else Candidates([0, 0], [], [], [True])
+
+
+class Eager(SomeArm):
+    """Finds one item for all where none is asked for."""
+
+    def retrieve(self, requests, depth):
+        return super().retrieve(requests, depth + (len(depth) > 1 and depth.max() == 0))
+
+
+class Anchored(SomeArm):
+    """Scores by what item 0 holds."""
+
+    def points(self, text):
+        return super().points(text) * (1.0 + len(self.words[0]))
+
+
+class Nicknames(Offering):
+    def features(self, requests, items):
+        names, rows = super().features(requests, items)
+        return (names if len(requests) != 1 else ("a", "b")), rows
+
+
+class Alternating(Offering):
+    """Every second batch has other features."""
+
+    batches = 0
+
+    def features(self, requests, items):
+        names, rows = super().features(requests, items)
+        self.batches += len(requests) > 1
+        rows[items.item >= 0] += np.float32(self.batches > 1)
+        return names, rows
+
+
 BROKEN = [
     ("follows_protocol", NoIndex),
     ("lists_are_lists", Undead),
@@ -314,6 +397,16 @@ BROKEN = [
     ("empty_batch", Needy),
     ("arguments_are_left_alone", Emptying),
     ("state_continues_exactly", Halved),
+    ("lists_are_lists", Tupled),
+    ("lists_are_lists", Overlong),
+    ("lists_are_lists", Endless),
+    ("lists_are_lists", Modest),
+    ("batch_does_not_matter", Swinging),
+    ("empty_batch", Padding),
+    ("empty_batch", Eager),
+    ("order_of_items_does_not_matter", Anchored),
+    ("features_are_of_the_pair", Nicknames),
+    ("features_are_of_the_pair", Alternating),
 ]
 
 

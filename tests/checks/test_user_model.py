@@ -85,6 +85,50 @@ class Deaf(PBM):
         return super().sample(truth, np.full_like(u, 0.5))
 
 
+class Narrow(PBM):
+    def probabilities(self, truth):
+        p = super().probabilities(truth)
+        return replace(p, click=p.click[:, :-1])
+
+
+class Counting(PBM):
+    def sample(self, truth, u):
+        outcome = super().sample(truth, u)
+        return replace(outcome, click=outcome.click.astype(np.int8))
+
+
+class Hopeful(PBM):
+    """Expects clicks where nothing stands."""
+
+    def probabilities(self, truth):
+        p = super().probabilities(truth)
+        return replace(p, click=np.maximum(p.click, 0.001 * (truth.rectangle() < 0)))
+
+
+class Gratified(PBM):
+    """Expects more satisfied clicks than clicks."""
+
+    def probabilities(self, truth):
+        p = super().probabilities(truth)
+        return replace(p, satisfied=np.minimum(1.0, 1.01 * p.click))
+
+
+class Swinging(PBM):
+    """Every second batch turns the uniforms about."""
+
+    batches = 0
+
+    def sample(self, truth, u):
+        Swinging.batches += len(truth) > 1
+        return super().sample(truth, 1.0 - u if len(truth) > 1 and Swinging.batches % 2 else u)
+
+
+class Padding(PBM):
+    def sample(self, truth, u):
+        outcome = super().sample(truth, u)
+        return outcome if len(truth) else replace(outcome, abandoned=np.ones(1, np.bool_))
+
+
 BROKEN = [
     ("follows_protocol", NoSample),
     ("probabilities_are_probabilities", Overconfident),
@@ -97,6 +141,12 @@ BROKEN = [
     ("arguments_are_left_alone", Squeezing),
     ("samples_match", Generous),
     ("samples_match", Deaf),
+    ("follows_protocol", Narrow),
+    ("follows_protocol", Counting),
+    ("probabilities_are_probabilities", Hopeful),
+    ("probabilities_are_probabilities", Gratified),
+    ("uniforms_decide_everything", Swinging),
+    ("empty_batch", Padding),
 ]
 
 

@@ -135,6 +135,97 @@ class Lost(TopicWorld):
         pass
 
 
+class Graded(TopicWorld):
+    max_grade = 3.0
+
+
+class Liberal(TopicWorld):
+    def next(self, n, feedback=None):
+        return super().next(n + (n == 1), feedback)
+
+
+class Wordless(TopicWorld):
+    def next(self, n, feedback=None):
+        requests = super().next(n, feedback)
+        return replace(requests, query=np.where(requests.request > 50, -1, requests.query))
+
+
+class Unmeasured(TopicWorld):
+    def next(self, n, feedback=None):
+        requests = super().next(n, feedback)
+        return requests.with_context(np.full((n, 1), np.nan, np.float32), ("nothing",))
+
+
+class Tired(TopicWorld):
+    """Every fork costs it a request."""
+
+    def fork(self, streams):
+        world = super().fork(streams)
+        self._cursor += 1
+        return world
+
+
+class Astray(TopicWorld):
+    def truth(self, requests, items):
+        truth = super().truth(requests, items)
+        return replace(truth, item=truth.item[::-1].copy())
+
+
+class Prejudiced(TopicWorld):
+    """Grades what it says nobody judged."""
+
+    def truth(self, requests, items):
+        truth = super().truth(requests, items)
+        return replace(truth, judged=np.zeros(len(truth.judged), np.bool_))
+
+
+class Sociable(TopicWorld):
+    """Takes another topic for a request in company."""
+
+    def truth(self, requests, items):
+        truth = super().truth(requests, items)
+        return replace(truth, topic=truth.topic + (len(truth) > 1))
+
+
+class Mellowing(TopicWorld):
+    """Grades better, the more was asked."""
+
+    def truth(self, requests, items):
+        truth = super().truth(requests, items)
+        return replace(truth, grade=np.where((truth.grade == 1) & (self._cursor > 50), 2, truth.grade))
+
+
+class Lavish(TopicWorld):
+    def held_out(self, n):
+        return super().held_out(n + (n > 1))
+
+
+class Insistent(TopicWorld):
+    def held_out(self, n):
+        return super().held_out(max(n, 1))
+
+
+class Lending(TopicWorld):
+    seen = None
+
+    def fork(self, streams):
+        world = super().fork(streams)
+        world.seen = None
+        return world
+
+    def next(self, n, feedback=None):
+        self.seen = np.zeros(1) if self.seen is None else self.seen
+        self.seen += n
+        return super().next(n, feedback)
+
+    def state(self):
+        return {**super().state(), "seen": np.zeros(1) if self.seen is None else self.seen}
+
+    def restore(self, state):
+        self.seen = state["seen"].copy()
+        super().restore({key: value for key, value in state.items() if key != "seen"})
+
+
 BROKEN = [
     ("follows_protocol", Mute),
     ("requests_are_numbered", Stuck),
@@ -153,6 +244,18 @@ BROKEN = [
     ("empty_batch", Counting),
     ("arguments_are_left_alone", Sorting),
     ("state_continues_exactly", Lost),
+    ("follows_protocol", Graded),
+    ("requests_are_numbered", Liberal),
+    ("requests_are_numbered", Wordless),
+    ("requests_are_numbered", Unmeasured),
+    ("fork_starts_anew", Tired),
+    ("truth_fits", Astray),
+    ("truth_fits", Prejudiced),
+    ("truth_of_an_item_is_its_own", Sociable),
+    ("truth_of_an_item_is_its_own", Mellowing),
+    ("held_out_changes_nothing", Lavish),
+    ("held_out_changes_nothing", Insistent),
+    ("state_continues_exactly", Lending),
 ]
 
 
