@@ -120,7 +120,7 @@ class FeatureProvider(Protocol):
     def features(self, requests: Requests, items: Items) -> tuple[Sequence[str], Float32]:
         """Return the names of the columns, always the same, and their values (N, len(names)).
 
-        Rows of empty places (−1) may hold anything finite. Empty requests and items must work.
+        Rows of empty places (−1) are zero. Empty requests and items must work.
         """
 
 

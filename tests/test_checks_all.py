@@ -8,13 +8,14 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
+from sklearn.tree import DecisionTreeRegressor
 
 from ltrr import bandits, checks, embeddings, ranking, retrieval, users, worlds
 from ltrr.checks.logged import batch_of
 from ltrr.embeddings import LSA
 from ltrr.errors import InputError
 from ltrr.protocols import Encoder, Policy, Ranker, Retriever, UserModel, World
-from ltrr.ranking import LambdaMART, PriorRanker
+from ltrr.ranking import LambdaMART, PriorRanker, SklearnRanker
 from ltrr.registry import registry_of
 from ltrr.replay import estimators, intervals, slope
 from ltrr.replay.estimators import Estimator, slate
@@ -118,6 +119,10 @@ MADE = {
     "rankers": {
         "prior": lambda: PriorRanker(NAMES, weights={"x": 1.0, "z": 0.5}),
         "lambdamart": small_mart,
+        "sklearn": lambda: SklearnRanker(DecisionTreeRegressor(max_depth=3), first=100),
+        "sklearn by pages": lambda: SklearnRanker(
+            DecisionTreeRegressor(max_depth=2), first=90, weighting="page"
+        ),
         "lambdamart without memory": partial(small_mart, memory_free=True, position=False, weighting="page"),
     },
     "users": {
@@ -171,9 +176,6 @@ EXEMPT = {
 }
 """By name, checks that do not apply, and why."""
 
-NO_RANKER = {"rrf": "scores provenance: has `fuse(union)` instead of `score(features)`"}
-"""Registered rankers that have no `score`, and why."""
-
 NO_SINGLE = {"Difference": "takes two batches at a time, one a policy"}
 """Public estimators that take no single batch, and why."""
 
@@ -194,12 +196,7 @@ def makers(registry):
     return getattr(registry, "makers", registry)
 
 
-def lacks_score(name):
-    return name in NO_RANKER and not hasattr(makers(ranking.RANKERS)[name], "score")
-
-
 MAKERS = {group: {**makers(registry_of(group)), **made} for group, made in MADE.items()}
-MAKERS["rankers"] = {name: make for name, make in MAKERS["rankers"].items() if not lacks_score(name)}
 """By group, how each component is made: as its registry says, unless there is an entry in `MADE`."""
 
 
@@ -232,7 +229,7 @@ def public(group):
 
 @pytest.mark.parametrize("group", MAKERS)
 def test_every_component_is_checked(group):
-    assert set(makers(registry_of(group))) <= {*MAKERS[group], *NO_RANKER}
+    assert set(makers(registry_of(group))) <= set(MAKERS[group])
     made = {type(make(group, name)) for name in MAKERS[group]}
     assert {kind.__name__ for kind in public(group) - made} == set(NO_SINGLE if group == "estimators" else ())
 

@@ -14,6 +14,7 @@ from ltrr._state import pack
 from ltrr.checks.common import Learner
 from ltrr.checks.data import feedback_of, requests_of
 from ltrr.protocols import Ranker
+from ltrr.ranking import provenance_names
 from ltrr.types import Feedback, Float32, Float64
 
 __all__ = ["RANKER_CHECKS", "check_ranker"]
@@ -126,7 +127,8 @@ def check_ranker(
     ----------
     ranker : Ranker
         One with ``for_columns(names, memory_columns)`` is first made for columns of its own names, or of the
-        names f0, f1… where it has none.
+        names f0, f1… where it has none; where ``allocation_dependent`` is true the last two are those of
+        `ltrr.ranking.provenance` for one arm.
     n_features : int >= 1, optional
         Number of feature columns that it takes; by default as many as it has ``names``, or 6.
     tolerance : float >= 0
@@ -151,5 +153,7 @@ def check_ranker(
     width = (len(own) or _WIDTH) if n_features is None else _check.integer("n_features", n_features, low=1)
     if hasattr(ranker, "for_columns"):
         names = own if len(own) == width else tuple(f"f{i}" for i in range(width))
+        if not own and getattr(ranker, "allocation_dependent", False):  # the last columns tell where arms had the item
+            names = (*names[:-2], *provenance_names(("a",)))
         ranker = ranker.for_columns(names, (width - 1,))
     replace(case, component=ranker, n_features=width).run(skip)

@@ -226,5 +226,6 @@ def test_rankers_are_made_for_columns_first():
     bound = Movable()
     bound.names = ("a", "b", "c")
     check_ranker(bound)
-    made = [(tuple(f"f{i}" for i in range(6)), (5,)), (("f0", "f1"), (1,)), (("a", "b", "c"), (2,))]
+    places = ("rank@a", "score@a")
+    made = [(("f0", "f1", "f2", "f3", *places), (5,)), (places, (1,)), (("a", "b", "c"), (2,))]
     assert Movable.made == made
