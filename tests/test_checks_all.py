@@ -153,7 +153,7 @@ WORLDS = {
     "TopicWorld": lambda _: TopicWorld(small_topics(), n_users=5),
 }
 ESTIMATORS = {
-    **{kind.__name__: kind for kind in estimators.ESTIMATORS.values()},
+    **{kind.__name__: kind for kind in estimators.ESTIMATORS.makers.values()},
     "OnPolicy": estimators.OnPolicy,
     "ClippedIPS at its limit": lambda: estimators.ClippedIPS(np.inf),
     "SwitchDR without weights": lambda: estimators.SwitchDR(0.0),

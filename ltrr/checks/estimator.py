@@ -304,7 +304,7 @@ def bounds_hold(case: Case) -> None:
 
 def label_makes_it_again(case: Case) -> None:
     """Make a registered kind from its label: it has the same parameters, to the digits of the label."""
-    kind = ESTIMATORS.get(case.estimator.name)
+    kind = ESTIMATORS.makers.get(case.estimator.name)
     if kind is None:
         return
     require(
