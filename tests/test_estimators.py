@@ -25,6 +25,7 @@ from ltrr.replay.estimators import (
     BalancedIPS,
     ClippedIPS,
     CressieRead,
+    OnPolicy,
     RejectionReplay,
     SubGaussian,
     SubGaussianDR,
@@ -712,12 +713,11 @@ def test_what_intervals_and_verdicts_know_of_an_estimator():
 
 
 def test_what_was_left_open_suits_the_log():
-    for kind in ESTIMATORS.makers.values():
+    own = {"rips-sn": {"n_slots": 4}, "cressie-read": {"weight_high": 25.0}}
+    for name, kind in ESTIMATORS.makers.items():
         suited = kind.for_log(n_slots=4, weight_bound=25.0)
-        changed = {k: v for k, v in suited.parameters().items() if kind().parameters()[k] != v}
-        assert changed == {"rips-sn": {"n_slots": 4}, "cressie-read": {"weight_high": 25.0}}.get(
-            kind.name, {}
-        )
+        default = kind().parameters()
+        assert {k: v for k, v in suited.parameters().items() if default[k] != v} == own.get(name, {})
     assert ESTIMATORS.makers["cressie-read"].for_log(n_slots=1, weight_bound=None) == CressieRead()
     assert set(SLOPE_KINDS) == {"clipped-ips", "switch-dr", "dr-os", "sub-gaussian", "sub-gaussian-dr"}
 
