@@ -284,7 +284,7 @@ class _Case(LogCase):
 
     def check_label_makes_it_again(self) -> None:
         """Make a registered kind from its label: it has the same parameters, to the digits of the label."""
-        known: Mapping[str, Any] = getattr(ESTIMATORS, "makers", ESTIMATORS)
+        known: Mapping[str, Any] = ESTIMATORS.makers
         name, label = self.component.name, self.component.label
         kind = known.get(name)
         if kind is None:

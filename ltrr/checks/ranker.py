@@ -153,7 +153,9 @@ def check_ranker(
     width = (len(own) or _WIDTH) if n_features is None else _check.integer("n_features", n_features, low=1)
     if hasattr(ranker, "for_columns"):
         names = own if len(own) == width else tuple(f"f{i}" for i in range(width))
-        if not own and getattr(ranker, "allocation_dependent", False):  # the last columns tell where arms had the item
+        if not own and getattr(
+            ranker, "allocation_dependent", False
+        ):  # the last columns tell where arms had the item
             names = (*names[:-2], *provenance_names(("a",)))
         ranker = ranker.for_columns(names, (width - 1,))
     replace(case, component=ranker, n_features=width).run(skip)

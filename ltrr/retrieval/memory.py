@@ -140,12 +140,13 @@ class Memory(Arm):
 
     def features(self, requests: Requests, items: Items) -> tuple[tuple[str, ...], Float32]:
         """Return the pair's rate and log(1 + actions), the query's best rate, and 1 where it is known."""
-        best = self.coverage(requests)[:, [2, 0]]
-        best[:, 1] = best[:, 1] > 0
-        own = [self.rate(requests, items), np.log1p(self.actions(requests, items))]
-        values = np.concatenate(
-            [np.stack(own, axis=1), np.repeat(best, np.diff(items.indptr), axis=0)], axis=1
-        )
+        coverage = np.repeat(self.coverage(requests), np.diff(items.indptr), axis=0)
+        values = np.empty((len(items.item), 4), np.float32)
+        values[:, 0] = self.rate(requests, items)
+        values[:, 1] = np.log1p(self.actions(requests, items))
+        values[:, 2] = coverage[:, 2]
+        values[:, 3] = coverage[:, 0] > 0
+        values[items.item < 0] = 0.0
         return ("memory_rate", "memory_actions", "memory_best", "memory_known"), values
 
     def learn(self, feedback: Feedback) -> None:
