@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -217,11 +218,16 @@ class Learner(Case, ABC):
         """Return what two components have in common that learned the same."""
         return self.ask(component)
 
+    @cached_property
+    def course(self) -> list[Feedback]:
+        """All batches of feedback."""
+        return [self.feedback(batch) for batch in range(2 * self.lessons)]
+
     def learned(self, component: Any = None, *, start: int = 0, n: int | None = None) -> Any:
         """Return ``component`` (a fresh one if None) after ``n`` batches of feedback."""
         pupil = self.fresh() if component is None else component
         for batch in range(start, start + (self.lessons if n is None else n)):
-            pupil.learn(self.feedback(batch))
+            pupil.learn(self.course[batch])
         return pupil
 
     def both(self) -> Iterator[tuple[str, Any]]:
@@ -231,7 +237,7 @@ class Learner(Case, ABC):
 
     def check_empty_batch(self) -> None:
         """No questions have no answers, and no feedback teaches nothing."""
-        nothing = self.feedback(0).take(np.zeros(0, np.int64))
+        nothing = self.course[0].take(np.zeros(0, np.int64))
         for when, component in self.both():
             before = self.ask(component)
             self.ask_nothing(component, when)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -44,17 +45,18 @@ class _Case(Learner):
         requests = requests_of(_LESSONS, first=_LESSONS * batch)
         return feedback_of(requests, space=self.component.space, arms=self.arms, n_slots=self.n_slots)
 
+    @cached_property
     def probe(self) -> tuple[Requests, Decision]:
         """Return requests and, slot by slot, what may be chosen for them."""
         requests = requests_of(_PROBE, first=10_000)
         return requests, decision_of(requests, self.component.space, self.arms, self.n_slots)
 
     def ask(self, component: Any) -> list[Float64]:
-        requests, decision = self.probe()
+        requests, decision = self.probe
         return [_stated(component, requests, actions) for actions in decision.actions]
 
     def ask_nothing(self, component: Any, when: str) -> None:
-        (requests, decision), none = self.probe(), np.zeros(0, np.int64)
+        (requests, decision), none = self.probe, np.zeros(0, np.int64)
         p = _stated(component, requests.take(none), decision.actions[0].take(none))
         self.must(self.verb, when)(np.shape(p) == (0,), f"be empty for no requests, got {np.shape(p)}")
 
@@ -85,7 +87,7 @@ class _Case(Learner):
 
     def check_arguments_are_left_alone(self) -> None:
         """Neither asking nor teaching writes into what was given."""
-        requests, decision = self.probe()
+        requests, decision = self.probe
         feedback, policy = self.feedback(0), self.fresh()
         with self.left_alone(requests, decision, feedback):
             policy.learn(feedback)
@@ -95,12 +97,12 @@ class _Case(Learner):
     def check_probabilities_are_probabilities(self) -> None:
         """Numbers are finite, not negative, and sum to 1 a request, in every slot, learned or not."""
         for when, policy in self.both():
-            for p, actions in zip(self.ask(policy), self.probe()[1].actions, strict=True):
+            for p, actions in zip(self.ask(policy), self.probe[1].actions, strict=True):
                 self.must_be_probabilities(p, actions, when)
 
     def check_ragged_actions(self) -> None:
         """Check the same where requests have different numbers of actions."""
-        requests, decision = self.probe()
+        requests, decision = self.probe
         for when, policy in self.both():
             for actions in decision.actions:
                 few = narrowed(actions, _stated(policy, requests, actions))
@@ -118,7 +120,7 @@ class _Case(Learner):
 
     def check_batch_does_not_matter(self) -> None:
         """Ask for requests alone: answers are those of the batch, unless the generator decides."""
-        requests, decision = self.probe()
+        requests, decision = self.probe
         for when, policy in self.both():
             for actions in decision.actions:
                 p = _stated(policy, requests, actions)
@@ -156,7 +158,7 @@ class _Case(Learner):
 
     def check_draws_match(self) -> None:
         """100,000 draws have the stated frequencies: chi-square at 1e-6, fixed uniforms."""
-        requests, decision = self.probe()
+        requests, decision = self.probe
         policy = self.learned()
         statistic, freedom = 0.0, 0
         for slot, actions in enumerate(decision.actions):

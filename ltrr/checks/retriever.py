@@ -223,7 +223,7 @@ class _Case(Learner):
         new = np.argsort(old).astype(np.int32)
         arm, turned = self.fresh(), self.indexed(reordered(self.catalogue, old))
         for batch in range(self.lessons):
-            feedback = self.feedback(batch)
+            feedback = self.course[batch]
             arm.learn(feedback)
             item = np.where(feedback.item >= 0, new[feedback.item], np.int32(-1))
             turned.learn(replace(feedback, item=item))
