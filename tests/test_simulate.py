@@ -201,8 +201,8 @@ def test_a_folder_is_never_written_over(whole, tmp_path):
         ltrr.run_study(study, out=whole)
     with pytest.raises(InputError, match="other settings"):
         ltrr.run_study(study, out=whole, resume=True)
-    with pytest.raises(InputError, match="no run to resume"):
-        ltrr.run_study(study, out=tmp_path / "new", resume=True)
     (tmp_path / "mine.txt").write_text("x")
-    with pytest.raises(InputError, match="not empty"):
-        ltrr.run_study(study, out=tmp_path)
+    for resume in (False, True):
+        with pytest.raises(InputError, match="not empty"):
+            ltrr.run_study(study, out=tmp_path, resume=resume)
+    assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]
