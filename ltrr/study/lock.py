@@ -89,13 +89,14 @@ def driving(folder: Path, *, shared: Path, note: Callable[[str], None]) -> Itera
     driver = Driver(folder.absolute(), os.getpid(), uuid.uuid4().hex)
     try:
         before = _read(folder)
+        _remove_shared(before)
         _write(fd, _about(driver, shared))
         if not _workers_end(folder, PATIENCE_SECONDS, note):
             raise InputError(
                 f"{folder} is still written by workers of a run that was killed ({_holder(before)}); "
                 "end these processes, then start again"
             )
-        _clean_up(folder, before)
+        _remove_halves(folder)
         yield driver
     finally:
         _unlock(folder, fd)
@@ -116,13 +117,16 @@ def working(driver: Driver) -> Iterator[None]:
         yield
         return
     end_with(driver.pid)
-    fd = _take(driver.folder / WORKERS, fcntl.LOCK_SH)
+    lost = InputError(f"{driver.folder} lost its {DRIVER} while it was written; start again with --resume")
+    try:
+        fd = _take(driver.folder / WORKERS, fcntl.LOCK_SH, make=False)
+    except FileNotFoundError:
+        _end_without(driver.pid)
+        raise lost from None
     try:
         _end_without(driver.pid)
         if _read(driver.folder).get("token") != driver.token:
-            raise InputError(
-                f"{driver.folder} lost its lock {DRIVER} while it was written; run with --resume"
-            )
+            raise lost
         yield
     finally:
         os.close(fd)
@@ -165,11 +169,11 @@ def _lock_driver(folder: Path) -> int:
                 raise
 
 
-def _take(path: Path, mode: int) -> int:
+def _take(path: Path, mode: int, *, make: bool = True) -> int:
     """Open a lock file, made if absent, and lock it; a file that was removed meanwhile is opened anew."""
     while True:
         # open for writing, without which some network file systems lock nothing
-        fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        fd = os.open(path, os.O_RDWR | (os.O_CREAT if make else 0), 0o666)
         locked = False
         try:
             fcntl.flock(fd, mode)
@@ -177,6 +181,8 @@ def _take(path: Path, mode: int) -> int:
         except BlockingIOError:
             raise
         except OSError as error:
+            if path.name == DRIVER and os.fstat(fd).st_size == 0:  # made just now, and of no use
+                path.unlink(missing_ok=True)
             raise InputError(
                 f"{path.parent} lies on a file system that cannot lock files ({error.strerror or error}), so "
                 "that two runs could write there at once; choose a place on a local disk"
@@ -227,6 +233,7 @@ def _about(driver: Driver, shared: Path) -> dict[str, Any]:
 
 
 def _write(fd: int, about: Mapping[str, Any]) -> None:
+    """Replace what a lock says."""
     os.ftruncate(fd, 0)
     os.pwrite(fd, json.dumps(about).encode(), 0)
 
@@ -254,25 +261,28 @@ def _workers_end(folder: Path, seconds: float, note: Callable[[str], None]) -> b
         time.sleep(POLL_SECONDS)
 
 
-def _clean_up(folder: Path, before: Mapping[str, Any]) -> None:
-    """Remove what killed processes left: half-written files, and their temporary folder."""
-    for path in folder.rglob(".*.part"):
-        if is_aside(path):
-            path.unlink(missing_ok=True)
+def _remove_shared(before: Mapping[str, Any]) -> None:
+    """Remove the temporary folder of a driver that was killed; what its workers have mapped stays mapped."""
     shared = Path(str(before.get("shared", "")))
     ours = shared.name.startswith(SHARED_PREFIX) and shared.parent == Path(tempfile.gettempdir()).absolute()
     if ours and before.get("host") == socket.gethostname() and not shared.is_symlink():
         shutil.rmtree(shared, ignore_errors=True)
 
 
+def _remove_halves(folder: Path) -> None:
+    """Remove the half-written files of processes that were killed."""
+    for path in folder.rglob(".*.part"):
+        if is_aside(path):
+            path.unlink(missing_ok=True)
+
+
 def _unlock(folder: Path, fd: int) -> None:
     """Remove the lock files, as long as they are locked, and unlock."""
     try:
-        with suppress(OSError):
+        with suppress(OSError, InputError):
             if not _lies_at(folder / DRIVER, fd):
                 return
-            # No worker that begins only now finds its driver's token.
-            _write(fd, {**_read(folder), "token": ""})
+            os.ftruncate(fd, 0)  # no worker that begins only now finds its driver's token
             # Where a worker could not be ended the files stay, and the next driver waits for it.
             if _workers_end(folder, 2.0, lambda _: None):
                 (folder / WORKERS).unlink(missing_ok=True)
