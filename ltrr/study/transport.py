@@ -9,7 +9,9 @@ anything.
 from __future__ import annotations
 
 import mmap
+import os
 import pickle
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +42,14 @@ def put(path: Path, value: Any) -> None:
     """
     buffers: list[pickle.PickleBuffer] = []
     content = cloudpickle.dumps(value, protocol=5, buffer_callback=buffers.append)
+    try:
+        _write(path, content, buffers)
+    except OSError as error:
+        error.filename = error.filename or os.fspath(path)  # a full disk does not say which file
+        raise
+
+
+def _write(path: Path, content: bytes, buffers: Sequence[pickle.PickleBuffer]) -> None:
     places: list[tuple[int, int]] = []
     with path.open("wb") as file:
         file.seek(ALIGNMENT)
