@@ -237,8 +237,7 @@ BAD_WORDS = {
     "list": (["list", "policy"], ["`list` knows no 'policy'", "did you mean 'policies'"]),
     "report": (["report", "nowhere"], ["nowhere holds no finished run", "ltrr simulate"]),
     "report of two": (["report", ".", "nowhere"], ["holds no finished run"]),
-    "resume nothing": (["simulate", "--resume", "--out", "nowhere"], ["nowhere holds no run to resume"]),
-    "resume a study": (["simulate", "default", "--resume", "--out", "no"], ["no holds no run to resume"]),
+    "resume no run": (["simulate", "--resume", "--out", "."], [". is not empty and holds no run"]),
     "resume nowhere": (["simulate", "--resume"], ["--resume needs", "--out DIR"]),
     "no collection": (["simulate", "collection"], ["add --collection DIR", "corpus.jsonl"]),
     "collection absent": (["simulate", "--collection", "nowhere"], ["nowhere is not a folder"]),
@@ -420,7 +419,7 @@ def test_a_run_is_not_written_over_and_not_resumed_with_other_settings(finished,
     before = everything(folder)
     refused(ltrr("simulate", "tiny.toml", "--out", "run"), "run holds a run already", "--resume")
     refused(ltrr("simulate", "--resume", "--out", "run", "--seeds", 2), "other settings", "run/study.toml")
-    refused(ltrr("simulate", "--resume", "--out", "run/study.toml"), "holds no run to resume")
+    refused(ltrr("simulate", "--resume", "--out", "run/study.toml"), "cannot be written")
     assert everything(folder) == before
 
 

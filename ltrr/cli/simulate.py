@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -64,7 +61,7 @@ def simulate(
     out: Annotated[
         str | None, typer.Option(metavar="DIR", help="Folder of the run; default: runs/<study>.")
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run in --out.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue the run in --out, or start it.")] = False,
     skip_unknown: Annotated[
         bool,
         typer.Option("--skip-unknown", help="Leave out judgements that name unknown queries or documents."),
@@ -91,10 +88,9 @@ def simulate(
         chosen = replace(chosen, seeds=seeds)
     folder = Path(out) if out is not None else free_folder(chosen.name)
     try:
-        with _nothing_left(folder):
-            n_jobs = jobs if jobs is not None else joblib.cpu_count()
-            result = run_study(chosen, out=folder, jobs=n_jobs, resume=resume, quiet=quiet)
-            page = result.report()
+        n_jobs = jobs if jobs is not None else joblib.cpu_count()
+        result = run_study(chosen, out=folder, jobs=n_jobs, resume=resume, quiet=quiet)
+        page = result.report()
     except KeyboardInterrupt:
         say(f"interrupted; {_how_to_go_on(folder)}")
         raise typer.Exit(130) from None
@@ -110,8 +106,8 @@ def _chosen(study: str | None, collection: str | None, resumed: str | None, *, s
     """Return the study that the words of `simulate` name."""
     from ltrr.study.files import read_study
 
-    if resumed is not None and study is None and collection is None:
-        chosen = read_study(_resumable(Path(resumed)))
+    if resumed is not None and study is None and collection is None and _holds_run(Path(resumed)):
+        chosen = read_study(Path(resumed) / "study.toml")
     else:
         chosen = read_study(study or ("collection" if collection is not None else "default"))
     of_collection = chosen.world.kind == "collection"
@@ -138,44 +134,17 @@ def _chosen(study: str | None, collection: str | None, resumed: str | None, *, s
     return chosen
 
 
-def _resumable(folder: Path) -> Path:
-    """Return the study file of a run."""
-    place = folder / "study.toml"
+def _holds_run(folder: Path) -> bool:
+    """Say whether a folder holds a run to resume."""
     try:
-        found = place.is_file()
+        return (folder / "study.toml").is_file()
     except OSError:
-        found = False
-    if not found:
-        raise InputError(f"{folder} holds no run to resume: study.toml is missing; start without --resume")
-    return place
-
-
-@contextmanager
-def _nothing_left(folder: Path) -> Iterator[None]:
-    """Take back the folder of a run that ends by an input error before any of its cells is finished."""
-    missing: list[Path] = []
-    was_free = False
-    with suppress(OSError):
-        missing = [place for place in (folder, *folder.parents) if not place.exists()]
-        was_free = not folder.exists() or not any(folder.iterdir())
-    try:
-        yield
-    except InputError:
-        if was_free and folder.is_dir() and not (folder / "rounds").exists():
-            for part in folder.iterdir():
-                if part.is_dir():
-                    shutil.rmtree(part)
-                else:
-                    part.unlink()
-        with suppress(OSError):  # a folder that somebody else put something into stays
-            for place in missing:
-                place.rmdir()
-        raise
+        return False
 
 
 def _how_to_go_on(folder: Path) -> str:
     """Say how to continue an interrupted run."""
-    if not (folder / "study.toml").is_file():
+    if not _holds_run(folder):
         return "nothing was written yet"
     return f"go on with: ltrr simulate --resume --out {shlex.quote(os.fspath(folder))}"
 

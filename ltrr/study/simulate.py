@@ -22,9 +22,10 @@ from ltrr.bandits.spec import PolicySpec, policy_spec
 from ltrr.errors import InputError, nearest
 from ltrr.report.progress import ProgressBar
 from ltrr.simulation.setting import LoopSetting
-from ltrr.study.build import build, make_measures, make_policy, make_world, prepare, settled
+from ltrr.study.build import Parts, build, make_measures, make_policy, make_world, prepare, settled
 from ltrr.study.files import read_study
-from ltrr.study.folder import check_folder, open_folder, write_about
+from ltrr.study.folder import run_folder, write_about, write_study
+from ltrr.study.lock import SHARED_PREFIX
 from ltrr.study.notes import notes_of, write_notes
 from ltrr.study.result import Result
 from ltrr.study.runner import Job, Runner
@@ -222,33 +223,53 @@ def run_study(
         )
     parts = build(study)
     study = settled(study, parts)
-    folder = Path(tempfile.mkdtemp(prefix="ltrr-")) if out is None else Path(out)
-    check_folder(folder, study, resume=resume)
-    with ProgressBar(quiet=quiet) as bar, tempfile.TemporaryDirectory(prefix="ltrr-shared-") as shared:
+    if out is not None:
+        _run(study, parts, Path(out), jobs, resume=resume, quiet=quiet)
+        return Result(Path(out))
+    folder = Path(tempfile.mkdtemp(prefix="ltrr-"))
+    try:
+        _run(study, parts, folder, jobs, resume=resume, quiet=quiet)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    result = Result(folder)
+    weakref.finalize(result, shutil.rmtree, folder, ignore_errors=True)
+    return result
+
+
+def _run(study: Study, parts: Parts, folder: Path, jobs: int, *, resume: bool, quiet: bool) -> None:
+    """Run a study into a folder that is locked from before the world is built to the end."""
+    with (
+        ProgressBar(quiet=quiet) as bar,
+        tempfile.TemporaryDirectory(prefix=SHARED_PREFIX) as shared,
+        run_folder(folder, study, resume=resume, shared=Path(shared), note=bar.note) as driver,
+    ):
         bar.note(f"Preparing the world and indexing {len(study.loop.arms)} arms")
         with threadpool_limits(1):
             world = make_world(study)
             prepared = prepare(parts, world)
-        open_folder(folder, study)
-        runner = Runner(study, prepared, folder, jobs, bar, Path(shared))
+        write_study(folder, study)
         write_about(folder, study, prepared)
         lost = [where for where, component in study.components.items() if component.unnamed]
         write_notes(folder, notes_of(world, parts.unseen, lost), make_measures(study))
-        quota = tuned(runner)
-        runner.run(folder, _jobs(study, quota), f"{len(study.policies)} policies × {study.seeds} seeds")
+        runner = Runner(study, prepared, driver, jobs, bar, Path(shared))
+        cells = _jobs(study, tuned(runner))
+        runner.run(runner.folder, cells, f"{len(study.policies)} policies × {study.seeds} seeds")
         bar.note("Summarising")
         shutil.rmtree(folder / "cells", ignore_errors=True)
         summarise(folder, study)
-    result = Result(folder)
-    if out is None:
-        weakref.finalize(result, shutil.rmtree, folder, ignore_errors=True)
-    return result
 
 
 def _jobs(study: Study, quota: tuple[int, ...] | None) -> list[Job]:
     """Return the cells of a study, seed by seed so that interrupted runs have whole seeds."""
     return [
-        Job(spec, seed, study.rounds, seed < study.log_seeds, quota if spec.best_static else None)
+        Job(
+            spec.name,
+            seed,
+            study.rounds,
+            logged=seed < study.log_seeds,
+            quota=quota if spec.best_static else None,
+        )
         for seed in range(study.seeds)
         for spec in study.policies
     ]

@@ -13,6 +13,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from ltrr._state import write_aside
+from ltrr.errors import InputError
 from ltrr.features.quotas import all_quotas
 from ltrr.metrics.intervals import Interval, bootstrap_curve, bootstrap_mean, paired_ratio
 from ltrr.metrics.measures import JUDGED, STANDARD
@@ -93,7 +94,7 @@ def summarise(folder: Path, study: Study) -> None:
     intervals are ``-inf`` and ``inf`` where one seed says nothing about the spread, and empty where a value
     has no interval.
     """
-    cells = {spec.name: _read(folder, spec.name, study.seeds) for spec in study.policies}
+    cells = {spec.name: _read(folder, spec.name, study) for spec in study.policies}
     static = next((s.name for s in study.policies if s.best_static), None)
     reference = cells[static] if static is not None else None
     points = _checkpoints(study)
@@ -135,22 +136,32 @@ def _ends(interval: Interval) -> dict[str, float]:
     return {"mean": interval.mean, "low": interval.low, "high": interval.high}
 
 
-def _read(folder: Path, policy: str, seeds: int) -> _Cells:
-    """Read a policy's tables as arrays by column."""
+def _read(folder: Path, policy: str, study: Study) -> _Cells:
+    """Read a policy's tables as arrays by column: the rounds of every seed, of the others all or none."""
     cells = _Cells()
-    for seed in range(seeds):
-        first = 0
-        for kind in fields(cells):
-            path = folder / kind.name / f"{policy}-{seed:03d}.parquet"
-            if not path.exists():
-                continue
-            table = _columns(path)
-            if kind.name == "rounds":
-                first = int(table["request"][0])
-            if kind.name in ("rounds", "oracles"):
-                table["round"] = table["request"] - first
-            getattr(cells, kind.name).append(table)
+    for kind in fields(cells):
+        paths = [folder / kind.name / f"{policy}-{seed:03d}.parquet" for seed in range(study.seeds)]
+        absent = [path for path in paths if not path.exists()]
+        if kind.name != "rounds" and len(absent) == study.seeds:
+            continue
+        if absent:
+            raise _not_whole(folder, absent[0], "is missing")
+        getattr(cells, kind.name).extend(map(_columns, paths))
+        for path, table in zip(paths, getattr(cells, kind.name), strict=True):
+            if kind.name == "rounds" and len(table["request"]) != study.rounds:
+                raise _not_whole(folder, path, f"does not hold {study.rounds} rounds")
+    for tables in (cells.rounds, cells.oracles):
+        for first, table in zip((t["request"][0] for t in cells.rounds), tables, strict=False):
+            table["round"] = table["request"] - first
     return cells
+
+
+def _not_whole(folder: Path, path: Path, fault: str) -> InputError:
+    cell = folder / "rounds" / path.name
+    return InputError(
+        f"{path} {fault}: the run is not whole; remove {cell}, if it is there, to run its cell anew, "
+        "then resume"
+    )
 
 
 def _columns(path: Path) -> _Table:
