@@ -25,6 +25,7 @@ from ltrr.replay.estimators import (
     BalancedIPS,
     ClippedIPS,
     CressieRead,
+    OnPolicy,
     RejectionReplay,
     SubGaussian,
     SubGaussianDR,
@@ -695,6 +696,30 @@ def test_the_registry_holds_every_kind_by_its_name():
     for name, kind in ESTIMATORS.makers.items():
         assert kind.name == name
         assert make_estimator(name).label.split(":")[0] == name
+
+
+def test_what_intervals_and_verdicts_know_of_an_estimator():
+    made = {name: make_estimator(name) for name in ESTIMATORS.makers} | {"on-policy": OnPolicy()}
+    assert {name for name, e in made.items() if e.ratio} == {"snips", "slate-snips"}
+    assert {name for name, e in made.items() if e.proportion} == {"on-policy", "snips", "replay"}
+    whole = {"on-policy", "slate-ips", "slate-snips", "pi"}
+    assert {name for name, e in made.items() if e.slate and e.whole_reward} == whole
+    assert {name for name, e in made.items() if not e.weight} == {"on-policy", "dm"}
+    for estimator in made.values():
+        needs = tuple(estimator.needs)
+        assert not estimator.weight or estimator.weight.startswith(needs)
+        assert estimator.whole_target == bool({"q", "mrdr", "balanced", "marginal"} & estimator.needs)
+        assert estimator.bias == "" or estimator.bias.endswith(".")
+
+
+def test_what_was_left_open_suits_the_log():
+    own = {"rips-sn": {"n_slots": 4}, "cressie-read": {"weight_high": 25.0}}
+    for name, kind in ESTIMATORS.makers.items():
+        suited = kind.for_log(n_slots=4, weight_bound=25.0)
+        default = kind().parameters()
+        assert {k: v for k, v in suited.parameters().items() if default[k] != v} == own.get(name, {})
+    assert ESTIMATORS.makers["cressie-read"].for_log(n_slots=1, weight_bound=None) == CressieRead()
+    assert set(SLOPE_KINDS) == {"clipped-ips", "switch-dr", "dr-os", "sub-gaussian", "sub-gaussian-dr"}
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 from ltrr.errors import InputError
 from ltrr.registry import Registry, parameters
 
-__all__ = ["Spec", "make", "spec_of"]
+__all__ = ["Spec", "is_path", "make", "spec_of"]
 
 _FROM_TEXT = (float, int, str)
 """Types of parameters whose values a text can hold."""
