@@ -36,6 +36,16 @@ def small_run(tmp_path_factory):
 
 
 @pytest.fixture
+def without_figures(monkeypatch):
+    """Leave figures out of a replay's report: they are drawn from tables that are written all the same."""
+    for name in ("forest", "weights", "over_time"):
+        monkeypatch.setattr(f"ltrr.replay.report.figures.{name}", lambda _: None)
+    for name in ("stamp", "save_png"):
+        monkeypatch.setattr(f"ltrr.replay.report.page.{name}", lambda *_: None)
+    monkeypatch.setattr("ltrr.replay.report.page._figures", lambda _: [])
+
+
+@pytest.fixture
 def ltrr(capsys):
     """Return a function that runs the command line and returns status, output and errors."""
 

@@ -565,6 +565,7 @@ def add(seen, values, masks, rows):
     return seen.add(*ids_of(values), np.array(masks), np.array(rows)).tolist()
 
 
+@pytest.mark.compiled
 def test_identify_tells_ids_apart():
     texts = [f"{'x' * (i % 40)}{i}" for i in range(20_000)]
     for event in (
@@ -591,6 +592,7 @@ def test_identify_tells_ids_apart():
     assert len(identify(np.array([], str)).key) == len(identify(pa.array([], pa.string())).key) == 0
 
 
+@pytest.mark.compiled
 def test_hashes_spread():
     # chi-square of 16 bits' counts over 2^16 near-equal ids against 2^16 − 1 ± six standard deviations
     for ids in (np.arange(2**16), np.array([f"id-{i:08d}" for i in range(2**16)])):

@@ -90,6 +90,7 @@ def draw_pair(pair, rng, n):
     return satisfied, slots
 
 
+@pytest.mark.compiled
 def test_near_duplicates():
     """With A in the first slot: whom does each rule want in the second, and what does that page earn?
 

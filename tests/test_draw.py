@@ -20,6 +20,7 @@ def sets(lengths):
     return ActionSet(indptr, action, np.zeros((n, 0)), (), int(max(lengths, default=1)))
 
 
+@pytest.mark.compiled
 def test_frequencies_of_100_000_draws_equal_stated_propensities():
     n, stated, audit = 100_000, np.array([0.05, 0.0, 0.65, 0.3]), 0.1
     streams = Streams(5)

@@ -77,7 +77,7 @@ def test_agrees_with_the_naive_twin(method, texts, queries, depth, k1, b):
 
 
 @pytest.mark.parametrize("depth", [1, 5, 60])
-@pytest.mark.parametrize("n", [300, 6_000])
+@pytest.mark.parametrize("n", [300, pytest.param(6_000, marks=pytest.mark.compiled)])
 def test_pruning_loses_nothing(n, depth):
     rng = np.random.default_rng(n)
     arm = fitted(zipf_texts(n, rng))
@@ -178,6 +178,7 @@ def test_order_of_terms():
     assert out[:n].tolist() == [3, 1, 0, 0]
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize(("name", "expected"), [("cranfield", 0.341), ("vaswani", 0.353)])
 def test_agrees_with_bm25s_on_real_collections(data_dir, name, expected):
     folder = data_dir / "ir" / name

@@ -99,9 +99,10 @@ def test_joint_features_equal_their_twin_and_their_names():
         assert np.array_equal(column, actions.features[:, 1] * feedback.requests.context[row, 2])
 
 
+@pytest.mark.compiled
 def test_disjoint_takes_the_same_actions_as_mabwiser():
     rng = np.random.default_rng(0)
-    n, d, n_actions = 5000, 6, 5
+    n, d, n_actions = 2000, 6, 5
     x = rng.normal(size=(n, d))
     mean = 0.5 + 0.1 * x @ rng.normal(size=(d, n_actions))
     rewards = np.clip(mean + 0.1 * rng.normal(size=(n, n_actions)), 0, 1)
@@ -161,6 +162,7 @@ def slope(regret):
     return np.polyfit(np.log(at), np.log(np.cumsum(regret)[at]), 1)[0]
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("kind", ["shared", "disjoint"])
 def test_regret_grows_slowly_in_a_realisable_world(kind):
     """Bernoulli rewards with linear means, 20,000 rounds: slope at most 0.7, while a fixed action's is 1.

@@ -42,14 +42,6 @@ def place(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.fixture
-def without_figures(monkeypatch):
-    """Leave figures out of reports: they are drawn from tables that are written all the same."""
-    monkeypatch.setattr("ltrr.replay.report.page.drawing", contextlib.nullcontext)
-    monkeypatch.setattr("ltrr.replay.report.page._figures", lambda _: [])
-    monkeypatch.setattr("ltrr.replay.report.page.save_png", lambda *_: None)
-
-
 def estimates(path, form, on_error, **options):
     """Return the table of estimates, the log and the evaluation."""
     log = read(path, format=form, on_error=on_error, **options)

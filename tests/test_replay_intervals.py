@@ -90,7 +90,7 @@ def test_weights_are_philox_of_key_and_resample():
         assert out[i, b] == naive.poisson_weight([int(k) for k in KEY], event, b, CUMULATIVE)
 
 
-@pytest.mark.skipif(INTERPRETED, reason="ten million draws")
+@pytest.mark.compiled
 def test_weights_are_poisson_and_uncorrelated():
     n, b = 20_000, 2 * BLOCK
     out = np.zeros((n, b), np.uint8)
@@ -119,7 +119,7 @@ def test_sums_are_weights_times_rows(n):
     np.testing.assert_allclose(out, 1.0 + rows.T @ weights, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.skipif(INTERPRETED, reason="there are no threads")
+@pytest.mark.compiled
 def test_sums_do_not_depend_on_threads():
     rng = np.random.default_rng(0)
     key, rows = np.arange(1001).astype(np.uint64), rng.normal(size=(1001, 2))
@@ -201,6 +201,7 @@ def test_bootstraps_of_other_draws_are_not_merged():
         full.add(np.ones((1, 3)), np.zeros(1, np.int64))
 
 
+@pytest.mark.compiled
 def test_one_bootstrap_serves_several_estimators():
     batch = log(200)
     kinds = [IPS(), SNIPS(), DR()]
@@ -282,6 +283,7 @@ def test_other_rows_are_refused(method):
         method.fork(estimator).interval(estimator)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("method", METHODS, ids=lambda m: m.name)
 def test_higher_levels_are_wider(method):
     batch = Batch(np.arange(500), np.arange(500) % 2.0, weight=np.ones(500))
@@ -291,6 +293,7 @@ def test_higher_levels_are_wider(method):
             assert wide.low < narrow.low < narrow.mean < narrow.high < wide.high
 
 
+@pytest.mark.compiled
 def test_snips_with_a_constant_reward_is_certain():
     base = log(300, binary=False)
     batch = Batch(base.key, np.full(300, 0.3), weight=base.weight)
@@ -300,6 +303,7 @@ def test_snips_with_a_constant_reward_is_certain():
         assert interval.high - interval.low > 0.01
 
 
+@pytest.mark.compiled
 def test_snips_moves_with_the_rewards():
     base = log(300, binary=False)
     moved = Batch(base.key, base.reward + 5.0, weight=base.weight)
@@ -504,7 +508,7 @@ def test_capital_is_its_twin():
     np.testing.assert_allclose(capital, want, rtol=1e-9)
 
 
-@pytest.mark.skipif(INTERPRETED, reason="eight million bets")
+@pytest.mark.compiled
 def test_sequences_need_no_weight_bound_for_snips():
     sequence = ConfidenceSequence(reward_range=(0.0, 1.0))
     batch = log(2_000)
@@ -547,7 +551,7 @@ def test_sequences_must_know_the_estimator():
         ConfidenceSequence(**UNIT).add(np.ones((1, 2)), np.zeros(1, np.int64))
 
 
-@pytest.mark.skipif(INTERPRETED, reason="eight million bets")
+@pytest.mark.compiled
 def test_merged_sequences_hold_and_are_wider():
     batch = log(4_000)
     parts = batch.take(np.arange(2_000)), batch.take(np.arange(2_000, 4_000))
@@ -571,6 +575,7 @@ def test_merged_sequences_hold_and_are_wider():
         sequences[0].merge(ConfidenceSequence())
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("shift", [-1.0, 2.0])
 def test_sequences_move_with_the_range(shift):
     batch = log(500)
@@ -600,6 +605,7 @@ def test_difference_by_hand():
     assert (ips.width, snips.width, snips.label) == (1, 4, "snips - snips")
 
 
+@pytest.mark.compiled
 def test_difference_of_equal_policies_is_certain():
     batch = log(200)
     for kind in (IPS, SNIPS, DR):
@@ -611,6 +617,7 @@ def test_difference_of_equal_policies_is_certain():
             assert ends(own.interval(difference)) == pytest.approx((0.0, 0.0, 0.0), abs=1e-15)
 
 
+@pytest.mark.compiled
 def test_every_method_answers_for_differences():
     batch = log(500)
     other = Batch(batch.key, batch.reward, weight=np.ones(500))

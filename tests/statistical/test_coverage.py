@@ -7,7 +7,6 @@ Bonferroni's correction over all lines of a test: false-alarm rate at most 1e-5,
 
 import math
 
-import numba
 import numpy as np
 import pytest
 from scipy.stats import binom
@@ -21,7 +20,7 @@ from ltrr.replay.intervals import Asymptotic, ConfidenceSequence
 
 FALSE_ALARM = 1e-5
 
-pytestmark = pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="10 million rows")
+pytestmark = pytest.mark.compiled
 
 
 @pytest.mark.parametrize("log", list(WORLDS))
