@@ -14,7 +14,7 @@ from ltrr.replay.diagnostics import _BINS, _LOW, _PER_DECADE, MEANINGS, Diagnost
 from ltrr.replay.events import Events, Space
 from ltrr.replay.pareto import pareto_k, tail_size
 from ltrr.replay.verdict import CANNOT, SUPPORTED, WEAK, judge, rows_needed
-from tests.naive import naive_weight_pass
+from tests.naive import naive_pareto_k, naive_weight_pass
 
 weights = st.lists(
     st.one_of(st.just(0.0), st.floats(1e-9, 1e9), st.sampled_from([1.0, 10.0, 1e-4, 1e8])), max_size=30
@@ -188,6 +188,15 @@ def test_shares_beyond_the_kept_weights_are_not_told(monkeypatch):
 def test_tail_sizes(n, tail):
     """A fifth of few weights, three roots of many; they meet at 225."""
     assert tail_size(n) == tail
+
+
+@pytest.mark.parametrize("shape", [0.1, 0.7, 2.0])
+@pytest.mark.parametrize("n", [24, 26, 60, 225, 400])
+def test_pareto_k_equals_its_twin(n, shape):
+    weight = np.random.default_rng(n).pareto(1.0 / shape, n)
+    for w in (weight, np.round(weight, 1), np.minimum(weight, np.quantile(weight, 0.95))):
+        got, want = pareto_k(w, n), naive_pareto_k(w.tolist(), n)
+        assert got == (want if want is None else pytest.approx(want, rel=1e-10))
 
 
 def test_pareto_k_needs_five_weights_above_the_threshold():

@@ -104,7 +104,8 @@ def test_audit_by_hand():
     assert position.tolist() == [1, 2, 5]
     np.testing.assert_allclose(mixed, [0.75 * 0.9 + 0.125, 0.75 * 0.1 + 0.125] * 3, rtol=1e-15)
     # nobody audits where no uniforms are given
-    assert not draw(sets([2]), stated[:2], np.array([0.6]))[2].any()
+    position, mixed, audited = draw(sets([2]), stated[:2], np.array([0.6]))
+    assert (position.tolist(), mixed.tolist(), audited.tolist()) == ([0], [0.9, 0.1], [False])
 
 
 def test_what_rounding_leaves_over_goes_to_the_last_possible_action():

@@ -500,6 +500,28 @@ def test_any_other_ranker_scores_the_pool_in_the_same_call(prepared, said):
     assert len(Measures(loop).oracles(batch)) == 4
 
 
+def test_the_shadow_is_the_pool_of_every_request(prepared):
+    """With every request judged, what is logged beside the draw is what the oracles see, scored alike."""
+    batch = make_loop(prepared, "equal", oracle_every=1, log_shadow=True).step(10)
+    shadow, pool = batch.shadow, batch.pool
+    np.testing.assert_array_equal(shadow.union.item, pool.union.item)
+    np.testing.assert_array_equal(shadow.union.indptr, pool.union.indptr)
+    np.testing.assert_array_equal(shadow.score, pool.score)
+    assert make_loop(prepared, "equal").step(10).shadow is None
+
+
+def test_requests_count_for_those_after_them(prepared):
+    """How often a text was asked before the batch; judging on held-out queries counts nothing."""
+    loop, before = make_loop(prepared, "equal"), Counter()
+    for _ in range(4):
+        batch = loop.step(20)
+        queries = batch.feedback.requests.query.tolist()
+        assert batch.asked.tolist() == [before[q] for q in queries]
+        loop.judge_held_out(20)
+        before.update(queries)
+    assert max(before.values()) > 2
+
+
 # ---- what is observed, and when
 
 

@@ -1,5 +1,6 @@
 """Intervals of replay: cases by hand, twins, invariance to chunks, and what each does not answer."""
 
+import contextlib
 import math
 
 import numba
@@ -457,6 +458,22 @@ def test_terms_may_touch_the_ends_of_the_range(kind):
         batch = Batch(np.arange(2), np.array(reward), weight=np.array([1.0, 2.0]))
         with pytest.raises(InputError, match="outside the declared"):
             seen(IPS(), kind(2.0, (0.0, 2.0)), batch)
+
+
+@pytest.mark.parametrize("kind", [Hoeffding, EmpiricalBernstein])
+def test_what_rounding_may_do_is_a_share_of_the_width(kind):
+    """Rewards in [5, 6]: a billionth of 1 is let through, five are not, though 5 and 6 are larger."""
+    for below, let_through in ((0.5e-9, True), (5e-9, False)):
+        batch = Batch(np.arange(2), np.array([5.0 - below, 6.0]))
+        with contextlib.nullcontext() if let_through else pytest.raises(InputError, match="outside"):
+            assert seen(OnPolicy(), kind(reward_range=(5.0, 6.0)), batch) is not None
+
+
+@pytest.mark.parametrize("wrong", [{"n_resamples": 99}, {"n_resamples": 100.0}, {"seed": -1}, {"seed": 0.5}])
+def test_parameters_of_the_bootstrap_are_checked(wrong):
+    with pytest.raises(InputError, match=rf"PoissonBootstrap\.{next(iter(wrong))}"):
+        PoissonBootstrap(**wrong)
+    assert PoissonBootstrap() == PoissonBootstrap(1_000, 0)
 
 
 @pytest.mark.parametrize("counted", [0, 1])
