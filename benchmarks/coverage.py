@@ -54,7 +54,7 @@ def estimators(world) -> list[Estimator]:
         kinds = (SlateIPS, SlateSNIPS, IndependentIPS, PI, RIPS, CascadeDR)
         pair = Difference(SlateIPS(), OnPolicy())
         return [*(kind() for kind in kinds), SNRIPS(world.n_slots), OnPolicy(), pair]
-    single = [kind() for kind in ESTIMATORS.values() if not kind.slate]
+    single = [kind() for kind in ESTIMATORS.makers.values() if not kind.slate]
     pairs = [Difference(kind(), OnPolicy()) for kind in (IPS, SNIPS, DR)]
     return [*single, OnPolicy(), *pairs]
 
@@ -83,7 +83,7 @@ def goals(world, kinds) -> list[tuple[float, float]]:
             truth = logged
         elif isinstance(kind, Difference):
             truth = world.truth - logged
-        out.append((truth if kind.consistent else limit, truth))
+        out.append((limit if kind.bias else truth, truth))
     return out
 
 

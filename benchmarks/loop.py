@@ -31,14 +31,15 @@ from threadpoolctl import threadpool_limits
 
 import ltrr.simulation.cell
 import ltrr.simulation.loop
+from ltrr.bandits.spec import policy_spec
 from ltrr.logs.tables import LogWriter
 from ltrr.rng import Streams
 from ltrr.simulation.cell import Cell
 from ltrr.simulation.loop import Loop
 from ltrr.simulation.measure import Measures
 from ltrr.simulation.system import Prepared
+from ltrr.study.build import build, make_world, prepare, system_of
 from ltrr.study.files import read_study
-from ltrr.study.spec import policy_spec
 from ltrr.study.study import Study
 
 POLICIES = ("equal", "linucb")
@@ -131,7 +132,7 @@ def make_loop(study: Study, prepared: Prepared, policy: str) -> Loop:
     """Return a loop at its beginning."""
     streams = Streams(study.seed)
     spec = policy_spec(policy, study.loop.arms)
-    return Loop(study.system(prepared, spec, streams), study.loop, streams)
+    return Loop(system_of(study, prepared, spec, streams), study.loop, streams)
 
 
 def run_cell(loop: Loop, policy: str, rounds: int, *, logged: bool = True) -> float:
@@ -233,7 +234,7 @@ def main() -> None:
     study = replace(read_study("default"), rounds=args.rounds)
     with threadpool_limits(1):
         start = time.process_time()
-        prepared = Prepared.build(study.make_world(), study.make_arms(), study.loop)
+        prepared = prepare(build(study), make_world(study))
         n_items, n_queries = len(prepared.world.catalogue), len(prepared.world.queries)
         spent = time.process_time() - start
         print(f"world and arms: {n_items:,} items, {n_queries:,} queries, {spent:.1f} CPU seconds")

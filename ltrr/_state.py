@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +15,7 @@ import numpy as np
 
 from ltrr.errors import InputError
 
-__all__ = ["load_state", "pack", "save_state", "unpack", "write_aside"]
+__all__ = ["is_aside", "load_state", "pack", "save_state", "unpack", "write_aside"]
 
 
 def write_aside(path: Path, data: bytes) -> None:
@@ -26,8 +27,22 @@ def write_aside(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         aside.replace(path)
+    except OSError as error:
+        error.filename = error.filename or os.fspath(path)  # a full disk does not say which file
+        raise
     finally:
         aside.unlink(missing_ok=True)
+
+
+def is_aside(path: Path) -> bool:
+    """Say whether a file is one that `write_aside` had no time to rename.
+
+    Examples
+    --------
+    >>> is_aside(Path("run/.study.toml.4711.part")), is_aside(Path("run/study.part"))
+    (True, False)
+    """
+    return re.fullmatch(r"\..+\.\d+\.part", path.name) is not None
 
 
 def _flatten(state: Mapping[str, Any], prefix: str, arrays: dict[str, Any], plain: dict[str, Any]) -> None:

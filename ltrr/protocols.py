@@ -28,6 +28,7 @@ from ltrr.types import (
 
 __all__ = [
     "Encoder",
+    "FeatureProvider",
     "PageOutcome",
     "Policy",
     "Ranker",
@@ -109,6 +110,21 @@ class Retriever(Stateful, Protocol):
 
 
 @runtime_checkable
+class FeatureProvider(Protocol):
+    """Whatever can score any pair of request and item, for the ranker to see; many arms can.
+
+    A provider that is no arm may have the members of `Retriever` besides: ``index`` is called with the
+    catalogue, and one whose ``static`` is False is copied for each run, taught, and checkpointed.
+    """
+
+    def features(self, requests: Requests, items: Items) -> tuple[Sequence[str], Float32]:
+        """Return the names of the columns, always the same, and their values (N, len(names)).
+
+        Rows of empty places (−1) are zero. Empty requests and items must work.
+        """
+
+
+@runtime_checkable
 class Policy(Stateful, Protocol):
     """Chooses among actions, one slot at a time, by stating probabilities."""
 
@@ -135,7 +151,13 @@ class Policy(Stateful, Protocol):
 
 @runtime_checkable
 class Ranker(Stateful, Protocol):
-    """Scores candidates by features of request and item."""
+    """Scores candidates by features of request and item.
+
+    Two members are optional. ``for_columns(names, memory_columns)`` returns a fresh ranker for rows of
+    these columns; a ranker without it is forked or copied. ``allocation_dependent``, where true, appends the
+    columns of `ltrr.ranking.provenance` to the rows; oracles, which must score all allocations at once, are
+    then skipped.
+    """
 
     @property
     def version(self) -> int:

@@ -22,6 +22,8 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ltrr.errors import InputError, nearest
 
 __all__ = ["REGISTRIES", "Component", "Registry", "add_import_path", "described", "registry_of", "resolve"]
@@ -41,6 +43,9 @@ REGISTRIES = {
     "targets": "ltrr.replay.targets.registry:TARGETS",
 }
 """Where the registry of each group of components is; entry points of a group are named ``ltrr.<group>``."""
+
+OBJECT = "object"
+"""The kind, in a file, of what was given as an object and cannot be made again."""
 
 _MADE_BY: dict[Any, Registry] = {}
 """The registry that makes the objects of a protocol, for settings that are components themselves."""
@@ -127,7 +132,9 @@ class Component:
 
     def settings(self) -> dict[str, Any]:
         """Return the component as a table of a study file."""
-        return {"kind": self.kind, **plain(self.params)}
+        if self.unnamed:
+            return {"kind": OBJECT, "class": self.kind}
+        return {"kind": self.kind, **_writable(self.params)[0]}
 
 
 @dataclass(frozen=True)
@@ -217,9 +224,19 @@ class Registry:
         if isinstance(value, Mapping):
             table = dict(value)
             kind = table.pop("kind", default)
+            if kind == OBJECT:
+                own = table.get("class", "unknown")
+                raise InputError(
+                    f"`{where}` was an object of {own!r} given in a call, which a file cannot make again: "
+                    "go on from Python with the same object, or put its class into a module"
+                )
             if kind is None:
                 raise InputError(
                     f"`{where}` must have a `kind`, one of {', '.join(self.names)}; got {value!r}"
+                )
+            if isinstance(kind, (list, tuple, int, float, Mapping)):
+                raise InputError(
+                    f"`{where}` names no known kind, got {kind!r}; known: {', '.join(self.names)}"
                 )
             if not isinstance(kind, str):
                 if table:
@@ -227,8 +244,12 @@ class Registry:
                         f"`{where}` is an object already: it takes no settings, got {sorted(table)}"
                     )
                 return self.component(kind, where)
-            return Component(kind, table)
+            return Component(kind, table, unnamed=_writable(table)[1])
         self.check_object(value, where)
+        return self.described_component(value)
+
+    def described_component(self, value: Any) -> Component:
+        """Return an object as a component, named as a file would name it."""
         path, params, why = described(value)
         for name, maker in self.makers.items():
             path = name if maker is type(value) else path
@@ -270,6 +291,10 @@ class Registry:
             raise InputError(f"`{where}` cannot be made of {given or 'no settings'}: {error}") from error
         self.check_object(made, where)
         return made
+
+    def make_any(self, path: str, params: Mapping[str, Any], where: str) -> Any:
+        """Return what an import path names, made with ``params``, whatever members it has."""
+        return Registry(self.group, {}).make(path, params, where)
 
     def check(self, kind: Any, params: Mapping[str, Any], where: str) -> None:
         """Check kind, names and types of settings without making anything."""
@@ -334,17 +359,23 @@ def parameters(maker: Any) -> tuple[dict[str, tuple[Any, bool]], bool]:
 def described(value: Any) -> tuple[str, dict[str, Any], str]:
     """Return import path and settings from which an object can be made again, and why not where it cannot.
 
+    Settings are what the object's ``parameters()`` returns, or else its attributes with the names of the
+    parameters of its class. Those at their defaults are left out.
+
     Examples
     --------
     >>> from fractions import Fraction
     >>> described(len)
     ('builtins:len', {}, '')
-    >>> described(Component("bm25", {"k1": 0.9}))[:2]
-    ('ltrr.registry:Component', {'kind': 'bm25', 'params': {'k1': 0.9}})
+    >>> described(Registry("arms", {}, needs=("index",)))[:2]
+    ('ltrr.registry:Registry', {'group': 'arms', 'makers': {}, 'needs': ['index']})
     >>> described(lambda text: text)[2]
     "<lambda> is no name of the module 'ltrr.registry'"
     """
     kind = value if inspect.isroutine(value) else type(value)
+    held = _name_in_module(value)
+    if held:
+        return held, {}, ""
     path = f"{kind.__module__}:{kind.__qualname__}"
     if kind.__module__ == "__main__":
         return path, {}, f"{kind.__qualname__} is of a notebook or script"
@@ -353,19 +384,42 @@ def described(value: Any) -> tuple[str, dict[str, Any], str]:
     if inspect.isroutine(value):
         return path, {}, ""
     params: dict[str, Any] = {}
+    kept = value.parameters() if hasattr(value, "parameters") else None
     for name, default in _own_settings(value).items():
-        if default is inspect.Parameter.empty and not hasattr(value, name):
+        if name not in kept if kept is not None else not hasattr(value, name):
             return path, {}, f"{kind.__qualname__} does not keep its setting `{name}`"
-        if not hasattr(value, name):
+        setting = getattr(value, name) if kept is None else kept[name]
+        if _same(setting, default):
             continue
-        setting = getattr(value, name)
-        if setting is None or setting is default:
-            continue
+        if name == "kind":
+            return (
+                path,
+                {},
+                f"{kind.__qualname__} has a setting called `kind`, which names the component in a file",
+            )
         text, why = _writable(setting)
         if why:
             return path, {}, f"{kind.__qualname__}.{name}: {why}"
         params[name] = text
     return path, params, ""
+
+
+def _name_in_module(value: Any) -> str:
+    """Return the import path of an object that a module itself holds under some name, such as a measure."""
+    parts = vars(value).values() if hasattr(value, "__dict__") else ()
+    modules = {getattr(part, "__module__", None) for part in parts if inspect.isroutine(part)}
+    for name in sorted(m for m in modules if m and m != "__main__"):
+        for key, held in vars(sys.modules.get(name, types)).items():
+            if held is value:
+                return f"{name}:{key}"
+    return ""
+
+
+def _same(value: Any, default: Any) -> bool:
+    """Return whether a setting is left at its default."""
+    if isinstance(value, Mapping) and isinstance(default, Mapping):
+        return dict(value) == dict(default)
+    return value is default or (type(value) is type(default) and bool(np.all(value == default)))
 
 
 def _found_again(kind: Any) -> bool:
@@ -378,6 +432,15 @@ def _found_again(kind: Any) -> bool:
 
 def _own_settings(value: Any) -> dict[str, Any]:
     """Return the names of an object's settings and their defaults."""
+    if dataclasses.is_dataclass(value):
+        empty, missing = inspect.Parameter.empty, dataclasses.MISSING
+        return {
+            f.name: f.default_factory()
+            if f.default_factory is not missing
+            else (empty if f.default is missing else f.default)
+            for f in dataclasses.fields(value)
+            if f.init
+        }
     try:
         found = inspect.signature(type(value)).parameters.values()
     except (TypeError, ValueError):
@@ -387,6 +450,8 @@ def _own_settings(value: Any) -> dict[str, Any]:
 
 def _writable(value: Any) -> tuple[Any, str]:
     """Return a setting as a file holds it, and why that is not possible."""
+    if value is None:
+        return None, "None cannot stand in a file"
     if isinstance(value, (bool, str)):
         return value, ""
     if isinstance(value, (Integral, Real)):
@@ -432,6 +497,11 @@ def _registry(kind: Any) -> Registry | None:
     return _MADE_BY.get(kind) if inspect.isclass(kind) else None
 
 
+def _nested(kind: Any) -> bool:
+    """Return whether a type is a class of some package whose objects a table can describe."""
+    return inspect.isclass(kind) and dataclasses.is_dataclass(kind)
+
+
 def _members(kind: Any) -> tuple[Any, ...]:
     """Return the types that a union holds, or the type alone."""
     joined = typing.get_origin(kind) in (typing.Union, types.UnionType)
@@ -447,6 +517,8 @@ def said(kind: Any, *, many: bool = False) -> str:
     registry = _registry(kind)
     if registry is not None:
         return f"one of `ltrr list {registry.group}`, a table with `kind`, or an object"
+    if _nested(kind):
+        return f"a table with `kind`, or a {kind.__name__}"
     origin, inner = typing.get_origin(kind), typing.get_args(kind)
     if origin in (typing.Union, types.UnionType):
         return " or ".join(filter(None, (said(k, many=many) for k in inner)))
@@ -473,6 +545,8 @@ def _fits(value: Any, kind: Any) -> bool:
     if registry is not None:
         made = isinstance(value, (str, Mapping)) or all(hasattr(value, n) for n in registry.needs)
         return made and not inspect.isclass(value)
+    if _nested(kind):
+        return isinstance(value, (Mapping, kind))
     origin, inner = typing.get_origin(kind), typing.get_args(kind)
     if origin in (typing.Union, types.UnionType):
         return any(_fits(value, k) for k in inner)
@@ -495,7 +569,7 @@ def _made(value: Any, kind: Any, where: str) -> Any:
             return registry.make(component.kind, component.params, where)
         if typing.get_origin(one) is Callable and isinstance(value, str):
             return resolve(value, where)
-    if kind is Any and isinstance(value, Mapping) and ":" in str(value.get("kind", "")):
+    if isinstance(value, Mapping) and ":" in str(value.get("kind", "")):
         table = dict(value)
         return Registry(where, {}).make(table.pop("kind"), table, where)
     return frozen(value)

@@ -30,6 +30,7 @@ from sklearn.linear_model import Ridge
 from threadpoolctl import threadpool_limits
 
 import ltrr
+from ltrr.bandits.spec import PolicySpec, policy_spec
 from ltrr.errors import InputError
 from ltrr.features.quotas import all_quotas
 from ltrr.protocols import Policy
@@ -50,8 +51,8 @@ from ltrr.simulation.cell import Cell
 from ltrr.simulation.loop import Loop
 from ltrr.simulation.setting import LoopSetting
 from ltrr.simulation.system import Prepared
+from ltrr.study.build import build, make_world, prepare, system_of
 from ltrr.study.simulate import write_about
-from ltrr.study.spec import PolicySpec, policy_spec
 from ltrr.study.study import Study
 
 ESTIMATORS = (
@@ -124,7 +125,7 @@ def prepared(items: int, warm_up: int) -> tuple[Study, Prepared]:
     )
     study = replace(study, world={"kind": "music", "n_items": items}, loop=loop, log_seeds=1, rounds=10**6)
     with threadpool_limits(1):
-        return study, Prepared.build(study.make_world(), study.make_arms(), loop)
+        return study, prepare(build(study), make_world(study))
 
 
 def run_cell(
@@ -140,7 +141,7 @@ def run_cell(
 ) -> Policy:
     """Run one policy on one replicate into a folder, log it if asked, and return it as it ended."""
     streams = Streams(study.seed, seed)
-    loop = kind(study.system(shared, spec, streams), study.loop, streams)
+    loop = kind(system_of(study, shared, spec, streams), study.loop, streams)
     if logged:
         folder.mkdir()
         write_about(folder, replace(study, policies=(spec,)), shared)
@@ -168,7 +169,7 @@ def known_world(plan: Plan) -> KnownWorld:
         run_cell(FrozenLoop, study, shared, spec, folder, 0, rounds=start + plan.requests)
         mean = column(folder, "oracles", "random", "quota_reward", start)
         context = column(folder, "oracles", "random", "context", start)
-    system = study.system(shared, spec, Streams(study.seed))
+    system = system_of(study, shared, spec, Streams(study.seed))
     quotas = all_quotas(loop.n_slots, len(loop.arms))
     space = Space(
         tuple(quota_name(q, loop.arms) for q in quotas),

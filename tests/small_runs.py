@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import ltrr
-from ltrr.study.spec import policy_spec
+from ltrr.bandits.spec import policy_spec
 
 SEED, AUDIT, ROUNDS, WARM, SLAB = 11, 0.1, 180, 60, 6
 POLICIES = ["equal", "linucb", "linucb-disjoint", "epsilon-greedy", "vw-epsilon", "rrf"]
@@ -26,12 +26,13 @@ def run_small(folder, policies, *, rounds, seeds=1, log_seeds=1, world=None, loo
     setting = replace(base.loop, **(loop or {}))
     study = replace(
         base,
-        given_world=world or ltrr.worlds.Music(n_items=300, n_queries=100, seed=2),
+        world=world or ltrr.worlds.Music(n_items=300, n_queries=100, seed=2),
         policies=tuple(policy_spec(p, setting.arms) for p in policies),
         rounds=rounds,
         seeds=seeds,
         log_seeds=log_seeds,
         loop=setting,
+        arms={name: arm for name, arm in base.arms.items() if name in setting.arms},
         **changes,
     )
     return ltrr.run_study(study, out=folder, quiet=True)

@@ -12,7 +12,7 @@ from ltrr.retrieval import cache as module
 from ltrr.retrieval.cache import StaticCache
 from ltrr.retrieval.memory import Memory
 from ltrr.types import Candidates, Queries
-from tests.naive_union import make_catalogue, make_feedback, make_items, make_requests
+from tests.naive_union import make_catalogue, make_feedback, make_requests
 
 N_ITEMS = 11
 
@@ -146,7 +146,6 @@ def test_passes_on_and_forgets_on_index():
     cache.index(make_catalogue(3))
     requests = make_requests([0, 1, 2], table(3))
     same(cache.retrieve(requests, np.array([4] * 3)), arm.retrieve(requests, np.array([4] * 3)))
-    assert cache.score(requests, make_items([[1], [2], []])).tolist() == [0.25, 0.25]
     cache.learn(make_feedback([0], [[1]], [[True]]))
     assert cache.state() == {}
     cache.restore({})
@@ -164,9 +163,3 @@ def test_refuses_what_is_wrong():
         StaticCache(Memory(), table(1), 4)
     with pytest.raises(InputError, match="max_depth"):
         StaticCache(Hashed(), table(1), 0)
-
-    class Mute(Hashed):
-        score = None
-
-    with pytest.raises(InputError, match="method `score`"):
-        StaticCache(Mute(), table(1), 2).score(make_requests([0]), make_items([[1]]))

@@ -27,7 +27,8 @@ log_seeds = 0
 kind = "music"
 n_items = 250
 n_queries = 40
-[arms.dense]
+[arms.dense.encoder]
+kind = "lsa"
 dim = 8
 [loop]
 warmup = 20
@@ -114,7 +115,7 @@ BAD_STUDIES = {
     "arm unheard of": (changed("arms", "bm26", to={"k1": 1.0}), ["`arms.bm26` is no arm", "'bm25'"]),
     "arm key": (changed("arms", "bm25", to={"k2": 1.0}), ["`arms.bm25` has no setting 'k2'"]),
     "arm type": (changed("arms", "bm25", to={"k1": True}), ["`arms.bm25.k1` must be a number, got True"]),
-    "arm pair": (changed("arms", "dense", to={"characters": [3]}), ["a list of 2 integers"]),
+    "arm pair": (changed("arms", "dense", "encoder", "characters", to=[3]), ["a list of 2 integers"]),
     "arm is no table": (changed("arms", "bm25", to=3), ["`arms.bm25` must be a table"]),
     "arms twice": (changed("loop", "arms", to=["bm25", "bm25"]), ["must not name an arm twice"]),
     "no arms": (changed("loop", "arms", to=[]), ["at least one arm"]),
@@ -125,7 +126,7 @@ BAD_STUDIES = {
     "audit": (changed("loop", "audit", to=1.0), ["`loop.audit` must be below 1"]),
     "credit": (changed("loop", "credit", to="splitt"), ["did you mean 'split'"]),
     "reward key": (changed("reward", "cost", to=1.0), ["`reward` has no setting 'cost'"]),
-    "reward kind": (changed("reward", "kind", to="click!"), ["did you mean 'click'"]),
+    "reward kind": (changed("reward", "kind", to="click!"), ["did you mean 'clicks'"]),
     "reward cost": (changed("reward", "arm_cost", to=-0.1), ["arm_cost", "got -0.1"]),
     "reward nan": (changed("reward", "arm_cost", to=float("nan")), ["arm_cost", "got nan"]),
     "tuning key": (changed("tuning", "share", to=[1.0]), ["`tuning` has no setting 'share'", "'shares'"]),
@@ -168,7 +169,7 @@ BAD_STUDIES = {
     "policy no file name": (policies({"name": "a/b", "kind": "equal"}), ["'a/b'", "names files"]),
     "policy dots": (policies({"name": "..", "kind": "equal"}), ["'..'", "names files"]),
     "policy long": (policies({"name": "x" * 101, "kind": "equal"}), ["at most 100 letters"]),
-    "policy of nothing": (policies(3), ["names, tables or policies", "got 3"]),
+    "policy of nothing": (policies(3), ["`policies` must be a name (single, equal", "got int"]),
     "best-static": (policies({"name": "best-static", "quota": [1]}), ["best-static", "no settings", "quota"]),
     "static without quota": (
         policies({"name": "x", "kind": "static"}),
@@ -179,7 +180,10 @@ BAD_STUDIES = {
         ["3 slots among 4 arms", "[1, 1]"],
     ),
     "single arm": (policies({"name": "x", "kind": "single", "arm": "bm52"}), ["did you mean 'bm25'"]),
-    "single and more": (policies({"name": "x", "kind": "single", "arm": "bm25", "a": 1}), ["nothing else"]),
+    "single and more": (
+        policies({"name": "x", "kind": "single", "arm": "bm25", "a": 1}),
+        ["has no setting 'a'"],
+    ),
     "policy ranker": (
         policies({"name": "equal", "ranker": {"kind": "rff"}}),
         ["`policies.equal.ranker`", "'rrf'"],
@@ -237,8 +241,7 @@ BAD_WORDS = {
     "list": (["list", "policy"], ["`list` knows no 'policy'", "did you mean 'policies'"]),
     "report": (["report", "nowhere"], ["nowhere holds no finished run", "ltrr simulate"]),
     "report of two": (["report", ".", "nowhere"], ["holds no finished run"]),
-    "resume nothing": (["simulate", "--resume", "--out", "nowhere"], ["nowhere holds no run to resume"]),
-    "resume a study": (["simulate", "default", "--resume", "--out", "no"], ["no holds no run to resume"]),
+    "resume no run": (["simulate", "--resume", "--out", "."], [". is not empty and holds no run"]),
     "resume nowhere": (["simulate", "--resume"], ["--resume needs", "--out DIR"]),
     "no collection": (["simulate", "collection"], ["add --collection DIR", "corpus.jsonl"]),
     "collection absent": (["simulate", "--collection", "nowhere"], ["nowhere is not a folder"]),
@@ -428,7 +431,7 @@ def test_a_run_is_not_written_over_and_not_resumed_with_other_settings(finished,
     before = everything(folder)
     refused(ltrr("simulate", "tiny.toml", "--out", "run"), "run holds a run already", "--resume")
     refused(ltrr("simulate", "--resume", "--out", "run", "--seeds", 2), "other settings", "run/study.toml")
-    refused(ltrr("simulate", "--resume", "--out", "run/study.toml"), "holds no run to resume")
+    refused(ltrr("simulate", "--resume", "--out", "run/study.toml"), "cannot be written")
     assert everything(folder) == before
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 import ltrr
+from ltrr.bandits.spec import policy_spec
 from ltrr.errors import InputError
 from ltrr.features.quotas import all_quotas
 from ltrr.replay import Events, Space, evaluate
@@ -22,8 +23,7 @@ from ltrr.replay.known_world import EventsLog, KnownTarget, KnownWorld
 from ltrr.rng import Streams
 from ltrr.simulation.loop import Loop
 from ltrr.simulation.measure import Measures
-from ltrr.simulation.system import Prepared
-from ltrr.study.spec import policy_spec
+from ltrr.study.build import build, make_world, prepare, system_of
 
 SPACE = Space(("a", "b", "c"), ("x",))
 MEAN = np.array([[0.1, 0.5, 0.9], [0.3, 0.2, 0.0], [0.6, 0.6, 0.4], [1.0, 0.0, 0.5]])
@@ -222,7 +222,7 @@ def shared():
     study = ltrr.read_study("default")
     loop = replace(study.loop, warmup=100, feedback_every=50, held_out=0, oracle_every=1, slot_size=6)
     study = replace(study, world={"kind": "music", "n_items": 400}, loop=loop, seeds=1)
-    return study, Prepared.build(study.make_world(), study.make_arms(), loop)
+    return study, prepare(build(study), make_world(study))
 
 
 def run(shared, kind, name):
@@ -230,7 +230,7 @@ def run(shared, kind, name):
     study, prepared = shared
     entry = {"name": name, "kind": "static", "quota": [0, 0, 3, 0]} if name == "static" else name
     streams = Streams(5)
-    loop = kind(study.system(prepared, policy_spec(entry, study.loop.arms), streams), study.loop, streams)
+    loop = kind(system_of(study, prepared, policy_spec(entry, study.loop.arms), streams), study.loop, streams)
     measures, own, quotas = Measures(loop), [], []
     while loop.round < 300:
         batch = loop.step(50)

@@ -25,6 +25,7 @@ from ltrr.replay.estimators import (
     BalancedIPS,
     ClippedIPS,
     CressieRead,
+    OnPolicy,
     RejectionReplay,
     SubGaussian,
     SubGaussianDR,
@@ -317,7 +318,7 @@ def test_bent_weights_are_biased_by_what_they_bend_away():
     ]
     for estimator, log, want in cases:
         assert abs(want) > 1e-3
-        assert not estimator.consistent
+        assert estimator.bias
         assert fed(estimator, log).value() - VALUE == pytest.approx(want, abs=1e-12)
     for estimator in (SwitchDR(2.0), DROS(4.0), SubGaussianDR(0.1), DM()):
         assert fed(estimator, enumerated(LOGGING, REWARD)).value() == pytest.approx(VALUE, abs=1e-12)
@@ -693,17 +694,41 @@ def test_labels_make_the_same_estimator_again():
 
 
 def test_the_registry_holds_every_kind_by_its_name():
-    assert {e.name for e in KINDS} <= set(ESTIMATORS)
-    for name, kind in ESTIMATORS.items():
+    assert {e.name for e in KINDS} <= set(ESTIMATORS.names)
+    for name, kind in ESTIMATORS.makers.items():
         assert kind.name == name
         assert make_estimator(name).label.split(":")[0] == name
+
+
+def test_what_intervals_and_verdicts_know_of_an_estimator():
+    made = {name: make_estimator(name) for name in ESTIMATORS.makers} | {"on-policy": OnPolicy()}
+    assert {name for name, e in made.items() if e.ratio} == {"snips", "slate-snips"}
+    assert {name for name, e in made.items() if e.proportion} == {"on-policy", "snips", "replay"}
+    whole = {"on-policy", "slate-ips", "slate-snips", "pi"}
+    assert {name for name, e in made.items() if e.slate and e.whole_reward} == whole
+    assert {name for name, e in made.items() if not e.weight} == {"on-policy", "dm"}
+    for estimator in made.values():
+        needs = tuple(estimator.needs)
+        assert not estimator.weight or estimator.weight.startswith(needs)
+        assert estimator.whole_target == bool({"q", "mrdr", "balanced", "marginal"} & estimator.needs)
+        assert estimator.bias == "" or estimator.bias.endswith(".")
+
+
+def test_what_was_left_open_suits_the_log():
+    own = {"rips-sn": {"n_slots": 4}, "cressie-read": {"weight_high": 25.0}}
+    for name, kind in ESTIMATORS.makers.items():
+        suited = kind.for_log(n_slots=4, weight_bound=25.0)
+        default = kind().parameters()
+        assert {k: v for k, v in suited.parameters().items() if default[k] != v} == own.get(name, {})
+    assert ESTIMATORS.makers["cressie-read"].for_log(n_slots=1, weight_bound=None) == CressieRead()
+    assert set(SLOPE_KINDS) == {"clipped-ips", "switch-dr", "dr-os", "sub-gaussian", "sub-gaussian-dr"}
 
 
 @pytest.mark.parametrize(
     ("spec", "words"),
     [
-        ("sinps", "must be a known name, got 'sinps'; did you mean 'snips'"),
-        ("", "must be a known name, got ''; known: "),
+        ("sinps", "names no known kind, got 'sinps'; did you mean 'snips'"),
+        ("", "names no known kind, got ''; known: "),
         ("ips:3", "takes no parameter, got 'ips:3'"),
         ("clipped-ips:3:4", "takes max_weight, got"),
         ("clipped-ips:ten", r"`ClippedIPS.max_weight` must be a number, got 'ten'"),

@@ -366,7 +366,7 @@ def test_samples_do_not_depend_on_chunks():
 
 def test_every_estimator_is_on_the_list_of_some_log():
     events, _ = world(2_000)
-    single = [name for name, kind in ESTIMATORS.items() if not kind.slate]
+    single = [name for name, kind in ESTIMATORS.makers.items() if not kind.slate]
     by = evaluate(MemoryLog(events, 2_000), "uniform", estimators=single, embedding=[0, 0, 1, 1, 2])
     assert set(by.estimator) == {"on-policy", *single}
     assert by.set_index("estimator").value[single].notna().all()

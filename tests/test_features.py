@@ -45,8 +45,8 @@ def test_context_equals_its_twin_and_keeps_the_worlds_columns():
 def test_traffic_is_counted_after_the_snapshot_and_forks_start_anew():
     memory = Memory()
     memory.index(CATALOGUE)
-    first = ContextFeatures(CATALOGUE, None)
-    own = first.fork(memory)
+    first = ContextFeatures(CATALOGUE)
+    own = first.fork({"memory": memory})
     batch = requests(np.array([0, 0, -1, 2]))
     assert np.all(own.asked(batch) == 0)
     before = own.build(batch).context[:, -1]
@@ -54,7 +54,7 @@ def test_traffic_is_counted_after_the_snapshot_and_forks_start_anew():
     assert np.all(before == 0)
     assert own.asked(batch).tolist() == [2, 2, 0, 1]
     assert np.all(first.asked(batch) == 0)
-    other = first.fork(memory)
+    other = first.fork({"memory": memory})
     other.restore(own.state())
     assert np.array_equal(other.build(batch).context, own.build(batch).context)
 

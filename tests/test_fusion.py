@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ltrr.errors import InputError
-from ltrr.ranking.fusion import ReciprocalRankFusion
+from ltrr.ranking import ReciprocalRankFusion, provenance, provenance_names
 from ltrr.types import Union
 from tests import naive_ranking as naive
 
@@ -37,6 +37,11 @@ def union_of(pages):
     )
 
 
+def fused(union, k=60.0, n_arms=3):
+    names = provenance_names([str(a) for a in range(n_arms)])
+    return ReciprocalRankFusion(k=k).for_columns(names, ()).score(provenance(union, n_arms))
+
+
 ranking = st.lists(st.integers(0, 15), unique=True, max_size=8)
 
 
@@ -45,7 +50,7 @@ ranking = st.lists(st.integers(0, 15), unique=True, max_size=8)
 @given(pages=st.lists(st.lists(ranking, min_size=3, max_size=3), max_size=4))
 def test_equals_the_textbook_definition(k, pages):
     union = union_of(pages)
-    got = ReciprocalRankFusion(k=k).fuse(union)
+    got = fused(union, k)
     scores = [naive.reciprocal_rank_fusion(lists, k) for lists in pages]
     want = [of_request[i] for of_request in scores for i in sorted(of_request)]
     assert got.dtype == np.float64
@@ -54,24 +59,30 @@ def test_equals_the_textbook_definition(k, pages):
 
 def test_worked_by_hand():
     # arm 0: d2, d1, d4; arm 1: d4, d2. Ranks count from 1 in the paper.
-    got = ReciprocalRankFusion(k=60).fuse(union_of([[[2, 1, 4], [4, 2]]]))
+    got = fused(union_of([[[2, 1, 4], [4, 2]]]), n_arms=2)
     assert got.tolist() == [1 / 62, 1 / 61 + 1 / 62, 1 / 63 + 1 / 61]
 
 
 def test_depends_on_the_allocation_and_says_so():
     both, one = union_of([[[2, 1], [1]]]), union_of([[[2, 1], []]])
-    fusion = ReciprocalRankFusion()
-    assert fusion.allocation_dependent
+    assert ReciprocalRankFusion().allocation_dependent
     # item 1 leads where both arms were drawn from, and trails where only the first was
-    assert np.argmax(fusion.fuse(both)) == 0
-    assert np.argmax(fusion.fuse(one)) == 1
+    assert np.argmax(fused(both)) == 0
+    assert np.argmax(fused(one)) == 1
 
 
 def test_no_requests():
-    assert ReciprocalRankFusion().fuse(union_of([])).shape == (0,)
+    assert fused(union_of([])).shape == (0,)
 
 
 @pytest.mark.parametrize("k", [-1, float("nan"), True, "60"])
 def test_refuses(k):
     with pytest.raises(InputError, match=r"ReciprocalRankFusion\.k"):
         ReciprocalRankFusion(k=k)
+
+
+def test_needs_columns_of_ranks():
+    with pytest.raises(InputError, match="needs columns of ranks"):
+        ReciprocalRankFusion().for_columns(("bm25", "cosine"), ())
+    with pytest.raises(InputError, match="for_columns"):
+        ReciprocalRankFusion().score(np.zeros((2, 2), np.float32))

@@ -191,7 +191,7 @@ def test_window_of_many_small_lessons():
     assert pack(one.state()) == pack(many.state())
     assert len(many.state()["pages"]["query"]) == 40
     assert many.state()["seen"] == 700
-    assert sum(map(len, many._window._parts)) == 40  # nothing older is kept in memory
+    assert sum(map(len, many._schedule._pages._parts)) == 40  # nothing older is kept in memory
 
 
 def test_no_click_no_training():

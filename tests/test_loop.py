@@ -11,10 +11,10 @@ import pytest
 from ltrr import LoopSetting, Streams
 from ltrr._state import pack, unpack
 from ltrr.bandits.credit import KINDS
+from ltrr.bandits.spec import policy_spec
 from ltrr.simulation.loop import Loop
 from ltrr.simulation.measure import Measures
-from ltrr.simulation.system import Prepared
-from ltrr.study.spec import policy_spec
+from ltrr.study.build import build, make_world, prepare, system_of
 from ltrr.study.study import Study
 from ltrr.users.rewards import Reward
 from tests.naive import naive_delivered
@@ -31,11 +31,11 @@ def prepared():
     study = Study(
         rounds=100,
         world=world,
-        arms={"dense": {"dim": 16}},
+        arms={"dense": {"encoder": {"kind": "lsa", "dim": 16}}},
         loop=SETTING,
         policies=(policy_spec("equal", ARMS),),
     )
-    return study, Prepared.build(study.make_world(), study.make_arms(), SETTING)
+    return study, prepare(build(study), make_world(study))
 
 
 def make_loop(prepared, policy="linucb", seed=1, **changes):
@@ -43,7 +43,7 @@ def make_loop(prepared, policy="linucb", seed=1, **changes):
     setting = replace(SETTING, **changes)
     study = replace(study, loop=setting)
     streams = Streams(seed)
-    return Loop(study.system(shared, policy_spec(policy, ARMS), streams, (1, 1, 1, 0)), setting, streams)
+    return Loop(system_of(study, shared, policy_spec(policy, ARMS), streams, (1, 1, 1, 0)), setting, streams)
 
 
 POLICIES = [
@@ -325,7 +325,7 @@ class Short:
 
 
 @pytest.mark.parametrize("fallback", [("dense", "bm25"), ("popular",), ()])
-@pytest.mark.parametrize("limits", [(3, 11, 0, 24), (8, 8, 0, 16), (1, 2, 0, 5)])
+@pytest.mark.parametrize("limits", [(3, 11, 0, 24), (8, 8, 0, 16), (1, 2, 0, 5), (7, 15, 0, 23)])
 def test_spilling_is_its_twin(prepared, limits, fallback):
     loop = make_loop(prepared, "random", fallback=fallback, warmup=0, audit=0.0)
     dense = loop.system.arms[1]  # has a full list for every request
@@ -383,6 +383,23 @@ def test_audits_are_a_stream_of_their_own_and_never_in_the_warm_up(prepared):
     frozen = loop.judge_held_out(30).feedback.decision
     assert not frozen.audit.any()
     np.testing.assert_array_equal(frozen.propensity, 1.0)
+
+
+def test_policies_draw_from_a_stream_of_the_batch_and_the_slot(prepared):
+    """The same numbers whatever was drawn before: a policy that simulates keeps no position."""
+    loop, drawn = make_loop(prepared, "random", warmup=0), []
+    stated = loop.system.policy.probabilities
+
+    def noted(requests, actions, rng):
+        drawn.append(rng.random())
+        return stated(requests, actions, rng)
+
+    loop.system.policy.probabilities = noted
+    for n in (20, 7):
+        loop.step(n)
+    loop.judge_held_out(3)
+    want = [Streams(1).generator("policy", first, s).random() for first in (0, 20, 2**40) for s in range(3)]
+    assert drawn == want
 
 
 def test_lessons_are_counted_where_something_arrived(prepared):

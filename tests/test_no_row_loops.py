@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from ltrr import LoopSetting, Streams
+from ltrr.bandits.spec import policy_spec
 from ltrr.logs.tables import LogWriter
 from ltrr.simulation.loop import Loop
 from ltrr.simulation.measure import Measures
-from ltrr.simulation.system import Prepared
-from ltrr.study.spec import policy_spec
+from ltrr.study.build import build, make_world, prepare, system_of
 from ltrr.study.study import Study
 
 SMALL, LARGE = 200, 2_000
@@ -94,13 +94,13 @@ def shared():
     study = Study(
         rounds=10_000,
         world={"kind": "music", "n_items": 400, "n_queries": 200, "seed": 3},
-        arms={"dense": {"dim": 16}},
+        arms={"dense": {"encoder": {"kind": "lsa", "dim": 16}}},
         loop=SETTING,
         # trained once before the batch that is counted, then never again
         ranker={"kind": "lambdamart", "first": FIRST, "factor": 1e9, "n_trees": 5},
         policies=(policy_spec("equal", SETTING.arms),),
     )
-    return study, Prepared.build(study.make_world(), study.make_arms(), SETTING)
+    return study, prepare(build(study), make_world(study))
 
 
 def count(shared, policy, size, folder, apart=None):
@@ -109,7 +109,7 @@ def count(shared, policy, size, folder, apart=None):
     # one request a batch is judged, so that only the batch's size differs
     setting = replace(SETTING, feedback_every=size, oracle_every=size)
     study, streams = replace(study, loop=setting), Streams(1)
-    loop = Loop(study.system(prepared, policy_spec(policy, setting.arms), streams), setting, streams)
+    loop = Loop(system_of(study, prepared, policy_spec(policy, setting.arms), streams), setting, streams)
     measures, writer = Measures(loop), LogWriter(folder, "policy", 0)
 
     def batch():

@@ -18,11 +18,11 @@ VOCABULARY = ["red", "blue", "sky", "sea", "song", "night"]
 
 
 class Formula:
-    """An arm whose score of a pair is a formula, so that a mixed-up row shows, empty places included."""
+    """A provider whose score of a pair is a formula, so that a mixed-up row shows, empty places included."""
 
-    def score(self, requests, items):
+    def features(self, requests, items):
         query = np.repeat(requests.query, np.diff(items.indptr))
-        return (query + items.item / 64).astype(np.float32)
+        return ["formula"], (query + items.item / 64).astype(np.float32)[:, None]
 
 
 def requests_of(texts, query, time=1e6):
@@ -63,7 +63,8 @@ def features_of(titles, texts, *, memory_rows=(), method="lucene"):
         state["item"][row, place], state["actions"][row, place] = item, actions
         state["shows"][row, place] = shows
     memory.restore(state)
-    return RankFeatures(catalogue, lexical=lexical, dense=Formula(), memory=memory, popular=popular)
+    providers = {"bm25": lexical, "own": Formula(), "memory": memory, "popular": popular}
+    return RankFeatures(catalogue, providers)
 
 
 phrase = st.lists(st.sampled_from(VOCABULARY), max_size=5).map(" ".join)
@@ -102,7 +103,7 @@ def test_equals_the_naive_twin(texts, queries, data):
             want = naive.text_features(query, titles[i], whole[i], whole) | {
                 "bm25": score,
                 "bm25_share": score / bound if bound else 0.0,
-                "cosine": q + i / 64,
+                "own:formula": q + i / 64,
                 "memory_rate": rate.get((q, i), 0.0),
                 "memory_actions": np.log(1 + memory.get((q, i), (0.0,))[0]),
                 "memory_best": max((r for (other, _), r in rate.items() if other == q), default=0.0),
@@ -173,29 +174,58 @@ def test_rows_do_not_depend_on_the_batch():
     assert features.build(requests.take(np.arange(0)), items_of([])).shape == (0, len(features.names))
 
 
-def test_missing_arms_leave_zero_columns():
+def test_without_providers_the_columns_of_request_and_item_remain():
     full = features_of(["red", "blue sky"], ["sea", "sky"], memory_rows=[(0, 1, 1.0, 1.0)])
     bare = RankFeatures(full.catalogue)
     request, items = requests_of(["blue"], [0]), items_of([[1, -1, 0]])
-    got, want = bare.build(request, items), full.build(request, items)
-    kept = [bare.names.index(name) for name in ("popularity_prior", "kind", "age_days")]
-    assert got.shape == want.shape
-    assert np.array_equal(got[:, kept], want[:, kept])
-    assert not np.delete(got, kept, axis=1).any()
+    assert bare.names == full.names[-len(bare.names) :]
+    assert bare.memory_columns == ()
+    assert np.array_equal(bare.build(request, items), full.build(request, items)[:, -len(bare.names) :])
 
 
-def test_a_fork_looks_at_other_arms():
+def test_a_fork_looks_at_other_providers():
     mine = features_of(["red", "blue"], ["", ""], memory_rows=[(0, 1, 1.0, 1.0)])
-    other = mine.fork(None, Formula())
+    memory = Memory(capacity=4)
+    memory.index(mine.catalogue)
+    other = mine.fork({"memory": memory})
     request, items = requests_of(["red"], [0]), items_of([[0, 1]])
     before, got = mine.build(request, items), other.build(request, items)
-    memory, popularity = list(mine.memory_columns), mine.names.index("popularity")
-    assert before[1, memory].all()
-    assert not got[:, memory].any()
-    assert got[:, popularity].tolist() == [0.0, 1 / 64]
-    kept = [c for c in range(len(mine.names)) if c not in {*memory, popularity}]
-    assert np.array_equal(got[:, kept], before[:, kept])
+    columns = list(mine.memory_columns)
+    assert before[1, columns].all()
+    assert not got[:, columns].any()
+    assert np.array_equal(np.delete(got, columns, axis=1), np.delete(before, columns, axis=1))
     assert mine.build(request, items).tobytes() == before.tobytes()
+
+
+def test_two_of_a_kind_stand_side_by_side():
+    full = features_of(["red", "blue sky"], ["sea", "sky"])
+    titles, twin = BM25(fields=["title"]), BM25()
+    for arm in (titles, twin):
+        arm.index(full.catalogue)
+    features = RankFeatures(full.catalogue, {"bm25": twin, "titles": titles})
+    assert features.names[:4] == ("bm25", "bm25_share", "titles:bm25", "titles:bm25_share")
+    rows = features.build(requests_of(["sky sea"], [0]), items_of([[0, 1]]))
+    assert rows[0, 0] > 0 == rows[0, 2]  # the first title has neither word
+    with pytest.raises(InputError, match=r"'x:a' twice"):
+        RankFeatures(full.catalogue, {"x": Block("a", "a")})
+
+
+class Block:
+    """A provider of zeros under any names."""
+
+    def __init__(self, *names):
+        self.names = names
+
+    def features(self, requests, items):
+        return self.names, np.zeros((len(items.item), len(self.names)), np.float32)
+
+
+def test_a_provider_must_keep_its_columns():
+    block = Block("a", "b")
+    features = RankFeatures(features_of(["red"], [""]).catalogue, {"x": block})
+    block.names = ("a",)
+    with pytest.raises(InputError, match=r"`features` of 'x' must be \['a', 'b'\] of shape \(1, 2\), got"):
+        features.build(requests_of(["red"], [0]), items_of([[0]]))
 
 
 def test_refuses_what_does_not_fit():
@@ -210,7 +240,7 @@ def test_refuses_what_does_not_fit():
 @given(st.integers(0, 50), st.integers(0, 2**32 - 1))
 def test_prior_equals_the_naive_twin_in_any_batch(n, seed):
     rng = np.random.default_rng(seed)
-    names = RankFeatures.names
+    names = ("x", *reversed(PRIOR_WEIGHTS), "y")
     features = rng.normal(size=(n, len(names))).astype(np.float32)
     ranker = PriorRanker(names)
     got = ranker.score(features)

@@ -1,5 +1,6 @@
 """Studies: what a file may say, and that whatever else it says is one clear line."""
 
+import re
 import tomllib
 from contextlib import suppress
 from datetime import date
@@ -9,11 +10,13 @@ import tomli_w
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ltrr.bandits.spec import policy_spec
 from ltrr.errors import InputError
-from ltrr.study import components
+from ltrr.registry import check_settings, registry_of, said
+from ltrr.study.build import build, make_ranker
 from ltrr.study.files import read_study, study_from, study_names
-from ltrr.study.spec import policy_spec
 from ltrr.study.study import Study
+from ltrr.users import USERS
 
 DEFAULT = tomllib.loads(read_study("default").to_toml())
 # Sampled, so that files are often still TOML: what is no TOML at all never gets far.
@@ -166,10 +169,10 @@ def test_an_arm_and_a_known_policy_need_no_kind():
     study = study_from(
         {"rounds": 400, "policies": [{"name": "dense"}, "rrf", {"name": "linucb", "alpha": 0.5}]}
     )
-    assert [p.kind for p in study.policies] == ["single", "equal", "linucb"]
-    assert study.policies[0].params == {"arm": "dense"}
+    assert [p.component.kind for p in study.policies] == ["single", "equal", "linucb"]
+    assert study.policies[0].component.params == {"arm": "dense"}
     assert study.policies[1].ranker == {"kind": "rrf"}
-    assert study.policies[2].params == {"alpha": 0.5}
+    assert study.policies[2].component.params == {"alpha": 0.5}
 
 
 def test_a_policys_own_ranker_settings_win():
@@ -177,35 +180,41 @@ def test_a_policys_own_ranker_settings_win():
     study = study_from(
         {"rounds": 400, "ranker": {"kind": "lambdamart", "num_leaves": 7}, "policies": ["equal"]}
     )
-    ranker = study.make_ranker(spec)
+    ranker = make_ranker(study, spec)
     assert (ranker.n_trees, ranker.num_leaves) == (3, 7)
-    assert type(study.make_ranker(policy_spec("rrf", ["bm25"]))).__name__ == "ReciprocalRankFusion"
+    assert type(make_ranker(study, policy_spec("rrf", ["bm25"]))).__name__ == "ReciprocalRankFusion"
 
 
-@pytest.mark.parametrize("registry", ["ARMS", "WORLDS", "RANKERS", "USERS", "POLICY_KINDS"])
-def test_every_setting_refuses_values_of_other_types(registry):
-    makers = getattr(components, registry)
+@pytest.mark.parametrize("group", ["arms", "worlds", "rankers", "users", "policies", "encoders", "rewards"])
+def test_every_setting_refuses_values_of_other_types(group):
+    makers = registry_of(group).makers
     wrong = {"a number": "x", "an integer": 1.5, "true or false": 1, "a text": 3, "a text or an integer": {}}
-    for kind in makers:
-        known = components.check_settings(makers, kind, {}, "here")
-        assert all(said for said in map(components._said, (hint for hint, _ in known.values())))
+    for kind, maker in makers.items():
+        known = check_settings(maker, kind, {}, "here")
         for key, (hint, _) in known.items():
-            said = components._said(hint)
-            with pytest.raises(InputError, match=rf"`here\.{key}` must be {said}, got "):
-                components.check_settings(makers, kind, {key: wrong.get(said, "x")}, "here")
+            words = said(hint)
+            assert words
+            if words == "any value":
+                continue
+            value = wrong.get(words, 3 if "module" in words or "table with" in words else "x")
+            with pytest.raises(InputError, match=rf"`here\.{key}` must be {re.escape(words)}, got "):
+                check_settings(maker, kind, {key: value}, "here")
         with pytest.raises(InputError, match="has no setting 'nonsense'"):
-            components.check_settings(makers, kind, {"nonsense": 1}, "here")
+            check_settings(maker, kind, {"nonsense": 1}, "here")
 
 
 def test_lists_stand_for_tuples_all_the_way_down():
-    user = components.make(components.USERS, "perfect", {"click": [[0.1, 1.0]], "stop": [[0.0, 0.5]]}, "user")
+    user = USERS.make("perfect", {"click": [[0.1, 1.0]], "stop": [[0.0, 0.5]]}, "user")
     assert user.click == ((0.1, 1.0),)
 
 
 def test_small_worlds_speak_for_large_ones():
-    assert components.try_world({"kind": "music", "n_items": 10**9, "n_queries": 10**9}) == 4
-    assert components.try_world({"kind": "collection"}) is None
+    def built(world):
+        return build(study_from({"rounds": 400, "world": world, "policies": ["equal"]}))
+
+    built({"kind": "music", "n_items": 10**9, "n_queries": 10**9})
+    built({"kind": "collection"})
     with pytest.raises(InputError, match="n_items"):
-        components.try_world({"n_items": 7})
+        built({"n_items": 7})
     with pytest.raises(InputError, match="world"):
-        components.try_world({"zipf": 1e300})
+        built({"zipf": 1e300})

@@ -10,13 +10,13 @@ from scipy import stats
 
 import ltrr
 from ltrr import LoopSetting, Streams
+from ltrr.bandits.spec import policy_spec
 from ltrr.features import all_quotas
 from ltrr.metrics import best_in_class, learnable_gap, paired_ratio
 from ltrr.simulation.loop import Loop
 from ltrr.simulation.measure import Measures, round_columns
-from ltrr.simulation.system import Prepared
+from ltrr.study.build import build, make_world, prepare, system_of
 from ltrr.study.report import _loss_note, write_report
-from ltrr.study.spec import policy_spec
 from ltrr.study.study import Study, Tuning
 from ltrr.study.summary import (
     _best_shares,
@@ -65,10 +65,10 @@ def make_study(policies=POLICIES, **changes):
         "seeds": SEEDS,
         "log_seeds": 0,
         "world": {"kind": "music", "n_items": 300, "n_queries": 100, "seed": 2},
-        "arms": {"dense": {"dim": 16}},
+        "arms": {"dense": {"encoder": {"kind": "lsa", "dim": 16}}},
         "ranker": {"kind": "lambdamart", "first": 60, "n_trees": 10},
         "loop": SETTING,
-        "reward": Reward("satisfied", arm_cost=0.01, candidate_cost=0.001),
+        "reward": {"kind": "satisfied", "arm_cost": 0.01, "candidate_cost": 0.001},
         "tuning": Tuning(shares=(0.1,), keep=(1,), seeds=(1,)),
         "policies": tuple(policy_spec(p, ARMS) for p in policies),
     }
@@ -261,7 +261,7 @@ def test_losses_and_costs_add_up(run):
 @pytest.fixture(scope="module")
 def prepared():
     study = make_study(("equal",))
-    return study, Prepared.build(study.make_world(), study.make_arms(), SETTING)
+    return study, prepare(build(study), make_world(study))
 
 
 KINDS = ("equal", "random", "memory", "popular", "best-static", "equal-memory-free", "epsilon-greedy")
@@ -276,7 +276,7 @@ def test_the_oracle_values_the_quota_that_was_drawn_as_what_happened(prepared, p
     setting = replace(SETTING, warmup=20, oracle_every=2, audit=0.2, feedback_every=20)
     study = replace(study, loop=setting, reward=Reward(kind, arm_cost=0.03, candidate_cost=0.002))
     streams = Streams(3)
-    system = study.system(shared, policy_spec(policy, ARMS), streams, (1, 0, 2, 0))
+    system = system_of(study, shared, policy_spec(policy, ARMS), streams, (1, 0, 2, 0))
     loop = Loop(system, setting, streams)
     measures = Measures(loop)
     quotas = all_quotas(3, 4)

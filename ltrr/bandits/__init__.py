@@ -9,6 +9,7 @@ from ltrr.bandits.linucb import LinUCB
 from ltrr.bandits.linucb_disjoint import LinUCBDisjoint
 from ltrr.bandits.registry import POLICIES, PRESETS
 from ltrr.bandits.saved import load, save
+from ltrr.bandits.spec import PolicySpec, policy_spec
 from ltrr.bandits.uniform import Uniform
 from ltrr.bandits.vowpal_wabbit import VowpalWabbit
 from ltrr.bandits.warm_up import warm_up
@@ -16,6 +17,7 @@ from ltrr.bandits.warm_up import warm_up
 __all__ = [
     "POLICIES",
     "PRESETS",
+    "PolicySpec",
     "BasePolicy",
     "EpsilonGreedy",
     "EqualSplit",
@@ -29,6 +31,7 @@ __all__ = [
     "joint_features",
     "joint_names",
     "load",
+    "policy_spec",
     "save",
     "warm_up",
 ]

@@ -110,9 +110,9 @@ class VowpalWabbit(BasePolicy):
             return
         if {"-h", "--help", "--version"} & set(options):  # the engine would end the whole process
             raise InputError(f"`VowpalWabbit.options` must not ask for help, got {options}")
-        none, ids = np.zeros((0, 1), np.float32), np.zeros(0, np.int64)
-        no_requests = Requests(ids, ids, ids, ids.astype(np.int32), np.zeros(0), none, ("length",))
-        no_actions = ActionSet(np.zeros(1, np.int64), ids.astype(np.int32), none, ("arm:a",), n_actions=1)
+        none = np.zeros((0, 1), np.float32)
+        no_requests = Requests.empty().with_context(none, ("length",))
+        no_actions = ActionSet(np.zeros(1, np.int64), np.zeros(0, np.int32), none, ("arm:a",), n_actions=1)
         trial = self.fork()
         try:
             trial.probabilities(no_requests, no_actions, np.random.default_rng(0))

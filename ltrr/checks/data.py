@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 
 from ltrr.features import ActionBuilder, Allocations, CreditHistory, Slabs
-from ltrr.replay.batch import Batch
 from ltrr.types import (
     ActionSet,
     Bool,
@@ -22,22 +22,9 @@ from ltrr.types import (
     Requests,
 )
 
-__all__ = ["ask", "batch_of", "catalogue_of", "feedback_of", "narrowed", "reordered", "requests_of"]
+__all__ = ["catalogue_of", "decision_of", "feedback_of", "narrowed", "reordered", "requests_of"]
 
-_WORDS = (
-    "amber",
-    "birch",
-    "cedar",
-    "delta",
-    "ember",
-    "fjord",
-    "grove",
-    "harbor",
-    "island",
-    "juniper",
-    "kettle",
-    "lagoon",
-)
+_WORDS = tuple("amber birch cedar delta ember fjord grove harbor island juniper kettle lagoon".split())  # noqa: SIM905
 _CONTEXT = ("c0", "c1", "query_terms", "query_unknown")
 _PAGE = 10
 
@@ -76,16 +63,21 @@ def reordered(catalogue: Catalogue, old: Int64) -> Catalogue:
     )
 
 
-def requests_of(n: int, *, first: int = 0, n_queries: int = 40, seed: int = 2) -> Requests:
+@cache
+def _queries() -> Queries:
+    """Return queries of known words, then of unknown ones, and of none."""
+    rng = np.random.default_rng(2)
+    texts = [" ".join(rng.choice(_WORDS, rng.integers(1, 4))) for _ in range(37)]
+    return Queries((*texts, "xylophone", f"xylophone {_WORDS[0]}", ""))
+
+
+def requests_of(n: int, *, first: int = 0) -> Requests:
     """Return requests on a fixed table of queries: known words, unknown ones, none, and no query at all."""
-    rng = np.random.default_rng(seed)
-    texts = [" ".join(rng.choice(_WORDS, rng.integers(1, 4))) for _ in range(n_queries - 3)]
-    texts += ["xylophone", f"xylophone {_WORDS[0]}", ""]
-    rng = np.random.default_rng([seed, first])
+    rng, queries = np.random.default_rng([2, first]), _queries()
     ids = np.arange(first, first + n)
-    query = rng.integers(-1, n_queries, n).astype(np.int32)
+    query = rng.integers(-1, len(queries), n).astype(np.int32)
     # the odd ones are always among those asked
-    query[:4] = [n_queries - 3, n_queries - 2, n_queries - 1, -1][:n]
+    query[:4] = [*range(len(queries) - 3, len(queries)), -1][:n]
     return Requests(
         request=ids,
         session=ids // 3,
@@ -94,11 +86,13 @@ def requests_of(n: int, *, first: int = 0, n_queries: int = 40, seed: int = 2) -
         time=ids.astype(np.float64),
         context=rng.random((n, len(_CONTEXT)), np.float32),
         context_names=_CONTEXT,
-        queries=Queries(tuple(texts)),
+        queries=queries,
     )
 
 
-def ask(requests: Requests, space: str, arms: tuple[str, ...], n_slots: int, seed: int = 3) -> Decision:
+def decision_of(
+    requests: Requests, space: str, arms: tuple[str, ...], n_slots: int, seed: int = 3
+) -> Decision:
     """Return what a uniform policy decided in an action space, with what could be chosen."""
     rng = np.random.default_rng([seed, len(requests)])
     n = len(requests)
@@ -179,7 +173,7 @@ def feedback_of(
     click = shown & (rng.random(item.shape) < np.where(good, 0.7, 0.1))
     satisfied = click & (rng.random(item.shape) < np.where(good, 0.8, 0.2))
     number = satisfied.sum(axis=1)
-    decision = ask(requests, space, arms, n_slots, seed)
+    decision = decision_of(requests, space, arms, n_slots, seed)
     pull = 0.2 + 0.6 * (decision.action % 3 == 1) * requests.context[:, :1]
     return Feedback(
         requests,
@@ -214,60 +208,3 @@ def _features(good: Bool, shown: Bool, n_features: int, rng: np.random.Generator
     out[..., :1] += good[..., None]
     out[~shown] = 0.0
     return out
-
-
-def batch_of(
-    n: int,
-    *,
-    weight_bound: float = 10.0,
-    reward_range: tuple[float, float] = (0.0, 1.0),
-    n_slots: int = 1,
-    counted: bool = False,
-    seed: int = 10,
-) -> Batch:
-    """Return logged decisions of n requests with every column of a batch, keys in no order.
-
-    Weights average 0.9 before the bound cuts them, a fifth are 0, and some are the bound itself.
-
-    Parameters
-    ----------
-    n : int
-    weight_bound : float
-        Largest weight, of all kinds.
-    reward_range : (float, float)
-        Of rewards and predictions; both ends are met.
-    n_slots : int
-        Requests have from 1 to so many slots.
-    counted : bool
-        Whether requests stand for 1 to 4 events, or for one each.
-    seed : int
-    """
-    rng = np.random.default_rng([seed, n])
-    slots = rng.integers(1, n_slots + 1, n)
-    rows = int(slots.sum())
-    first = np.repeat(np.cumsum(slots) - slots, slots)
-    low, high = reward_range
-
-    def weights(zeros: float) -> Float64:
-        weight = rng.lognormal(0.0, 1.0, rows) * (rng.random(rows) >= zeros)
-        weight = np.minimum(weight * (0.9 / max(weight.mean(), 1e-9) if rows else 1.0), weight_bound)
-        return np.where(rng.random(rows) < 0.01, weight_bound, weight)
-
-    def rewards() -> Float64:
-        reward = low + (high - low) * rng.random(rows)
-        return np.where(rng.random(rows) < 0.3, np.where(rng.random(rows) < 0.5, low, high), reward)
-
-    return Batch(
-        key=np.repeat(rng.permutation(10 * n)[:n], slots),
-        reward=rewards(),
-        weight=weights(0.2),
-        slot=np.asarray(np.arange(rows) - first, np.int16),
-        count=np.repeat(rng.integers(1, 5, n), slots).astype(np.float64) if counted else None,
-        q_logged=rewards(),
-        q_target=rewards(),
-        mrdr_logged=rewards(),
-        mrdr_target=rewards(),
-        balanced_weight=weights(0.0),
-        marginal_weight=weights(0.1),
-        accept=(rng.random(rows) < 0.4).astype(np.float64),
-    )

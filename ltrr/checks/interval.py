@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ltrr import _check
-from ltrr.checks.data import batch_of
-from ltrr.checks.error import copies, refused, require, run, variants
+from ltrr.checks.common import refused
+from ltrr.checks.compare import variants
+from ltrr.checks.logged import LogCase, batch_of
 from ltrr.errors import InputError
 from ltrr.metrics.intervals import Interval
 from ltrr.replay.batch import Batch
@@ -21,6 +21,7 @@ from ltrr.replay.estimators.dr import DR
 from ltrr.replay.estimators.ips import IPS
 from ltrr.replay.estimators.on_policy import OnPolicy
 from ltrr.replay.estimators.snips import SNIPS
+from ltrr.replay.intervals.base import IntervalMethod
 
 __all__ = ["INTERVAL_CHECKS", "check_interval"]
 
@@ -31,18 +32,15 @@ _NO_LEVELS = (0.0, 1.0, -0.5, 1.5, float("nan"))
 _CUTS = (0, 1, 1, 60, 61, 250, _REQUESTS)
 
 
-@dataclass(frozen=True)
-class _Case:
+@dataclass(frozen=True, kw_only=True)
+class _Case(LogCase):
     """An interval method under check, and the logs and estimators that it answers for."""
 
-    method: Any
     estimators: Sequence[Estimator]
-    weight_bound: float
-    reward_range: tuple[float, float]
 
-    @property
-    def name(self) -> str:
-        return type(self.method).__name__
+    call = "check_interval"
+    group = "intervals"
+    protocol = IntervalMethod
 
     def batch(self, n: int = _REQUESTS, *, seed: int = 15) -> Batch:
         """Return requests with the lowest or the highest reward and weights that spread."""
@@ -57,7 +55,7 @@ class _Case:
 
     def fed(self, estimator: Estimator, *batches: Batch) -> tuple[Any, Any]:
         """Return forks of estimator and method that have seen the batches."""
-        pupil, method = estimator.fork(), self.method.fork(estimator)
+        pupil, method = estimator.fork(), self.component.fork(estimator)
         for batch in batches:
             pupil.add(batch)
             method.add(pupil.rows(batch), pupil.keys(batch))
@@ -71,240 +69,179 @@ class _Case:
 
     def answered(self, pupil: Any, method: Any, level: float = 0.95) -> Interval | None:
         """Return the interval, None also where it is refused, after checking that it is one."""
+        must = self.must("interval", f"of `{pupil.label}`")
         try:
             got: Interval | None = method.interval(pupil, level)
         except InputError as error:
-            require("\n" not in str(error), f"`{self.name}.interval` must refuse in one line, got several")
+            must("\n" not in str(error), "refuse in one line, got several")
             return None
-        text = f"`{self.name}.interval` of `{pupil.label}`"
-        require(
-            got is None or isinstance(got, Interval), f"{text} must be an Interval or None, got {type(got)}"
-        )
+        must(got is None or isinstance(got, Interval), f"be an Interval or None, got {type(got)}")
         if got is not None:
-            require(
-                not np.isnan([got.mean, got.low, got.high]).any() and got.low <= got.high,
-                f"{text} must have ends in order and no NaN, got [{got.low}, {got.high}] around {got.mean}",
-            )
+            fits = not np.isnan([got.mean, got.low, got.high]).any() and got.low <= got.high
+            must(fits, f"have ends in order and no NaN, got [{got.low}, {got.high}] around {got.mean}")
         return got
 
+    def ends(self, pupil: Any, method: Any) -> tuple[float, ...] | None:
+        """Return the numbers of the interval."""
+        got = self.answered(pupil, method)
+        return None if got is None else (got.mean, got.low, got.high, float(got.n))
 
-def _ends(interval: Interval | None) -> tuple[float, ...] | None:
-    return None if interval is None else (interval.mean, interval.low, interval.high, float(interval.n))
+    def check_follows_protocol(self) -> None:
+        """All members are there, a fork is of the same kind, and there is an answer for some estimator."""
+        super().check_follows_protocol()
+        for key in ("fork", "add", "merge", "interval"):
+            self.must(key)(callable(getattr(self.component, key)), "be a method, got no function")
+        name = self.component.name
+        self.must("name")(isinstance(name, str) and name != "", f"be a word, got {name!r}")
+        kind = type(self.component.fork(self.estimators[0]))
+        self.must("fork")(kind is type(self.component), f"return a {self.name}, got {kind.__name__}")
+        self.must("interval")(
+            any(self.answered(*self.fed(*log)) is not None for log in self.logs()),
+            "answer for one of the estimators at least, got None for all; declare bounds, or give "
+            "`estimators` that it is made for",
+        )
+
+    def check_asking_changes_nothing(self) -> None:
+        """Ask again: the answer is the same."""
+        for estimator, batch in self.logs():
+            fed = self.fed(estimator, batch)
+            answers = [self.ends(*fed) for _ in range(3)]
+            alike = answers[0] == answers[1] == answers[2]
+            self.must("interval")(alike, f"answer the same question alike, got {answers}")
+
+    def check_arguments_are_left_alone(self) -> None:
+        """Nothing is written into rows, keys, what is merged, or the estimator."""
+        for estimator, batch in self.logs():
+            pupil, other = self.fed(estimator, batch)
+            rows, keys = pupil.rows(batch).copy(), pupil.keys(batch).copy()
+            method, before = self.component.fork(estimator), self.ends(pupil, other)
+            with self.left_alone(rows, keys, pupil.moments):
+                method.add(rows, keys)
+                self.answered(pupil, method)
+                method.merge(other)
+                after = self.ends(pupil, other)
+            self.must("merge")(before == after, "leave alone what it merges, got another interval of that")
+
+    def check_intervals_are_of_the_estimate(self) -> None:
+        """Answers have ends in order, no NaN, the estimate as their mean, and say on how many they rest."""
+        for estimator, batch in self.logs():
+            pupil, method = self.fed(estimator, batch)
+            for got in filter(None, (self.answered(pupil, method, level) for level in _LEVELS)):
+                value, n = pupil.value(), len(batch)
+                fits = abs(got.mean - value) <= _EXACT * (1.0 + abs(got.mean)) and 0 < got.n <= n
+                text = f"be of {value!r} from at most {n} requests, got {got}"
+                self.must("interval", f"of `{pupil.label}`")(fits, text)
+
+    def check_wider_at_higher_levels(self) -> None:
+        """Intervals of a higher level hold those of a lower one, and more; no level is 0 or 1."""
+        grew, must = False, self.must("interval")
+        for estimator, batch in self.logs():
+            pupil, method = self.fed(estimator, batch)
+            got = [self.answered(pupil, method, level) for level in _LEVELS]
+            for inner, outer in pairwise(got):
+                if inner is None or outer is None:
+                    both = inner is outer
+                    must(both, f"answer at all levels or at none, got both for `{pupil.label}`")
+                    continue
+                holds = outer.low <= inner.low and inner.high <= outer.high
+                must(holds, f"hold at a higher level that of a lower one, got {outer} and {inner}")
+                grew = grew or outer.high - outer.low > inner.high - inner.low
+            for level in _NO_LEVELS if got[0] is not None else ():
+                refused(partial(method.interval, pupil, level), f"`{self.name}.interval` at {level}")
+        must(grew, "be wider at a higher level, got the same")
+
+    def check_fork_has_seen_nothing(self) -> None:
+        """Fork what has seen a log: the fork answers as one that saw nothing, and goes its own way."""
+        more, must = self.batch(seed=16), self.must("fork")
+        for estimator, batch in self.logs():
+            pupil, method = self.fed(estimator, batch)
+            before = self.ends(pupil, method)
+            fork, again = method.fork(estimator), estimator.fork()
+            again.add(more)
+            fork.add(again.rows(more), again.keys(more))
+            blank = self.ends(again, fork) == self.ends(*self.fed(estimator, more))
+            must(blank, "have seen nothing and keep the parameters, got another interval")
+            apart = self.ends(pupil, method) == before
+            must(apart, "share nothing that moves, got intervals that moved together")
+
+    def check_chunks_are_one_pass(self) -> None:
+        """Add the rows in chunks, empty ones among them: the interval is that of one pass."""
+        for estimator, batch in self.logs():
+            want = self.ends(*self.fed(estimator, batch))
+            got = self.ends(*self.fed(estimator, *_cut(batch)))
+            self.must("add")(_agree(want, got), f"lead in chunks to {want}, as in one pass, got {got}")
+
+    def check_parts_merge_to_one_pass(self) -> None:
+        """Merge parts: the interval is that of one pass."""
+        for estimator, batch in self.logs():
+            pupil, whole = self.fed(estimator, batch)
+            merged = self.component.fork(estimator)
+            for part in _cut(batch):
+                merged.merge(self.fed(estimator, part)[1])
+            want, got = self.ends(pupil, whole), self.ends(pupil, merged)
+            self.must("merge")(_agree(want, got), f"lead to {want}, as one pass, got {got}")
+
+    def check_merge_minds_parameters(self) -> None:
+        """Merge what saw a log under other parameters: it is refused, or makes no difference."""
+        for estimator, batch in self.logs():
+            half, rest = batch.take(np.arange(200)), batch.take(np.arange(200, _REQUESTS))
+            pupil, _ = self.fed(estimator, batch)
+            _, same = self.fed(estimator, half)
+            same.merge(self.fed(estimator, rest)[1])
+            for variant in variants(self.component):
+                _, method = self.fed(estimator, half)
+                try:
+                    method.merge(replace(self, component=variant).fed(estimator, rest)[1])
+                except InputError:
+                    continue
+                alike = _agree(self.ends(pupil, same), self.ends(pupil, method))
+                text = f"refuse other parameters ({variant!r}) or not mind them, got another interval"
+                self.must("merge")(alike, text)
+
+    def check_few_requests(self) -> None:
+        """There is no interval from nothing, and from one request none that is certain."""
+        for estimator in self.estimators:
+            for batches in ([], [self.batch(0)]):
+                got = self.answered(*self.fed(estimator, *batches))
+                self.must("interval")(got is None, f"be None or refused before any row, got {got}")
+            for batch in (self.batch(1), replace(self.sharp(1), weight=np.ones(1))):
+                got = self.answered(*self.fed(estimator, batch))
+                wide = got is None or got.low < got.high
+                self.must("interval")(wide, f"be None, refused or wide from one request, got {got}")
+
+    def check_odd_logs_have_no_nan(self) -> None:
+        """Rows without weight, rewards all alike, one heavy row, counts: None, refused, or ends in order."""
+        low, high = self.reward_range
+        plain = self.sharp(60)
+        n = len(plain)
+        logs = (
+            replace(plain, weight=np.zeros(n)),
+            replace(plain, reward=np.full(n, low)),
+            replace(plain, reward=np.full(n, high), weight=np.ones(n)),
+            replace(plain, weight=np.where(np.arange(n) == 7, self.weight_bound, 0.0)),
+            replace(plain, count=np.full(n, 2.0)),
+            plain.take(np.arange(2)),
+        )
+        for estimator in self.estimators:
+            for log in logs:
+                fed = self.fed(estimator, log)
+                for level in (_LEVELS[0], _LEVELS[-1]):
+                    self.answered(*fed, level)
 
 
-def _agree(one: Interval | None, other: Interval | None) -> bool:
+def _agree(one: tuple[float, ...] | None, other: tuple[float, ...] | None) -> bool:
     """Say whether two answers are the same, but for rounding."""
     if one is None or other is None:
         return one is other
-    return bool(np.allclose(_ends(one) or (), _ends(other) or (), rtol=_EXACT, atol=_EXACT))
+    return bool(np.allclose(one, other, rtol=_EXACT, atol=_EXACT))
 
 
 def _cut(batch: Batch) -> list[Batch]:
     return [batch.take(np.arange(i, j)) for i, j in pairwise(_CUTS)]
 
 
-def follows_protocol(case: _Case) -> None:
-    """All members are there, a fork is of the same kind, and there is an answer for some estimator."""
-    missing = [
-        key for key in ("fork", "add", "merge", "interval") if not callable(getattr(case.method, key, None))
-    ]
-    require(
-        not missing,
-        f"`{case.name}` must have the members of `ltrr.replay.intervals.IntervalMethod`, got no {missing}",
-    )
-    name = getattr(case.method, "name", None)
-    require(isinstance(name, str) and name != "", f"`{case.name}.name` must be a word, got {name!r}")
-    require(
-        type(case.method.fork(case.estimators[0])) is type(case.method),
-        f"`{case.name}.fork()` must return a {case.name}, got another kind",
-    )
-    require(
-        any(case.answered(*case.fed(*log)) is not None for log in case.logs()),
-        f"`{case.name}.interval` must answer for one of the estimators at least, got None for all; declare "
-        "bounds, or give `estimators` that it is made for",
-    )
-
-
-def arguments_are_left_alone(case: _Case) -> None:
-    """Nothing is written into rows, keys, what is merged, or the estimator."""
-    for estimator, batch in case.logs():
-        pupil, other = case.fed(estimator, batch)
-        rows, keys = pupil.rows(batch).copy(), pupil.keys(batch).copy()
-        method = case.method.fork(estimator)
-        before = _ends(case.answered(pupil, other))
-        untouched = copies(rows, keys, pupil.moments)
-        method.add(rows, keys)
-        case.answered(pupil, method)
-        method.merge(other)
-        require(
-            untouched() and _ends(case.answered(pupil, other)) == before,
-            f"`{case.name}` must not write into its arguments: copy what it changes",
-        )
-
-
-def intervals_are_of_the_estimate(case: _Case) -> None:
-    """Answers have ends in order, no NaN, the estimate as their mean, and say on how many they rest."""
-    for estimator, batch in case.logs():
-        pupil, method = case.fed(estimator, batch)
-        for level in _LEVELS:
-            got = case.answered(pupil, method, level)
-            if got is None:
-                continue
-            require(
-                abs(got.mean - pupil.value()) <= _EXACT * (1.0 + abs(got.mean)) and 0 < got.n <= len(batch),
-                f"`{case.name}.interval` of `{pupil.label}` must be of {pupil.value()!r} from at most "
-                f"{len(batch)} requests, got {got}",
-            )
-
-
-def asking_changes_nothing(case: _Case) -> None:
-    """Ask again: the answer is the same."""
-    for estimator, batch in case.logs():
-        pupil, method = case.fed(estimator, batch)
-        answers = [_ends(case.answered(pupil, method)) for _ in range(3)]
-        require(
-            answers[0] == answers[1] == answers[2],
-            f"`{case.name}.interval` must answer the same question alike, got {answers}",
-        )
-
-
-def wider_at_higher_levels(case: _Case) -> None:
-    """Intervals of a higher level hold those of a lower one, and more; no level is 0 or 1."""
-    grew = False
-    for estimator, batch in case.logs():
-        pupil, method = case.fed(estimator, batch)
-        got = [case.answered(pupil, method, level) for level in _LEVELS]
-        for inner, outer in pairwise(got):
-            require(
-                (inner is None) == (outer is None),
-                f"`{case.name}.interval` must answer at all levels or at none, got both for `{pupil.label}`",
-            )
-            if inner is not None and outer is not None:
-                require(
-                    outer.low <= inner.low and inner.high <= outer.high,
-                    f"`{case.name}.interval` of a higher level must hold that of a lower one, got {outer} "
-                    f"and {inner}",
-                )
-                grew = grew or outer.high - outer.low > inner.high - inner.low
-        for level in _NO_LEVELS if got[0] is not None else ():
-            refused(partial(method.interval, pupil, level), f"`{case.name}.interval` at {level}")
-    require(grew, f"`{case.name}.interval` must be wider at a higher level, got the same")
-
-
-def fork_has_seen_nothing(case: _Case) -> None:
-    """Fork what has seen a log: the fork answers as one that saw nothing, and goes its own way."""
-    for estimator, batch in case.logs():
-        pupil, method = case.fed(estimator, batch)
-        before = _ends(case.answered(pupil, method))
-        fork = method.fork(estimator)
-        more = case.batch(seed=16)
-        again = estimator.fork()
-        again.add(more)
-        fork.add(again.rows(more), again.keys(more))
-        require(
-            _ends(case.answered(again, fork)) == _ends(case.answered(*case.fed(estimator, more))),
-            f"`{case.name}.fork()` must have seen nothing and keep the parameters, got another interval",
-        )
-        require(
-            _ends(case.answered(pupil, method)) == before,
-            f"`{case.name}.fork()` must share nothing that moves, got intervals that moved together",
-        )
-
-
-def chunks_are_one_pass(case: _Case) -> None:
-    """Add the rows in chunks, empty ones among them: the interval is that of one pass."""
-    for estimator, batch in case.logs():
-        whole = case.answered(*case.fed(estimator, batch))
-        cut = case.answered(*case.fed(estimator, *_cut(batch)))
-        require(
-            _agree(whole, cut),
-            f"`{case.name}.add` in chunks must lead to {_ends(whole)}, as in one pass, got {_ends(cut)}",
-        )
-
-
-def parts_merge_to_one_pass(case: _Case) -> None:
-    """Merge parts: the interval is that of one pass."""
-    for estimator, batch in case.logs():
-        pupil, whole = case.fed(estimator, batch)
-        merged = case.method.fork(estimator)
-        for part in _cut(batch):
-            merged.merge(case.fed(estimator, part)[1])
-        want, got = case.answered(pupil, whole), case.answered(pupil, merged)
-        require(
-            _agree(want, got),
-            f"`{case.name}.merge` must lead to {_ends(want)}, as one pass, got {_ends(got)}",
-        )
-
-
-def merge_minds_parameters(case: _Case) -> None:
-    """Merge what saw a log under other parameters: it is refused, or makes no difference."""
-    for estimator, batch in case.logs():
-        half, rest = batch.take(np.arange(200)), batch.take(np.arange(200, _REQUESTS))
-        pupil, _ = case.fed(estimator, batch)
-        _, same = case.fed(estimator, half)
-        same.merge(case.fed(estimator, rest)[1])
-        for variant in variants(case.method):
-            _, method = case.fed(estimator, half)
-            try:
-                _, other = replace(case, method=variant).fed(estimator, rest)
-                method.merge(other)
-            except InputError:
-                continue
-            require(
-                _agree(case.answered(pupil, same), case.answered(pupil, method)),
-                f"`{case.name}.merge` of other parameters ({variant!r}) must be refused or make no "
-                "difference, got another interval",
-            )
-
-
-def few_requests(case: _Case) -> None:
-    """There is no interval from nothing, and from one request none that is certain."""
-    for estimator in case.estimators:
-        for batches in ([], [case.batch(0)]):
-            got = case.answered(*case.fed(estimator, *batches))
-            require(got is None, f"`{case.name}.interval` before any row must be None or refused, got {got}")
-        for batch in (case.batch(1), replace(case.sharp(1), weight=np.ones(1))):
-            got = case.answered(*case.fed(estimator, batch))
-            require(
-                got is None or got.low < got.high,
-                f"`{case.name}.interval` of one request must be None, refused or wide, got {got}",
-            )
-
-
-def odd_logs_have_no_nan(case: _Case) -> None:
-    """Rows without weight, rewards all alike, one heavy row, counts: None, refused, or ends in order."""
-    low, high = case.reward_range
-    plain = case.sharp(60)
-    n = len(plain)
-    heavy = np.where(np.arange(n) == 7, case.weight_bound, 0.0)
-    logs = (
-        replace(plain, weight=np.zeros(n)),
-        replace(plain, reward=np.full(n, low)),
-        replace(plain, reward=np.full(n, high), weight=np.ones(n)),
-        replace(plain, weight=heavy),
-        replace(plain, count=np.full(n, 2.0)),
-        plain.take(np.arange(2)),
-    )
-    for estimator in case.estimators:
-        for log in logs:
-            for level in (_LEVELS[0], _LEVELS[-1]):
-                case.answered(*case.fed(estimator, log), level)
-
-
-INTERVAL_CHECKS: Sequence[Callable[[_Case], None]] = (
-    follows_protocol,
-    asking_changes_nothing,
-    arguments_are_left_alone,
-    intervals_are_of_the_estimate,
-    wider_at_higher_levels,
-    fork_has_seen_nothing,
-    chunks_are_one_pass,
-    parts_merge_to_one_pass,
-    merge_minds_parameters,
-    few_requests,
-    odd_logs_have_no_nan,
-)
-"""The checks, in the order in which they are run."""
+INTERVAL_CHECKS = _Case.checks()
+"""Names of the checks, in the order in which they run."""
 
 
 def check_interval(
@@ -337,14 +274,17 @@ def check_interval(
     CheckError
         At the first check that fails.
     InputError
-        If ``skip`` names no check or gives no reason, or a number is out of range.
+        If ``method`` is a class or another kind of object, a number is out of range, or ``skip`` names no
+        check or gives no reason.
 
     Examples
     --------
     >>> from ltrr.replay.intervals import Hoeffding
     >>> check_interval(Hoeffding(weight_bound=10.0, reward_range=(0.0, 1.0)))
     """
-    low = _check.number("reward_range[0]", reward_range[0])
-    high = _check.number("reward_range[1]", reward_range[1], low=low, open_low=True)
-    bound = _check.number("weight_bound", weight_bound, low=1.0, open_low=True)
-    run(INTERVAL_CHECKS, _Case(method, tuple(estimators), bound, (low, high)), skip)
+    _Case(
+        component=method,
+        estimators=tuple(estimators),
+        weight_bound=weight_bound,
+        reward_range=reward_range,
+    ).run(skip)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from ltrr._state import pack, unpack
+from ltrr.checks.common import Learner
+from ltrr.checks.compare import same
 from ltrr.checks.data import catalogue_of, feedback_of, reordered, requests_of
-from ltrr.checks.error import copies, require, run, same, same_lists
 from ltrr.protocols import Retriever
-from ltrr.types import Bool, Candidates, Catalogue, Feedback, Int32, Int64, Requests
+from ltrr.types import Candidates, Catalogue, Feedback, Float32, Int32, Items, Requests
 
 __all__ = ["RETRIEVER_CHECKS", "check_retriever"]
 
@@ -21,21 +21,24 @@ _LESSONS = 80
 _SHALLOW = 10
 
 
-@dataclass(frozen=True)
-class _Case:
+@dataclass(frozen=True, kw_only=True)
+class _Case(Learner):
     """An arm under check, with what it indexes and what it is asked."""
 
-    arm: Any
     catalogue: Catalogue
     requests: Requests
 
-    @property
-    def name(self) -> str:
-        return type(self.arm).__name__
+    call = "check_retriever"
+    group = "arms"
+    protocol = Retriever
+    verb, answers = "retrieve", "lists"
 
-    def indexed(self, catalogue: Catalogue | None = None) -> Any:
-        arm = copy.deepcopy(self.arm)
-        arm.index(self.catalogue if catalogue is None else catalogue)
+    def fresh(self) -> Any:
+        return self.indexed(self.catalogue)
+
+    def indexed(self, catalogue: Catalogue) -> Any:
+        arm = copy.deepcopy(self.component)
+        arm.index(catalogue)
         return arm
 
     def feedback(self, batch: int) -> Feedback:
@@ -45,266 +48,204 @@ class _Case:
         requests = replace(self.requests.take(rows), request=ids, time=ids.astype(np.float64))
         return feedback_of(requests, alive=self.catalogue.alive)
 
-    def learned(self, arm: Any = None, *, start: int = 0, n: int = 3) -> Any:
-        """Return ``arm`` (a freshly indexed one if None) after ``n`` batches of feedback."""
-        pupil = self.indexed() if arm is None else arm
-        for i in range(start, start + n):
-            pupil.learn(self.feedback(i))
-        return pupil
+    def both(self) -> Iterator[tuple[str, Any]]:
+        """Yield the arm before and after learning, which no loop asks of a static one."""
+        yield "unlearned", self.fresh()
+        if not self.component.static:
+            yield "after learning", self.learned()
 
     def mixed(self) -> Int32:
         """Return depths from none to everything."""
         depths = np.array([0, 1, 3, _SHALLOW, len(self.catalogue)], np.int32)
         return np.random.default_rng(11).choice(depths, len(self.requests))
 
-    def level(self, depth: int) -> Int32:
-        return np.full(len(self.requests), depth, np.int32)
+    def level(self, depth: int | None = None) -> Int32:
+        """Return the same depth for all, everything if None."""
+        return np.full(len(self.requests), len(self.catalogue) if depth is None else depth, np.int32)
 
     def found(self, arm: Any) -> Candidates:
-        answer: Candidates = arm.retrieve(self.requests, self.level(len(self.catalogue)))
+        """Return the longest lists."""
+        answer: Candidates = arm.retrieve(self.requests, self.level())
         return answer
 
-    def both(self) -> Iterator[tuple[str, Any]]:
-        """Yield the arm before and after learning."""
-        yield "unlearned", self.indexed()
-        yield "after learning", self.learned()
+    def pairs(self) -> Items:
+        """Return lists of living items of different lengths, with empty places and repetitions."""
+        rng = np.random.default_rng(19)
+        indptr = np.concatenate([[0], np.cumsum(rng.integers(0, 9, len(self.requests)))])
+        item = rng.choice(np.flatnonzero(self.catalogue.alive), indptr[-1])
+        return Items(indptr, np.where(rng.random(len(item)) < 0.2, -1, item))
 
+    def features(self, arm: Any, items: Items | None = None) -> Float32:
+        """Return the arm's features of the pairs, no columns where it offers none."""
+        if not hasattr(arm, "features"):
+            return np.zeros((0, 0), np.float32)
+        rows: Float32 = arm.features(self.requests, self.pairs() if items is None else items)[1]
+        return rows
 
-def follows_protocol(case: _Case) -> None:
-    """All members of the protocol are there."""
-    require(
-        isinstance(case.arm, Retriever),
-        f"`{case.name}` must have the members of `ltrr.protocols.Retriever`, got only some of them",
-    )
+    def ask(self, component: Any) -> Any:
+        return [self.found(component), self.features(component)]
 
+    def ask_nothing(self, component: Any, when: str) -> None:
+        must, none = self.must(self.verb, when), self.requests.take(np.zeros(0, np.int64))
+        got = component.retrieve(none, np.zeros(0, np.int32))
+        must(len(got) == len(got.item) == 0, f"return nothing for no requests, got {len(got)} lists")
+        got = component.retrieve(self.requests, self.level(0))
+        empty = len(got) == len(self.requests) and len(got.item) == 0
+        must(empty, f"return empty lists at depth 0, got {len(got.item)} items")
+        if hasattr(component, "features"):
+            names, _ = component.features(self.requests, self.pairs())
+            shape = np.shape(component.features(none, Items(np.zeros(1, np.int64), np.zeros(0, np.int32)))[1])
+            text = f"be {(0, len(names))} for no requests, got {shape}"
+            self.must("features", when)(shape == (0, len(names)), text)
 
-def _within(indptr: Int64) -> Bool:
-    """Return which neighbours of the flat array belong to one request, (N − 1,)."""
-    row = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
-    return np.asarray(row[1:] == row[:-1])
+    def check_arguments_are_left_alone(self) -> None:
+        """Neither indexing, asking nor teaching writes into what was given."""
+        depth, items, feedback = self.mixed(), self.pairs(), self.feedback(0)
+        with self.left_alone(self.catalogue, self.requests, depth, items, feedback):
+            arm = self.fresh()
+            arm.retrieve(self.requests, depth)
+            arm.learn(feedback)
+            arm.retrieve(self.requests, depth)
+            self.features(arm, items)
 
+    def check_lists_are_lists(self) -> None:
+        """Items exist, live and are distinct; scores are finite; no list is longer than asked."""
+        depth = self.mixed()
+        for when, arm in self.both():
+            must, got = self.must(self.verb, when), arm.retrieve(self.requests, depth)
+            fits = isinstance(got, Candidates) and len(got) == len(depth)
+            must(fits, f"return `Candidates` of {len(depth)} requests, got {type(got).__name__}")
+            length = np.diff(got.indptr)
+            must((length <= depth).all(), "return at most `depth` items, got more")
+            known = (got.item >= 0) & (got.item < len(self.catalogue))
+            must(known.all(), f"return ids of the catalogue, got {got.item[~known][:1]}")
+            must(self.catalogue.alive[got.item].all(), "return living items only, got dead ones")
+            pairs = np.repeat(np.arange(len(depth)), length) * len(self.catalogue) + got.item
+            must(len(np.unique(pairs)) == len(pairs), "return distinct items, got one twice")
+            must(np.isfinite(got.score).all(), "score with finite numbers, got others")
+            full = same(got.capped, length == depth)
+            must(full, "set `capped` exactly where a list ends at its depth, got otherwise")
 
-def lists_are_lists(case: _Case) -> None:
-    """Items exist, live and are distinct; scores are finite and fall; no list is longer than asked."""
-    depth = case.mixed()
-    for when, arm in case.both():
-        where = f"`{case.name}.retrieve` ({when})"
-        got: Candidates = arm.retrieve(case.requests, depth)
-        require(
-            isinstance(got, Candidates) and len(got) == len(depth),
-            f"{where} must return `Candidates` of {len(depth)} requests, got {type(got).__name__}",
+    def check_best_come_first(self) -> None:
+        """Scores descend, and equal ones are ordered by item id."""
+        for when, arm in self.both():
+            must, got = self.must(self.verb, when), self.found(arm)
+            row = np.repeat(np.arange(len(got)), np.diff(got.indptr))
+            neighbours, fall = row[1:] == row[:-1], np.diff(got.score)
+            must((fall[neighbours] <= 0).all(), "return the highest score first, got a rise")
+            rises = np.diff(got.item)[neighbours & (fall == 0)] > 0
+            must(rises.all(), "order ties by item id ascending, got a lower id later")
+
+    def check_batch_does_not_matter(self) -> None:
+        """Ask for requests alone: they get the same lists as in a batch, and so does the same batch again."""
+        depth = self.mixed()
+        for when, arm in self.both():
+            must, got = self.must(self.verb, when), arm.retrieve(self.requests, depth)
+            for row in np.arange(len(depth))[:, None]:
+                alike = self.same(arm.retrieve(self.requests.take(row), depth[row]), got.take(row))
+                must(alike, f"not depend on the batch, got another list for request {row[0]} alone")
+            again = arm.retrieve(self.requests, depth)
+            must(self.same(again, got), "answer the same question alike, got another list")
+
+    def check_deeper_extends_shallower(self) -> None:
+        """Ask for less: a list is the beginning of the deeper one, scores included."""
+        depth = self.mixed()
+        for when, arm in self.both():
+            deep, shallow = self.found(arm), arm.retrieve(self.requests, depth)
+            row = np.repeat(np.arange(len(depth)), np.diff(deep.indptr))
+            begin = np.arange(len(deep.item)) - deep.indptr[row] < depth[row]
+            indptr = np.append(0, np.cumsum(np.minimum(np.diff(deep.indptr), depth)))
+            want = Candidates(indptr, deep.item[begin], deep.score[begin], shallow.capped)
+            text = "extend the shallower list when asked for more, got another"
+            self.must(self.verb, when)(self.same(want, shallow), text)
+
+    def check_features_are_numbers(self) -> None:
+        """Where an arm offers ``features``: named columns, one finite row a pair, zeros at empty places."""
+        items, known = self.pairs(), []
+        for when, arm in self.both() if hasattr(self.component, "features") else ():
+            must, (names, rows) = self.must("features", when), arm.features(self.requests, items)
+            known.append(tuple(names))
+            texts = all(isinstance(name, str) for name in names) and len(set(names)) == len(names)
+            must(texts, f"name its columns by distinct texts, got {names!r}")
+            must(tuple(names) == known[0], f"have the same names every time, got {names!r} and {known[0]!r}")
+            shape = (len(items.item), len(names))
+            fits = isinstance(rows, np.ndarray) and rows.shape == shape and rows.dtype == np.float32
+            must(fits, f"be float32 {shape}, got {getattr(rows, 'dtype', '')} {np.shape(rows)}")
+            must(np.isfinite(rows).all(), f"be finite, got {rows[~np.isfinite(rows)][:1]}")
+            must(not rows[items.item < 0].any(), "be 0 at empty places (item -1), got another number")
+
+    def check_features_are_of_the_pair(self) -> None:
+        """Where an arm offers ``features``: rows follow the items, and do not depend on other pairs."""
+        items = self.pairs()
+        for when, arm in self.both() if hasattr(self.component, "features") else ():
+            must, (known, rows) = self.must("features", when), arm.features(self.requests, items)
+            for b in range(len(self.requests)):
+                place = np.arange(items.indptr[b], items.indptr[b + 1])[::-1]
+                alone = Items(np.array([0, len(place)]), items.item[place])
+                names, got = arm.features(self.requests.take(np.array([b])), alone)
+                text = "follow the items and not depend on the other pairs"
+                must(self.same(rows[place], got), f"{text}, got other rows for request {b} alone, backwards")
+                must(tuple(names) == tuple(known), f"have the same names every time, got {names!r}")
+            must(self.same(self.features(arm), rows), "answer the same question alike, got other rows")
+
+    check_empty_batch = Learner.check_empty_batch
+
+    def check_static_never_changes(self) -> None:
+        """Where ``static``, results depend on the query alone: not on feedback, user, time or context."""
+        if not self.component.static:
+            return
+        fresh, must = self.found(self.fresh()), self.must("static")
+        alike = self.same(fresh, self.found(self.learned()))
+        must(alike, "be False where feedback changes results, got True")
+        asked = replace(
+            self.requests,
+            request=self.requests.request + 977,
+            session=np.arange(len(self.requests)) + 5,
+            user=(self.requests.user + 1) % 3,
+            time=self.requests.time + 1e6,
+            context=1.0 - self.requests.context,
         )
-        length = np.diff(got.indptr)
-        require((length <= depth).all(), f"{where} must return at most `depth` items, got more")
-        in_range = (got.item >= 0) & (got.item < len(case.catalogue))
-        require(in_range.all(), f"{where} must return ids of the catalogue, got {got.item[~in_range][:1]}")
-        require(case.catalogue.alive[got.item].all(), f"{where} must return living items only, got dead ones")
-        row = np.repeat(np.arange(len(depth)), length)
-        pairs = row * len(case.catalogue) + got.item
-        require(len(np.unique(pairs)) == len(pairs), f"{where} must return distinct items, got one twice")
-        require(np.isfinite(got.score).all(), f"{where} must score with finite numbers, got others")
-        require(
-            same(got.capped, length == depth),
-            f"{where} must set `capped` exactly where a list ends at its depth, got otherwise",
+        alike = self.same(fresh, self.fresh().retrieve(asked, self.level()))
+        must(alike, "be False where more than the query decides, got True")
+
+    def check_index_starts_afresh(self) -> None:
+        """Index again: what was learned is forgotten."""
+        arm = self.learned()
+        arm.index(self.catalogue)
+        alike = self.same(self.ask(self.fresh()), self.ask(arm))
+        text = "start afresh when called again, got lists of what was learned before"
+        self.must("index")(alike, text)
+
+    def check_order_of_items_does_not_matter(self) -> None:
+        """Renumber the items: the same ones are found with the same scores; only ties may fall otherwise."""
+        must, n = self.must(self.verb), len(self.catalogue)
+        old = np.random.default_rng(12).permutation(n)
+        new = np.argsort(old).astype(np.int32)
+        arm, turned = self.fresh(), self.indexed(reordered(self.catalogue, old))
+        for batch in range(self.lessons):
+            feedback = self.course[batch]
+            arm.learn(feedback)
+            item = np.where(feedback.item >= 0, new[feedback.item], np.int32(-1))
+            turned.learn(replace(feedback, item=item))
+        asked = self.level(min(_SHALLOW, n))
+        one, other = arm.retrieve(self.requests, asked), turned.retrieve(self.requests, asked)
+        alike = same(one.indptr, other.indptr) and np.allclose(
+            one.score, other.score, rtol=1e-4, atol=max(1e-5, self.tolerance)
         )
-
-
-def best_come_first(case: _Case) -> None:
-    """Scores descend, and equal ones are ordered by item id."""
-    for when, arm in case.both():
-        got = case.found(arm)
-        neighbours = _within(got.indptr)
-        fall = got.score[1:] - got.score[:-1]
-        require(
-            (fall[neighbours] <= 0).all(),
-            f"`{case.name}.retrieve` ({when}) must return the highest score first, got a rise",
-        )
-        tied = neighbours & (fall == 0)
-        require(
-            (got.item[1:] > got.item[:-1])[tied].all(),
-            f"`{case.name}.retrieve` ({when}) must order ties by item id ascending, got a lower id later",
-        )
-
-
-def deeper_extends_shallower(case: _Case) -> None:
-    """Ask for less: a list is the beginning of the deeper one, scores included."""
-    depth = case.mixed()
-    for when, arm in case.both():
-        deep = case.found(arm)
-        shallow = arm.retrieve(case.requests, depth)
-        length = np.minimum(np.diff(deep.indptr), depth)
-        row = np.repeat(np.arange(len(depth)), np.diff(deep.indptr))
-        begin = np.arange(len(deep.item)) - deep.indptr[row] < depth[row]
-        require(
-            same(np.diff(shallow.indptr), length)
-            and same(shallow.item, deep.item[begin])
-            and same(shallow.score, deep.score[begin]),
-            f"`{case.name}.retrieve` ({when}) must extend the shallower list when asked for more, got "
-            "another",
-        )
-
-
-def batch_does_not_matter(case: _Case) -> None:
-    """Ask for requests alone: they get the same bits as in a batch, and so does the same batch again."""
-    depth = case.mixed()
-    for when, arm in case.both():
-        got = arm.retrieve(case.requests, depth)
-        for b in range(len(depth)):
-            row = np.array([b])
-            require(
-                same_lists(arm.retrieve(case.requests.take(row), depth[row]), got.take(row)),
-                f"`{case.name}.retrieve` ({when}) must not depend on the batch, got another list for request "
-                f"{b} alone",
+        must(alike, "find the same scores when items are numbered otherwise, got others")
+        for row in np.flatnonzero(np.diff(one.indptr))[:, None]:
+            here, there = one.take(row), other.take(row)
+            # what ties with the last place may be cut off by either numbering
+            slack = 1e-4 * (1.0 + abs(here.score[-1])) + 2.0 * self.tolerance
+            safe = here.item[here.score > (here.score[-1] + slack if here.capped[0] else -np.inf)]
+            must(
+                np.isin(safe, old[there.item]).all(),
+                f"find the same items when they are numbered otherwise, got others for request {row[0]}",
             )
-        require(
-            same_lists(arm.retrieve(case.requests, depth), got),
-            f"`{case.name}.retrieve` ({when}) must answer the same question alike, got another list",
-        )
 
 
-def empty_batch(case: _Case) -> None:
-    """No requests, no depth and no feedback are all well."""
-    none = np.zeros(0, np.int64)
-    for when, arm in case.both():
-        before = case.found(arm)
-        got = arm.retrieve(case.requests.take(none), np.zeros(0, np.int32))
-        require(
-            len(got) == 0 and len(got.item) == 0,
-            f"`{case.name}.retrieve` ({when}) must return nothing for no requests, got {len(got)} lists",
-        )
-        got = arm.retrieve(case.requests, case.level(0))
-        require(
-            len(got) == len(case.requests) and len(got.item) == 0,
-            f"`{case.name}.retrieve` ({when}) must return empty lists at depth 0, got {len(got.item)} items",
-        )
-        arm.learn(case.feedback(0).take(none))
-        require(
-            same_lists(before, case.found(arm)),
-            f"`{case.name}.learn` ({when}) must learn nothing from empty feedback, got other lists",
-        )
-
-
-def arguments_are_left_alone(case: _Case) -> None:
-    """Neither indexing, asking nor teaching writes into what was given."""
-    depth, feedback = case.mixed(), case.feedback(0)
-    untouched = copies(case.catalogue, case.requests, depth, feedback)
-    arm = case.indexed()
-    arm.retrieve(case.requests, depth)
-    arm.learn(feedback)
-    arm.retrieve(case.requests, depth)
-    require(untouched(), f"`{case.name}` must not write into its arguments: copy what it changes")
-
-
-def static_never_changes(case: _Case) -> None:
-    """Where ``static``, results depend on the query alone: not on feedback, user, time or context."""
-    if not case.arm.static:
-        return
-    fresh = case.found(case.indexed())
-    require(
-        same_lists(fresh, case.found(case.learned())),
-        f"`{case.name}.static` must be False where feedback changes results, got True",
-    )
-    n = len(case.requests)
-    asked = replace(
-        case.requests,
-        request=case.requests.request + 977,
-        session=np.arange(n) + 5,
-        user=(case.requests.user + 1) % 3,
-        time=case.requests.time + 1e6,
-        context=1.0 - case.requests.context,
-    )
-    other = case.indexed().retrieve(asked, case.level(len(case.catalogue)))
-    require(
-        same_lists(fresh, other),
-        f"`{case.name}.static` must be False where more than the query decides, got True",
-    )
-
-
-def index_starts_afresh(case: _Case) -> None:
-    """Index again: what was learned is forgotten."""
-    arm = case.learned()
-    arm.index(case.catalogue)
-    require(
-        same_lists(case.found(case.indexed()), case.found(arm)),
-        f"`{case.name}.index` must start afresh when called again, got lists of what was learned before",
-    )
-
-
-def order_of_items_does_not_matter(case: _Case) -> None:
-    """Renumber the items: the same ones are found with the same scores; only ties may fall otherwise."""
-    n = len(case.catalogue)
-    old = np.random.default_rng(12).permutation(n)
-    new = np.argsort(old).astype(np.int32)
-    arm, turned = case.indexed(), case.indexed(reordered(case.catalogue, old))
-    for i in range(3):
-        feedback = case.feedback(i)
-        arm.learn(feedback)
-        item = np.where(feedback.item >= 0, new[feedback.item], np.int32(-1))
-        turned.learn(replace(feedback, item=item))
-    asked = case.level(min(_SHALLOW, n))
-    one, other = arm.retrieve(case.requests, asked), turned.retrieve(case.requests, asked)
-    require(
-        same(one.indptr, other.indptr) and np.allclose(one.score, other.score, rtol=1e-4, atol=1e-5),
-        f"`{case.name}.retrieve` must find the same scores when items are numbered otherwise, got others",
-    )
-    for b in range(len(case.requests)):
-        here, there = one.take(np.array([b])), other.take(np.array([b]))
-        if len(here.item) == 0:
-            continue
-        # what ties with the last place may be cut off by either numbering
-        low = here.score[-1] + 1e-4 * (1.0 + abs(here.score[-1])) if here.capped[0] else -np.inf
-        safe = here.item[here.score > low]
-        require(
-            np.isin(safe, old[there.item]).all(),
-            f"`{case.name}.retrieve` must find the same items when they are numbered otherwise, got others "
-            f"for request {b}",
-        )
-
-
-def state_can_be_stored(case: _Case) -> None:
-    """State is arrays, bytes and plain values, and stays what it was while the arm goes on learning."""
-    pupil = case.learned()
-    state = pupil.state()
-    before = pack(state)
-    case.learned(pupil, start=3)
-    require(
-        pack(state) == before,
-        f"`{case.name}.state()` must return copies, got arrays that learning went on to change",
-    )
-
-
-def state_continues_exactly(case: _Case) -> None:
-    """Restore from stored state: the copy finds, and goes on learning, bit for bit as the original does."""
-    pupil, other = case.learned(), case.indexed()
-    other.restore(unpack(pack(pupil.state())))
-    require(
-        same_lists(case.found(pupil), case.found(other)),
-        f"`{case.name}.restore` must lead to the same lists, got others; is something learned missing from "
-        "`state()`?",
-    )
-    case.learned(pupil, start=3), case.learned(other, start=3)
-    require(
-        same_lists(case.found(pupil), case.found(other)),
-        f"`{case.name}` must learn on from restored state as it would have, got other lists after more "
-        "feedback; are counters missing from `state()`?",
-    )
-
-
-RETRIEVER_CHECKS: Sequence[Callable[[_Case], None]] = (
-    follows_protocol,
-    arguments_are_left_alone,
-    lists_are_lists,
-    best_come_first,
-    batch_does_not_matter,
-    deeper_extends_shallower,
-    empty_batch,
-    static_never_changes,
-    index_starts_afresh,
-    order_of_items_does_not_matter,
-    state_can_be_stored,
-    state_continues_exactly,
-)
-"""The checks, in the order in which they are run."""
+RETRIEVER_CHECKS = _Case.checks()
+"""Names of the checks, in the order in which they run."""
 
 
 def check_retriever(
@@ -312,6 +253,7 @@ def check_retriever(
     *,
     catalogue: Catalogue | None = None,
     requests: Requests | None = None,
+    tolerance: float = 0.0,
     skip: Mapping[str, str] | None = None,
 ) -> None:
     """Check that an arm keeps `ltrr.protocols.Retriever`; it is only ever copied (`copy.deepcopy`).
@@ -319,11 +261,15 @@ def check_retriever(
     Parameters
     ----------
     retriever : Retriever
+        Its ``features(requests, items) -> (names, float32 (N, len(names)))`` is checked where it has one.
     catalogue : Catalogue, optional
         What to index; by default 60 short texts of English words, with ties and dead items.
     requests : Requests, optional
         What to ask, at least one request; by default 24 queries of these words, with unknown words, the empty
         text and no query at all among them.
+    tolerance : float >= 0
+        Largest allowed absolute difference wherever a check asks for the same bits; 0 is exact. Items whose
+        scores are that close may change places.
     skip : mapping of check to reason, optional
         Checks of `RETRIEVER_CHECKS` that do not apply.
 
@@ -332,16 +278,16 @@ def check_retriever(
     CheckError
         At the first check that fails.
     InputError
-        If ``skip`` names no check or gives no reason.
+        If ``retriever`` is a class or another kind of object, or ``skip`` names no check or gives no reason.
 
     Examples
     --------
     >>> from ltrr.retrieval import BM25
     >>> check_retriever(BM25())
     """
-    case = _Case(
-        retriever,
-        catalogue_of() if catalogue is None else catalogue,
-        requests_of(24) if requests is None else requests,
-    )
-    run(RETRIEVER_CHECKS, case, skip)
+    _Case(
+        component=retriever,
+        tolerance=tolerance,
+        catalogue=catalogue_of() if catalogue is None else catalogue,
+        requests=requests_of(24) if requests is None else requests,
+    ).run(skip)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NoReturn, cast
 
 import typer
@@ -12,6 +13,7 @@ import typer
 from ltrr.cli import listing, replay, report, simulate  # noqa: F401  # each adds its commands
 from ltrr.cli.app import app, say
 from ltrr.errors import InputError
+from ltrr.registry import add_import_path
 
 __all__ = ["main"]
 
@@ -28,6 +30,8 @@ def _usage(error: Any) -> str:
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit; a user's mistake is one line on standard error and exit status 2.
 
+    An import path ``module:Class`` may name a module of the current folder.
+
     Parameters
     ----------
     arguments : sequence of str, optional
@@ -36,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     words = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     status: Any = 0
     try:
+        add_import_path(Path.cwd())
         status = app(words, prog_name="ltrr", standalone_mode=False)
     except InputError as error:
         say(str(error))

@@ -28,7 +28,7 @@ LOOK = {"supported": "green", "weak": "yellow", "cannot answer": "red"}
 
 LOG = Annotated[str, typer.Argument(metavar="LOG", help="A file, a folder of parts, or the folder of a run.")]
 FORMAT = Annotated[
-    str, typer.Option("--format", help="auto, ltrr, csv, parquet, jsonl, obd, dsjson or vw.", metavar="NAME")
+    str, typer.Option("--format", help="`ltrr list log_formats`; auto recognises it.", metavar="NAME")
 ]
 COLUMNS = Annotated[
     str | None, typer.Option(metavar="FILE", help="Column map (TOML) of a csv, parquet or jsonl log.")

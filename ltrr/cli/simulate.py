@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -27,15 +24,15 @@ if TYPE_CHECKING:
 __all__ = ["simulate"]
 
 COLUMNS = {
-    "reward": ("reward", 3, "expected reward a request"),
-    "regret_static": ("regret", 1, "sum against the best static allocation"),
-    "reward_held_out": ("held-out", 3, "reward of the frozen policy on held-out queries"),
-    "reward_first": ("first", 3, "reward on first-time queries"),
-    "reward_seen": ("seen", 3, "reward on repeated queries"),
-    "ndcg": ("nDCG", 3, "of the page"),
-    "recall_budget": ("recall", 3, "of the candidates"),
+    "reward": "reward",
+    "regret_static": "regret",
+    "reward_held_out": "held-out",
+    "reward_first": "first",
+    "reward_seen": "seen",
+    "ndcg": "nDCG",
+    "recall_budget": "recall",
 }
-"""Head, digits and meaning of the metrics that the final table shows, the most telling first."""
+"""Metrics that the final table shows, the most telling first, by a head short enough for a terminal."""
 
 
 # A blank line parts the lines of an epilog.
@@ -64,7 +61,7 @@ def simulate(
     out: Annotated[
         str | None, typer.Option(metavar="DIR", help="Folder of the run; default: runs/<study>.")
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run in --out.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue the run in --out, or start it.")] = False,
     skip_unknown: Annotated[
         bool,
         typer.Option("--skip-unknown", help="Leave out judgements that name unknown queries or documents."),
@@ -91,10 +88,9 @@ def simulate(
         chosen = replace(chosen, seeds=seeds)
     folder = Path(out) if out is not None else free_folder(chosen.name)
     try:
-        with _nothing_left(folder):
-            n_jobs = jobs if jobs is not None else joblib.cpu_count()
-            result = run_study(chosen, out=folder, jobs=n_jobs, resume=resume, quiet=quiet)
-            page = result.report()
+        n_jobs = jobs if jobs is not None else joblib.cpu_count()
+        result = run_study(chosen, out=folder, jobs=n_jobs, resume=resume, quiet=quiet)
+        page = result.report()
     except KeyboardInterrupt:
         say(f"interrupted; {_how_to_go_on(folder)}")
         raise typer.Exit(130) from None
@@ -110,23 +106,23 @@ def _chosen(study: str | None, collection: str | None, resumed: str | None, *, s
     """Return the study that the words of `simulate` name."""
     from ltrr.study.files import read_study
 
-    if resumed is not None and study is None and collection is None:
-        chosen = read_study(_resumable(Path(resumed)))
+    if resumed is not None and study is None and collection is None and _holds_run(Path(resumed)):
+        chosen = read_study(Path(resumed) / "study.toml")
     else:
         chosen = read_study(study or ("collection" if collection is not None else "default"))
-    of_collection = chosen.world.get("kind") == "collection"
+    of_collection = chosen.world.kind == "collection"
     if collection is not None:
         if not of_collection:
             raise InputError(
                 f"--collection needs a study whose world is a collection, {study} is about "
-                f"{chosen.world.get('kind', 'music')!r}; leave {study} out, or set its `world.kind`"
+                f"{chosen.world.kind!r}; leave {study} out, or set its `world.kind`"
             )
         path = Path(collection).resolve()
         if not os.fspath(path).isprintable():  # it could not be written into study.toml and found again
             raise InputError(f"--collection must be a path of printable letters, got {os.fspath(path)!r}")
-        world = {**chosen.world, "path": os.fspath(path)}
+        world = {**chosen.world.settings(), "path": os.fspath(path)}
         chosen = replace(chosen, world=world, name=f"{chosen.name}-{path.name}")
-    elif of_collection and "path" not in chosen.world:
+    elif of_collection and "path" not in chosen.world.params:
         raise InputError(
             "this study needs a collection: add --collection DIR, a folder with corpus.jsonl, "
             "queries.jsonl and qrels/test.tsv"
@@ -134,66 +130,44 @@ def _chosen(study: str | None, collection: str | None, resumed: str | None, *, s
     if skip_unknown:
         if not of_collection:
             raise InputError("--skip-unknown is about the judgements of a collection: add --collection DIR")
-        chosen = replace(chosen, world={**chosen.world, "skip_unknown": True})
+        chosen = replace(chosen, world={**chosen.world.settings(), "skip_unknown": True})
     return chosen
 
 
-def _resumable(folder: Path) -> Path:
-    """Return the study file of a run."""
-    place = folder / "study.toml"
+def _holds_run(folder: Path) -> bool:
+    """Say whether a folder holds a run to resume."""
     try:
-        found = place.is_file()
+        return (folder / "study.toml").is_file()
     except OSError:
-        found = False
-    if not found:
-        raise InputError(f"{folder} holds no run to resume: study.toml is missing; start without --resume")
-    return place
-
-
-@contextmanager
-def _nothing_left(folder: Path) -> Iterator[None]:
-    """Take back the folder of a run that ends by an input error before any of its cells is finished."""
-    missing: list[Path] = []
-    was_free = False
-    with suppress(OSError):
-        missing = [place for place in (folder, *folder.parents) if not place.exists()]
-        was_free = not folder.exists() or not any(folder.iterdir())
-    try:
-        yield
-    except InputError:
-        if was_free and folder.is_dir() and not (folder / "rounds").exists():
-            for part in folder.iterdir():
-                if part.is_dir():
-                    shutil.rmtree(part)
-                else:
-                    part.unlink()
-        with suppress(OSError):  # a folder that somebody else put something into stays
-            for place in missing:
-                place.rmdir()
-        raise
+        return False
 
 
 def _how_to_go_on(folder: Path) -> str:
     """Say how to continue an interrupted run."""
-    if not (folder / "study.toml").is_file():
+    if not _holds_run(folder):
         return "nothing was written yet"
     return f"go on with: ltrr simulate --resume --out {shlex.quote(os.fspath(folder))}"
 
 
 def _print_table(result: Result, title: str) -> None:
     """Print one row a policy, best first, with as many columns as fit beside whole names."""
+    from ltrr.metrics.measures import digits_of, meaning_of
+
     summary = result.summary().set_index(["policy", "metric"])
-    shown = [m for m in COLUMNS if m in set(summary.index.get_level_values("metric"))]
+    own = result.measures
+    heads = COLUMNS | {measure.name: measure.label for measure in own}
+    shown = [m for m in heads if m in set(summary.index.get_level_values("metric"))]
     columns = [["policy", *map(str, result.table().index)]]
     for metric in shown:
-        head, digits, _ = COLUMNS[metric]
-        columns.append([head, *(_cell(summary, p, metric, digits) for p in columns[0][1:])])
+        digits = digits_of(metric, own)
+        columns.append([heads[metric], *(_cell(summary, p, metric, digits) for p in columns[0][1:])])
     console = Console()
     widths = [max(map(cell_len, column)) + 3 for column in columns]  # a line and a space on either side
     n = len(columns)
     while console.is_terminal and n > 2 and sum(widths[:n]) + 1 > console.width:
         n -= 1
-    meanings = "; ".join(f"{COLUMNS[m][0]}: {COLUMNS[m][2]}" for m in shown[: n - 1])
+    told = {heads[m]: meaning_of(m, own) for m in shown[: n - 1]}
+    meanings = "; ".join(f"{head}: {meaning}" for head, meaning in told.items() if meaning)
     caption = f"Means over seeds after the warm-up, ± half the 95 % interval. {meanings}."
     table = Table(title=title, title_justify="left", caption=caption, caption_justify="left")
     for i, column in enumerate(columns[:n]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 import numpy as np
@@ -30,7 +31,7 @@ _SEEN_SCALE = 6.0
 
 
 class Coverage(Protocol):
-    """What a memory index tells about a request before it is called."""
+    """What an arm tells about a request before it is called."""
 
     @property
     def coverage_names(self) -> tuple[str, ...]:
@@ -46,14 +47,14 @@ class ContextFeatures:
     Columns: the world's context (time…), then length of the query in terms and characters (log), share of
     unknown terms, mean and greatest IDF, log document frequencies (least, greatest, and of all terms
     together if they were independent), per text field the share of the terms' documents that have them in
-    this field, the memory's coverage, and how often the text was asked before (log). Scaled by fixed
+    this field, what arms know of the query, and how often the text was asked before (log). Scaled by fixed
     constants to about [0, 1].
 
     Parameters
     ----------
     catalogue : Catalogue
-    memory : Coverage or None
-        Gives the memory's coverage of the query; None leaves these columns out.
+    coverage : mapping of str to Coverage, optional
+        Arms that can tell what they know of a query; their columns are named ``<arm>_<column>``.
 
     Notes
     -----
@@ -61,8 +62,8 @@ class ContextFeatures:
     then what was seen at decision time.
     """
 
-    def __init__(self, catalogue: Catalogue, memory: Coverage | None) -> None:
-        self._memory = memory
+    def __init__(self, catalogue: Catalogue, coverage: Mapping[str, Coverage] | None = None) -> None:
+        self._coverage = dict(coverage or {})
         self._index = TextIndex.build(catalogue.texts())
         n, n_terms = len(catalogue), len(self._index.df)
         self._n_items = n
@@ -78,11 +79,16 @@ class ContextFeatures:
         self._rows = np.zeros((0, len(_QUERY_NAMES) + len(self._fields)), np.float32)
         self._asked = np.zeros(0, np.int32)
 
-    def fork(self, memory: Coverage | None) -> ContextFeatures:
-        """Return a copy for another run: shared statistics, no traffic yet, another memory."""
+    @property
+    def index(self) -> TextIndex:
+        """The index of the catalogue's texts."""
+        return self._index
+
+    def fork(self, coverage: Mapping[str, Coverage]) -> ContextFeatures:
+        """Return a copy for another run: shared statistics, no traffic yet, the run's own arms."""
         other = object.__new__(ContextFeatures)
         other.__dict__.update(self.__dict__)
-        other._memory = memory
+        other._coverage = dict(coverage)
         other._asked = np.zeros(0, np.int32)
         return other
 
@@ -92,9 +98,9 @@ class ContextFeatures:
 
     def names(self, requests: Requests) -> tuple[str, ...]:
         """Return the names of the columns for requests of this world."""
-        memory = self._memory.coverage_names if self._memory is not None else ()
+        known = tuple(f"{arm}_{name}" for arm, c in self._coverage.items() for name in c.coverage_names)
         fields = tuple(f"query_in_{name}" for name in self._fields)
-        return (*requests.context_names, *_QUERY_NAMES, *fields, *memory, "query_asked")
+        return (*requests.context_names, *_QUERY_NAMES, *fields, *known, "query_asked")
 
     def build(self, requests: Requests) -> Requests:
         """Return the requests with their full context, (B, D)."""
@@ -102,9 +108,7 @@ class ContextFeatures:
         known = requests.query >= 0
         rows = np.where(known[:, None], self._rows[requests.query], np.float32(0))
         asked = np.log1p(self.asked(requests))[:, None] / _SEEN_SCALE
-        parts = [requests.context, rows]
-        if self._memory is not None:
-            parts.append(self._memory.coverage(requests))
+        parts = [requests.context, rows, *(c.coverage(requests) for c in self._coverage.values())]
         context: Float32 = np.concatenate([*parts, asked], axis=1, dtype=np.float32, casting="same_kind")
         return requests.with_context(context, self.names(requests))
 

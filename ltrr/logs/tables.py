@@ -21,6 +21,7 @@ All join on (policy, seed, request). On disk: ``log/<table>/policy=<p>/seed=<s>/
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -279,15 +280,9 @@ class Log:
         """Return one of the four tables with columns ``policy`` and ``seed``, rows in the order written."""
         if name not in TABLES:
             raise InputError(f"no log table {name!r}{nearest(name, TABLES)}")
-        files = sorted(
-            (self.folder / name).glob("policy=*/seed=*/part-*.parquet"),
-            key=lambda f: (f.parts[-3], int(f.parts[-2].removeprefix("seed=")), f.name),
-        )
         parts = []
-        for file in files:
-            policy = file.parts[-3].removeprefix("policy=")
-            seed = int(file.parts[-2].removeprefix("seed="))
-            if self.policy in (None, policy) and self.seed in (None, seed):
+        for policy, seed in self._cells():
+            for file in self._parts(name, policy, seed):
                 table = pq.ParquetFile(file).read()
                 table = table.append_column(
                     "policy", pa.array([policy]).take(pa.array(np.zeros(len(table), int)))
@@ -296,6 +291,43 @@ class Log:
         if not parts:
             raise InputError(f"the log at {self.folder} holds no rows of table {name!r} for this choice")
         return pa.concat_tables(parts)
+
+    def _cells(self) -> list[tuple[str, int]]:
+        """Return the chosen cells (policy, seed) that there are parts of, in order."""
+        files = [
+            file for name in TABLES for file in (self.folder / name).glob("policy=*/seed=*/part-*.parquet")
+        ]
+        cells = {
+            (file.parts[-3].removeprefix("policy="), int(file.parts[-2].removeprefix("seed=")))
+            for file in files
+        }
+        return sorted(c for c in cells if self.policy in (None, c[0]) and self.seed in (None, c[1]))
+
+    def _parts(self, name: str, policy: str, seed: int) -> list[Path]:
+        """Return the parts of a cell's table: as many as the other tables have, and the run's rounds need."""
+        writer = LogWriter(self.folder, policy, seed)
+        found = [
+            int(file.stem.removeprefix("part-"))
+            for table in TABLES
+            for file in writer.path(table, 0).parent.glob("part-*.parquet")
+        ]
+        parts = [writer.path(name, n) for n in range(max([self._least_parts(), *(n + 1 for n in found)]))]
+        for part in parts:
+            if not part.exists():
+                raise InputError(
+                    f"{part} is missing, so that the log is not whole; finish its run with --resume, or "
+                    "simulate it again"
+                )
+        return parts
+
+    def _least_parts(self) -> int:
+        """Return how many parts a cell has by the settings of its run; 0 where these do not tell."""
+        settings: Any = self.about.get("settings", {})
+        try:
+            parts: int = math.ceil(settings["rounds"] / settings["loop"]["checkpoint_every"])
+        except (KeyError, TypeError, ZeroDivisionError):
+            return 0
+        return parts
 
     def to_frame(self, name: str) -> pd.DataFrame:
         """Return one of the four tables as a DataFrame."""

@@ -9,6 +9,7 @@ from ltrr.metrics.intervals import (
     paired_difference,
     paired_ratio,
 )
+from ltrr.metrics.measures import Measure
 from ltrr.metrics.oracles import (
     LossSplit,
     QuotaValues,
@@ -24,14 +25,17 @@ from ltrr.metrics.ranking import (
     reciprocal_rank,
     unjudged_share,
 )
+from ltrr.metrics.registry import MEASURES
 from ltrr.metrics.router import LearnableGap, best_in_class, learnable_gap
 
 __all__ = [
+    "MEASURES",
     "Curve",
     "Halving",
     "Interval",
     "LearnableGap",
     "LossSplit",
+    "Measure",
     "QuotaValues",
     "answerable",
     "best_in_class",

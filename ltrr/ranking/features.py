@@ -3,65 +3,39 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import numpy as np
 
 from ltrr._kernels.rank_features import fill_rows, query_profile, shared_terms
 from ltrr.errors import InputError
-from ltrr.types import Catalogue, Float32, Int32, Int64, Items, Requests
+from ltrr.features.text import QueryTerms, TextIndex
+from ltrr.protocols import FeatureProvider
+from ltrr.retrieval.registry import ARMS
+from ltrr.types import Catalogue, Float32, Float64, Int32, Int64, Items, Requests
 
-if TYPE_CHECKING:
-    from ltrr.retrieval.lexical import BM25
-    from ltrr.retrieval.memory import Memory
+__all__ = ["RankFeatures"]
 
-__all__ = ["PairScorer", "RankFeatures"]
-
-_PAIR = (
-    "bm25",
-    "bm25_share",
-    "cosine",
-    "memory_rate",
-    "memory_actions",
-    "popularity",
-    "overlap",
-    "title_overlap",
-    "age_days",
-)
-_REQUEST = ("memory_best", "memory_known", "query_length", "query_idf_mean", "query_unknown_share")
+_PAIR = ("overlap", "title_overlap", "age_days")
+_REQUEST = ("query_length", "query_idf_mean", "query_unknown_share")
 _ITEM = ("popularity_prior", "title_length", "text_length", "kind")
-_AGE = _PAIR.index("age_days")
-_LOG = tuple(_PAIR.index(name) for name in ("memory_actions", "age_days"))
-
-
-class PairScorer(Protocol):
-    """An arm that can score any pair of request and item."""
-
-    def score(self, requests: Requests, items: Items) -> Float32:
-        """Return the scores (N,) of the pairs."""
 
 
 @dataclass
 class RankFeatures:
     """Builds the feature rows of pairs of request and item.
 
-    Features are functions of the request, the item and the arms' state at that moment, never of which arms
-    drew the item: one scoring of the pool serves to judge every allocation. The state moves as arms learn, so
-    rows must be kept as they were when shown.
+    Features are functions of the request, the item and the providers' state at that moment, never of which
+    arms drew the item: one scoring of the pool serves to judge every allocation. The state moves as providers
+    learn, so rows must be kept as they were when shown.
+
+    First come the blocks of the providers in their order, then these columns:
 
     ========================  ==========================================================================
-    ``bm25``                  BM25 score of the pair
-    ``bm25_share``            the same over the most that any text can score on the query; in [0, 1]
-    ``cosine``                cosine of the dense arm
-    ``memory_rate``           smoothed rate of action of the item on this very query
-    ``memory_actions``        log(1 + actions on it)
-    ``popularity``            learned popularity score
     ``overlap``               share of the query's distinct terms that the item's text has
     ``title_overlap``         share of them that its title has
     ``age_days``              log(1 + days since release), 0 before it
-    ``memory_best``           the query's best rate
-    ``memory_known``          1 if memory holds anything for the query
     ``query_length``          tokens of the query
     ``query_idf_mean``        mean idf of its known tokens
     ``query_unknown_share``   share of tokens that no item has
@@ -74,27 +48,25 @@ class RankFeatures:
     Parameters
     ----------
     catalogue : Catalogue
-        What was indexed by the arms. The title is its field ``title``, or else its first field.
-    lexical : BM25, optional
-        Indexed arm; its vocabulary defines terms, idf and lengths.
-    dense, popular : PairScorer, optional
-        Arms with ``score(requests, items)``.
-    memory : Memory, optional
-        The memory index.
-
-    Columns that need an arm which is None are zero: names and shape stay.
+        What the providers have indexed. The title is its field ``title``, or else its first field.
+    providers : mapping of str to FeatureProvider
+        Indexed already. A provider with the registered name of its class has columns by their own names;
+        those of any other are prefixed, ``titles:bm25``, so that two of a kind can stand side by side.
+    index : TextIndex, optional
+        Of the catalogue's texts; built here if None.
 
     Attributes
     ----------
     names : tuple of str, length F
         Names of the columns.
     memory_columns : tuple of int
-        The columns that lean on the memory index, all zero for a query that it does not know.
+        The columns of providers that know only queries that were asked before: all zero for any other.
 
     Raises
     ------
     InputError
-        If items lie beyond the catalogue, or requests and items are not of one length.
+        If items lie beyond the catalogue, requests and items are not of one length, or a provider returns
+        something other than its columns.
 
     Examples
     --------
@@ -111,39 +83,52 @@ class RankFeatures:
     """
 
     catalogue: Catalogue
+    providers: Mapping[str, FeatureProvider] = field(default_factory=dict)
     _: KW_ONLY
-    lexical: BM25 | None = None
-    dense: PairScorer | None = None
-    memory: Memory | None = None
-    popular: PairScorer | None = None
+    index: TextIndex | None = None
+    names: tuple[str, ...] = field(init=False)
+    memory_columns: tuple[int, ...] = field(init=False)
+    _blocks: tuple[tuple[str, ...], ...] = field(init=False, repr=False)
+    _terms: QueryTerms = field(init=False, repr=False)
+    _idf: Float64 = field(init=False, repr=False)
     _item_table: Float32 = field(init=False, repr=False)
     _title_indptr: Int64 = field(init=False, repr=False)
     _title_term: Int32 = field(init=False, repr=False)
 
-    names: ClassVar[tuple[str, ...]] = _PAIR + _REQUEST + _ITEM
-    memory_columns: ClassVar[tuple[int, ...]] = tuple(
-        i for i, name in enumerate(_PAIR + _REQUEST + _ITEM) if name.startswith("memory_")
-    )
-
     def __post_init__(self) -> None:
         catalogue = self.catalogue
-        table = np.zeros((len(catalogue), len(_ITEM)), np.float32)
-        table[:, 0] = np.log1p(catalogue.popularity)
-        table[:, 3] = catalogue.kind
-        self._title_indptr = np.zeros(len(catalogue) + 1, np.int64)
-        self._title_term = np.zeros(0, np.int32)
-        if self.lexical is not None:
-            titles = catalogue.fields.get("title", next(iter(catalogue.fields.values())))
-            indptr, term = self.lexical.index_.encode(titles)
-            table[:, 1] = np.diff(indptr)
-            table[:, 2] = np.log1p(self.lexical.index_.length)
-            self._title_indptr, self._title_term = _distinct(indptr, term)
-        self._item_table = table
+        index = TextIndex.build(catalogue.texts()) if self.index is None else self.index
+        self._terms = QueryTerms(index)
+        self._idf = np.log1p((len(index) - index.df + 0.5) / (index.df + 0.5))
+        titles = catalogue.fields.get("title", next(iter(catalogue.fields.values())))
+        indptr, term = index.encode(titles)
+        self._title_indptr, self._title_term = _distinct(indptr, term)
+        table = [np.log1p(catalogue.popularity), np.diff(indptr), np.log1p(index.length), catalogue.kind]
+        self._item_table = np.stack(table, axis=1).astype(np.float32)
+        self._name_columns()
 
-    def fork(self, memory: Memory | None, popular: PairScorer | None) -> RankFeatures:
-        """Return the same features over another run's learning arms; what never changes is shared."""
+    def _name_columns(self) -> None:
+        names: list[str] = []
+        memory: list[int] = []
+        blocks = []
+        for name, provider in self.providers.items():
+            own, _ = provider.features(Requests.empty(), Items.empty())
+            plain = ARMS.makers.get(name) is type(provider)
+            start = len(names)
+            names += own if plain else [f"{name}:{column}" for column in own]
+            blocks.append(tuple(own))
+            if getattr(provider, "memorises", False):
+                memory += range(start, len(names))
+        names += [*_PAIR, *_REQUEST, *_ITEM]
+        if len(set(names)) < len(names):
+            twice = next(n for i, n in enumerate(names) if n in names[:i])
+            raise InputError(f"`RankFeatures.providers` must name their columns apart, got {twice!r} twice")
+        self.names, self.memory_columns, self._blocks = tuple(names), tuple(memory), tuple(blocks)
+
+    def fork(self, providers: Mapping[str, FeatureProvider]) -> RankFeatures:
+        """Return the same features over another run's providers; what never changes is shared."""
         other = copy.copy(self)
-        other.memory, other.popular = memory, popular
+        other.providers = {name: providers.get(name, old) for name, old in self.providers.items()}
         return other
 
     def build(self, requests: Requests, items: Items) -> Float32:
@@ -158,55 +143,44 @@ class RankFeatures:
                 f"got {int(items.item.max())}"
             )
         out = np.zeros((len(items.item), len(self.names)), np.float32)
-        per_request = np.zeros((len(requests), len(_REQUEST)), np.float32)
-        if self.lexical is not None:
-            self._fill_lexical(self.lexical, requests, items, out, per_request)
-        if self.dense is not None:
-            out[:, _PAIR.index("cosine")] = self.dense.score(requests, items)
-        if self.popular is not None:
-            out[:, _PAIR.index("popularity")] = self.popular.score(requests, items)
-        if self.memory is not None:
-            out[:, _PAIR.index("memory_rate")] = self.memory.rate(requests, items)
-            out[:, _PAIR.index("memory_actions")] = self.memory.actions(requests, items)
-            coverage = dict(zip(self.memory.coverage_names, self.memory.coverage(requests).T, strict=True))
-            per_request[:, 0] = coverage["memory_best_rate"]
-            per_request[:, 1] = coverage["memory_items"] > 0
+        at = 0
+        for (name, provider), columns in zip(self.providers.items(), self._blocks, strict=True):
+            own, values = provider.features(requests, items)
+            shape = (len(items.item), len(columns))
+            if tuple(own) != columns or np.shape(values) != shape:
+                raise InputError(
+                    f"`features` of {name!r} must be {list(columns)} of shape {shape}, "
+                    f"got {list(own)} of shape {np.shape(values)}"
+                )
+            out[:, at : at + len(columns)] = values
+            at += len(columns)
+        query_indptr, query_term = self._terms.rows(requests)
+        self._fill_overlaps(query_indptr, query_term, items, out[:, at : at + 2])
+        profile = np.empty((len(requests), 4), np.float32)
+        query_profile(query_indptr, query_term, self._idf, profile)
         fill_rows(
             items.indptr,
             items.item,
-            per_request,
+            np.ascontiguousarray(profile[:, :3]),
             self._item_table,
             requests.time,
             self.catalogue.released,
-            _AGE,
+            at + _PAIR.index("age_days"),
             out,
         )
-        for column in _LOG:
-            out[:, column] = np.log1p(out[:, column])
+        age = out[:, at + _PAIR.index("age_days")]
+        np.log1p(age, out=age)
         return out
 
-    def _fill_lexical(
-        self, lexical: BM25, requests: Requests, items: Items, out: Float32, per_request: Float32
-    ) -> None:
-        query_indptr, query_term = lexical.terms_.rows(requests)
-        profile = np.empty((len(requests), 4), np.float32)
-        query_profile(query_indptr, query_term, lexical.idf_, profile)
-        per_request[:, 2:] = profile[:, :3]
-        out[:, _PAIR.index("bm25")] = lexical.score(requests, items)
-        # repetition saturates at a token's idf, or at k1 + 1 times that in the variant with this gain
-        gain = lexical.k1 + 1.0 if lexical.method == "atire" else 1.0
-        bound = np.repeat(profile[:, 3] * np.float32(gain), np.diff(items.indptr))
-        np.divide(
-            out[:, _PAIR.index("bm25")], bound, out=out[:, _PAIR.index("bm25_share")], where=bound > 0.0
-        )
-        index = lexical.index_
+    def _fill_overlaps(self, query_indptr: Int64, query_term: Int32, items: Items, out: Float32) -> None:
+        """Fill ``out`` (N, 2) with the shares of the query's terms that text and title have."""
+        index = self._terms.index
         share = np.empty(len(items.item), np.float32)
-        for name, indptr, term in (
-            ("overlap", index.doc_indptr, index.doc_term),
-            ("title_overlap", self._title_indptr, self._title_term),
+        for column, (indptr, term) in enumerate(
+            ((index.doc_indptr, index.doc_term), (self._title_indptr, self._title_term))
         ):
             shared_terms(query_indptr, query_term, items.indptr, items.item, indptr, term, share)
-            out[:, _PAIR.index(name)] = share
+            out[:, column] = share
 
 
 def _distinct(indptr: Int64, term: Int32) -> tuple[Int64, Int32]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
 from ltrr import _check
-from ltrr._kernels.fusion import reciprocal_ranks
-from ltrr.types import Feedback, Float64, Union
+from ltrr.errors import InputError
+from ltrr.ranking.provenance import rank_columns
+from ltrr.types import Feedback, Float32, Float64
 
 __all__ = ["ReciprocalRankFusion"]
 
@@ -19,27 +20,28 @@ __all__ = ["ReciprocalRankFusion"]
 class ReciprocalRankFusion:
     """Scores a candidate by the ranks that the arms which drew it gave it.
 
-    ``score(i) = Σ_arms 1 / (k + rank + 1)``, the sum over the sources of candidate i, rank counted from 0.
+    ``score(i) = Σ_arms 1 / (k + rank + 1)``, the sum over the arms that drew candidate i, rank from 0.
 
-    A source is there only if its arm was given the slots to draw it, so scores depend on the allocation: the
-    pool of all arms cannot be scored once and for all, as it can by a ranker over `RankFeatures`.
+    It reads the provenance columns (`ltrr.ranking.provenance`), which depend on the allocation: the pool of
+    all arms cannot be scored once and for all, as it can by a ranker over `RankFeatures` alone.
 
     Parameters
     ----------
     k : float
         Damping, >= 0: the higher, the less the first ranks stand out. 60 is the customary value.
 
+    Raises
+    ------
+    InputError
+        If k is out of range, or the rows hold no provenance columns.
+
     Examples
     --------
-    Item 3 is first of one arm and third of the other; item 5 is second of the first arm only.
+    The first item is first of one arm and third of the other; the second is second of the first arm only.
 
     >>> import numpy as np
-    >>> from ltrr.types import Union
-    >>> union = Union(
-    ...     indptr=[0, 2], item=[3, 5], slots=[3, 1], source_indptr=[0, 2, 3],
-    ...     arm=[0, 1, 0], slab=[0, 0, 0], rank=[0, 2, 1], score=[9.0, 0.5, 8.0], spilled=[0],
-    ... )
-    >>> ReciprocalRankFusion(k=60).fuse(union).round(6).tolist()  # 1/61 + 1/63 and 1/62
+    >>> fusion = ReciprocalRankFusion(k=60).for_columns(("rank@a", "rank@b"), ())
+    >>> fusion.score(np.array([[0, 2], [1, -1]], np.float32)).round(6).tolist()  # 1/61 + 1/63 and 1/62
     [0.032266, 0.016129]
 
     Notes
@@ -49,17 +51,38 @@ class ReciprocalRankFusion:
     """
 
     k: float = 60.0
+    _columns: tuple[int, ...] = field(default=(), init=False, repr=False)
 
-    allocation_dependent: ClassVar[bool] = True
-    version: ClassVar[int] = 0
+    @property
+    def allocation_dependent(self) -> bool:
+        """True: scores depend on which arms drew a candidate."""
+        return True
+
+    @property
+    def version(self) -> int:
+        """0: it is never trained."""
+        return 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "k", _check.number("ReciprocalRankFusion.k", self.k, low=0.0))
 
-    def fuse(self, union: Union) -> Float64:
-        """Return the scores (N,) of a union's candidates; higher is better."""
-        out = np.empty(len(union.item), np.float64)
-        reciprocal_ranks(union.source_indptr, union.rank, self.k, out)
+    def for_columns(self, names: Sequence[str], memory_columns: Sequence[int]) -> ReciprocalRankFusion:
+        """Return the fusion for rows of these columns, among them ranks."""
+        del memory_columns
+        other = replace(self)
+        object.__setattr__(other, "_columns", rank_columns(names))
+        if not other._columns:
+            raise InputError(f"`ReciprocalRankFusion` needs columns of ranks, got only {list(names)}")
+        return other
+
+    def score(self, features: Float32) -> Float64:
+        """Return scores (N,) of feature rows (N, F); higher is better."""
+        if not self._columns:
+            raise InputError("`ReciprocalRankFusion.for_columns` must say first which columns hold ranks")
+        out = np.zeros(len(features))
+        for column in self._columns:  # one arm after another, so that sums are the same in every batch
+            rank = features[:, column].astype(np.float64)
+            out += np.where(rank >= 0.0, 1.0 / (self.k + np.maximum(rank, 0.0) + 1.0), 0.0)
         return out
 
     def learn(self, feedback: Feedback) -> None:

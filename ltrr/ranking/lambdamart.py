@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import KW_ONLY, dataclass, field, fields
-from typing import Any, ClassVar
+from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field, replace
+from typing import Any
 
 import lightgbm
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from ltrr import _check
 from ltrr.errors import InputError
 from ltrr.ranking.prior import PriorRanker
-from ltrr.ranking.training import ClickedPages, PageWindow, page_weights
+from ltrr.ranking.training import ClickedPages, Schedule, page_weights
 from ltrr.rng import Streams
 from ltrr.types import Bool, Feedback, Float32, Float64, Int32, Int64
 
@@ -36,7 +36,8 @@ class LambdaMART:
     prior : PriorRanker
         Ranks until the first training; names the features.
     memory_columns : tuple of int
-        Columns that lean on the memory index (`RankFeatures.memory_columns`).
+        Columns that lean on a memory of queries (`RankFeatures.memory_columns`). A study fills in both names
+        and columns (`for_columns`).
     n_trees, num_leaves, min_data_in_leaf : int
         Size of the model.
     learning_rate : float
@@ -90,7 +91,7 @@ class LambdaMART:
     LightGBM's documentation, "Support for Position Bias Treatment".
     """
 
-    prior: PriorRanker
+    prior: PriorRanker = field(default_factory=PriorRanker)
     _: KW_ONLY
     memory_columns: tuple[int, ...] = ()
     n_trees: int = 60
@@ -109,10 +110,7 @@ class LambdaMART:
     version: int = field(init=False, repr=False, default=0)
     _text: str = field(init=False, repr=False, default="")
     _booster: lightgbm.Booster | None = field(init=False, repr=False, default=None)
-    _window: PageWindow = field(init=False, repr=False)
-    _seen: int = field(init=False, repr=False, default=0)
-
-    allocation_dependent: ClassVar[bool] = False
+    _schedule: Schedule = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         for name, low in (
@@ -134,16 +132,21 @@ class LambdaMART:
             )
         for column in self.memory_columns:
             _check.integer("LambdaMART.memory_columns", column, low=0, high=len(self.names) - 1)
-        self._window = PageWindow(self.window)
+        self._schedule = Schedule(self.first, self.factor, self.window)
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the feature columns."""
         return self.prior.names
 
+    def for_columns(self, names: Sequence[str], memory_columns: Sequence[int]) -> LambdaMART:
+        """Return a ranker with the same parameters that has learned nothing, for rows of these columns."""
+        prior = self.prior.for_columns(names, memory_columns)
+        return replace(self, prior=prior, memory_columns=tuple(memory_columns))
+
     def fork(self) -> LambdaMART:
         """Return a ranker with the same parameters that has learned nothing."""
-        return LambdaMART(**{f.name: getattr(self, f.name) for f in fields(self) if f.init})
+        return replace(self)
 
     def score(self, features: Float32) -> Float64:
         """Return scores (N,) of feature rows (N, F) by one batched prediction; higher is better."""
@@ -156,22 +159,8 @@ class LambdaMART:
 
     def learn(self, feedback: Feedback) -> None:
         """Keep the pages with a click, and train at each training point that is reached on the way."""
-        start = 0
-        while start < len(feedback):
-            point = self._next_point()
-            end = min(len(feedback), start + point - self._seen)
-            self._window.append(ClickedPages.of(feedback, start, end))
-            self._seen += end - start
-            start = end
-            if self._seen == point and len(self._window):
-                self._train(self._window.pages())
-
-    def _next_point(self) -> int:
-        """Return the first training point above the number of rows seen."""
-        point = self.first
-        while point <= self._seen:
-            point = max(point + 1, int(point * self.factor))
-        return point
+        for pages in self._schedule.due(feedback):
+            self._train(pages)
 
     def _train(self, pages: ClickedPages) -> None:
         shown = pages.label >= 0
@@ -281,13 +270,11 @@ class LambdaMART:
         return {
             "model": self._text.encode(),
             "version": self.version,
-            "seen": self._seen,
-            "pages": self._window.state(),
+            **self._schedule.state(),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continue exactly from ``state``."""
         self._load(state["model"].decode())
         self.version = int(state["version"])
-        self._seen = int(state["seen"])
-        self._window.restore(state["pages"])
+        self._schedule.restore(state)

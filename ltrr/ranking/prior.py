@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import KW_ONLY, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field, replace
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -32,9 +32,10 @@ class PriorRanker:
     Parameters
     ----------
     names : tuple of str, length F
-        Names of the feature columns, as in `RankFeatures.names`.
-    weights : mapping of str to float
-        Weights of named features; the others weigh nothing.
+        Names of the feature columns; a study fills them in (`for_columns`).
+    weights : mapping of str to float, optional
+        Weights of named features; the others weigh nothing. By default those of `PRIOR_WEIGHTS` that are
+        among the columns.
 
     Raises
     ------
@@ -49,25 +50,42 @@ class PriorRanker:
     [1.0, 2.0]
     """
 
-    names: tuple[str, ...]
+    names: tuple[str, ...] = ()
     _: KW_ONLY
-    weights: Mapping[str, float] = field(default_factory=lambda: dict(PRIOR_WEIGHTS))
+    weights: Mapping[str, float] | None = None
     _column: Int64 = field(init=False, repr=False, compare=False)
     _weight: Float64 = field(init=False, repr=False, compare=False)
 
-    allocation_dependent: ClassVar[bool] = False
-    version: ClassVar[int] = 0
-
     def __post_init__(self) -> None:
-        for name, weight in self.weights.items():
-            if name not in self.names:
+        known = {name: w for name, w in PRIOR_WEIGHTS.items() if name in self.names}
+        weights = known if self.weights is None else self.weights
+        for name, weight in weights.items():
+            if self.names and name not in self.names:
                 raise InputError(
                     f"`PriorRanker.weights` must name features, got {name!r}{nearest(name, self.names)}"
                 )
             _check.number(f"PriorRanker.weights[{name!r}]", weight)
-        column = [self.names.index(name) for name in self.weights]
+        column = [self.names.index(name) for name in weights if self.names]
         object.__setattr__(self, "_column", np.array(column, np.int64))
-        object.__setattr__(self, "_weight", np.array(list(self.weights.values()), np.float64))
+        object.__setattr__(self, "_weight", np.array(list(weights.values()), np.float64))
+
+    @property
+    def version(self) -> int:
+        """0: it is never trained."""
+        return 0
+
+    def for_columns(self, names: Sequence[str], memory_columns: Sequence[int]) -> PriorRanker:
+        """Return the ranker for rows of these columns.
+
+        Raises
+        ------
+        InputError
+            If it was made for other columns, or weighs a feature that is not among them.
+        """
+        del memory_columns
+        if self.names and self.names != tuple(names):
+            raise InputError(f"`PriorRanker.names` must be those of the rows, {list(names)}; leave them out")
+        return replace(self, names=tuple(names))
 
     def score(self, features: Float32) -> Float64:
         """Return scores (N,) of feature rows (N, F); higher is better."""

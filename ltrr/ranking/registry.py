@@ -6,13 +6,14 @@ from ltrr.protocols import Ranker
 from ltrr.ranking.fusion import ReciprocalRankFusion
 from ltrr.ranking.lambdamart import LambdaMART
 from ltrr.ranking.prior import PriorRanker
+from ltrr.ranking.sklearn_ranker import SklearnRanker
 from ltrr.registry import Registry
 
 __all__ = ["RANKERS"]
 
 RANKERS = Registry(
     "rankers",
-    {"lambdamart": LambdaMART, "prior": PriorRanker, "rrf": ReciprocalRankFusion},
+    {"lambdamart": LambdaMART, "prior": PriorRanker, "rrf": ReciprocalRankFusion, "sklearn": SklearnRanker},
     makes=Ranker,
     needs=("version", "score", "learn", "state", "restore"),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from ltrr.types import Feedback, Float32, Float64, Int8, Int32, Int64
 
-__all__ = ["ClickedPages", "PageWindow", "page_weights"]
+__all__ = ["ClickedPages", "PageWindow", "Schedule", "page_weights"]
 
 _COLUMNS = ("request", "query", "features", "label")
 
@@ -96,6 +96,66 @@ class PageWindow:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continue from ``state``."""
         self._parts = [ClickedPages(*(state[key].copy() for key in _COLUMNS))] if state else []
+
+
+@dataclass
+class Schedule:
+    """When to train on which pages: at declared numbers of matured rows, on the newest pages with a click.
+
+    Parameters
+    ----------
+    first : int
+        Number of matured rows at which to train first.
+    factor : float
+        Ratio of each later training point to the one before, > 1. Points do not depend on how rows come in
+        batches.
+    window : int
+        The newest pages with a click that are trained on.
+
+    Examples
+    --------
+    >>> schedule = Schedule(first=100, factor=2.0, window=10)
+    >>> schedule.seen = 150
+    >>> schedule.next_point()
+    200
+    """
+
+    first: int
+    factor: float
+    window: int
+    seen: int = field(init=False, default=0)
+    _pages: PageWindow = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._pages = PageWindow(self.window)
+
+    def due(self, feedback: Feedback) -> Iterator[ClickedPages]:
+        """Take in feedback, and yield the window at each training point that is reached on the way."""
+        start = 0
+        while start < len(feedback):
+            point = self.next_point()
+            end = min(len(feedback), start + point - self.seen)
+            self._pages.append(ClickedPages.of(feedback, start, end))
+            self.seen += end - start
+            start = end
+            if self.seen == point and len(self._pages):
+                yield self._pages.pages()
+
+    def next_point(self) -> int:
+        """Return the first training point above the number of rows seen."""
+        point = self.first
+        while point <= self.seen:
+            point = max(point + 1, int(point * self.factor))
+        return point
+
+    def state(self) -> dict[str, Any]:
+        """Return the number of rows seen and the pages in the window."""
+        return {"seen": self.seen, "pages": self._pages.state()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue exactly from ``state``."""
+        self.seen = int(state["seen"])
+        self._pages.restore(state["pages"])
 
 
 def page_weights(query: Int32, weighting: str) -> Float64:

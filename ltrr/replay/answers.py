@@ -14,8 +14,6 @@ from ltrr.replay.intervals.bounded import Bounded
 from ltrr.replay.models import Models
 from ltrr.replay.policy_judge import Entry, PolicyJudge
 from ltrr.replay.settings import Settings
-from ltrr.replay.slope import Slope
-from ltrr.replay.targets.column import ColumnTarget
 from ltrr.replay.verdict import CANNOT, WEAK, Verdict, judge, rows_needed
 
 __all__ = ["AS_LOGGED", "difference_rows", "estimate_rows", "logged_rows"]
@@ -24,27 +22,6 @@ Rows = list[dict[str, Any]]
 
 AS_LOGGED = "as logged"
 """The policy that wrote the log, in the tables."""
-
-WEIGHTING = frozenset({"weight", "accept", "balanced", "marginal"})
-"""Needs that rest on the logging policy having tried other actions."""
-
-WHOLE = frozenset({"q", "mrdr", "balanced", "marginal"})
-"""Needs that take the target's probabilities of all eligible actions."""
-
-BIAS = {
-    "slope": "bends weights by a parameter that SLOPE chose on these rows: the interval leaves its bias out.",
-    "dm": "rests on the model of rewards alone; compare with dr.",
-    "clipped-ips": "clipped weights leave out reward: biased towards 0.",
-    "mips": "right only where the reward depends on the category of the action alone.",
-    "balanced-ips": "rests on a classifier's density ratio.",
-}
-"""Why the interval of a biased estimator does not tell the whole error."""
-
-
-def _bias(estimator: Estimator) -> str:
-    if estimator.consistent:
-        return ""
-    return BIAS.get(estimator.name, "biased by design: the interval leaves the bias out.")
 
 
 def logged_rows(comparison: Comparison, summary: Mapping[str, float | None], settings: Settings) -> Rows:
@@ -98,7 +75,7 @@ def _estimated(one: PolicyJudge, models: Models, estimator: Estimator) -> str:
     if one.target.estimated:
         parts.append(f"target probabilities estimated {one.target.estimated}")
     propensities = models.estimated(estimator.needs)
-    if propensities and estimator.needs & WEIGHTING:
+    if propensities and estimator.weight:
         parts.append(propensities)
     return "; ".join(parts)
 
@@ -106,9 +83,9 @@ def _estimated(one: PolicyJudge, models: Models, estimator: Estimator) -> str:
 def _lack(one: PolicyJudge, entry: Entry, models: Models) -> str:
     """Say what an estimator could not be given, in the words of whom it is missing to."""
     estimator = entry.estimator
-    if isinstance(one.target, ColumnTarget) and estimator.needs & WHOLE:
+    if one.chosen_only and estimator.whole_target:
         return (
-            f"`{estimator.name}` needs the policy's probabilities of all eligible actions, and a column "
+            f"`{estimator.name}` needs the policy's probabilities of all eligible actions, and this policy "
             "states those of the chosen ones only."
         )
     if "marginal" in estimator.needs and models.embedding is None:
@@ -119,7 +96,7 @@ def _lack(one: PolicyJudge, entry: Entry, models: Models) -> str:
 def _verdict(one: PolicyJudge, entry: Entry, summary: Mapping[str, float | None], models: Models) -> Verdict:
     """Return the verdict on one estimate."""
     estimator = entry.estimator
-    weighting = bool(estimator.needs & WEIGHTING)
+    weighting = bool(estimator.weight)
     # weights of exactly 1 do not reweight: the target is the logging policy
     same = one.diagnostics.weighted and summary["max_weight"] == 1.0 and summary["mean_weight"] == 1.0
     deterministic = one.diagnostics.deterministic and not same
@@ -130,7 +107,7 @@ def _verdict(one: PolicyJudge, entry: Entry, summary: Mapping[str, float | None]
         weighting=weighting,
         deterministic=deterministic,
         estimated=_estimated(one, models, estimator),
-        biased=_bias(estimator),
+        biased=estimator.bias,
     )
     if verdict.word == CANNOT:
         return verdict
@@ -156,14 +133,14 @@ def _rows(
     common = {
         "policy": policy,
         "estimator": entry.name,
-        "parameter": _parameter(estimator),
+        "parameter": estimator.parameter,
         "level": settings.level,
         "n": estimator.moments.n,
         "ess": ess,
         "verdict": verdict.word,
         "reason": verdict.reason,
         "estimated": estimated,
-        "bias": _bias(estimator),
+        "bias": estimator.bias,
     }
     if verdict.word == CANNOT:
         return [{**common, "interval": "none"}]
@@ -182,14 +159,6 @@ def _rows(
             row["rows_needed"] = rows_needed(interval.n, interval.low, interval.high, wanted)
         out.append(row)
     return out
-
-
-def _parameter(estimator: Estimator) -> float | None:
-    """Return the hyper-parameter, given or chosen; None where there is none or nothing was seen."""
-    if isinstance(estimator, Slope):
-        return estimator.chosen if estimator.moments.n else None
-    numbers = [v for v in estimator.parameters().values() if isinstance(v, float)]
-    return numbers[0] if len(numbers) == 1 else None
 
 
 def _one(

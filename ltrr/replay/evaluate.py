@@ -18,7 +18,7 @@ from ltrr.replay.models import fit_models
 from ltrr.replay.plan import Plan
 from ltrr.replay.reading import read
 from ltrr.replay.replay_log import ReplayLog
-from ltrr.replay.settings import Settings
+from ltrr.replay.settings import Settings, several
 from ltrr.replay.tables import tables_of
 from ltrr.replay.targets import parse_target
 
@@ -87,6 +87,7 @@ def run(
         settings = Settings(estimators=estimators, **options)
     except TypeError as error:
         raise InputError(f"`run` was given an option that it does not know: {error}") from error
+    policies = several("policies", policies)
     opened = read(log) if isinstance(log, (str, Path)) else log
     say = on_stage or (lambda _: None)
     say("reading what the log holds")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ltrr.bandits.registry import BEST_STATIC, POLICIES, PRESETS
 from ltrr.errors import InputError, nearest
 from ltrr.replay.batch import Batch
 from ltrr.replay.estimators import Estimator, RejectionReplay
@@ -15,7 +16,7 @@ from ltrr.replay.plan import Plan
 from ltrr.replay.policy_judge import PolicyJudge
 from ltrr.replay.rejection import LearningReplay
 from ltrr.replay.replay_log import ReplayLog
-from ltrr.study.components import POLICIES, POLICY_KINDS, make
+from ltrr.replay.spec import make, spec_of
 from ltrr.types import Float64
 
 __all__ = ["Learner", "learner_of"]
@@ -77,17 +78,26 @@ class Learner:
 def learner_of(item: Any, *, seed: int) -> Learner | None:
     """Return what ``learning:NAME`` or a `LearningReplay` means; None for all that is no learner.
 
-    NAME is a kind of policy (``ltrr list policies``), which starts untaught.
+    NAME is a kind of policy (``ltrr list policies``) or ``module:Class``, values of parameters after further
+    colons; it starts untaught.
+
+    Raises
+    ------
+    InputError
+        If there is no such policy, or it does not learn.
     """
     if isinstance(item, LearningReplay):
         return Learner(f"{PREFIX}{type(item.policy).__name__}", item)
     if not isinstance(item, str) or not item.startswith(PREFIX):
         return None
     name = item.removeprefix(PREFIX)
-    settings = dict(POLICIES.get(name, {"kind": name}))
-    kind = settings.pop("kind")
-    if kind not in POLICY_KINDS or "ranker" in settings:
-        known = [n for n, s in POLICIES.items() if s["kind"] in POLICY_KINDS and "ranker" not in s]
-        hint = nearest(name, known)
+    known = {name: s for name, s in PRESETS.items() if "ranker" not in s and s["kind"] != BEST_STATIC}
+    if name in known:
+        settings = dict(known[name])
+        policy = POLICIES.make(settings.pop("kind"), settings, item)
+    elif name in PRESETS or (":" not in name and name not in POLICIES.names):
+        hint = nearest(name, [*known, *POLICIES.names])
         raise InputError(f"policy `{PREFIX}NAME` must name a kind of policy, got {name!r}{hint}")
-    return Learner(item, LearningReplay(make(POLICY_KINDS, kind, settings, item), seed=seed))
+    else:
+        policy = make(POLICIES, spec_of(POLICIES, name, item), item)
+    return Learner(item, LearningReplay(policy, seed=seed))

@@ -6,23 +6,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from ltrr.errors import InputError
-from ltrr.replay.estimators import CressieRead, Estimator, make_estimator
-from ltrr.replay.estimators.slate import SNRIPS
+from ltrr.replay.estimators import ESTIMATORS, Estimator, make_estimator
+from ltrr.replay.estimators.registry import open_kind
 from ltrr.replay.intervals import IntervalMethod, PoissonBootstrap
 from ltrr.replay.intervals.registry import make_interval
 from ltrr.replay.models import Models
 from ltrr.replay.policy_judge import Entry, PolicyJudge
 from ltrr.replay.replay_log import ReplayLog
 from ltrr.replay.settings import Settings
-from ltrr.replay.slope import SLOPE_KINDS, Slope, grid_of
+from ltrr.replay.slope import Slope, grid_of
 from ltrr.replay.targets import Target
 
-__all__ = ["DEFAULT_ESTIMATORS", "DEFAULT_SLATE_ESTIMATORS", "WHOLE_REWARD", "Plan"]
+__all__ = ["DEFAULT_ESTIMATORS", "DEFAULT_SLATE_ESTIMATORS", "Plan"]
 
 DEFAULT_ESTIMATORS = ("ips", "snips", "dr")
 DEFAULT_SLATE_ESTIMATORS = ("slate-ips", "slate-snips", "pi", "rips")
-WHOLE_REWARD = frozenset({"slate-ips", "slate-snips", "pi"})
-"""Slate estimators that need no reward of each slot."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +29,8 @@ class Plan:
 
     Parameters
     ----------
-    estimators : tuple of str or Estimator
+    estimators : tuple of str, mapping or Estimator
+        As `make_estimator` takes them.
     methods : tuple of IntervalMethod
         All but the bootstrap.
     bootstrap : PoissonBootstrap or None
@@ -59,38 +58,33 @@ class Plan:
         if not chosen:
             chosen = DEFAULT_ESTIMATORS if space.n_slots == 1 else DEFAULT_SLATE_ESTIMATORS
             if space.n_slots > 1 and not space.slot_rewards:
-                chosen = tuple(name for name in chosen if name in WHOLE_REWARD)
-        for name in chosen:
-            if isinstance(name, str):
-                make_estimator(name)
+                chosen = tuple(name for name in chosen if make_estimator(name).whole_reward)
+        for wanted in chosen:
+            make_estimator(wanted)
         bound = settings.weight_bound
         if bound is None and space.floor is not None:
             bound = 1.0 / space.floor
         reward_range = settings.reward_range or space.reward_range
         methods = [
             make_interval(m, seed=settings.seed, weight_bound=bound, reward_range=reward_range)
-            if isinstance(m, str)
-            else m
             for m in settings.intervals
         ]
         if len({m.name for m in methods}) != len(methods):
             raise InputError(f"`intervals` must name none twice, got {[m.name for m in methods]}")
-        shared = [m for m in methods if isinstance(m, PoissonBootstrap)]
-        own = tuple(m for m in methods if not isinstance(m, PoissonBootstrap))
-        return Plan(
-            chosen, own, shared[0] if shared else None, settings, space.slot_rewards, space.n_slots, bound
-        )
+        shared = next((m for m in methods if isinstance(m, PoissonBootstrap)), None)
+        own = tuple(m for m in methods if m is not shared)
+        return Plan(chosen, own, shared, settings, space.slot_rewards, space.n_slots, bound)
 
     @property
     def sampled(self) -> bool:
         """True where a hyper-parameter is to be chosen from the weights."""
-        return any(name in SLOPE_KINDS for name in self.estimators if isinstance(name, str))
+        kinds = (open_kind(wanted) for wanted in self.estimators)
+        return any(kind is not None and kind.bent_at(1.0) is not None for kind in kinds)
 
     @property
     def needs(self) -> frozenset[str]:
         """Needs of all estimators."""
-        made = [make_estimator(e) if isinstance(e, str) else e for e in self.estimators]
-        return frozenset().union(*(e.needs for e in made))
+        return frozenset().union(*(make_estimator(wanted).needs for wanted in self.estimators))
 
     def entry(self, name: str, estimator: Estimator, refused: str = "") -> Entry:
         """Return an estimator with intervals of its own."""
@@ -101,31 +95,31 @@ class Plan:
         entries = []
         bare = PolicyJudge(target, [], models, n_actions, self.settings.seed)
         for wanted in self.estimators:
-            estimator = wanted.fork() if isinstance(wanted, Estimator) else self._made(wanted, bare)
-            name = estimator.label if isinstance(wanted, Estimator) else wanted
+            estimator = self._made(wanted, bare)
+            name = wanted if isinstance(wanted, str) else estimator.label
             entries.append(self.entry(name, estimator, self._refused(estimator)))
         if len({entry.name for entry in entries}) != len(entries):
             raise InputError(f"`estimators` must name none twice, got {[entry.name for entry in entries]}")
         return PolicyJudge(target, entries, models, n_actions, self.settings.seed)
 
-    def _made(self, name: str, judge: PolicyJudge) -> Estimator:
-        if name == SNRIPS.name:
-            return SNRIPS(self.n_slots)
-        if name == CressieRead.name and self.weight_bound is not None:
-            return CressieRead(weight_high=self.weight_bound)
+    def _made(self, wanted: Any, judge: PolicyJudge) -> Estimator:
+        """Return an estimator; parameters that were left open suit the log."""
+        kind = open_kind(wanted)
+        if kind is None:
+            return make_estimator(wanted)
         sample = judge.models.sample
-        if name not in SLOPE_KINDS or sample is None:
-            return make_estimator(name)
-        weight = judge.batch(sample)[0].weight
-        if weight is None or not (weight > 0.0).any():
-            return make_estimator(name)
-        return Slope(name, grid_of(weight))
+        if kind.bent_at(1.0) is not None and sample is not None:
+            weight = judge.batch(sample)[0].weight
+            if weight is not None and (weight > 0.0).any():
+                return Slope(wanted, grid_of(weight))
+        return kind.for_log(n_slots=self.n_slots, weight_bound=self.weight_bound)
 
     def _refused(self, estimator: Estimator) -> str:
         """Say why an estimator would be wrong on this log."""
-        if estimator.slate and not self.slot_rewards and estimator.name not in {*WHOLE_REWARD, "on-policy"}:
+        if estimator.slate and not self.slot_rewards and not estimator.whole_reward:
+            others = [name for name, kind in ESTIMATORS.makers.items() if kind.slate and kind.whole_reward]
             return (
                 f"`{estimator.name}` needs the reward of every slot, this log has one reward a request; use "
-                f"{', '.join(sorted(WHOLE_REWARD))}"
+                f"{', '.join(sorted(others))}"
             )
         return ""

@@ -25,10 +25,6 @@ from ltrr.types import Float64, Int64
 __all__ = ["Entry", "PolicyJudge", "Resampler"]
 
 
-OWN_WEIGHT = {"replay": "accept", "balanced-ips": "balanced_weight", "mips": "marginal_weight"}
-"""Columns of `Batch` that stand for the weights of estimators that do not use ``weight``."""
-
-
 @dataclass
 class Resampler:
     """One bootstrap for many estimators: their rows stand side by side, since the draws are what costs.
@@ -91,13 +87,18 @@ class Entry:
         self.estimator.moments.add(rows)
         for method in self.methods:
             method.add(rows, key)
-        own = None if batch is None else getattr(batch, OWN_WEIGHT.get(self.estimator.name, "weight"))
-        if own is not None and self.estimator.name in OWN_WEIGHT:
+        own = getattr(batch, self.estimator.weight) if batch is not None and self.weighs_anew else None
+        if own is not None:
             self._own.add(own[:, None])
+
+    @property
+    def weighs_anew(self) -> bool:
+        """True where the estimator's weights are not those of the policy."""
+        return self.estimator.weight not in ("", "weight")
 
     def own_weights(self) -> dict[str, float | None]:
         """Return the diagnostics that change where the estimator has weights of its own."""
-        if self.estimator.name not in OWN_WEIGHT or not self._own.n:
+        if not self.weighs_anew or not self._own.n:
             return {}
         mean = float(self._own.mean[0])
         variance = float(self._own.comoment[0, 0]) / self._own.n
@@ -107,7 +108,7 @@ class Entry:
             "max_weight_share": None,
             "pareto_k": None,
         }
-        if self.estimator.name != "replay":  # its weights average the acceptance rate
+        if self.estimator.weight != "accept":  # that averages the acceptance rate
             out |= {"mean_weight": mean, "mean_weight_se": float(np.sqrt(variance / self._own.n))}
         return out
 
@@ -133,6 +134,7 @@ class PolicyJudge:
     n_actions: int
     seed: int = 0
     diagnostics: Diagnostics = field(init=False, repr=False)
+    chosen_only: bool = field(default=False, init=False, repr=False)
     _needs: frozenset[str] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -142,6 +144,7 @@ class PolicyJudge:
     def batch(self, events: Events) -> tuple[Batch, Float64 | None]:
         """Return the batch of a chunk and the target's probabilities, where it states them all."""
         pi = self.target.probabilities(events)
+        self.chosen_only = pi is None
         chosen = self.target.logged(events) if pi is None else pi[events.place]
         propensity = self.models.propensities(events)
         columns: dict[str, Float64] = {}

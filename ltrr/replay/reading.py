@@ -4,41 +4,22 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
-from ltrr import _check
-from ltrr.errors import InputError
+from ltrr.errors import InputError, nearest
 from ltrr.replay.readers.columns import Columns
-from ltrr.replay.readers.detect import FORMATS, detect
-from ltrr.replay.readers.dsjson import open_dsjson
-from ltrr.replay.readers.obd import open_obd
-from ltrr.replay.readers.own import open_own
-from ltrr.replay.readers.table import open_table
-from ltrr.replay.readers.vw_text import open_vw_text
+from ltrr.replay.readers.detect import detect
+from ltrr.replay.readers.registry import LOG_FORMATS
 from ltrr.replay.replay_log import ReplayLog
 
 __all__ = ["read"]
-
-_OPENERS: Mapping[str, Callable[..., ReplayLog]] = MappingProxyType(
-    {
-        "ltrr": open_own,
-        "csv": partial(open_table, format="csv"),
-        "parquet": partial(open_table, format="parquet"),
-        "jsonl": partial(open_table, format="jsonl"),
-        "obd": open_obd,
-        "dsjson": open_dsjson,
-        "vw": open_vw_text,
-    }
-)
 
 
 def read(
     path: str | Path,
     *,
-    format: str = "auto",  # noqa: A002 - the word that users look for
+    format: str | Callable[..., ReplayLog] = "auto",  # noqa: A002 - the word that users look for
     columns: Columns | Mapping[str, Any] | str | Path | None = None,
     on_error: str = "fail",
     check_duplicates: bool | None = None,
@@ -57,9 +38,11 @@ def read(
     ----------
     path : str or Path
         A file or a folder. A folder's parts are read in the order of their names as one log.
-    format : str
-        "ltrr" (a log or a run of this package), "csv", "parquet", "jsonl", "obd" (Open Bandit Data),
-        "dsjson", "vw" (text of contextual bandits), or "auto" to recognise it.
+    format : str or callable
+        A name of `LOG_FORMATS` (``ltrr list log_formats``): "ltrr" (a log or a run of this package), "csv",
+        "parquet", "jsonl", "obd" (Open Bandit Data), "dsjson", "vw" (text of contextual bandits); "auto" to
+        recognise it; or a function or class of your own that takes the path and options by name and returns a
+        `ReplayLog`, as an object or as ``module:name``.
     columns : Columns, dict, path of a TOML file, or None
         For csv, parquet and jsonl: which columns hold what. None where their names are the usual ones
         (reward, action, propensity, …).
@@ -99,11 +82,9 @@ def read(
     ('csv', ('a', 'b'), [1.0, 0.0])
     >>> folder.cleanup()
     """
-    _check.choice("format", format, FORMATS)
-    kind = detect(path) if format == "auto" else format
+    opener = _opener(path, format)
     if not Path(path).exists():
         raise InputError(f"{path}: no such file or folder")
-    opener = _OPENERS[kind]
     given = {
         "columns": columns,
         "check_duplicates": check_duplicates,
@@ -114,11 +95,45 @@ def read(
         **options,
     }
     given = {name: value for name, value in given.items() if value is not None}
-    taken = [n for n, p in inspect.signature(opener).parameters.items() if p.kind is p.KEYWORD_ONLY]
-    taken = [n for n in taken if n != "format"]
+    taken, takes_all = _options(opener)
+    if on_error != "fail" or "on_error" in taken:
+        given["on_error"] = on_error
     for name in given:
-        if name not in taken:
+        if name not in taken and not takes_all:
             raise InputError(
-                f"`read` takes no `{name}` with a log in the format {kind!r}; it takes {', '.join(taken)}"
+                f"`read` takes no `{name}` with a log in the format {_name(format, path)!r}; it takes "
+                f"{', '.join(taken) or 'no options'}"
             )
-    return opener(path, on_error=on_error, **given)
+    log: ReplayLog = opener(path, **given)
+    return log
+
+
+def _opener(path: str | Path, format_: Any) -> Any:
+    """Return what opens a log of the format.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    if not isinstance(format_, str) and callable(format_):
+        return format_
+    known = isinstance(format_, str) and (":" in format_ or format_ in ("auto", *LOG_FORMATS.names))
+    if not known:
+        hint = nearest(str(format_), ["auto", *LOG_FORMATS.names])
+        raise InputError(f"`format` must be a known name, got {format_!r}{hint}")
+    return LOG_FORMATS.maker(_name(format_, path), "format")
+
+
+def _name(format_: Any, path: str | Path) -> str:
+    """Return what a format is called in messages; "auto" is what is recognised."""
+    if not isinstance(format_, str):
+        return str(getattr(format_, "__name__", format_))
+    return detect(path) if format_ == "auto" else format_
+
+
+def _options(opener: Any) -> tuple[list[str], bool]:
+    """Return the options by name that an opener takes, and if it takes any other."""
+    found = list(inspect.signature(opener).parameters.values())[1:]
+    named = [p.name for p in found if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    return [n for n in named if n != "format"], any(p.kind is p.VAR_KEYWORD for p in found)

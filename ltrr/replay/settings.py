@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ltrr import _check
 from ltrr.errors import InputError
 
-__all__ = ["Settings"]
+__all__ = ["Settings", "several"]
+
+
+def several(name: str, values: Any) -> tuple[Any, ...]:
+    """Return a list as a tuple after checking that it is one.
+
+    Raises
+    ------
+    InputError
+        If it is one name or object alone.
+
+    Examples
+    --------
+    >>> several("estimators", "ips")
+    Traceback (most recent call last):
+    ltrr.errors.InputError: `estimators` must be a list of names or objects, got 'ips': write ['ips']
+    """
+    if isinstance(values, str):
+        raise InputError(f"`{name}` must be a list of names or objects, got {values!r}: write [{values!r}]")
+    if isinstance(values, Mapping) or not isinstance(values, Iterable):
+        kind = values.__name__ if isinstance(values, type) else type(values).__name__
+        raise InputError(f"`{name}` must be a list of names or objects, got one {kind}: write […]")
+    return tuple(values)
 
 
 @dataclass(frozen=True)
@@ -19,11 +41,11 @@ class Settings:
     Parameters
     ----------
     estimators : sequence of str or Estimator
-        Names, with a hyper-parameter after a colon ("clipped-ips:10") or without ("clipped-ips": chosen by
-        SLOPE where that applies). Empty for the default: ips, snips and dr, or the slate
-        estimators where requests have several slots.
+        Names or import paths (``module:Class``), with a hyper-parameter after a colon ("clipped-ips:10") or
+        without ("clipped-ips": chosen by SLOPE where that applies), tables with ``kind``, or objects. Empty
+        for the default: ips, snips and dr, or the slate estimators where requests have several slots.
     intervals : sequence of str or IntervalMethod
-        Names of interval methods.
+        Interval methods, given in the same ways ("bootstrap:200").
     level : float in (0, 1)
         Level of the intervals.
     seed : int
@@ -73,5 +95,5 @@ class Settings:
             _check.number("half_width", self.half_width, low=0.0, open_low=True)
         if self.weight_bound is not None:
             _check.number("weight_bound", self.weight_bound, low=0.0, open_low=True)
-        if isinstance(self.estimators, str) or isinstance(self.intervals, str):
-            raise InputError("`estimators` and `intervals` must be lists of names, got one text")
+        object.__setattr__(self, "estimators", several("estimators", self.estimators))
+        object.__setattr__(self, "intervals", several("intervals", self.intervals))

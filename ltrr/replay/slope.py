@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
@@ -12,13 +11,10 @@ import numpy as np
 from scipy import stats
 
 from ltrr import _check
-from ltrr.errors import InputError
+from ltrr.errors import InputError, nearest
 from ltrr.replay.batch import Batch
 from ltrr.replay.estimators.base import Estimator, positive
-from ltrr.replay.estimators.clipped_ips import ClippedIPS
-from ltrr.replay.estimators.dros import DROS
-from ltrr.replay.estimators.sub_gaussian import SubGaussian, SubGaussianDR
-from ltrr.replay.estimators.switch_dr import SwitchDR
+from ltrr.replay.estimators.registry import ESTIMATORS, open_kind
 from ltrr.types import Float64
 
 __all__ = ["BREAKS", "SLOPE_KINDS", "Slope", "grid_of"]
@@ -26,18 +22,8 @@ __all__ = ["BREAKS", "SLOPE_KINDS", "Slope", "grid_of"]
 BREAKS = (math.inf, 1000.0, 300.0, 100.0, 30.0, 10.0, 3.0, 1.0)
 """Weights at which the candidates break where no pass over the weights was made, least biased first."""
 
-SLOPE_KINDS: dict[str, Callable[[float], Estimator]] = {
-    ClippedIPS.name: ClippedIPS,
-    SwitchDR.name: SwitchDR,
-    DROS.name: lambda b: DROS(b * b),
-    SubGaussian.name: lambda b: SubGaussian(1.0 / (1.0 + b)),
-    SubGaussianDR.name: lambda b: SubGaussianDR(1.0 / (1.0 + b)),
-}
-"""Estimators with one parameter that bends weights, each made from the weight b at which the bend shows.
-
-Weights are clipped at b, rows switched off above b, the shrunk weight halved at b, or corrected to at most
-1 + b.
-"""
+SLOPE_KINDS = tuple(name for name, kind in ESTIMATORS.makers.items() if kind.bent_at(1.0) is not None)
+"""Names of estimators that bend weights by one parameter."""
 
 
 def grid_of(weights: Float64, size: int = 8) -> tuple[float, ...]:
@@ -91,7 +77,7 @@ class Slope(Estimator):
     Parameters
     ----------
     kind : str
-        One of `SLOPE_KINDS`.
+        One of `SLOPE_KINDS`, or the import path of a class with a ``bent_at`` of its own.
     breaks : tuple of float
         Weights at which the candidates break, from `grid_of` or `BREAKS`; in any order, no two alike.
     delta : float
@@ -115,14 +101,16 @@ class Slope(Estimator):
     """
 
     name: ClassVar[str] = "slope"
-    consistent: ClassVar[bool] = False
+    bias: ClassVar[str] = (
+        "bends weights by a parameter that SLOPE chose on these rows: the interval leaves its bias out."
+    )
 
     kind: str = "clipped-ips"
     breaks: tuple[float, ...] = BREAKS
     delta: float = 0.05
 
     def __post_init__(self) -> None:
-        _check.choice("Slope.kind", self.kind, tuple(SLOPE_KINDS))
+        self._check_kind()
         if not 0.0 < _check.fraction("Slope.delta", self.delta) < 1.0:
             raise InputError(f"`Slope.delta` must be in (0, 1), got {self.delta!r}")
         ordered = tuple(sorted((positive("Slope.breaks", b) for b in self.breaks), reverse=True))
@@ -132,6 +120,16 @@ class Slope(Estimator):
             )
         self.breaks = ordered
         super().__post_init__()
+
+    def _check_kind(self) -> None:
+        """Raise `InputError` unless the kind bends weights."""
+        if self.kind in SLOPE_KINDS:
+            return
+        found = open_kind(self.kind, "Slope.kind") if ":" in str(self.kind) else None
+        if found is None or found.bent_at(1.0) is None:
+            raise InputError(
+                f"`Slope.kind` must be a known name, got {self.kind!r}{nearest(str(self.kind), SLOPE_KINDS)}"
+            )
 
     @property
     def width(self) -> int:  # type: ignore[override]  # constant for other kinds; here the grid decides
@@ -144,6 +142,11 @@ class Slope(Estimator):
         return self.candidates[0].needs
 
     @property
+    def weight(self) -> str:  # type: ignore[override]  # that of the kind that is chosen among
+        """Column of `Batch` that reweights the rows."""
+        return self.candidates[0].weight
+
+    @property
     def label(self) -> str:
         """The name and the kind that is chosen among."""
         return f"{self.name}:{self.kind}"
@@ -151,7 +154,8 @@ class Slope(Estimator):
     @cached_property
     def candidates(self) -> tuple[Estimator, ...]:
         """The candidates, least biased first; what was added is in `moments`, see `candidate`."""
-        return tuple(SLOPE_KINDS[self.kind](b) for b in self.breaks)
+        kind = open_kind(self.kind, "Slope.kind") or Estimator
+        return tuple(made for b in self.breaks if (made := kind.bent_at(b)) is not None)
 
     def candidate(self, index: int) -> Estimator:
         """Return a candidate that has seen what was added."""
@@ -183,6 +187,11 @@ class Slope(Estimator):
     def chosen(self) -> float:
         """Parameter of the chosen candidate."""
         return float(next(iter(self.candidates[self.choice].parameters().values())))
+
+    @property
+    def parameter(self) -> float | None:
+        """Parameter of the chosen candidate; None where nothing was seen."""
+        return self.chosen if self.moments.n else None
 
     def terms(self, batch: Batch) -> Float64:
         """Return every candidate's term."""

@@ -18,12 +18,12 @@ from ltrr.replay.readers.own import open_own
 from ltrr.replay.two_stage_weights import LEVELS, TwoStage, TwoStageBatch
 from ltrr.types import Float64
 
-__all__ = ["ESTIMATORS", "TwoStageEstimate", "two_stage"]
+__all__ = ["DEFAULT_TWO_STAGE", "TwoStageEstimate", "two_stage"]
 
-ESTIMATORS = ("sequence-ips", "quota-ips", "quota-snips", "quota-dr", "page-ips")
+DEFAULT_TWO_STAGE = ("sequence-ips", "quota-ips", "quota-snips", "quota-dr", "page-ips")
 """The default estimators; any level goes with any of ips, snips and dr."""
 
-_KINDS: dict[str, type[Estimator]] = {"ips": IPS, "snips": SNIPS, "dr": DR}
+_KINDS: dict[str, type[Estimator]] = {kind.name: kind for kind in (IPS, SNIPS, DR)}
 _NOTHING = 1e-9
 """Target mass outside the support below which it is a rounding error."""
 
@@ -75,7 +75,7 @@ def two_stage(
     target: str | Mapping[str, float] | Policy,
     policy: str | None = None,
     seed: int | None = None,
-    estimators: Sequence[str] = ESTIMATORS,
+    estimators: Sequence[str] = DEFAULT_TWO_STAGE,
     logging: Policy | None = None,
     warm_up: str = "all",
     on_error: str = "fail",

@@ -9,6 +9,8 @@ import numpy as np
 
 from ltrr import _check
 from ltrr.bandits.base import row_of
+from ltrr.bandits.registry import POLICIES
+from ltrr.bandits.spec import policy_spec
 from ltrr.errors import InputError
 from ltrr.features.actions import Allocations, Slabs
 from ltrr.protocols import Policy
@@ -17,7 +19,7 @@ from ltrr.replay.quota_law import FIXED, Law, LoggedCredit, Tree, quota_distribu
 from ltrr.replay.readers.own import OwnLog, OwnPart
 from ltrr.replay.shadow_pages import ShadowPages
 from ltrr.simulation.setting import LoopSetting
-from ltrr.study.spec import policy_spec
+from ltrr.study.build import make_policy
 from ltrr.types import ActionSet, Bool, Float32, Float64, Int32, Int64, Requests
 
 __all__ = ["LEVELS", "TwoStage", "TwoStageBatch"]
@@ -25,7 +27,6 @@ __all__ = ["LEVELS", "TwoStage", "TwoStageBatch"]
 LEVELS = ("sequence", "quota", "page")
 """What weights compare: the sequence of arms, the quota it makes, the page the ranker makes of it."""
 
-_FIXED_KINDS = ("single", "static", "equal", "uniform")
 _AGREES = 1e-9
 """Largest difference between a logged distribution and one restated; float64 logs agree to 1e-15."""
 
@@ -271,9 +272,15 @@ class TwoStage:
         entries = settings.get("policies", []) if isinstance(settings, Mapping) else []
         setting = LoopSetting(arms=self._arms, n_slots=self.log.n_slots, fallback=())
         for entry in entries if self.log.parts.slabs else []:
-            if entry["name"] == self.log.parts.policy and entry["kind"] in _FIXED_KINDS:
-                return policy_spec(entry, self._arms).make(setting)
+            if entry["name"] == self.log.parts.policy and _fixed(entry["kind"]):
+                return make_policy(policy_spec(entry, self._arms), setting)
         return None
+
+
+def _fixed(kind: str) -> bool:
+    """Return whether a kind of policy is one that any log can state."""
+    maker = POLICIES.makers.get(kind)
+    return isinstance(maker, type) and issubclass(maker, FIXED)
 
 
 def _requests(events: Events, first: Int64, request: Int64) -> Requests:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from ltrr.errors import InputError
 from ltrr.protocols import State
@@ -27,7 +27,7 @@ class Arm:
         catalogue has them, so that it can stand in for slabs that come back short.
     """
 
-    static: Any = True
+    static = True
     always_full: ClassVar[bool] = False
 
     def learn(self, feedback: Feedback) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -12,19 +11,13 @@ from ltrr._kernels.cache import beginnings
 from ltrr.errors import InputError
 from ltrr.protocols import Retriever, State
 from ltrr.retrieval._depth import checked
-from ltrr.types import Candidates, Catalogue, Feedback, Float32, Int32, Int64, Items, Queries, Requests
+from ltrr.types import Candidates, Catalogue, Feedback, Float32, Int32, Int64, Queries, Requests
 from ltrr.types.ragged import concat_indptr
 
 __all__ = ["StaticCache"]
 
 BLOCK = 1024
 """Queries retrieved at once: bounds what the arm needs beside the results themselves."""
-
-
-@runtime_checkable
-class _Scorer(Protocol):
-    def score(self, requests: Requests, items: Items) -> Float32:
-        """Return the scores (N,) of pairs."""
 
 
 @dataclass
@@ -91,6 +84,11 @@ class StaticCache:
         """True."""
         return True
 
+    @property
+    def always_full(self) -> bool:
+        """Whether the arm is."""
+        return bool(getattr(self.retriever, "always_full", False))
+
     def index(self, catalogue: Catalogue) -> None:
         """Index the arm and drop all results."""
         self.retriever.index(catalogue)
@@ -118,12 +116,6 @@ class StaticCache:
             self._indptr, self._item, self._score, requests.query.astype(np.int64) + 1, asked
         )
         return Candidates(indptr, item, score, np.diff(indptr) == asked)
-
-    def score(self, requests: Requests, items: Items) -> Float32:
-        """Return the arm's own scores (N,) of pairs."""
-        if not isinstance(self.retriever, _Scorer):
-            raise InputError(f"{type(self.retriever).__name__} must have a method `score`, got none")
-        return self.retriever.score(requests, items)
 
     def learn(self, feedback: Feedback) -> None:
         """Pass feedback on to the arm, which has no use for it."""

@@ -12,9 +12,10 @@ from ltrr._kernels.dense import normalise_rows, score_pairs, select
 from ltrr.embeddings import LSA
 from ltrr.errors import InputError
 from ltrr.features.text import QueryTable, catalogue_texts
-from ltrr.protocols import Encoder, State
+from ltrr.protocols import Encoder
 from ltrr.retrieval._depth import checked, room
-from ltrr.types import Candidates, Catalogue, Feedback, Float32, Int32, Int64, Items, Requests
+from ltrr.retrieval.base import Arm
+from ltrr.types import Candidates, Catalogue, Float32, Int32, Int64, Items, Requests
 
 __all__ = ["Dense"]
 
@@ -25,7 +26,7 @@ _ROUNDING = 2.0**-24
 
 
 @dataclass
-class Dense:
+class Dense(Arm):
     """Exact nearest neighbours by cosine of text vectors.
 
     Candidates come from a matrix product; what may be among the best is scored again in one fixed order, so
@@ -72,11 +73,6 @@ class Dense:
     _table: QueryTable = field(init=False, repr=False)
     _queries: Float32 = field(init=False, repr=False)
 
-    @property
-    def static(self) -> bool:
-        """True: results depend on the query alone."""
-        return True
-
     def index(self, catalogue: Catalogue) -> None:
         """Fit the encoder if it can be fitted and encode the catalogue; a second call starts afresh."""
         texts = catalogue_texts(catalogue, fields=self.fields)
@@ -121,15 +117,9 @@ class Dense:
         score_pairs(queries, row, items.indptr, items.item, self.vectors_, out)
         return out
 
-    def learn(self, feedback: Feedback) -> None:
-        """Learn nothing: the arm is static."""
-
-    def state(self) -> State:
-        """Return nothing: all follows from the catalogue."""
-        return {}
-
-    def restore(self, state: State) -> None:
-        """Do nothing: all follows from the catalogue."""
+    def features(self, requests: Requests, items: Items) -> tuple[tuple[str, ...], Float32]:
+        """Return ``cosine``, the score."""
+        return ("cosine",), self.score(requests, items)[:, None]
 
     def _encode(self, texts: Sequence[str]) -> Float32:
         vectors = np.array(self.encoder_.encode(texts), np.float32, order="C")

@@ -9,10 +9,11 @@ import numpy as np
 
 from ltrr import _check
 from ltrr._kernels.bm25 import Postings, Rows, score_pairs, search
+from ltrr._kernels.rank_features import query_profile
 from ltrr.features.text import QueryTerms, TextIndex, Tokenizer, catalogue_texts, tokenize
-from ltrr.protocols import State
 from ltrr.retrieval._depth import checked, room
-from ltrr.types import Candidates, Catalogue, Feedback, Float32, Float64, Int32, Int64, Items, Requests
+from ltrr.retrieval.base import Arm
+from ltrr.types import Candidates, Catalogue, Float32, Float64, Int32, Int64, Items, Requests
 
 __all__ = ["BM25"]
 
@@ -20,7 +21,7 @@ _METHODS = ("lucene", "robertson", "atire")
 
 
 @dataclass
-class BM25:
+class BM25(Arm):
     r"""BM25: rare words count more, repeated words ever less, long documents are held back.
 
     .. math:: s(q, d) = \sum_{t \in q} \mathrm{idf}(t)
@@ -94,11 +95,6 @@ class BM25:
         _check.fraction("BM25.b", self.b)
         _check.choice("BM25.method", self.method, _METHODS)
 
-    @property
-    def static(self) -> bool:
-        """True: results depend on the query alone."""
-        return True
-
     def index(self, catalogue: Catalogue) -> None:
         """Count the catalogue's words and weigh them; a second call starts afresh."""
         counts = TextIndex.build(catalogue_texts(catalogue, fields=self.fields), tokenize=self.tokenizer)
@@ -170,12 +166,15 @@ class BM25:
         score_pairs(q_indptr, q_term, items.indptr, items.item, self._rows, self._postings.bound, out)
         return out
 
-    def learn(self, feedback: Feedback) -> None:
-        """Learn nothing: the arm is static."""
-
-    def state(self) -> State:
-        """Return nothing: all follows from the catalogue."""
-        return {}
-
-    def restore(self, state: State) -> None:
-        """Do nothing: all follows from the catalogue."""
+    def features(self, requests: Requests, items: Items) -> tuple[tuple[str, ...], Float32]:
+        """Return ``bm25``, the score, and ``bm25_share``, its share of the most that any text can score."""
+        query_indptr, query_term = self.terms_.rows(requests)
+        profile = np.empty((len(requests), 4), np.float32)
+        query_profile(query_indptr, query_term, self.idf_, profile)
+        # repetition saturates at a token's idf, or at k1 + 1 times that in the variant with this gain
+        gain = self.k1 + 1.0 if self.method == "atire" else 1.0
+        bound = np.repeat(profile[:, 3] * np.float32(gain), np.diff(items.indptr))
+        out = np.zeros((len(items.item), 2), np.float32)
+        out[:, 0] = self.score(requests, items)
+        np.divide(out[:, 0], bound, out=out[:, 1], where=bound > 0.0)
+        return ("bm25", "bm25_share"), out

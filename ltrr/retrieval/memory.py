@@ -11,13 +11,14 @@ from ltrr._kernels import memory as kernels
 from ltrr.errors import InputError
 from ltrr.protocols import State
 from ltrr.retrieval._depth import checked, room
+from ltrr.retrieval.base import Arm
 from ltrr.types import Bool, Candidates, Catalogue, Feedback, Float32, Int32, Int64, Items, Requests
 
 __all__ = ["Memory"]
 
 
 @dataclass
-class Memory:
+class Memory(Arm):
     """Remembers, per query, the items that users acted on, and returns them by their smoothed rate.
 
     ``rate = (actions + prior · prior_weight) / (shows + prior_weight)``, both counted since the item was
@@ -36,6 +37,11 @@ class Memory:
         Rate of an item about which nothing is known.
     prior_weight : float >= 0
         Number of shows that the prior is worth.
+
+    Attributes
+    ----------
+    memorises : bool
+        True: its features tell nothing of a query that was never acted on.
 
     Notes
     -----
@@ -67,7 +73,9 @@ class Memory:
     prior: float = 0.05
     prior_weight: float = 1.0
 
-    coverage_names = ("memory_items", "memory_actions", "memory_best_rate")
+    static = False
+    memorises = True
+    coverage_names = ("items", "actions", "best_rate")
 
     _alive: Bool | None = field(init=False, repr=False, default=None)
     _item: Int32 = field(init=False, repr=False)
@@ -81,11 +89,6 @@ class Memory:
         _check.fraction("Memory.prior", self.prior)
         _check.number("Memory.prior_weight", self.prior_weight, low=0.0)
         self._forget()
-
-    @property
-    def static(self) -> bool:
-        """False: results change with what is learned."""
-        return False
 
     def index(self, catalogue: Catalogue) -> None:
         """Forget everything; from now on only items alive in ``catalogue`` are entered."""
@@ -134,6 +137,17 @@ class Memory:
         return np.asarray(
             kernels.coverage(requests.query, self._actions, self._shows, self._size, *self._smoothing())
         )
+
+    def features(self, requests: Requests, items: Items) -> tuple[tuple[str, ...], Float32]:
+        """Return the pair's rate and log(1 + actions), the query's best rate, and 1 where it is known."""
+        coverage = np.repeat(self.coverage(requests), np.diff(items.indptr), axis=0)
+        values = np.empty((len(items.item), 4), np.float32)
+        values[:, 0] = self.rate(requests, items)
+        values[:, 1] = np.log1p(self.actions(requests, items))
+        values[:, 2] = coverage[:, 2]
+        values[:, 3] = coverage[:, 0] > 0
+        values[items.item < 0] = 0.0
+        return ("memory_rate", "memory_actions", "memory_best", "memory_known"), values
 
     def learn(self, feedback: Feedback) -> None:
         """Count the shows and actions of the pages, row by row.

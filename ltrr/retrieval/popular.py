@@ -11,13 +11,14 @@ from ltrr._kernels.popular import count_actions
 from ltrr.errors import InputError
 from ltrr.protocols import State
 from ltrr.retrieval._depth import checked, room
+from ltrr.retrieval.base import Arm
 from ltrr.types import Bool, Candidates, Catalogue, Feedback, Float32, Float64, Int32, Int64, Items, Requests
 
 __all__ = ["Popular"]
 
 
 @dataclass
-class Popular:
+class Popular(Arm):
     """Returns the items acted on most, the same list to every request.
 
     ``score = log(1 + count + prior_weight · popularity / max popularity)``, where each action adds 1 to the
@@ -57,6 +58,9 @@ class Popular:
     prior_weight: float = 50.0
     decay: float = 1.0
 
+    static = False
+    always_full = True
+
     _alive: Bool | None = field(init=False, repr=False, default=None)
     _prior: Float64 = field(init=False, repr=False)
     _count: Float64 = field(init=False, repr=False)
@@ -69,11 +73,6 @@ class Popular:
         _check.choice("Popular.signal", self.signal, ("satisfied", "click"))
         _check.number("Popular.prior_weight", self.prior_weight, low=0.0)
         _check.number("Popular.decay", self.decay, low=0.0, high=1.0, open_low=True)
-
-    @property
-    def static(self) -> bool:
-        """False: results change with what is learned."""
-        return False
 
     def index(self, catalogue: Catalogue) -> None:
         """Begin anew from the catalogue's own popularity.
@@ -109,6 +108,10 @@ class Popular:
         if len(items) != len(requests):
             raise InputError(f"`items` must hold {len(requests)} lists (one a request), got {len(items)}")
         return np.where(items.item >= 0, self._scores()[items.item], np.float32(0.0))
+
+    def features(self, requests: Requests, items: Items) -> tuple[tuple[str, ...], Float32]:
+        """Return ``popularity``, the score."""
+        return ("popularity",), self.score(requests, items)[:, None]
 
     def learn(self, feedback: Feedback) -> None:
         """Count the actions of the pages, row by row.

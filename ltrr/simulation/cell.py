@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,9 @@ import pyarrow.parquet as pq
 from ltrr._state import load_state, pack, unpack, write_aside
 from ltrr.bandits.saved import save as save_policy
 from ltrr.bandits.saved import why_not_saved
-from ltrr.logs.tables import LogWriter, write_table
+from ltrr.errors import InputError
+from ltrr.logs.tables import TABLES, LogWriter, write_table
+from ltrr.metrics.measures import Measure
 from ltrr.simulation.loop import Loop
 from ltrr.simulation.measure import Measures
 
@@ -44,6 +46,8 @@ class Cell:
         Requests to serve.
     logged : bool
         Write the four log tables.
+    measures : sequence of Measure
+        Kept besides the standard ones.
     metadata : mapping of str to str
         Written into every Parquet file: study, versions.
     progress : callable, optional
@@ -56,6 +60,7 @@ class Cell:
     seed: int
     rounds: int
     logged: bool = True
+    measures: Sequence[Measure] = ()
     metadata: Mapping[str, str] = field(default_factory=dict)
     progress: Callable[[int], None] | None = None
 
@@ -77,28 +82,41 @@ class Cell:
         work = self.folder / "cells" / self.name
         work.mkdir(parents=True, exist_ok=True)
         checkpoint = work / "checkpoint.npz"
-        part = 0
+        part, judged = 0, []
+        writer = LogWriter(self.folder / "log", self.policy, self.seed)
         if checkpoint.exists():
             saved = load_state(checkpoint)
-            part = saved["part"]
+            if "judged" not in saved:
+                raise _not_whole(checkpoint, "was written by another version of ltrr", work)
+            part, judged = saved["part"], saved["judged"]
+            self._check_parts(work, part, judged, writer)
             self.loop.restore(saved["loop"])
-        writer = LogWriter(self.folder / "log", self.policy, self.seed)
         writer.drop_after(part)
-        measures = Measures(self.loop)
+        measures = Measures(self.loop, tuple(self.measures))
         while self.loop.round < self.rounds:
-            self._segment(work, part, measures, writer if self.logged else None)
+            if self._segment(work, part, measures, writer if self.logged else None):
+                judged.append(part)
             part += 1
-            state = pack({"part": part, "loop": self.loop.state()})
+            state = pack({"part": part, "judged": judged, "loop": self.loop.state()})
             write_aside(checkpoint, state)
             self.loop.restore(unpack(state)["loop"])
-        self._finish(work, part, measures)
+        self._finish(work, part, judged, measures)
         seconds = {"wall_seconds": time.perf_counter() - started, "cpu_seconds": time.process_time() - cpu}
         place = self.folder / "timings" / f"{self.name}.json"
         place.parent.mkdir(exist_ok=True)
         write_aside(place, json.dumps(seconds).encode())
 
-    def _segment(self, work: Path, part: int, measures: Measures, writer: LogWriter | None) -> None:
-        """Serve up to the next checkpoint and write the segment's parts."""
+    def _check_parts(self, work: Path, parts: int, judged: list[int], writer: LogWriter) -> None:
+        """Refuse to go on from a checkpoint if a part that it counts is missing."""
+        paths = [_part(work, "rounds", n) for n in range(parts)] + [_part(work, "oracles", n) for n in judged]
+        if self.logged:
+            paths += [writer.path(table, n) for table in TABLES for n in range(parts)]
+        for path in paths:
+            if not path.exists():
+                raise _not_whole(path, "is missing", work)
+
+    def _segment(self, work: Path, part: int, measures: Measures, writer: LogWriter | None) -> bool:
+        """Serve up to the next checkpoint, write the segment's parts, and say whether oracles judged it."""
         setting, loop = self.loop.setting, self.loop
         end = min((loop.round // setting.checkpoint_every + 1) * setting.checkpoint_every, self.rounds)
         rounds, oracles = [], []
@@ -123,34 +141,56 @@ class Cell:
                 self.progress(loop.round)
         if writer is not None:
             writer.flush(part)
-        write_table(work / f"rounds-{part:05d}.parquet", pa.concat_tables(rounds))
+        write_table(_part(work, "rounds", part), pa.concat_tables(rounds))
         if oracles:
-            write_table(work / f"oracles-{part:05d}.parquet", pa.concat_tables(oracles))
+            write_table(_part(work, "oracles", part), pa.concat_tables(oracles))
+        return bool(oracles)
 
-    def _finish(self, work: Path, parts: int, measures: Measures) -> None:
+    def _finish(self, work: Path, parts: int, judged: list[int], measures: Measures) -> None:
         """Judge the frozen policy, join the parts, and put everything into its place."""
         if self.loop.setting.held_out:
             batch = self.loop.judge_held_out(self.loop.setting.held_out)
             if len(batch.feedback):
                 self._put("held_out", measures.rounds(batch))
-                judged = measures.oracles(batch)
-                if judged is not None:
-                    self._put("held_out_oracles", judged)
+                oracles = measures.oracles(batch)
+                if oracles is not None:
+                    self._put("held_out_oracles", oracles)
         policy = self.loop.system.policy
         # policies of a notebook can be judged, but nobody could load them again
         if not why_not_saved(policy):
             save_policy(policy, self.folder / "policies" / self.name)
-        oracles = [p for n in range(parts) if (p := work / f"oracles-{n:05d}.parquet").exists()]
-        if oracles:
-            self._put("oracles", pa.concat_tables([pq.ParquetFile(p).read() for p in oracles]))
-        rounds = [pq.ParquetFile(work / f"rounds-{n:05d}.parquet").read() for n in range(parts)]
-        self._put("rounds", pa.concat_tables(rounds))
+        if judged:
+            self._put("oracles", _joined(work, "oracles", judged))
+        rounds = _joined(work, "rounds", range(parts))
+        if len(rounds) != self.rounds:
+            raise _not_whole(work, f"holds {len(rounds)} rounds in place of {self.rounds}", work)
+        self._put("rounds", rounds)
         shutil.rmtree(work)
 
     def _put(self, kind: str, table: pa.Table) -> None:
         about: dict[str, str] = {**self.metadata, "policy": self.policy, "seed": str(self.seed)}
         whole = table.combine_chunks().replace_schema_metadata({f"ltrr:{k}": v for k, v in about.items()})
         write_table(self.folder / kind / f"{self.name}.parquet", whole)
+
+
+def _part(work: Path, kind: str, part: int) -> Path:
+    """Return the place of a part of a cell that is not finished."""
+    return work / f"{kind}-{part:05d}.parquet"
+
+
+def _joined(work: Path, kind: str, parts: Iterable[int]) -> pa.Table:
+    """Return parts as one table; they must all be there."""
+    tables = []
+    for path in (_part(work, kind, part) for part in parts):
+        try:
+            tables.append(pq.ParquetFile(path).read())
+        except (OSError, pa.ArrowException) as error:
+            raise _not_whole(path, f"cannot be read ({error})", work) from error
+    return pa.concat_tables(tables)
+
+
+def _not_whole(path: Path, fault: str, work: Path) -> InputError:
+    return InputError(f"{path} {fault}: the cell is not whole; remove {work} to run it anew, then resume")
 
 
 def latent_mean(folder: Path, name: str, start: int) -> float:

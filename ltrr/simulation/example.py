@@ -5,7 +5,7 @@ from __future__ import annotations
 from ltrr.bandits import LinUCB
 from ltrr.embeddings import LSA
 from ltrr.protocols import Retriever
-from ltrr.ranking import LambdaMART, PriorRanker, RankFeatures
+from ltrr.ranking import LambdaMART
 from ltrr.retrieval import BM25, Dense, Memory, Popular
 from ltrr.rng import Streams
 from ltrr.simulation.loop import Loop
@@ -33,7 +33,7 @@ def small_example() -> Loop:
         setting,
         streams,
         policy=LinUCB(),
-        ranker=LambdaMART(PriorRanker(RankFeatures.names), memory_columns=RankFeatures.memory_columns),
+        ranker=LambdaMART(),
         user=USERS.make("navigational", {}, "user"),
         reward=Reward(),
     )

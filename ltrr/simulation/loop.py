@@ -12,7 +12,6 @@ from ltrr.bandits.draw import draw
 from ltrr.bandits.warm_up import warm_up
 from ltrr.logs.tables import Shadow
 from ltrr.protocols import PageOutcome, State
-from ltrr.ranking import ReciprocalRankFusion
 from ltrr.ranking.page import build_page
 from ltrr.retrieval.union import union
 from ltrr.rng import Streams
@@ -69,6 +68,7 @@ class Loop:
     queue: DelayQueue = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        self.setting = self.setting.for_arms(self.system.arms)
         self.queue = DelayQueue()
         self._arrived: Feedback | None = None
 
@@ -251,17 +251,17 @@ class Loop:
         pool = self._pool(requests)
         if self.system.allocation_dependent:
             return Shadow(pool, None)
-        return Shadow(pool, self.system.rank(pool, self.system.features.build(requests, pool.items)))
+        return Shadow(pool, self.system.ranker.score(self.system.rows(requests, pool)))
 
     def _score(
         self, requests: Requests, rows: Int64, drawn: Union, pool: Union | None
     ) -> tuple[Float64, Float64 | None, Float32]:
         """Score the union, and the pool of the sampled rows, in one call of the ranker."""
         system = self.system
-        features = system.features.build(requests, drawn.items)
-        if pool is None or isinstance(system.ranker, ReciprocalRankFusion):
-            return system.rank(drawn, features), None, features
-        pool_features = system.features.build(requests.take(rows), pool.items)
+        features = system.rows(requests, drawn)
+        if pool is None:
+            return system.ranker.score(features), None, features
+        pool_features = system.rows(requests.take(rows), pool)
         score = system.ranker.score(np.concatenate([features, pool_features]))
         return score[: len(features)], score[len(features) :], features
 

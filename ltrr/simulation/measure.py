@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
 
 from ltrr.features.quotas import all_quotas
+from ltrr.metrics.measures import STANDARD, Measure
 from ltrr.metrics.oracles import LossSplit, best_order_value, ideal_value, quota_walk
-from ltrr.metrics.ranking import candidate_recall, ndcg, recall, reciprocal_rank, unjudged_share
 from ltrr.simulation.batch import Batch, Pool
 from ltrr.simulation.loop import Loop
 from ltrr.types import Float32, Float64, Int32, Int64, Truth
@@ -19,24 +20,9 @@ from ltrr.users.rewards import grade_order_is_best
 __all__ = ["Measures", "round_columns"]
 
 
-def round_columns(arms: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the names of the measures of a round, in order."""
-    return (
-        "reward",
-        "reward_sampled",
-        "reward_observed",
-        "satisfied_clicks",
-        "clicks",
-        "ndcg",
-        "mrr",
-        "recall_page",
-        "recall_budget",
-        "unjudged",
-        "calls",
-        "candidates",
-        "spilled",
-        *(f"slots_{a}" for a in arms),
-    )
+def round_columns(arms: Sequence[str], measures: Sequence[Measure] = ()) -> tuple[str, ...]:
+    """Return the measures of a round in order: the standard ones, a study's own, slots by arm."""
+    return (*(m.name for m in (*STANDARD, *measures)), *(f"slots_{a}" for a in arms))
 
 
 @dataclass
@@ -47,6 +33,8 @@ class Measures:
     ----------
     loop : Loop
         The loop whose batches are measured.
+    measures : tuple of Measure
+        Kept besides the standard ones.
 
     Examples
     --------
@@ -59,6 +47,7 @@ class Measures:
     """
 
     loop: Loop
+    measures: tuple[Measure, ...] = ()
     _exact: bool = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -67,26 +56,12 @@ class Measures:
 
     def rounds(self, batch: Batch) -> pa.Table:
         """Return one row a request: latent, sampled and observed reward, recall, cost, slots per arm."""
-        page, union = batch.truth_page, batch.truth_union
-        grade, feedback = page.rectangle(), batch.feedback
-        k = grade.shape[1]
+        feedback = batch.feedback
         columns: dict[str, object] = {
             "request": feedback.requests.request,
             "query": feedback.requests.query,
             "asked": batch.asked,
-            "reward": batch.expected,
-            "reward_sampled": batch.sampled,
-            "reward_observed": feedback.reward,
-            "satisfied_clicks": batch.outcome.satisfied.sum(axis=1, dtype=np.int32),
-            "clicks": batch.outcome.click.sum(axis=1, dtype=np.int32),
-            "ndcg": ndcg(grade, page.ideal, k=k),
-            "mrr": reciprocal_rank(grade),
-            "recall_page": recall(grade, page.n_relevant, k=k),
-            "recall_budget": candidate_recall(union),
-            "unjudged": unjudged_share(page),
-            "calls": batch.calls,
-            "candidates": batch.n_candidates.astype(np.int32),
-            "spilled": batch.union.spilled,
+            **{m.name: m.values(batch) for m in (*STANDARD, *self.measures)},
         }
         for a, name in enumerate(self.loop.setting.arms):
             columns[f"slots_{name}"] = feedback.decision.quota[:, a]

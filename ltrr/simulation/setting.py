@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from ltrr import _check
 from ltrr.errors import InputError
@@ -23,8 +25,9 @@ class LoopSetting:
         Names of the arms; the position is the arm's index.
     n_slots, slot_size, page_size : int
         Slots a request, candidates a slot, places on the page.
-    fallback : tuple of str
-        Arms that deliver, in this order, what slabs came back short of.
+    fallback : tuple of str, optional
+        Arms that deliver, in this order, what slabs came back short of; by default those of ``arms`` that are
+        always full.
     feedback_every : int
         Requests between two lessons; 1 is the textbook online loop.
     warmup : int
@@ -57,7 +60,7 @@ class LoopSetting:
     n_slots: int = 3
     slot_size: int = 20
     page_size: int = 10
-    fallback: tuple[str, ...] = ("bm25", "dense", "popular")
+    fallback: tuple[str, ...] | None = None
     feedback_every: int = 50
     warmup: int = 300
     audit: float = 0.0
@@ -73,6 +76,8 @@ class LoopSetting:
     def __post_init__(self) -> None:
         for name in ("arms", "fallback"):
             value = getattr(self, name)
+            if name == "fallback" and value is None:
+                continue
             if not isinstance(value, (list, tuple)) or not all(isinstance(v, str) for v in value):
                 raise InputError(f"`loop.{name}` must be a list of names, got {value!r}")
             object.__setattr__(self, name, tuple(value))
@@ -80,7 +85,7 @@ class LoopSetting:
             raise InputError("`loop.arms` must name at least one arm, got none")
         if len(set(self.arms)) < len(self.arms):
             raise InputError(f"`loop.arms` must not name an arm twice, got {list(self.arms)}")
-        for name in self.fallback:
+        for name in self.fallback or ():
             _check.choice("loop.fallback", name, self.arms)
         _check.integer("loop.n_slots", self.n_slots, low=1, high=30)
         for name in (
@@ -111,4 +116,13 @@ class LoopSetting:
     @property
     def fallback_index(self) -> tuple[int, ...]:
         """Arm indices of the fallback, in order."""
-        return tuple(self.arms.index(a) for a in self.fallback)
+        return tuple(self.arms.index(a) for a in self.fallback or ())
+
+    def for_arms(self, arms: Sequence[Any]) -> LoopSetting:
+        """Return the setting with its fallback filled in: the arms, by index, that are always full."""
+        if self.fallback is not None:
+            return self
+        pairs = zip(self.arms, arms, strict=True)
+        return replace(
+            self, fallback=tuple(name for name, arm in pairs if getattr(arm, "always_full", False))
+        )

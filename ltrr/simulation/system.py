@@ -7,18 +7,34 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, is_dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from ltrr.features import ActionBuilder, Allocations, ContextFeatures, CreditHistory, Slabs
 from ltrr.features.quotas import all_quotas
-from ltrr.protocols import Policy, Retriever, State, World
-from ltrr.ranking import LambdaMART, PriorRanker, RankFeatures, ReciprocalRankFusion
-from ltrr.retrieval import BM25, Dense, Memory, Popular, StaticCache
+from ltrr.protocols import FeatureProvider, Policy, Ranker, Retriever, State, UserModel, World
+from ltrr.ranking import RankFeatures, provenance, provenance_names
+from ltrr.retrieval import ARMS, StaticCache
 from ltrr.rng import Streams
 from ltrr.simulation.setting import LoopSetting
-from ltrr.types import Float32, Float64, Union
-from ltrr.users import TableUser
-from ltrr.users.rewards import Reward
+from ltrr.types import Float32, Requests, Union
+from ltrr.users import Reward
 
-__all__ = ["Prepared", "System"]
+__all__ = ["SHOWN_TO_RANKERS", "Prepared", "System", "fresh", "providers_of"]
+
+SHOWN_TO_RANKERS = ("bm25", "dense", "memory", "popular")
+"""Providers of features that a ranker sees whether they are arms or not."""
+
+
+def providers_of(arms: Mapping[str, Retriever]) -> dict[str, FeatureProvider]:
+    """Return the providers of features by default: `SHOWN_TO_RANKERS` and every other arm that offers any.
+
+    An arm with the name of one of these stands for it, so that it is indexed and taught once.
+    """
+    out: dict[str, Any] = {
+        name: arms[name] if isinstance(arms.get(name), FeatureProvider) else ARMS.make(name, {}, "features")
+        for name in SHOWN_TO_RANKERS
+    }
+    return out | {name: arm for name, arm in arms.items() if isinstance(arm, FeatureProvider)}
 
 
 @dataclass
@@ -40,30 +56,23 @@ class Prepared:
     features: RankFeatures
 
     @staticmethod
-    def build(world: World, arms: Mapping[str, Retriever], setting: LoopSetting) -> Prepared:
-        """Index every arm, and answer every known query once by the static ones."""
-        ready: dict[str, Retriever] = {}
-        for name, arm in arms.items():
-            arm.index(world.catalogue)
-            if arm.static:
-                cache = StaticCache(arm, world.queries, setting.budget)
-                cache.warm()
-                ready[name] = cache
-            else:
-                ready[name] = arm
-        lexical, dense = arms.get("bm25"), arms.get("dense")
-        context = ContextFeatures(world.catalogue, None)
+    def build(
+        world: World,
+        arms: Mapping[str, Retriever],
+        setting: LoopSetting,
+        providers: Mapping[str, FeatureProvider] | None = None,
+    ) -> Prepared:
+        """Index arms and providers of features, and answer every known query once by the static arms."""
+        shown = providers_of(arms) if providers is None else providers
+        parts: dict[int, Any] = {id(part): part for part in (*arms.values(), *shown.values())}
+        for part in parts.values():
+            index = getattr(part, "index", None)
+            if index is not None:
+                index(world.catalogue)
+        ready = {name: _cached(arm, world, setting) if arm.static else arm for name, arm in arms.items()}
+        context = ContextFeatures(world.catalogue)
         context.warm(world.queries)
-        return Prepared(
-            world,
-            ready,
-            context,
-            RankFeatures(
-                world.catalogue,
-                lexical=lexical if isinstance(lexical, BM25) else None,
-                dense=dense if isinstance(dense, Dense) else None,
-            ),
-        )
+        return Prepared(world, ready, context, RankFeatures(world.catalogue, shown, index=context.index))
 
 
 @dataclass
@@ -80,6 +89,9 @@ class System:
         What the policy and the ranker may see.
     policy, ranker
         What is judged.
+    providers : mapping of str to FeatureProvider
+        Providers of features that are no arms and learn.
+    arm_names : tuple of str
     """
 
     world: World
@@ -89,9 +101,11 @@ class System:
     actions: ActionBuilder
     features: RankFeatures
     policy: Policy
-    ranker: LambdaMART | PriorRanker | ReciprocalRankFusion
-    user: TableUser
+    ranker: Ranker
+    user: UserModel
     reward: Reward
+    providers: Mapping[str, Any]
+    arm_names: tuple[str, ...]
 
     @staticmethod
     def fork(
@@ -100,16 +114,20 @@ class System:
         streams: Streams,
         *,
         policy: Policy,
-        ranker: Any,
-        user: TableUser,
+        ranker: Ranker,
+        user: UserModel,
         reward: Reward,
     ) -> System:
         """Return a system at its beginning that shares with others only what never changes."""
         world = prepared.world.fork(streams)
-        arms = {name: _own(arm, world) for name, arm in prepared.arms.items()}
-        memory, popular = arms.get("memory"), arms.get("popular")
-        known_memory = memory if isinstance(memory, Memory) else None
-        known_popular = popular if isinstance(popular, Popular) else None
+        arms = {name: arm if arm.static else _own(arm, world) for name, arm in prepared.arms.items()}
+        providers = {
+            name: _own(provider, world)
+            for name, provider in prepared.features.providers.items()
+            if name not in arms and not getattr(provider, "static", True)
+        }
+        learning: dict[str, Any] = {name: arm for name, arm in arms.items() if not arm.static}
+        features = prepared.features.fork(learning | providers)
         names = tuple(arms)
         slabs = policy.space == "slabs"
         n_actions = len(names) if slabs else len(all_quotas(setting.n_slots, len(names)))
@@ -117,17 +135,23 @@ class System:
         builder: ActionBuilder = (
             Slabs(names, setting.n_slots, history) if slabs else Allocations(names, setting.n_slots, history)
         )
+        columns = features.names
+        if getattr(ranker, "allocation_dependent", False):
+            columns = (*columns, *provenance_names(names))
+        suited = getattr(ranker, "for_columns", None)
         return System(
             world,
             tuple(arms.values()),
-            prepared.context.fork(known_memory),
+            prepared.context.fork({n: arm for n, arm in learning.items() if hasattr(arm, "coverage")}),
             history,
             builder,
-            prepared.features.fork(known_memory, known_popular),
+            features,
             policy.fork(),
-            ranker,
+            fresh(ranker) if suited is None else suited(columns, features.memory_columns),
             user,
             reward,
+            providers,
+            names,
         )
 
     @property
@@ -135,15 +159,23 @@ class System:
         """True where a candidate's score depends on which arms drew it, so that oracles cannot rescore."""
         return bool(getattr(self.ranker, "allocation_dependent", False))
 
-    def rank(self, union: Union, features: Float32) -> Float64:
-        """Return the ranker's scores of a union's candidates, (N,)."""
-        if isinstance(self.ranker, ReciprocalRankFusion):
-            return self.ranker.fuse(union)
-        return self.ranker.score(features)
+    @property
+    def rank_columns(self) -> tuple[str, ...]:
+        """Names of the columns of `rows`."""
+        extra = provenance_names(self.arm_names) if self.allocation_dependent else ()
+        return (*self.features.names, *extra)
+
+    def rows(self, requests: Requests, union: Union) -> Float32:
+        """Return what the ranker sees of a union's candidates, (N, F)."""
+        rows = self.features.build(requests, union.items)
+        if not self.allocation_dependent:
+            return rows
+        return np.concatenate([rows, provenance(union, len(self.arms))], axis=1)
 
     def learners(self) -> Iterator[Any]:
         """Yield, in order, all that learns from feedback."""
         yield from (arm for arm in self.arms if not arm.static)
+        yield from self.providers.values()
         yield self.history
         yield self.policy
         yield self.ranker
@@ -153,6 +185,7 @@ class System:
         return {
             "world": self.world.state(),
             "arms": {str(a): arm.state() for a, arm in enumerate(self.arms) if not arm.static},
+            "providers": {name: provider.state() for name, provider in self.providers.items()},
             "context": self.context.state(),
             "history": self.history.state(),
             "policy": self.policy.state(),
@@ -164,16 +197,33 @@ class System:
         self.world.restore(state["world"])
         for key, arm_state in state["arms"].items():
             self.arms[int(key)].restore(arm_state)
+        for name, provider_state in state["providers"].items():
+            self.providers[name].restore(provider_state)
         self.context.restore(state["context"])
         self.history.restore(state["history"])
         self.policy.restore(state["policy"])
         self.ranker.restore(state["ranker"])
 
 
-def _own(arm: Retriever, world: World) -> Retriever:
-    """Return a static arm itself, of a learning one a copy that has learnt nothing."""
-    if arm.static:
-        return arm
-    fresh: Retriever = replace(arm) if is_dataclass(arm) else copy.deepcopy(arm)
-    fresh.index(world.catalogue)
-    return fresh
+def fresh(component: Any) -> Any:
+    """Return a component with the same parameters that has learned nothing: a fork, or a copy."""
+    fork = getattr(component, "fork", None)
+    if fork is not None:
+        return fork()
+    whole = is_dataclass(component) and not isinstance(component, type)
+    return replace(component) if whole else copy.deepcopy(component)
+
+
+def _own(learner: Any, world: World) -> Any:
+    """Return a copy of a learning arm or provider that has learnt nothing."""
+    copied = fresh(learner)
+    if hasattr(copied, "index"):
+        copied.index(world.catalogue)
+    return copied
+
+
+def _cached(arm: Retriever, world: World, setting: LoopSetting) -> StaticCache:
+    """Return a static arm with its answers to all known queries."""
+    cache = StaticCache(arm, world.queries, setting.budget)
+    cache.warm()
+    return cache

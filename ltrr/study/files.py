@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import fields
@@ -9,30 +10,40 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from ltrr.bandits.spec import policy_spec
 from ltrr.errors import InputError, nearest
 from ltrr.simulation.setting import LoopSetting
-from ltrr.study.spec import policy_spec
+from ltrr.study.build import build
 from ltrr.study.study import Study, Tuning
-from ltrr.users.rewards import Reward
 
 __all__ = ["read_study", "study_from", "study_names"]
 
 
-def study_from(settings: Mapping[str, Any], where: str = "study") -> Study:
-    """Return the study that settings describe; unknown keys and wrong values are one clear line."""
+def study_from(settings: Mapping[str, Any], where: str = "study", folder: Path | None = None) -> Study:
+    """Return the study that settings describe; unknown keys and wrong values are one clear line.
+
+    Parameters
+    ----------
+    settings : mapping
+        The tables of a study file.
+    where : str
+        Names the source in messages.
+    folder : Path, optional
+        Where import paths are looked for besides, if the settings name any.
+    """
     table = dict(settings)
+    if folder is not None and "import_path" not in table and _names_a_module(table):
+        table["import_path"] = [str(folder.resolve())]
     _check_integers(table, where)
-    known = [f.name for f in fields(Study) if f.name != "given_world"]
+    known = [f.name for f in fields(Study) if f.name != "features"]
     for key in table:
         if key not in known:
             raise InputError(f"{where}: unknown key {key!r}{nearest(key, known)}")
     parts: dict[str, Any] = {}
-    for key, cls in (("loop", LoopSetting), ("reward", Reward), ("tuning", Tuning)):
+    for key, cls in (("loop", LoopSetting), ("tuning", Tuning)):
         given = table.pop(key, {})
         if not isinstance(given, Mapping):
             raise InputError(f"{where}: `{key}` must be a table, got {given!r}")
-        if cls is Reward and "kind" in given:
-            given = {"signal" if k == "kind" else k: v for k, v in given.items()}
         names = [f.name for f in fields(cls)]
         for name in given:
             if name not in names:
@@ -44,13 +55,26 @@ def study_from(settings: Mapping[str, Any], where: str = "study") -> Study:
     entries = table.pop("policies", [])
     if not isinstance(entries, list):
         raise InputError(f"{where}: `policies` must be a list, got {entries!r}")
+    for key in ("world", "user", "ranker", "reward", "arms"):
+        if not isinstance(table.get(key, {}), Mapping):
+            raise InputError(f"{where}: `{key}` must be a table, got {table[key]!r}")
+    for name, arm in table.get("arms", {}).items():
+        if not isinstance(arm, (Mapping, str)):
+            raise InputError(f"{where}: `arms.{name}` must be a table, got {arm!r}")
     try:
         parts["policies"] = tuple(policy_spec(e, parts["loop"].arms) for e in entries)
         study = Study(**table, **parts)
-        study.check()
+        build(study)
     except InputError as error:
         raise InputError(f"{where}: {error}") from error
     return study
+
+
+def _names_a_module(value: Any) -> bool:
+    """Return whether some text in the settings is an import path."""
+    if isinstance(value, (Mapping, list)):
+        return any(_names_a_module(v) for v in (value.values() if isinstance(value, Mapping) else value))
+    return isinstance(value, str) and re.fullmatch(r"[\w.]+:[\w.]+", value) is not None
 
 
 def _check_integers(value: Any, where: str, key: str = "") -> None:
@@ -96,7 +120,7 @@ def read_study(source: str | Path) -> Study:
         raise InputError(f"{source} is not UTF-8 text (byte {error.start}); save it as UTF-8") from error
     except (ValueError, RecursionError) as error:  # besides TOML's own errors: numbers or nesting without end
         raise InputError(f"{source} is not TOML: {error}") from error
-    return study_from(settings, str(source))
+    return study_from(settings, str(source), folder=path.parent)
 
 
 def _is_file(path: Path) -> bool:

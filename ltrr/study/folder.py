@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Iterable
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -12,16 +14,20 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from ltrr._state import write_aside
+from ltrr._state import is_aside, write_aside
+from ltrr.bandits.spec import PolicySpec
 from ltrr.errors import InputError
 from ltrr.features.quotas import all_quotas
 from ltrr.logs.tables import FORMAT_VERSION, write_table
 from ltrr.rng import Streams
 from ltrr.simulation.system import Prepared, System
-from ltrr.study.spec import PolicySpec
+from ltrr.study.build import system_of
+from ltrr.study.lock import LOCK_FILES, Driver, driving
 from ltrr.study.study import Study
 
-__all__ = ["check_folder", "open_folder", "versions", "write_about"]
+__all__ = ["run_folder", "versions", "write_about", "write_study"]
+
+STUDY_FILE = "study.toml"
 
 PACKAGES = ("numpy", "scipy", "pandas", "pyarrow", "numba", "scikit-learn", "lightgbm", "vowpalwabbit")
 
@@ -36,35 +42,106 @@ def versions(study: Study) -> dict[str, str]:
     }
 
 
-def check_folder(folder: Path, study: Study, *, resume: bool) -> None:
-    """Refuse a folder that holds something else; nothing is written yet."""
-    place = folder / "study.toml"
-    try:
-        if place.exists():
-            if not resume:
-                raise InputError(
-                    f"{folder} holds a run already; add --resume to continue it, or choose another place"
-                )
-            if place.read_text(encoding="utf-8") != study.to_toml():
-                raise InputError(
-                    f"{folder} holds a run of other settings (see {place}); resume with the same, "
-                    "or choose another place"
-                )
-        elif resume:
-            raise InputError(
-                f"{folder} holds no run to resume: study.toml is missing; start without --resume"
-            )
-        elif folder.exists() and any(folder.iterdir()):
-            raise InputError(f"{folder} is not empty and holds no run; choose another place")
-    except OSError as error:
-        raise _unwritable(folder, error) from error
+@contextmanager
+def run_folder(
+    folder: Path, study: Study, *, resume: bool, shared: Path, note: Callable[[str], None]
+) -> Iterator[Driver]:
+    """Hold the folder of a run for its driver; take it back where an input error comes before any cell.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if absent. Resuming in an empty or absent folder starts there.
+    study : Study
+    resume : bool
+        Continue the run that the folder holds.
+    shared : Path
+        The driver's temporary folder.
+    note : callable
+        Told in words what is being waited for.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be written, holds something else, or is being written by another driver.
+    """
+    missing = _missing(folder)
+    with ExitStack() as stack:
+        stack.callback(_remove_empty, missing)
+        try:
+            _refuse_foreign(folder)
+            driver = stack.enter_context(driving(folder, shared=shared, note=note))
+            _refuse_other_run(folder, study, resume=resume)
+        except OSError as error:
+            raise _unwritable(folder, error) from error
+        fresh = not (folder / STUDY_FILE).exists()
+        try:
+            yield driver
+        except InputError:
+            if fresh and not _has_cells(folder):
+                _empty(folder)
+            raise
 
 
-def open_folder(folder: Path, study: Study) -> None:
-    """Make the run's folder, once all that the study names could be made."""
+def _refuse_foreign(folder: Path) -> None:
+    """Refuse a folder that holds something, but no run; nothing is written yet."""
+    if not folder.exists() or (folder / STUDY_FILE).exists():
+        return
+    if not all(path.name in LOCK_FILES or is_aside(path) for path in folder.iterdir()):
+        raise InputError(f"{folder} is not empty and holds no run; choose another place")
+
+
+def _refuse_other_run(folder: Path, study: Study, *, resume: bool) -> None:
+    """Refuse to write over a run, or to resume one of other settings."""
+    place = folder / STUDY_FILE
+    if not place.exists():
+        return
+    if not resume:
+        raise InputError(
+            f"{folder} holds a run already; add --resume to continue it, or choose another place"
+        )
+    if place.read_bytes() != study.to_toml().encode():
+        raise InputError(
+            f"{folder} holds a run of other settings (see {place}); resume with the same, "
+            "or choose another place"
+        )
+
+
+def _missing(folder: Path) -> list[Path]:
+    """Return a folder and those above it, as far as they are absent, the innermost first."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_aside(folder / "study.toml", study.to_toml().encode())
+        return [place for place in (folder, *folder.parents) if not place.exists()]
+    except OSError:
+        return []
+
+
+def _remove_empty(folders: Sequence[Path]) -> None:
+    """Remove folders from the innermost on, up to one that holds something."""
+    with suppress(OSError):
+        for place in folders:
+            place.rmdir()
+
+
+def _has_cells(folder: Path) -> bool:
+    """Say whether a folder holds a finished cell, of the study or of the tuning."""
+    return (folder / "tuning.json").exists() or any(folder.rglob("rounds"))
+
+
+def _empty(folder: Path) -> None:
+    """Remove all but the lock."""
+    for path in folder.iterdir():
+        if path.name in LOCK_FILES:
+            continue
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def write_study(folder: Path, study: Study) -> None:
+    """Write the study into the run's folder, once all that it names could be made."""
+    try:
+        write_aside(folder / STUDY_FILE, study.to_toml().encode())
     except OSError as error:
         raise _unwritable(folder, error) from error
 
@@ -98,7 +175,7 @@ def write_about(folder: Path, study: Study, prepared: Prepared) -> None:
         "arms": list(loop.arms),
         "context": list(context),
         "action_features": {name: list(system.actions.names) for name, system in systems.items()},
-        "rank_features": list(prepared.features.names),
+        "rank_features": {name: list(system.rank_columns) for name, system in systems.items()},
         "quotas": all_quotas(loop.n_slots, len(loop.arms)).tolist(),
         "settings": study.settings(),
     }
@@ -116,7 +193,7 @@ def write_about(folder: Path, study: Study, prepared: Prepared) -> None:
 def _example(study: Study, prepared: Prepared, spec: PolicySpec) -> System:
     """Return a policy's system at its beginning, to read names from."""
     quota = (study.loop.n_slots, *[0] * (len(study.loop.arms) - 1))
-    return study.system(prepared, spec, Streams(study.seed), quota)
+    return system_of(study, prepared, spec, Streams(study.seed), quota)
 
 
 def _json(value: Any) -> Any:

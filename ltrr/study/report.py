@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,45 +15,27 @@ from matplotlib.axes import Axes
 
 from ltrr._state import write_aside
 from ltrr.errors import InputError
+from ltrr.metrics.measures import APART, Measure, digits_of, label_of
 from ltrr.report.canvas import as_svg, save_png, stamp
 from ltrr.report.page import drawing, render
 from ltrr.study import figures
+from ltrr.study.notes import read_measures, read_notes
 
 __all__ = ["write_report"]
 
-MAIN = {
-    "reward": "reward",
-    "reward_seen": "reward, seen queries",
-    "reward_first": "reward, first-time queries",
-    "reward_held_out": "reward, held-out queries (frozen)",
-    "regret_static": "regret to best static (sum)",
-    "oracle_gap_closed": "oracle gap closed",
-}
-QUALITY = {
-    "ndcg": "nDCG",
-    "mrr": "MRR",
-    "recall_page": "page recall",
-    "recall_budget": "recall at budget",
-    "recall_budget_first": "… first-time",
-    "recall_budget_held_out": "… held-out",
-    "satisfied_clicks": "satisfied clicks",
-    "unjudged": "unjudged share",
-}
-LOSS = {
-    "ideal": "ideal page",
-    "loss_retrieval": "retrieval loss",
-    "loss_ranking": "ranking loss",
-    "loss_cost": "cost",
-    "loss_noise": "sampling noise",
-    "oracle_reward": "per-request oracle",
-    "oracle_recall": "oracle's recall",
-    "regret_oracle": "regret to oracle (sum)",
-    "regret_class": "regret to best in class (sum)",
-    "excess_class_early": "excess over class, first third",
-    "excess_class_late": "… last third",
-    "excess_class_fall": "… fall",
-}
-COST = {"calls": "arms called", "candidates": "distinct candidates", "spilled": "spilled"}
+MAIN = (
+    *("reward", "reward_seen", "reward_first", "reward_held_out"),
+    *("regret_static", "oracle_gap_closed"),
+)
+QUALITY = (
+    *("ndcg", "mrr", "recall_page", "recall_budget", "recall_budget_first", "recall_budget_held_out"),
+    *("satisfied_clicks", "unjudged"),
+)
+LOSS = (
+    *("ideal", "loss_retrieval", "loss_ranking", "loss_cost", "loss_noise", "oracle_reward", "oracle_recall"),
+    *("regret_oracle", "regret_class", "excess_class_early", "excess_class_late", "excess_class_fall"),
+)
+COST = ("calls", "candidates", "spilled")
 
 
 @dataclass(frozen=True)
@@ -64,6 +47,8 @@ class _Run:
     summary: pd.DataFrame
     curves: pd.DataFrame
     comparators: pd.DataFrame
+    own: tuple[Measure, ...]
+    notes: tuple[str, ...]
 
     @staticmethod
     def read(folder: Path) -> _Run:
@@ -73,8 +58,11 @@ class _Run:
                 f"run `ltrr simulate --out {folder}` first"
             )
         study = tomllib.loads((folder / "study.toml").read_text(encoding="utf-8"))
-        frames = [pd.read_csv(folder / f"{name}.csv") for name in ("summary", "curves", "comparators")]
-        return _Run(folder, study, *frames)
+        summary, curves, comparators = (
+            pd.read_csv(folder / f"{name}.csv") for name in ("summary", "curves", "comparators")
+        )
+        own, notes = read_measures(folder), read_notes(folder)
+        return _Run(folder, study, summary, curves, comparators, own, notes)
 
     @property
     def stamp(self) -> str:
@@ -163,6 +151,7 @@ def _section(run: _Run, *, save: bool) -> dict[str, Any]:
         "name": study["name"],
         "question": study["question"],
         "answer": _answer(run),
+        "notes": run.notes,
         "setting": setting,
         "tables": _tables(run),
         "figures": [{"svg": as_svg(a), "caption": c} for _, a, c in drawn],
@@ -233,7 +222,7 @@ def _number(row: Any, digits: int = 3) -> str:
 
 def _tables(run: _Run) -> list[dict[str, Any]]:
     """Return the tables of policies and of comparators."""
-    arms = {f"slots_{a}": f"slots {a}" for a in run.study["loop"]["arms"]}
+    arms = tuple(f"slots_{a}" for a in run.study["loop"]["arms"])
     out = [
         _table(
             run,
@@ -250,11 +239,16 @@ def _tables(run: _Run) -> list[dict[str, Any]]:
         ),
         _table(
             run,
-            {**COST, **arms},
+            (*COST, *arms),
             "Cost and allocation",
             "A request; a slab that comes back short spills to the fallback arms.",
         ),
     ]
+    if run.own:
+        names = tuple(m.name + suffix for m in run.own for suffix in ("", *(APART if m.split else ())))
+        out.append(
+            _table(run, names, "Measures of this study's own", "Means over requests after the warm-up.")
+        )
     if len(run.comparators):
         out.append(_comparator_table(run.comparators))
     return out
@@ -272,23 +266,26 @@ def _loss_note(summary: pd.DataFrame) -> str:
     return note
 
 
-def _table(run: _Run, columns: dict[str, str], title: str, note: str) -> dict[str, Any]:
+def _table(run: _Run, columns: Sequence[str], title: str, note: str) -> dict[str, Any]:
     rows = run.summary.set_index(["policy", "metric"])
     means = run.summary.pivot_table(index="policy", columns="metric", values="mean")["reward"]
     order = means.sort_values(ascending=False).index
-    shown = {m: label for m, label in columns.items() if m in set(run.summary.metric)}
+    known = set(run.summary.metric)
+    shown = {m: label_of(m, run.own) for m in columns if m in known}
     table = []
     for i, policy in enumerate(order):
         cells = [
-            _cell(rows.loc[(policy, m)], m) if (policy, m) in rows.index else {"mean": "–", "spread": ""}
+            _cell(rows.loc[(policy, m)], m, run.own)
+            if (policy, m) in rows.index
+            else {"mean": "–", "spread": ""}
             for m in shown
         ]
         table.append({"name": policy, "cells": cells, "best": i == 0 and title == "Policies"})
     return {"title": title, "note": note, "head": ["policy", *shown.values()], "rows": table}
 
 
-def _cell(row: Any, metric: str) -> dict[str, str]:
-    digits = 1 if metric.startswith(("regret", "candidates", "spilled")) else 3
+def _cell(row: Any, metric: str, own: Sequence[Measure]) -> dict[str, str]:
+    digits = digits_of(metric, own)
     half = (row["high"] - row["low"]) / 2
     percent = metric == "oracle_gap_closed"
     if percent:

@@ -11,6 +11,8 @@ import pandas as pd
 from ltrr.bandits import load as load_policy
 from ltrr.errors import InputError, nearest
 from ltrr.logs.tables import Log
+from ltrr.metrics.measures import Measure
+from ltrr.study.notes import read_measures, read_notes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,18 +26,29 @@ class Result:
 
     Parameters
     ----------
-    folder : Path
+    folder : str or Path
         The run's folder.
     """
 
     folder: Path
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "folder", Path(self.folder))
         if not (self.folder / "summary.csv").is_file():
             raise InputError(
                 f"{self.folder} holds no finished run: summary.csv is missing; run `ltrr simulate` "
                 "(add --resume if it was interrupted)"
             )
+
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        """The measures that the study kept besides the standard ones, to read their labels."""
+        return read_measures(self.folder)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader should know besides the numbers."""
+        return read_notes(self.folder)
 
     def summary(self) -> pd.DataFrame:
         """Return policy, metric, mean, low, high, n_seeds: 95 % intervals over seeds."""
@@ -53,7 +66,10 @@ class Result:
         """Return one row a policy, one column a metric, means only, best reward first."""
         frame = self.summary().pivot_table(index="policy", columns="metric", values="mean")
         frame = frame.sort_values("reward", ascending=False)
-        return frame if metrics is None else frame[metrics]
+        for metric in metrics or ():
+            if metric not in frame:
+                raise InputError(f"the run has no metric {metric!r}{nearest(str(metric), frame.columns)}")
+        return frame if metrics is None else frame[list(metrics)]
 
     def rounds(self, policy: str, seed: int = 0) -> pd.DataFrame:
         """Return the rounds of one cell."""
@@ -65,7 +81,13 @@ class Result:
 
     def policy(self, policy: str, seed: int = 0) -> Any:
         """Return a policy as trained at the end of a seed, to judge frozen or to take elsewhere."""
-        return load_policy(self.folder / "policies" / f"{self._known(policy)}-{seed:03d}")
+        place = self.folder / "policies" / f"{self._known(policy)}-{seed:03d}"
+        if not place.is_dir() and (self.folder / "rounds" / f"{place.name}.parquet").exists():
+            raise InputError(
+                f"policy {policy!r} was not saved, since it could not be loaded again: put its class into a "
+                "module and keep each parameter under its own name"
+            )
+        return load_policy(place)
 
     def plot_regret(self, against: str = "static") -> Axes:
         """Draw cumulative regret against ``static``, ``oracle``, ``class`` or ``ideal``."""

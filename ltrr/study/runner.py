@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import functools
+import importlib
+import os
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,40 +14,61 @@ import joblib
 from joblib.externals.loky import get_reusable_executor
 from threadpoolctl import threadpool_limits
 
+from ltrr.bandits.spec import PolicySpec
+from ltrr.registry import Component
 from ltrr.report.progress import Counter, ProgressBar
 from ltrr.rng import Streams
 from ltrr.simulation.cell import Cell
 from ltrr.simulation.loop import Loop
 from ltrr.simulation.system import Prepared
+from ltrr.study.build import make_measures, system_of
 from ltrr.study.folder import versions
-from ltrr.study.spec import PolicySpec
+from ltrr.study.lock import Driver, end_with, working
 from ltrr.study.study import Study
+from ltrr.study.transport import put, take
 
 __all__ = ["Job", "Runner"]
 
 
 @dataclass(frozen=True)
 class Job:
-    """What a worker needs to run one cell.
+    """One cell: small plain values, because it is sent to a worker; objects travel once, with the study.
 
     Parameters
     ----------
-    spec : PolicySpec
+    policy : str
+        Name of a policy of the study, or of a candidate of the tuning.
     replicate, rounds : int
     logged : bool
         Write the four log tables.
     quota : tuple of int, optional
-        The tuning's answer, for the best static allocation.
+        The tuning's answer, for the best static allocation; or the candidate's.
+    tuning : bool
+        A candidate of the tuning, which is judged by its rewards alone.
     """
 
-    spec: PolicySpec
+    policy: str
     replicate: int
     rounds: int
-    logged: bool
+    logged: bool = False
     quota: tuple[int, ...] | None = None
+    tuning: bool = False
+
+    def spec(self, study: Study) -> PolicySpec:
+        """Return the policy as a study names it."""
+        if self.tuning:
+            return PolicySpec(self.policy, Component("static", {"quota": list(self.quota or ())}))
+        return next(spec for spec in study.policies if spec.name == self.policy)
+
+    def study(self, study: Study) -> Study:
+        """Return the study with what this cell leaves out: a tuning needs no oracles, logs or audits."""
+        loop = replace(study.loop, log_shadow=study.loop.log_shadow and self.logged)
+        if self.tuning:
+            loop = replace(loop, held_out=0, oracle_every=study.rounds + 1, audit=0.0)
+        return replace(study, loop=loop)
 
 
-@dataclass
+@dataclass(frozen=True)
 class Runner:
     """Runs jobs on one process or several; workers map the prepared arrays instead of copying them.
 
@@ -53,8 +77,8 @@ class Runner:
     study : Study
     prepared : Prepared
         What all cells share.
-    folder : Path
-        The run's folder.
+    driver : Driver
+        Who holds the run's folder.
     jobs : int
         Processes.
     bar : ProgressBar
@@ -64,62 +88,96 @@ class Runner:
 
     study: Study
     prepared: Prepared
-    folder: Path
+    driver: Driver
     jobs: int
     bar: ProgressBar
     shared: Path
 
+    @property
+    def folder(self) -> Path:
+        """The run's folder."""
+        return self.driver.folder
+
     def run(self, folder: Path, jobs: Sequence[Job], title: str) -> None:
-        """Run all jobs whose cell is not finished."""
+        """Run all jobs whose cell is not finished; ``folder`` is the run's, or one in it."""
         counter = Counter(self.shared / f"counter-{title}".replace(" ", "-"), len(jobs))
         total = sum(job.rounds for job in jobs)
-        study = replace(self.study, given_world=None) if self.jobs > 1 else self.study
         with self.bar.watch(title, counter, total):
             if self.jobs == 1:
                 for i, job in enumerate(jobs):
-                    _run_cell(study, self.prepared, job, folder, counter, i)
-                return
-            # Not a file format: objects for the workers of this run, gone with the temporary folder.
-            place = self.shared / "prepared.joblib"
-            if not place.exists():
-                joblib.dump(self.prepared, place)
-            calls = (
-                joblib.delayed(_run_shared)(study, place, job, folder, counter.path, i)
-                for i, job in enumerate(jobs)
-            )
-            try:
-                joblib.Parallel(n_jobs=self.jobs, batch_size=1)(calls)
-            except BaseException:
-                # A worker that was being started when an interrupt came would outlive this process.
-                get_reusable_executor().shutdown(wait=True, kill_workers=True)
-                raise
+                    _run_cell(self.study, self.prepared, job, folder, counter, i)
+            else:
+                self._spread(folder, jobs, counter)
+
+    def _spread(self, folder: Path, jobs: Sequence[Job], counter: Counter) -> None:
+        """Run jobs on worker processes."""
+        place = self.shared / "prepared"
+        if not place.exists():
+            put(place, (self.study, self.prepared))
+        parcel = _Parcel(place, tuple(map(os.path.abspath, sys.path)))
+        calls = (
+            joblib.delayed(_run_in_worker)(self.driver, parcel, job, folder, counter.path, i)
+            for i, job in enumerate(jobs)
+        )
+        workers = joblib.Parallel(
+            n_jobs=self.jobs, batch_size=1, backend="loky", initializer=end_with, initargs=(self.driver.pid,)
+        )
+        try:
+            workers(calls)
+        except BaseException:
+            # A worker that was being started when an interrupt came would outlive this process.
+            get_reusable_executor().shutdown(wait=True, kill_workers=True)
+            raise
+
+
+@dataclass(frozen=True)
+class _Parcel:
+    """What travels to the workers once.
+
+    Parameters
+    ----------
+    place : Path
+        File with the study and what its cells share.
+    import_path : tuple of str
+        Where the driver finds modules: folders may have been added since the workers were started.
+    """
+
+    place: Path
+    import_path: tuple[str, ...]
 
 
 @functools.lru_cache(maxsize=1)
-def _load_shared(place: Path) -> Prepared:
-    """Map the prepared arrays, copy on write, once a worker."""
-    loaded: Prepared = joblib.load(place, mmap_mode="c")
-    return loaded
+def _unpacked(parcel: _Parcel) -> tuple[Study, Prepared]:
+    """Return what a parcel holds, once a worker."""
+    sys.path[:] = [*parcel.import_path, *(p for p in sys.path if p not in parcel.import_path)]
+    importlib.invalidate_caches()
+    found: tuple[Study, Prepared] = take(parcel.place)
+    return found
 
 
-def _run_shared(study: Study, place: Path, job: Job, folder: Path, counter: Path, index: int) -> None:
-    _run_cell(study, _load_shared(place), job, folder, Counter(counter), index)
+def _run_in_worker(
+    driver: Driver, parcel: _Parcel, job: Job, folder: Path, counter: Path, index: int
+) -> None:
+    """Run one cell as a worker of a driver."""
+    with working(driver):
+        study, prepared = _unpacked(parcel)
+        _run_cell(study, prepared, job, folder, Counter(counter), index)
 
 
 def _run_cell(study: Study, prepared: Prepared, job: Job, folder: Path, counter: Counter, index: int) -> None:
     """Run one cell on one thread."""
     with threadpool_limits(1):
-        streams = Streams(study.seed, job.replicate)
-        system = study.system(prepared, job.spec, streams, job.quota)
-        loop = replace(study.loop, log_shadow=study.loop.log_shadow and job.logged)
+        study, spec, streams = job.study(study), job.spec(study), Streams(study.seed, job.replicate)
+        system = system_of(study, prepared, spec, streams, job.quota)
         Cell(
-            Loop(system, loop, streams),
+            Loop(system, study.loop, streams),
             folder,
-            job.spec.name,
+            spec.name,
             job.replicate,
             job.rounds,
             logged=job.logged,
             metadata=versions(study),
+            measures=make_measures(study),
             progress=lambda done: counter.put(index, done),
         ).run()
     counter.put(index, job.rounds)

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import sys
 import tempfile
 import weakref
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from ltrr.errors import InputError
-from ltrr.protocols import World
+import ltrr
+from ltrr import _check
+from ltrr.bandits.registry import BEST_STATIC
+from ltrr.bandits.spec import PolicySpec, policy_spec
+from ltrr.errors import InputError, nearest
 from ltrr.report.progress import ProgressBar
 from ltrr.simulation.setting import LoopSetting
-from ltrr.simulation.system import Prepared
+from ltrr.study.build import Parts, build, make_measures, make_policy, make_world, prepare, settled
 from ltrr.study.files import read_study
-from ltrr.study.folder import check_folder, open_folder, write_about
+from ltrr.study.folder import run_folder, write_about, write_study
+from ltrr.study.lock import SHARED_PREFIX
+from ltrr.study.notes import notes_of, write_notes
 from ltrr.study.result import Result
 from ltrr.study.runner import Job, Runner
-from ltrr.study.spec import policy_spec
 from ltrr.study.study import Study
 from ltrr.study.summary import summarise
 from ltrr.study.tuning import tuned
@@ -30,11 +37,18 @@ __all__ = ["run_study", "simulate"]
 
 
 def simulate(
-    world: World | None = None,
+    world: Any = None,
     *,
+    arms: Mapping[str, Any] | Sequence[str] | None = None,
     policies: Sequence[Any] | None = None,
+    ranker: Any = None,
+    user: Any = None,
+    reward: Any = None,
+    measures: Sequence[Any] | None = None,
     rounds: int | None = None,
     seeds: int | None = None,
+    seed: int | None = None,
+    warmup: int | None = None,
     study: str | Path | Study = "default",
     out: str | Path | None = None,
     jobs: int = 1,
@@ -44,16 +58,29 @@ def simulate(
 ) -> Result:
     """Simulate policies in a world and return their curves, logs and trained states.
 
+    Every component is given by name (``ltrr list``), by import path ``module:Class``, as a table with
+    ``kind`` and settings, or as an object.
+
     Parameters
     ----------
-    world : World, optional
-        Where to simulate, for instance ``ltrr.worlds.Music()`` or ``ltrr.worlds.Collection(path)``; by
-        default the study's own.
+    world : World, name, table or path of a collection, optional
+        Where to simulate, for instance ``ltrr.worlds.Music()`` or ``"path/to/beir-folder"``; by default the
+        study's own.
+    arms : mapping of name to component, or sequence of names, optional
+        Replaces the study's arms; the study's policies for arms that are no longer there are left out, and
+        fallback are those arms that are always full.
     policies : sequence, optional
-        Names (see ``ltrr list policies``), tables as in a study file, or policy objects; by default the
-        study's own. The best static allocation, against which regret is counted, is added if missing.
+        Names, tables or policy objects; by default the study's own. The best static allocation, against which
+        regret is counted, is added if missing.
+    ranker, user, reward : component, optional
+    measures : sequence of Measure, names or import paths, optional
+        Kept besides those of every study.
     rounds, seeds : int, optional
         Requests a replicate, and replicates.
+    seed : int, optional
+        Root of all random streams.
+    warmup : int, optional
+        First requests, decided at random.
     study : str, path or Study
         Settings of everything else: the name of a shipped study, a file, or a study.
     out : path, optional
@@ -61,7 +88,7 @@ def simulate(
     jobs : int
         Worker processes; results do not depend on their number.
     resume : bool
-        Continue a run that was interrupted in ``out``.
+        Continue a run that was interrupted in ``out``; start it where there is none.
     quiet : bool
         Show no progress.
     loop : mapping, optional
@@ -80,34 +107,104 @@ def simulate(
     --------
     >>> import ltrr
     >>> world = ltrr.worlds.Music(n_items=400, n_queries=200, seed=7)
-    >>> result = ltrr.simulate(world, policies=["equal", "linucb"], rounds=200, seeds=2,
-    ...                        loop={"warmup": 50, "held_out": 50})
+    >>> result = ltrr.simulate(world, policies=["equal", "linucb"], rounds=200, seeds=2, warmup=50,
+    ...                        loop={"held_out": 50})
     >>> frame = result.summary()
     >>> sorted(frame.policy.unique())
     ['best-static', 'equal', 'linucb']
     """
     base = study if isinstance(study, Study) else read_study(study)
     changes: dict[str, Any] = {}
-    if loop is not None:
-        setting = {**{f: getattr(base.loop, f) for f in base.loop.__dataclass_fields__}, **loop}
-        unknown = [key for key in loop if key not in base.loop.__dataclass_fields__]
-        if unknown:
-            raise InputError(f"`loop` has no setting {unknown[0]!r}")
-        changes["loop"] = LoopSetting(**setting)
+    setting = _loop(base, loop, arms, warmup)
+    if setting != base.loop:
+        changes["loop"] = setting
+        changes["arms"] = {name: arm for name, arm in base.arms.items() if name in setting.arms}
+    if arms is not None:
+        changes["arms"] = arms if isinstance(arms, Mapping) else {}
+        changes["policies"] = _policies_for(base, setting)
+    given = {"ranker": ranker, "user": user, "reward": reward, "measures": measures, "seed": seed}
+    given |= {"rounds": rounds, "seeds": seeds}
+    changes |= {name: value for name, value in given.items() if value is not None}
+    if ranker is not None and not isinstance(ranker, Mapping):
+        changes["ranker"] = {"kind": ranker}
     if world is not None:
-        changes["given_world"] = world
-        changes["name"] = f"{base.name} on {type(world).__name__}"
+        changes["world"] = world
+        changes["name"] = f"{base.name} on {_called(world)}"
     if policies is not None:
-        arms = changes.get("loop", base.loop).arms
-        specs = tuple(policy_spec(p, arms) for p in policies)
-        if not any(s.kind == "best-static" for s in specs):
-            specs = (policy_spec("best-static", arms), *specs)
+        if isinstance(policies, (str, Mapping)) or not isinstance(policies, Sequence):
+            raise InputError(f"`policies` must be a list, got {policies!r}; write [{policies!r}]")
+        specs = tuple(policy_spec(p, setting.arms) for p in policies)
+        if not any(s.best_static for s in specs):
+            specs = (policy_spec(BEST_STATIC, setting.arms), *specs)
         changes["policies"] = specs
-    if rounds is not None:
-        changes["rounds"] = rounds
-    if seeds is not None:
-        changes["seeds"] = seeds
-    return run_study(replace(base, **changes), out=out, jobs=jobs, resume=resume, quiet=quiet)
+    whole = replace(base, **changes)
+    return run_study(
+        replace(whole, import_path=_import_path(whole)), out=out, jobs=jobs, resume=resume, quiet=quiet
+    )
+
+
+def _loop(
+    base: Study,
+    loop: Mapping[str, Any] | None,
+    arms: Mapping[str, Any] | Sequence[str] | None,
+    warmup: int | None,
+) -> LoopSetting:
+    """Return the loop's settings with what a call changes."""
+    changes = dict(loop or {})
+    for key in changes:
+        if key not in base.loop.__dataclass_fields__:
+            raise InputError(f"`loop` has no setting {key!r}{nearest(key, base.loop.__dataclass_fields__)}")
+    if warmup is not None:
+        changes["warmup"] = warmup
+    if arms is not None:
+        if isinstance(arms, str) or not isinstance(arms, (Mapping, Sequence)):
+            raise InputError(
+                f"`arms` must be a table by name or a list of names, got {arms!r}; write [{arms!r}]"
+            )
+        if not isinstance(arms, Mapping) and not all(isinstance(arm, str) for arm in arms):
+            raise InputError(f'`arms` must give objects a name: {{"mine": {arms[0]!r}}}, got {arms!r}')
+        changes = {"arms": tuple(arms), "fallback": None} | changes
+    return replace(base.loop, **changes)
+
+
+def _policies_for(base: Study, setting: LoopSetting) -> tuple[PolicySpec, ...]:
+    """Return the study's policies that suit other arms, and one for each arm that is new."""
+    quota = [setting.n_slots, *[0] * (len(setting.arms) - 1)]
+    kept = []
+    for spec in base.policies:
+        with suppress(InputError):
+            make_policy(spec, setting, quota)
+            kept.append(spec)
+    names = {spec.name for spec in kept}
+    return (*kept, *(policy_spec(arm, setting.arms) for arm in setting.arms if arm not in names))
+
+
+def _called(world: Any) -> str:
+    """Return what a world is called in a study's name."""
+    if isinstance(world, (str, Path)):
+        return Path(world).name
+    kind = world.get("kind", "music") if isinstance(world, Mapping) else world
+    return kind if isinstance(kind, str) else type(kind).__name__
+
+
+def _import_path(study: Study) -> tuple[str, ...]:
+    """Return the folders of the modules that the study's objects come from, installed packages apart."""
+    found = dict.fromkeys(study.import_path)
+    for component in study.components.values():
+        module = sys.modules.get(component.kind.partition(":")[0].partition(".")[0])
+        file = getattr(module, "__file__", None)
+        if ":" not in component.kind or component.unnamed or file is None:
+            continue
+        place = Path(file).resolve()
+        folder = place.parents[1] if place.name == "__init__.py" else place.parent
+        if folder.name not in ("site-packages", "dist-packages") and not _is_standard(folder):
+            found[str(folder)] = None
+    own = str(Path(ltrr.__file__).resolve().parents[1])
+    return tuple(folder for folder in found if folder != own)
+
+
+def _is_standard(folder: Path) -> bool:
+    return folder == Path(json.__file__).resolve().parents[1]
 
 
 def run_study(
@@ -119,35 +216,60 @@ def run_study(
     quiet: bool = False,
 ) -> Result:
     """Run all cells of a study into a folder, then write summary, curves and comparators."""
-    if jobs < 1:
-        raise InputError(f"`jobs` must be an integer >= 1, got {jobs}")
-    study.check()
-    folder = Path(tempfile.mkdtemp(prefix="ltrr-")) if out is None else Path(out)
-    check_folder(folder, study, resume=resume)
-    with ProgressBar(quiet=quiet) as bar, tempfile.TemporaryDirectory(prefix="ltrr-shared-") as shared:
+    _check.integer("jobs", jobs, low=1)
+    if not isinstance(study, Study):
+        raise InputError(
+            f"`study` must be a Study, got {study!r}; `ltrr.simulate(study=…)` takes names and files"
+        )
+    parts = build(study)
+    study = settled(study, parts)
+    if out is not None:
+        _run(study, parts, Path(out), jobs, resume=resume, quiet=quiet)
+        return Result(Path(out))
+    folder = Path(tempfile.mkdtemp(prefix="ltrr-"))
+    try:
+        _run(study, parts, folder, jobs, resume=resume, quiet=quiet)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    result = Result(folder)
+    weakref.finalize(result, shutil.rmtree, folder, ignore_errors=True)
+    return result
+
+
+def _run(study: Study, parts: Parts, folder: Path, jobs: int, *, resume: bool, quiet: bool) -> None:
+    """Run a study into a folder that is locked from before the world is built to the end."""
+    with (
+        ProgressBar(quiet=quiet) as bar,
+        tempfile.TemporaryDirectory(prefix=SHARED_PREFIX) as shared,
+        run_folder(folder, study, resume=resume, shared=Path(shared), note=bar.note) as driver,
+    ):
         bar.note(f"Preparing the world and indexing {len(study.loop.arms)} arms")
         with threadpool_limits(1):
-            world = study.make_world()
-            study.make_user(world.max_grade)
-            prepared = Prepared.build(world, study.make_arms(), study.loop)
-        open_folder(folder, study)
-        runner = Runner(study, prepared, folder, jobs, bar, Path(shared))
+            world = make_world(study)
+            prepared = prepare(parts, world)
+        write_study(folder, study)
         write_about(folder, study, prepared)
-        quota = tuned(runner)
-        runner.run(folder, _jobs(study, quota), f"{len(study.policies)} policies × {study.seeds} seeds")
+        lost = [where for where, component in study.components.items() if component.unnamed]
+        write_notes(folder, notes_of(world, parts.unseen, lost), make_measures(study))
+        runner = Runner(study, prepared, driver, jobs, bar, Path(shared))
+        cells = _jobs(study, tuned(runner))
+        runner.run(runner.folder, cells, f"{len(study.policies)} policies × {study.seeds} seeds")
         bar.note("Summarising")
         shutil.rmtree(folder / "cells", ignore_errors=True)
         summarise(folder, study)
-    result = Result(folder)
-    if out is None:
-        weakref.finalize(result, shutil.rmtree, folder, ignore_errors=True)
-    return result
 
 
 def _jobs(study: Study, quota: tuple[int, ...] | None) -> list[Job]:
     """Return the cells of a study, seed by seed so that interrupted runs have whole seeds."""
     return [
-        Job(spec, seed, study.rounds, seed < study.log_seeds, quota if spec.kind == "best-static" else None)
+        Job(
+            spec.name,
+            seed,
+            study.rounds,
+            logged=seed < study.log_seeds,
+            quota=quota if spec.best_static else None,
+        )
         for seed in range(study.seeds)
         for spec in study.policies
     ]

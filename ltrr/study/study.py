@@ -1,24 +1,20 @@
-"""A study: all that determines a simulation, checked, and turned into components."""
+"""A study: all that determines a simulation's results, as data."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
 import tomli_w
 
 from ltrr import _check
+from ltrr.bandits.spec import PolicySpec
 from ltrr.errors import InputError, nearest
-from ltrr.protocols import Retriever, World
-from ltrr.rng import Streams
+from ltrr.registry import Component, plain, registry_of
 from ltrr.simulation.setting import LoopSetting
-from ltrr.simulation.system import Prepared, System
-from ltrr.study.components import ARMS, RANKERS, USERS, WORLDS, make, try_world
-from ltrr.study.spec import PolicySpec, plain
-from ltrr.users.rewards import Reward
-from ltrr.worlds.topic_world import IDEAL_WIDTH
 
 __all__ = ["Study", "Tuning"]
 
@@ -27,6 +23,9 @@ LONGEST_NAME = 100
 
 MOST_CANDIDATES = 1_000_000
 """Candidates a request: far beyond any use, and far from overflowing a 32-bit depth."""
+
+_DEFAULTS = {"world": "music", "user": "navigational", "ranker": "lambdamart", "reward": "satisfied"}
+"""Kinds where a study says nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +66,9 @@ class Tuning:
 class Study:
     """All that determines a simulation's results.
 
+    Components are given by name, as tables with ``kind`` and settings, or as objects; a ``kind`` is a name of
+    ``ltrr list`` or an import path ``module:Class``. They are kept as `Component` and made elsewhere.
+
     Parameters
     ----------
     name, question : str
@@ -77,14 +79,22 @@ class Study:
         Replicates, and requests a replicate.
     log_seeds : int
         Replicates whose four log tables are written; the others' results are kept, their logs are not.
-    world, user, ranker, arms : mappings
-        ``kind`` and parameters; ``arms`` maps an arm's name to its parameters.
+    world : name, path of a collection, table or World
+    user, reward : name, table or object
+    ranker : name, table or Ranker
+        Its setting ``features`` is taken out, see below.
+    features : sequence, optional
+        Providers of what rankers see: names of arms, or components with ``features(requests, items)``. By
+        default text match, dense, memory and popular, and every other arm that offers features.
+    arms : mapping of str to name, table or Retriever
+        By the arm's name; the kind is the name where it is not given.
     loop : LoopSetting
-    reward : Reward
     tuning : Tuning
     policies : tuple of PolicySpec
-    given_world : World, optional
-        A world given in a call instead of settings.
+    measures : sequence of names, tables or Measures
+        Kept besides those of every study.
+    import_path : sequence of str
+        Folders in which import paths are looked for besides.
     """
 
     name: str = "study"
@@ -93,15 +103,17 @@ class Study:
     seeds: int = 5
     rounds: int = 3000
     log_seeds: int = 1
-    world: Mapping[str, Any] = field(default_factory=lambda: {"kind": "music"})
-    user: Mapping[str, Any] = field(default_factory=lambda: {"kind": "navigational"})
-    ranker: Mapping[str, Any] = field(default_factory=lambda: {"kind": "lambdamart"})
-    arms: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    world: Any = None
+    user: Any = None
+    ranker: Any = None
+    features: Any = None
+    arms: Mapping[str, Any] = field(default_factory=dict)
     loop: LoopSetting = field(default_factory=LoopSetting)
-    reward: Reward = field(default_factory=Reward)
+    reward: Any = None
     tuning: Tuning = field(default_factory=Tuning)
     policies: tuple[PolicySpec, ...] = ()
-    given_world: World | None = None
+    measures: Sequence[Any] = ()
+    import_path: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         for name in ("name", "question"):
@@ -109,9 +121,6 @@ class Study:
                 raise InputError(f"`{name}` must be a text, got {getattr(self, name)!r}")
         if not self.name or not self.name.isprintable():
             raise InputError(f"`name` must be one line of text that is not empty, got {self.name!r}")
-        for name in ("world", "user", "ranker", "arms"):
-            if not isinstance(getattr(self, name), Mapping):
-                raise InputError(f"`{name}` must be a table, got {getattr(self, name)!r}")
         _check.integer("seed", self.seed, low=0)
         _check.integer("seeds", self.seeds, low=1, high=9_999)
         _check.integer("rounds", self.rounds, low=1)
@@ -122,7 +131,36 @@ class Study:
                 "lower `loop.warmup` or run longer"
             )
         _check.integer("loop.n_slots times loop.slot_size", self.loop.budget, low=1, high=MOST_CANDIDATES)
+        self._settle_components()
         self._check_names()
+
+    def _settle_components(self) -> None:
+        """Turn names, tables and objects into `Component`."""
+        given: dict[str, Any] = {key: getattr(self, key) for key in _DEFAULTS}
+        if isinstance(given["ranker"], Mapping) and "features" in given["ranker"]:
+            table = dict(given["ranker"])
+            object.__setattr__(self, "features", table.pop("features"))
+            given["ranker"] = table
+        for key, kind in _DEFAULTS.items():
+            value = kind if given[key] is None else given[key]
+            if key == "world":
+                value = _folder_as_collection(value)
+            component = registry_of(f"{key}s").component(value, key, default=kind)
+            object.__setattr__(self, key, component)
+        if not isinstance(self.arms, Mapping):
+            raise InputError(f"`arms` must be a table, got {self.arms!r}")
+        for name in self.arms:
+            if name not in self.loop.arms:
+                hint = nearest(str(name), self.loop.arms)
+                raise InputError(f"`arms.{name}` is no arm of `loop.arms`{hint}; list it there")
+        registry = registry_of("arms")
+        arms = {a: registry.component(self.arms.get(a, {}), f"arms.{a}", default=a) for a in self.loop.arms}
+        object.__setattr__(self, "arms", arms)
+        object.__setattr__(self, "measures", _components("measures", self.measures))
+        if self.features is not None:
+            object.__setattr__(self, "features", _providers(self.features, self.loop.arms))
+        paths = tuple(str(path) for path in _list("import_path", self.import_path))
+        object.__setattr__(self, "import_path", paths)
 
     def _check_names(self) -> None:
         """Check the names of policies, which become names of files, and of arms."""
@@ -138,118 +176,122 @@ class Study:
                     f"a letter or digit first, got {name!r}: it names files"
                 )
             if name.casefold() in taken:  # some file systems do not tell cases apart
-                raise InputError(f"`policies` must have names of their own, got {name!r} twice")
+                raise InputError(
+                    f"`policies` must have names of their own, got {name!r} twice; "
+                    f'name them: {{"name": "{name}-2", "kind": …}}'
+                )
             taken.add(name.casefold())
-        for arm in self.loop.arms:
-            _check.choice("loop.arms", arm, tuple(ARMS))
-        for arm in self.arms:
-            if arm not in self.loop.arms:
-                raise InputError(f"`arms.{arm}` is no arm of `loop.arms`{nearest(arm, self.loop.arms)}")
 
-    def make_world(self) -> World:
-        """Return the world at its beginning."""
-        if self.given_world is not None:
-            return self.given_world
-        params = dict(self.world)
-        world: World = make(WORLDS, params.pop("kind", "music"), params, "world")
-        return world
+    @property
+    def shown(self) -> Mapping[str, Component | None] | None:
+        """Listed providers of what rankers see, by name; None for an arm, and for no list at all."""
+        return self.features if isinstance(self.features, Mapping) else None
 
-    def make_arms(self) -> dict[str, Retriever]:
-        """Return the arms by name, in the order of their indices."""
-        return {name: make(ARMS, name, self.arms.get(name, {}), f"arms.{name}") for name in self.loop.arms}
-
-    def make_user(self, max_grade: int) -> Any:
-        """Return the user model for a world's grades."""
-        user = self._user()
-        user.tables(self.loop.page_size, max_grade)
-        return user
-
-    def _user(self) -> Any:
-        params = dict(self.user)
-        return make(USERS, params.pop("kind", "navigational"), params, "user")
-
-    def make_ranker(self, spec: PolicySpec) -> Any:
-        """Return a fresh ranker for a policy; its own settings win over the study's."""
-        own = dict(spec.ranker)
-        base = (
-            {} if own.get("kind", self.ranker.get("kind")) != self.ranker.get("kind") else dict(self.ranker)
-        )
-        params = {**base, **own}
-        kind = params.pop("kind", "lambdamart")
-        return make(RANKERS, kind, params, f"policies.{spec.name}.ranker" if own else "ranker")
-
-    def check(self) -> None:
-        """Make every component once, so that a wrong setting is found before work begins.
-
-        Raises
-        ------
-        InputError
-            Naming the setting, what it must be and what it is. What only the world's files can tell is left.
-        """
-        self.make_arms()
-        if self.given_world is None and self.loop.page_size > IDEAL_WIDTH:
-            raise InputError(
-                f"`loop.page_size` must be at most {IDEAL_WIDTH}, the length of the ideal pages that it is "
-                f"compared with, got {self.loop.page_size}"
-            )
-        grade = try_world(self.world) if self.given_world is None else self.given_world.max_grade
-        if grade is None:
-            self._user()
-        else:
-            self.make_user(grade)
+    @property
+    def components(self) -> dict[str, Component]:
+        """Every component by where it stands, for instance ``arms.bm25``."""
+        out = {key: getattr(self, key) for key in _DEFAULTS}
+        out |= {f"arms.{name}": component for name, component in self.arms.items()}
         for spec in self.policies:
-            spec.make(self.loop, quota=[self.loop.n_slots, *[0] * (len(self.loop.arms) - 1)])
-            spec.try_engine(self.loop)
-            self.make_ranker(spec)
-
-    def system(
-        self, prepared: Prepared, spec: PolicySpec, streams: Streams, quota: Sequence[int] | None = None
-    ) -> System:
-        """Return the system of one policy on one replicate."""
-        return System.fork(
-            prepared,
-            self.loop,
-            streams,
-            policy=spec.make(self.loop, quota),
-            ranker=self.make_ranker(spec),
-            user=self.make_user(prepared.world.max_grade),
-            reward=self.reward,
-        )
+            out[f"policies.{spec.name}"] = spec.component
+            if isinstance(spec.ranker, Component):
+                out[f"policies.{spec.name}.ranker"] = spec.ranker
+        for name, component in (self.shown or {}).items():
+            if component is not None:
+                out[f"ranker.features.{name}"] = component
+        return out | {f"measures.{i}": component for i, component in enumerate(self.measures)}
 
     def settings(self) -> dict[str, Any]:
-        """Return the study as the tables of a file; what was given as an object is named by its class."""
-        world = (
-            dict(self.world)
-            if self.given_world is None
-            else {"kind": "object", "class": type(self.given_world).__name__}
-        )
-        tables: dict[str, Any] = plain(
-            {
-                "name": self.name,
-                "question": self.question,
-                "seed": self.seed,
-                "seeds": self.seeds,
-                "rounds": self.rounds,
-                "log_seeds": self.log_seeds,
-                "world": world,
-                "user": self.user,
-                "ranker": self.ranker,
-                "arms": self.arms,
-                "loop": {
-                    f.name: getattr(self.loop, f.name)
-                    for f in fields(self.loop)
-                    if getattr(self.loop, f.name) != math.inf  # "never" is the absence of the key
-                },
-                "reward": {
-                    "kind" if f.name == "signal" else f.name: getattr(self.reward, f.name)
-                    for f in fields(self.reward)
-                },
-                "tuning": {f.name: getattr(self.tuning, f.name) for f in fields(self.tuning)},
-                "policies": [p.settings() for p in self.policies],
-            }
-        )
-        return tables
+        """Return the study as the tables of a file; an object is named by its import path and settings."""
+        ranker = self.ranker.settings()
+        if self.shown is not None:
+            ranker["features"] = [
+                name if component is None else {"name": name, **component.settings()}
+                for name, component in self.shown.items()
+            ]
+        loop = {f.name: getattr(self.loop, f.name) for f in fields(self.loop)}
+        tables: dict[str, Any] = {
+            "name": self.name,
+            "question": self.question,
+            "seed": self.seed,
+            "seeds": self.seeds,
+            "rounds": self.rounds,
+            "log_seeds": self.log_seeds,
+            **({"import_path": self.import_path} if self.import_path else {}),
+            **({"measures": [c.settings() for c in self.measures]} if self.measures else {}),
+            "world": self.world.settings(),
+            "user": self.user.settings(),
+            "ranker": ranker,
+            "arms": {name: component.settings() for name, component in self.arms.items()},
+            # "never" and "by default" are the absence of the key
+            "loop": {key: value for key, value in loop.items() if value is not None and value != math.inf},
+            "reward": self.reward.settings(),
+            "tuning": {f.name: getattr(self.tuning, f.name) for f in fields(self.tuning)},
+            "policies": [p.settings() for p in self.policies],
+        }
+        settled: dict[str, Any] = plain(tables)
+        return settled
 
     def to_toml(self) -> str:
-        """Return the study as a file's text."""
-        return tomli_w.dumps(self.settings())
+        """Return the study as a file's text, which says of what cannot be made from it again."""
+        lost = [
+            f"# `{where}`: {c.unnamed}: this file cannot make it again, give it in a call\n"
+            for where, c in self.components.items()
+            if c.unnamed
+        ]
+        return "".join(lost) + tomli_w.dumps(self.settings())
+
+
+def _list(name: str, value: Any) -> Sequence[Any]:
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        raise InputError(f"`{name}` must be a list, got {value!r}; write [{value!r}]")
+    return value
+
+
+def _components(group: str, values: Any) -> tuple[Component, ...]:
+    registry = registry_of(group)
+    return tuple(registry.component(value, group) for value in _list(group, values))
+
+
+def _folder_as_collection(value: Any) -> Any:
+    """Return a path as the collection that lies there."""
+    if isinstance(value, Path):
+        return {"kind": "collection", "path": str(value)}
+    names = registry_of("worlds").names
+    if isinstance(value, str) and value not in names and ":" not in value:
+        if not Path(value).is_dir():
+            hint = nearest(value, names)
+            raise InputError(
+                f"`world` names no known kind and no folder of a collection, got {value!r}{hint}"
+            )
+        return {"kind": "collection", "path": value}
+    return value
+
+
+def _providers(values: Any, arms: Sequence[str]) -> dict[str, Component | None]:
+    """Return the providers of features by name; those that are arms, or default ones by name, are None."""
+    if isinstance(values, Mapping):
+        return dict(values)
+    registry = registry_of("arms")
+    out: dict[str, Component | None] = {}
+    for value in _list("ranker.features", values):
+        table = dict(value) if isinstance(value, Mapping) else {"kind": value}
+        kind = table.get("kind")
+        own = kind if isinstance(kind, str) else type(kind).__name__
+        name = str(table.pop("name", own.rpartition(":")[2].rpartition(".")[2].lower()))
+        if isinstance(kind, str) and kind in arms and len(table) == 1:
+            out[kind] = None
+            continue
+        if not isinstance(kind, str):
+            if isinstance(kind, type) or not hasattr(kind, "features"):
+                raise InputError(
+                    "`ranker.features` must hold names of arms, import paths, or objects with "
+                    f"`features(requests, items)`, got {kind!r}"
+                )
+            component = registry.described_component(kind)
+        else:
+            component = registry.component(table, f"ranker.features.{name}")
+        if name in out or name in arms:
+            raise InputError(f"`ranker.features` must have names of their own, got {name!r} twice")
+        out[name] = component
+    return out

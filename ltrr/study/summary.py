@@ -13,24 +13,18 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from ltrr._state import write_aside
+from ltrr.errors import InputError
 from ltrr.features.quotas import all_quotas
 from ltrr.metrics.intervals import Interval, bootstrap_curve, bootstrap_mean, paired_ratio
+from ltrr.metrics.measures import JUDGED, STANDARD
 from ltrr.metrics.router import best_in_class, learnable_gap
 from ltrr.rng import Streams
 from ltrr.simulation.measure import round_columns
+from ltrr.study.build import make_measures
 from ltrr.study.study import Study
 from ltrr.types import Float64, Int64
 
 __all__ = ["summarise"]
-
-SPLIT = ("reward", "ndcg", "recall_budget", "recall_page", "mrr")
-"""Measures reported for seen and first-time queries apart and on held-out queries."""
-
-JUDGED = (
-    *("ideal", "ideal_is_exact", "oracle_reward", "oracle_ndcg", "oracle_recall"),
-    *("loss_retrieval", "loss_ranking", "loss_cost", "loss_noise"),
-)
-"""Measures of the rounds that oracles judged."""
 
 N_CHECKPOINTS = 30
 TIE = 1e-6
@@ -87,7 +81,7 @@ def summarise(folder: Path, study: Study) -> None:
     ``regret_ideal``                      likewise of the ideal page, which costs nothing
     ``excess_static_…``,                  mean a round in the first (``early``) and last third (``late``)
     ``excess_class_…``                    of the rounds after the warm-up; ``fall`` is early minus late
-    `JUDGED`                              mean over judged rounds after the warm-up;
+    judged measures                              mean over judged rounds after the warm-up;
                                           ``ideal_is_exact`` is 0 where grade order is not the best order
                                           for this user and reward, so that ``ideal``, the losses and
                                           ``regret_ideal`` are about the page in grade order
@@ -100,8 +94,8 @@ def summarise(folder: Path, study: Study) -> None:
     intervals are ``-inf`` and ``inf`` where one seed says nothing about the spread, and empty where a value
     has no interval.
     """
-    cells = {spec.name: _read(folder, spec.name, study.seeds) for spec in study.policies}
-    static = next((s.name for s in study.policies if s.kind == "best-static"), None)
+    cells = {spec.name: _read(folder, spec.name, study) for spec in study.policies}
+    static = next((s.name for s in study.policies if s.best_static), None)
     reference = cells[static] if static is not None else None
     points = _checkpoints(study)
     summary: list[dict[str, Any]] = []
@@ -142,22 +136,32 @@ def _ends(interval: Interval) -> dict[str, float]:
     return {"mean": interval.mean, "low": interval.low, "high": interval.high}
 
 
-def _read(folder: Path, policy: str, seeds: int) -> _Cells:
-    """Read a policy's tables as arrays by column."""
+def _read(folder: Path, policy: str, study: Study) -> _Cells:
+    """Read a policy's tables as arrays by column: the rounds of every seed, of the others all or none."""
     cells = _Cells()
-    for seed in range(seeds):
-        first = 0
-        for kind in fields(cells):
-            path = folder / kind.name / f"{policy}-{seed:03d}.parquet"
-            if not path.exists():
-                continue
-            table = _columns(path)
-            if kind.name == "rounds":
-                first = int(table["request"][0])
-            if kind.name in ("rounds", "oracles"):
-                table["round"] = table["request"] - first
-            getattr(cells, kind.name).append(table)
+    for kind in fields(cells):
+        paths = [folder / kind.name / f"{policy}-{seed:03d}.parquet" for seed in range(study.seeds)]
+        absent = [path for path in paths if not path.exists()]
+        if kind.name != "rounds" and len(absent) == study.seeds:
+            continue
+        if absent:
+            raise _not_whole(folder, absent[0], "is missing")
+        getattr(cells, kind.name).extend(map(_columns, paths))
+        for path, table in zip(paths, getattr(cells, kind.name), strict=True):
+            if kind.name == "rounds" and len(table["request"]) != study.rounds:
+                raise _not_whole(folder, path, f"does not hold {study.rounds} rounds")
+    for tables in (cells.rounds, cells.oracles):
+        for first, table in zip((t["request"][0] for t in cells.rounds), tables, strict=False):
+            table["round"] = table["request"] - first
     return cells
+
+
+def _not_whole(folder: Path, path: Path, fault: str) -> InputError:
+    cell = folder / "rounds" / path.name
+    return InputError(
+        f"{path} {fault}: the run is not whole; remove {cell}, if it is there, to run its cell anew, "
+        "then resume"
+    )
 
 
 def _columns(path: Path) -> _Table:
@@ -203,17 +207,19 @@ def _means(tables: list[_Table], rows: list[Int64], metric: str) -> Float64:
 def _summary_values(own: _Cells, static: _Cells | None, study: Study) -> Iterator[tuple[str, Float64]]:
     """Yield (metric, one value a seed)."""
     late = _late(own.rounds, study)
+    measures = make_measures(study)
+    split = [m.name for m in (*STANDARD, *measures) if m.split]
     if _some(late):
-        for metric in round_columns(study.loop.arms):
+        for metric in round_columns(study.loop.arms, measures):
             yield metric, _means(own.rounds, late, metric)
         for suffix, seen in (("seen", True), ("first", False)):
             picks = [r[(t["asked"][r] > 0) == seen] for t, r in zip(own.rounds, late, strict=True)]
             if _some(picks):
                 yield f"share_{suffix}", np.array([len(p) / len(r) for p, r in zip(picks, late, strict=True)])
-                for metric in SPLIT:
+                for metric in split:
                     yield f"{metric}_{suffix}", _means(own.rounds, picks, metric)
     if own.held_out:
-        for metric in (*SPLIT, "calls", "candidates"):
+        for metric in (*split, "calls", "candidates"):
             yield f"{metric}_held_out", _means(own.held_out, _late(own.held_out, study), metric)
     if own.held_out_oracles:
         for metric in ("oracle_reward", "oracle_recall"):
@@ -225,7 +231,7 @@ def _summary_values(own: _Cells, static: _Cells | None, study: Study) -> Iterato
         yield from _trend("excess_static", gaps, own.rounds, study)
     judged = _late(own.oracles, study)
     if _some(judged):
-        for metric in JUDGED:
+        for metric in (m.name for m in JUDGED):
             yield metric, _means(own.oracles, judged, metric)
         for name, gaps in _judged_gaps(own):
             yield name, np.array([g.mean() * study.rounds for g in gaps])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,6 @@ from ltrr.features.quotas import all_quotas
 from ltrr.metrics.halving import successive_halving
 from ltrr.simulation.cell import latent_mean
 from ltrr.study.runner import Job, Runner
-from ltrr.study.spec import PolicySpec
 from ltrr.types import Float64, Int64
 
 __all__ = ["tuned"]
@@ -26,7 +24,7 @@ TUNING_REPLICATE = 10_000
 def tuned(runner: Runner) -> tuple[int, ...] | None:
     """Return the best static allocation: every quota on its own trajectory, halved on tuning seeds."""
     study = runner.study
-    if not any(spec.kind == "best-static" for spec in study.policies):
+    if not any(spec.best_static for spec in study.policies):
         return None
     place = runner.folder / "tuning.json"
     if place.exists():
@@ -34,8 +32,6 @@ def tuned(runner: Runner) -> tuple[int, ...] | None:
         return tuple(found)
     tuning, loop = study.tuning, study.loop
     quotas = all_quotas(loop.n_slots, len(loop.arms))
-    quiet_loop = replace(loop, held_out=0, oracle_every=study.rounds + 1, audit=0.0)
-    inner = replace(study, loop=quiet_loop, log_seeds=0)
     rungs: list[dict[str, Any]] = []
 
     def evaluate(indices: Int64, rung: int) -> Float64:
@@ -43,12 +39,12 @@ def tuned(runner: Runner) -> tuple[int, ...] | None:
         seeds = [TUNING_REPLICATE + s for s in range(tuning.seeds[rung])]
         folder = runner.folder / "tuning" / f"rung-{rung}"
         jobs = [
-            Job(PolicySpec(f"quota-{i:04d}", "static", {"quota": quotas[i].tolist()}), seed, rounds, False)
+            Job(f"quota-{i:04d}", seed, rounds, quota=tuple(quotas[i].tolist()), tuning=True)
             for i in indices
             for seed in seeds
         ]
         title = f"Tuning the best static allocation, {len(indices)} left"
-        replace(runner, study=inner).run(folder, jobs, title)
+        runner.run(folder, jobs, title)
         values = np.array(
             [[latent_mean(folder, f"quota-{i:04d}-{s:03d}", loop.warmup) for s in seeds] for i in indices]
         ).mean(axis=1)

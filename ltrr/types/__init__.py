@@ -8,6 +8,7 @@ from ltrr.types.decision import Decision
 from ltrr.types.feedback import Feedback
 from ltrr.types.items import Items
 from ltrr.types.page import Page
+from ltrr.types.ragged import concat_indptr, indptr_of, row_of, take_flat
 from ltrr.types.requests import Queries, Requests
 from ltrr.types.truth import Truth
 
@@ -31,4 +32,8 @@ __all__ = [
     "Truth",
     "UInt32",
     "Union",
+    "concat_indptr",
+    "indptr_of",
+    "row_of",
+    "take_flat",
 ]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ltrr import _check
+from ltrr.errors import InputError
 from ltrr.types.arrays import Bool, Float32, Int16, Int32, Int64, UInt32
 from ltrr.types.items import Items
 from ltrr.types.ragged import take_flat
@@ -54,6 +57,53 @@ class Candidates:
     def items(self) -> Items:
         """The item ids alone."""
         return Items(self.indptr, self.item)
+
+    @staticmethod
+    def from_lists(
+        items: Sequence[Sequence[int]],
+        *,
+        depth: ArrayLike,
+        scores: Sequence[Sequence[float]] | None = None,
+    ) -> Candidates:
+        """Return what an arm found, from a list a request; handy where speed does not matter.
+
+        Parameters
+        ----------
+        items : B sequences of int
+            Item ids, distinct within a request.
+        depth : int (B,)
+            How many were asked for; longer lists are cut.
+        scores : B sequences of float, optional
+            Lists are ordered by them, ties by item id. Without them the given order stands, and the score of
+            rank r is 1 / (1 + r).
+
+        Raises
+        ------
+        InputError
+            If lengths differ, or an item stands twice in a list.
+
+        Examples
+        --------
+        >>> found = Candidates.from_lists([[4, 7, 2], []], depth=[2, 2], scores=[[0.1, 0.9, 0.9], []])
+        >>> found.item.tolist(), found.capped.tolist()
+        ([2, 7], [True, False])
+        """
+        asked = _check.array("depth", depth, np.int64, (len(items),))
+        score = scores if scores is not None else [1.0 / (1.0 + np.arange(len(own))) for own in items]
+        if [len(own) for own in score] != [len(own) for own in items]:
+            raise InputError("`Candidates.from_lists scores` must have the lengths of `items`, got others")
+        indptr = np.concatenate([[0], np.cumsum([len(own) for own in items])]).astype(np.int64)
+        flat = np.array([i for own in items for i in own], np.int32)
+        value = np.array([s for own in score for s in own], np.float32)
+        row = np.repeat(np.arange(len(items)), np.diff(indptr))
+        order = np.lexsort((flat, -value, row)) if scores is not None else np.arange(len(flat))
+        if np.unique(np.stack([row, flat]), axis=1).shape[1] < len(flat):
+            raise InputError("`Candidates.from_lists items` must not hold an item twice in a list")
+        flat, value = flat[order], value[order]
+        kept = np.arange(len(flat)) - indptr[row] < asked[row]
+        length = np.minimum(np.diff(indptr), asked)
+        ends = np.concatenate([[0], np.cumsum(length)])
+        return Candidates(ends, flat[kept], value[kept], length == asked)
 
     def take(self, rows: Int64) -> Candidates:
         """Return the lists of the chosen requests."""

@@ -36,6 +36,11 @@ class Items:
     def __len__(self) -> int:
         return len(self.indptr) - 1
 
+    @staticmethod
+    def empty() -> Items:
+        """Return no lists."""
+        return Items(np.zeros(1, np.int64), np.zeros(0, np.int32))
+
     def take(self, rows: Int64) -> Items:
         """Return the lists of the chosen requests."""
         indptr, flat = take_flat(self.indptr, rows)

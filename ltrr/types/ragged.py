@@ -5,10 +5,36 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ltrr.types.arrays import Int64
 
-__all__ = ["concat_indptr", "take_flat"]
+__all__ = ["concat_indptr", "indptr_of", "row_of", "take_flat"]
+
+
+def row_of(indptr: Int64) -> Int64:
+    """Return the row that each flat value belongs to, (N,).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> row_of(np.array([0, 2, 3])).tolist()
+    [0, 0, 1]
+    """
+    return np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
+
+
+def indptr_of(lengths: ArrayLike) -> Int64:
+    """Return the row pointer of rows of these lengths.
+
+    Examples
+    --------
+    >>> indptr_of([2, 0, 1]).tolist()
+    [0, 2, 2, 3]
+    """
+    out = np.zeros(len(np.asarray(lengths)) + 1, np.int64)
+    np.cumsum(lengths, out=out[1:])
+    return out
 
 
 def take_flat(indptr: Int64, rows: Int64) -> tuple[Int64, Int64]:

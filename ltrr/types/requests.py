@@ -13,6 +13,8 @@ from ltrr.types.arrays import Float32, Float64, Int32, Int64
 
 __all__ = ["Queries", "Requests"]
 
+_NO_CONTEXT: Float32 = np.zeros((0, 0), np.float32)
+
 
 @dataclass(frozen=True)
 class Queries:
@@ -80,6 +82,10 @@ class Requests:
     def __len__(self) -> int:
         return len(self.request)
 
+    def texts(self) -> list[str]:
+        """Return each request's query text, empty where there is no query."""
+        return [self.queries.text[q] if q >= 0 else "" for q in self.query.tolist()]
+
     def take(self, rows: Int64) -> Requests:
         """Return the chosen rows."""
         return Requests(
@@ -98,6 +104,12 @@ class Requests:
         return Requests(
             self.request, self.session, self.user, self.query, self.time, context, names, self.queries
         )
+
+    @staticmethod
+    def empty() -> Requests:
+        """Return no requests, without context."""
+        none = np.zeros(0, np.int64)
+        return Requests(none, none, none, none.astype(np.int32), none.astype(np.float64), _NO_CONTEXT)
 
     @staticmethod
     def concat(parts: Sequence[Requests]) -> Requests:

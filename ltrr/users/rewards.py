@@ -10,8 +10,9 @@ from numpy.typing import ArrayLike
 
 from ltrr import _check
 from ltrr._kernels.users import CLICK, CLICKS, DCG, SATISFIED, page_values
+from ltrr.protocols import UserModel
 from ltrr.types import Bool, Float64, Int8, Truth
-from ltrr.users.tables import TableUser, UserTables, pages_of
+from ltrr.users.tables import UserTables, pages_of
 
 __all__ = ["Reward", "grade_order_is_best"]
 
@@ -66,12 +67,12 @@ class Reward:
         """The signal as kernels know it."""
         return _CODES[self.signal]
 
-    def expected(self, user: TableUser, truth: Truth) -> Float64:
+    def expected(self, user: UserModel, truth: Truth) -> Float64:
         """Return the expected gross reward of each page under ``user``, in closed form, (B,).
 
         Parameters
         ----------
-        user : TableUser
+        user : UserModel
         truth : Truth
             Of pages: as many places for each request, empty ones (grade −1) at the end.
 
@@ -121,7 +122,7 @@ class Reward:
         return out
 
 
-def grade_order_is_best(user: TableUser, reward: Reward, max_grade: int) -> bool:
+def grade_order_is_best(user: UserModel, reward: Reward, max_grade: int) -> bool:
     """Say whether showing higher grades first earns the most, by trying every order of every page of 4.
 
     Where False, an ideal that sorts by grade is no upper bound: for instance a user who stops after good
@@ -130,7 +131,7 @@ def grade_order_is_best(user: TableUser, reward: Reward, max_grade: int) -> bool
 
     Parameters
     ----------
-    user : TableUser
+    user : UserModel
     reward : Reward
         Gross; costs do not depend on the order.
     max_grade : int >= 1

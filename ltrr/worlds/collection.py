@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -103,6 +104,7 @@ class Collection(TopicWorld):
         n_users: int = 500,
         gap_seconds: float = 30.0,
     ) -> None:
+        self._parameters = {k: v for k, v in locals().items() if k not in ("self", "__class__")}
         n_variants = _check.integer("Collection.variants", variants, low=0)
         share = _check.fraction("Collection.held_out", held_out)
         exponent = _check.number("Collection.zipf", zipf, low=0.0)
@@ -136,6 +138,10 @@ class Collection(TopicWorld):
             gap_seconds=gap_seconds,
         )
         self.notes = (*files.notes, *left_out, *merged)
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the parameters by name, as they were given."""
+        return dict(self._parameters)
 
 
 def _used_queries(files: CollectionFiles, path: str) -> tuple[Int64, tuple[str, ...]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -60,6 +60,11 @@ class TopicWorld:
     gap_seconds : float
         Seconds between requests on average, > 0.
 
+    Attributes
+    ----------
+    ideal_width : int
+        Places of the ideal page that `truth` reports.
+
     Raises
     ------
     InputError
@@ -88,6 +93,8 @@ class TopicWorld:
     >>> world.state()
     {'request': 2}
     """
+
+    ideal_width: ClassVar[int] = IDEAL_WIDTH
 
     def __init__(self, topics: Topics, *, n_users: int = 500, gap_seconds: float = 30.0) -> None:
         self.topics = topics

@@ -113,6 +113,79 @@ class Topics:
         self._check_order()
         self._check_parts()
 
+    @staticmethod
+    def from_frames(
+        items: Any, queries: Any, judgements: Any, *, held_out: float = 0.3, seed: int = 0
+    ) -> Topics:
+        """Return topics from three tables: DataFrames, or mappings of column names to sequences.
+
+        Every query is a topic of its own.
+
+        Parameters
+        ----------
+        items : table
+            Column ``item`` (its id) and at least one more, all of which become text fields, but for
+            ``popularity`` and ``released`` (seconds), which are taken as numbers.
+        queries : table
+            Columns ``query`` (its id) and ``text``; ``traffic``, how often it is asked, where there is one.
+        judgements : table
+            Columns ``query``, ``item`` and ``grade`` (integer, >= 0).
+        held_out : float
+            Share of the queries that the stream never asks; at least one stays in the stream.
+        seed : int
+            Draws which.
+
+        Raises
+        ------
+        InputError
+            If a column is missing, an id is unknown or stands twice, or a grade is no grade.
+
+        Examples
+        --------
+        >>> topics = Topics.from_frames(
+        ...     {"item": ["a", "b"], "title": ["red shoe", "blue hat"]},
+        ...     {"query": [1, 2], "text": ["shoe", "hat"]},
+        ...     {"query": [1, 2], "item": ["a", "b"], "grade": [2, 1]},
+        ... )
+        >>> topics.n_topics, topics.max_grade, topics.traffic.tolist()
+        (2, 2, [0.0, 1.0])
+        """
+        item_ids, query_ids = _column(items, "items", "item"), _column(queries, "queries", "query")
+        numbers: dict[str, Any] = {
+            name: np.asarray(items[name]) for name in ("popularity", "released") if name in items
+        }
+        fields = {str(f): tuple(map(str, items[f])) for f in items if f not in ("item", *numbers)}
+        judged = [_column(judgements, "judgements", name) for name in ("query", "item", "grade")]
+        topic = _places("judgements.query", judged[0], query_ids)
+        item = _places("judgements.item", judged[1], item_ids)
+        order = np.lexsort((item, topic))
+        n = len(query_ids)
+        weight = _column(queries, "queries", "traffic") if "traffic" in queries else np.ones(n)
+        shuffled = np.random.default_rng(seed).permutation(n)
+        n_held = min(round(_check.fraction("held_out", held_out) * n), n - 1)
+        parts = []
+        for rows in (shuffled[n_held:], shuffled[:n_held]):
+            part = np.zeros(n)
+            part[rows] = weight[rows]
+            parts.append(part / part.sum() if len(rows) else part)
+        grade = np.asarray(judged[2])
+        return Topics(
+            catalogue=Catalogue(tuple(map(str, item_ids)), fields, **numbers),
+            queries=Queries(tuple(map(str, _column(queries, "queries", "text")))),
+            query_indptr=np.arange(n + 1),
+            query_topic=np.arange(n, dtype=np.int32),
+            query_weight=np.ones(n),
+            topic_indptr=np.concatenate([[0], np.cumsum(np.bincount(topic, minlength=n))]),
+            topic_item=item[order].astype(np.int32),
+            topic_grade=grade[order],
+            traffic=parts[0],
+            held_out=parts[1],
+            intent=np.zeros(n, np.int16),
+            intent_names=("plain",),
+            max_grade=int(grade.max()) if len(grade) else 0,
+            complete=False,
+        )
+
     @property
     def n_topics(self) -> int:
         """Number of topics, T."""
@@ -160,6 +233,24 @@ class Topics:
                 f"`Topics.held_out` must share no topic with `traffic`, got {len(both)} shared, "
                 f"the first is {both[0]}"
             )
+
+
+def _column(table: Any, name: str, column: str) -> Any:
+    """Return a column of a table as an array."""
+    if column not in table:
+        raise InputError(f"`{name}` must have a column {column!r}, got {', '.join(map(str, table))}")
+    return np.asarray(table[column])
+
+
+def _places(name: str, wanted: Any, known: Any) -> Int64:
+    """Return where each id stands among the known ones."""
+    place = {key: i for i, key in enumerate(known.tolist())}
+    if len(place) < len(known):
+        raise InputError(f"`{name.partition('.')[2]}` must name its rows apart, got an id twice")
+    unknown = [key for key in wanted.tolist() if key not in place]
+    if unknown:
+        raise InputError(f"`{name}` must name known rows, got {unknown[0]!r}")
+    return np.array([place[key] for key in wanted.tolist()], np.int64)
 
 
 def _ids(name: str, value: Any, dtype: type, length: int, top: int) -> Any:

@@ -39,7 +39,10 @@ class BalancedIPS(SNIPS):
 
     name: ClassVar[str] = "balanced-ips"
     needs: ClassVar[frozenset[str]] = frozenset({"balanced"})
-    consistent: ClassVar[bool] = False
+    weight: ClassVar[str] = "balanced_weight"
+    ratio: ClassVar[bool] = False
+    proportion: ClassVar[bool] = False
+    bias: ClassVar[str] = "rests on a classifier's density ratio."
 
     def terms(self, batch: Batch) -> Float64:
         """Return ``(ŵ r, ŵ)``."""

@@ -16,9 +16,12 @@ from ltrr.replay.batch import Batch
 from ltrr.replay.moments import Moments
 from ltrr.types import Float64, Int64
 
-__all__ = ["Estimator", "needed", "positive"]
+__all__ = ["BIASED", "Estimator", "needed", "positive"]
 
 E = TypeVar("E", bound="Estimator")
+
+BIASED = "biased by design: the interval leaves the bias out."
+"""`Estimator.bias` where there is no more to say."""
 
 _STEP = 1e-100
 """Step of the complex-step derivative: its square vanishes, so the derivative has no cancellation."""
@@ -55,10 +58,21 @@ class Estimator(ABC):
     """Number of terms, k."""
     needs: ClassVar[frozenset[str]] = frozenset({"weight"})
     """Optional columns of `Batch` that the terms are made of."""
+    weight: ClassVar[str] = "weight"
+    """Column of `Batch` that reweights the rows; "" where nothing rests on what the logging policy tried."""
     slate: ClassVar[bool] = False
     """True where requests may have several slots."""
-    consistent: ClassVar[bool] = True
-    """True where the estimate goes to the policy's value when weights are right; False where it is biased."""
+    whole_reward: ClassVar[bool] = False
+    """True where the reward of a slate as a whole will do; others need the reward of every slot."""
+    bias: ClassVar[str] = ""
+    """Why the interval does not tell the whole error; "" where the estimate is consistent.
+
+    Consistent: it goes to the policy's value when the weights are right.
+    """
+    ratio: ClassVar[bool] = False
+    """True where the terms are ``(w r, w)`` with weights that average 1, and the value is their ratio."""
+    proportion: ClassVar[bool] = False
+    """True where the value is a proportion of rows as soon as all rewards and weights are 0 or 1."""
 
     moments: Moments = field(init=False, repr=False, compare=False)
 
@@ -71,6 +85,41 @@ class Estimator(ABC):
     def label(self) -> str:
         """The name, with parameters where it has any."""
         return ":".join([self.name, *(f"{v:g}" for v in self.parameters().values() if isinstance(v, float))])
+
+    @property
+    def whole_target(self) -> bool:
+        """True where the target's probabilities of all eligible actions are needed."""
+        return bool(self.needs - {"weight", "accept"})
+
+    @property
+    def parameter(self) -> float | None:
+        """The hyper-parameter, given or chosen; None where there is none or more than one."""
+        numbers = [v for v in self.parameters().values() if isinstance(v, float)]
+        return numbers[0] if len(numbers) == 1 else None
+
+    @classmethod
+    def for_log(cls, *, n_slots: int, weight_bound: float | None) -> Estimator:
+        """Return the estimator that suits a log, where no parameter was given.
+
+        Parameters
+        ----------
+        n_slots : int
+            Most slots of a request.
+        weight_bound : float or None
+            Declared largest weight.
+        """
+        del n_slots, weight_bound
+        return cls()
+
+    @classmethod
+    def bent_at(cls, weight: float) -> Estimator | None:
+        """Return the estimator that bends weights from about ``weight`` on, inf for not at all.
+
+        `ltrr.replay.slope.Slope` chooses among such estimators where no parameter was given. None for those
+        that bend no weights.
+        """
+        del weight
+        return None
 
     def parameters(self) -> dict[str, Any]:
         """Return the parameters by name."""

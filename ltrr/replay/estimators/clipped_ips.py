@@ -45,13 +45,18 @@ class ClippedIPS(IPS):
     """
 
     name: ClassVar[str] = "clipped-ips"
-    consistent: ClassVar[bool] = False
+    bias: ClassVar[str] = "clipped weights leave out reward: biased towards 0."
 
     max_weight: float = 10.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.max_weight = positive("ClippedIPS.max_weight", self.max_weight)
+
+    @classmethod
+    def bent_at(cls, weight: float) -> ClippedIPS:
+        """Return the estimator that clips weights at ``weight``."""
+        return cls(weight)
 
     def shrunk(self, weight: Float64) -> Float64:
         """Return ``min(w, M)``."""

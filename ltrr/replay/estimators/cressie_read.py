@@ -83,6 +83,12 @@ class CressieRead(Estimator):
                 f"{self.reward_low!r} and {self.reward_high!r}"
             )
 
+    @classmethod
+    def for_log(cls, *, n_slots: int, weight_bound: float | None) -> CressieRead:
+        """Return the estimator with the declared largest weight, where there is one."""
+        del n_slots
+        return cls() if weight_bound is None else cls(weight_high=weight_bound)
+
     @property
     def label(self) -> str:
         """The name, with the parameters that are not the default up to the last of them."""

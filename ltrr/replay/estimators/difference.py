@@ -73,9 +73,9 @@ class Difference(Estimator):
         return self.first.slate and self.second.slate
 
     @property
-    def consistent(self) -> bool:  # type: ignore[override]  # a constant of all other kinds
-        """True where both are consistent."""
-        return self.first.consistent and self.second.consistent
+    def bias(self) -> str:  # type: ignore[override]  # a constant of all other kinds
+        """Why the first is biased, or else the second; "" where both are consistent."""
+        return self.first.bias or self.second.bias
 
     @property
     def _means(self) -> bool:

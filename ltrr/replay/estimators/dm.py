@@ -35,7 +35,8 @@ class DM(Estimator):
 
     name: ClassVar[str] = "dm"
     needs: ClassVar[frozenset[str]] = frozenset({"q"})
-    consistent: ClassVar[bool] = False
+    weight: ClassVar[str] = ""
+    bias: ClassVar[str] = "rests on the model of rewards alone; compare with dr."
 
     def terms(self, batch: Batch) -> Float64:
         """Return ``q̂(x, π)``."""

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from ltrr.replay.estimators.base import positive
+from ltrr.replay.estimators.base import BIASED, positive
 from ltrr.replay.estimators.dr import DR
 from ltrr.types import Float64
 
@@ -44,13 +44,18 @@ class DROS(DR):
     """
 
     name: ClassVar[str] = "dr-os"
-    consistent: ClassVar[bool] = False
+    bias: ClassVar[str] = BIASED
 
     lam: float = 100.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.lam = positive("DROS.lam", self.lam)
+
+    @classmethod
+    def bent_at(cls, weight: float) -> DROS:
+        """Return the estimator whose shrunk weight is half of ``weight`` there."""
+        return cls(weight * weight)
 
     def shrunk(self, weight: Float64) -> Float64:
         """Return ``λ w / (w² + λ)``, in the form that has the limit λ = ∞."""

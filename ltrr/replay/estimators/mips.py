@@ -38,7 +38,8 @@ class MIPS(IPS):
 
     name: ClassVar[str] = "mips"
     needs: ClassVar[frozenset[str]] = frozenset({"marginal"})
-    consistent: ClassVar[bool] = False
+    weight: ClassVar[str] = "marginal_weight"
+    bias: ClassVar[str] = "right only where the reward depends on the category of the action alone."
 
     def terms(self, batch: Batch) -> Float64:
         """Return ``w r`` with the weight of the action's category."""

@@ -32,6 +32,9 @@ class OnPolicy(Estimator):
     name: ClassVar[str] = "on-policy"
     needs: ClassVar[frozenset[str]] = frozenset()
     slate: ClassVar[bool] = True
+    weight: ClassVar[str] = ""
+    whole_reward: ClassVar[bool] = True
+    proportion: ClassVar[bool] = True
 
     def terms(self, batch: Batch) -> Float64:
         """Return the reward of each request."""

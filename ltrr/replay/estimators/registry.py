@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+import inspect
+from typing import Any
 
-from ltrr.errors import InputError, nearest
+from ltrr.registry import Registry
 from ltrr.replay.estimators.balanced_ips import BalancedIPS
 from ltrr.replay.estimators.base import Estimator
 from ltrr.replay.estimators.clipped_ips import ClippedIPS
@@ -21,46 +22,61 @@ from ltrr.replay.estimators.sndr import SNDR
 from ltrr.replay.estimators.snips import SNIPS
 from ltrr.replay.estimators.sub_gaussian import SubGaussian, SubGaussianDR
 from ltrr.replay.estimators.switch_dr import SwitchDR
+from ltrr.replay.spec import Spec, make, spec_of
 
-__all__ = ["ESTIMATORS", "make_estimator"]
+__all__ = ["ESTIMATORS", "make_estimator", "open_kind"]
 
-ESTIMATORS: dict[str, type[Estimator]] = {
-    kind.name: kind
-    for kind in (
-        RejectionReplay,
-        IPS,
-        ClippedIPS,
-        SNIPS,
-        DM,
-        DR,
-        SNDR,
-        SwitchDR,
-        DROS,
-        MRDR,
-        SubGaussian,
-        SubGaussianDR,
-        BalancedIPS,
-        MIPS,
-        CressieRead,
-        SlateIPS,
-        SlateSNIPS,
-        IndependentIPS,
-        PI,
-        RIPS,
-        SNRIPS,
-        CascadeDR,
-    )
-}
+ESTIMATORS = Registry(
+    "estimators",
+    {
+        kind.name: kind
+        for kind in (
+            RejectionReplay,
+            IPS,
+            ClippedIPS,
+            SNIPS,
+            DM,
+            DR,
+            SNDR,
+            SwitchDR,
+            DROS,
+            MRDR,
+            SubGaussian,
+            SubGaussianDR,
+            BalancedIPS,
+            MIPS,
+            CressieRead,
+            SlateIPS,
+            SlateSNIPS,
+            IndependentIPS,
+            PI,
+            RIPS,
+            SNRIPS,
+            CascadeDR,
+        )
+    },
+    makes=Estimator,
+    needs=("name", "needs", "bias", "weight", "moments", "label", "rows", "combine", "fork"),
+    base="ltrr.replay.estimators.Estimator",
+)
 """Kinds of estimator by their name in tables and on the command line."""
 
 
-def make_estimator(spec: str) -> Estimator:
-    """Return an estimator from its name and parameters, ``name[:value…]``, as `Estimator.label` writes them.
+def make_estimator(spec: Any, where: str = "estimators") -> Estimator:
+    """Return an estimator from a text, a table with ``kind``, or an object.
 
     Parameters
     ----------
-    spec : str
-        A key of `ESTIMATORS`; values, if any, are its parameters in their order, separated by colons.
+    spec : str, mapping or Estimator
+        A text is ``name[:value…]``, as `Estimator.label` writes it, or ``module:Class[:value…]``; values are
+        the parameters in their order.
+    where : str
+        Names the setting in messages.
+
+    Returns
+    -------
+    Estimator
+        One that has seen nothing.
 
     Raises
     ------
@@ -71,24 +87,32 @@ def make_estimator(spec: str) -> Estimator:
     --------
     >>> make_estimator("clipped-ips:20")
     ClippedIPS(max_weight=20.0)
+    >>> make_estimator("ltrr.replay.estimators:SwitchDR:3")
+    SwitchDR(tau=3.0)
     >>> make_estimator("snisp")
     Traceback (most recent call last):
-    ltrr.errors.InputError: `estimator` must be a known name, got 'snisp'; did you mean 'snips'?
+    ltrr.errors.InputError: `estimators` names no known kind, got 'snisp'; did you mean 'snips'?
     """
-    name, *values = spec.strip().split(":")
-    if name not in ESTIMATORS:
-        raise InputError(f"`estimator` must be a known name, got {name!r}{nearest(name, ESTIMATORS)}")
-    kind = ESTIMATORS[name]
-    known = [f.name for f in fields(kind) if f.init]
-    if len(values) > len(known):
-        takes = f"takes {', '.join(known)}" if known else "takes no parameter"
-        raise InputError(f"`estimator` {name!r} {takes}, got {spec!r}")
-    given: dict[str, float] = {}
-    for parameter, value in zip(known, values, strict=False):
-        try:
-            given[parameter] = float(value)
-        except ValueError:
-            raise InputError(
-                f"`{kind.__name__}.{parameter}` must be a number, got {value!r} in {spec!r}"
-            ) from None
-    return kind(**given)
+    if isinstance(spec, str):
+        made = make(ESTIMATORS, spec_of(ESTIMATORS, spec, where), where)
+    else:
+        asked = ESTIMATORS.component(spec, where)
+        made = asked.given or ESTIMATORS.make(asked.kind, asked.params, where)
+    fresh: Estimator = made.fork()
+    return fresh
+
+
+def open_kind(spec: Any, where: str = "estimators") -> type[Estimator] | None:
+    """Return the class of an estimator whose parameters are left to the log; None where they are given.
+
+    They are left open by a name, or an import path of a class, without values.
+
+    Examples
+    --------
+    >>> open_kind("dr-os").__name__
+    'DROS'
+    >>> open_kind("dr-os:9")
+    """
+    found = spec_of(ESTIMATORS, spec, where) if isinstance(spec, str) else Spec("", (), None)
+    known = inspect.isclass(found.maker) and issubclass(found.maker, Estimator)
+    return found.maker if known and not found.values else None

@@ -41,6 +41,8 @@ class RejectionReplay(Estimator):
     name: ClassVar[str] = "replay"
     width: ClassVar[int] = 2
     needs: ClassVar[frozenset[str]] = frozenset({"accept"})
+    weight: ClassVar[str] = "accept"
+    proportion: ClassVar[bool] = True
 
     def terms(self, batch: Batch) -> Float64:
         """Return ``(z r, z)``."""

@@ -36,6 +36,8 @@ class SNIPS(Estimator):
 
     name: ClassVar[str] = "snips"
     width: ClassVar[int] = 2
+    ratio: ClassVar[bool] = True
+    proportion: ClassVar[bool] = True
 
     def terms(self, batch: Batch) -> Float64:
         """Return ``(w r, w)``."""

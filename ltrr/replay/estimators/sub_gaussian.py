@@ -9,6 +9,7 @@ import numpy as np
 
 from ltrr import _check
 from ltrr.errors import InputError
+from ltrr.replay.estimators.base import BIASED
 from ltrr.replay.estimators.dr import DR
 from ltrr.replay.estimators.ips import IPS
 from ltrr.types import Float64
@@ -53,13 +54,18 @@ class SubGaussian(IPS):
     """
 
     name: ClassVar[str] = "sub-gaussian"
-    consistent: ClassVar[bool] = False
+    bias: ClassVar[str] = BIASED
 
     lam: float = 0.1
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.lam = _lam("SubGaussian.lam", self.lam)
+
+    @classmethod
+    def bent_at(cls, weight: float) -> SubGaussian:
+        """Return the estimator that corrects weights to at most ``1 + weight``."""
+        return cls(1.0 / (1.0 + weight))
 
     def shrunk(self, weight: Float64) -> Float64:
         """Return ``w / (1 − λ + λ w)``."""
@@ -101,13 +107,18 @@ class SubGaussianDR(DR):
     """
 
     name: ClassVar[str] = "sub-gaussian-dr"
-    consistent: ClassVar[bool] = False
+    bias: ClassVar[str] = BIASED
 
     lam: float = 0.1
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.lam = _lam("SubGaussianDR.lam", self.lam)
+
+    @classmethod
+    def bent_at(cls, weight: float) -> SubGaussianDR:
+        """Return the estimator that corrects weights to at most ``1 + weight``."""
+        return cls(1.0 / (1.0 + weight))
 
     def shrunk(self, weight: Float64) -> Float64:
         """Return ``w / (1 − λ + λ w)``."""

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from ltrr.replay.estimators.base import positive
+from ltrr.replay.estimators.base import BIASED, positive
 from ltrr.replay.estimators.dr import DR
 from ltrr.types import Float64
 
@@ -44,13 +44,18 @@ class SwitchDR(DR):
     """
 
     name: ClassVar[str] = "switch-dr"
-    consistent: ClassVar[bool] = False
+    bias: ClassVar[str] = BIASED
 
     tau: float = 10.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.tau = positive("SwitchDR.tau", self.tau, zero=True)
+
+    @classmethod
+    def bent_at(cls, weight: float) -> SwitchDR:
+        """Return the estimator that switches rows off above ``weight``."""
+        return cls(weight)
 
     def shrunk(self, weight: Float64) -> Float64:
         """Return w where it is at most τ, 0 elsewhere."""

@@ -14,8 +14,6 @@ from ltrr.types import Float64, Int64
 
 __all__ = ["ClopperPearson"]
 
-_KINDS = ("on-policy", "snips", "replay")
-
 
 @dataclass
 class ClopperPearson:
@@ -90,7 +88,7 @@ class ClopperPearson:
         """Return the interval; None where the estimate is not a proportion."""
         outside = tail(level)
         check_seen("ClopperPearson", self.n, estimator)
-        if not self.applies or self.trials == 0 or estimator.name not in _KINDS:
+        if not self.applies or self.trials == 0 or not estimator.proportion:
             return None
         k, m = self.successes, self.trials
         low = float(betaincinv(k, m - k + 1, outside)) if k > 0 else 0.0

@@ -21,9 +21,6 @@ _ENDS = np.geomspace(1e-6, 1.0 / 512.0, 256, endpoint=False)
 CANDIDATES = np.concatenate([_ENDS, np.arange(1, 512) / 512.0, 1.0 - _ENDS[::-1]])
 """Candidates as shares of the range of values: evenly spaced, and finely where rewards are rare or sure."""
 
-_RATIOS = ("snips", "slate-snips")
-"""Estimators with terms (w r, w) whose weights average 1; other ratios need not have such weights."""
-
 _LOG = math.log(2.0 / 0.05)
 """Stakes are tuned for 95 %; the intervals hold at every level."""
 
@@ -112,7 +109,7 @@ class ConfidenceSequence:
         """Return the range of the value: that of the term where no weight is above 1."""
         if self.reward_range is None or self.estimator is None:
             return None
-        if self.estimator.name in _RATIOS:
+        if self.estimator.ratio:
             return self.reward_range
         return self.estimator.bounds(1.0, *self.reward_range)
 
@@ -122,7 +119,7 @@ class ConfidenceSequence:
         if ends is None or self.estimator is None or self.reward_range is None:
             return [None, None]
         term = rows[:, 1]
-        if self.estimator.name in _RATIOS:
+        if self.estimator.ratio:
             low, high = ends
             return [(term - low * rows[:, 2], -low), (high * rows[:, 2] - term, high)]
         if self.weight_bound is not None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from collections.abc import Mapping
 from typing import Any
 
-from ltrr.errors import InputError, nearest
+from ltrr.registry import Component, Registry, parameters
 from ltrr.replay.intervals.asymptotic import Asymptotic
 from ltrr.replay.intervals.base import IntervalMethod
 from ltrr.replay.intervals.clopper_pearson import ClopperPearson
@@ -14,10 +13,12 @@ from ltrr.replay.intervals.confidence_sequence import ConfidenceSequence
 from ltrr.replay.intervals.empirical_bernstein import EmpiricalBernstein
 from ltrr.replay.intervals.hoeffding import Hoeffding
 from ltrr.replay.intervals.poisson_bootstrap import PoissonBootstrap
+from ltrr.replay.spec import make, spec_of
 
 __all__ = ["INTERVALS", "make_interval"]
 
-INTERVALS: Mapping[str, Callable[..., Any]] = MappingProxyType(
+INTERVALS = Registry(
+    "intervals",
     {
         "asymptotic": Asymptotic,
         "bootstrap": PoissonBootstrap,
@@ -25,30 +26,34 @@ INTERVALS: Mapping[str, Callable[..., Any]] = MappingProxyType(
         "empirical-bernstein": EmpiricalBernstein,
         "clopper-pearson": ClopperPearson,
         "confidence-sequence": ConfidenceSequence,
-    }
+    },
+    makes=IntervalMethod,
+    needs=("name", "fork", "add", "merge", "interval"),
+    base="ltrr.replay.intervals.IntervalMethod",
 )
 """Kinds of interval by their name in tables and on the command line."""
 
-_BOUNDED = frozenset({"hoeffding", "empirical-bernstein", "confidence-sequence"})
-
 
 def make_interval(
-    name: str,
+    spec: Any,
+    where: str = "intervals",
     *,
     seed: int = 0,
     weight_bound: float | None = None,
     reward_range: tuple[float, float] | None = None,
 ) -> IntervalMethod:
-    """Return an interval method from its name, or ``bootstrap:B`` for B resamples.
+    """Return an interval method from a text, a table with ``kind``, or an object, which is returned as it is.
 
     Parameters
     ----------
-    name : str
-        A key of `INTERVALS`.
+    spec : str, mapping or IntervalMethod
+        A text is a name or ``module:Class``, values of parameters after further colons: ``bootstrap:200``.
+    where : str
+        Names the setting in messages.
     seed : int
-        Of the bootstrap.
+        Goes to methods that have a parameter ``seed``.
     weight_bound, reward_range
-        Declared bounds, for methods that need them.
+        Declared bounds; go to methods that have parameters of these names.
 
     Raises
     ------
@@ -61,16 +66,21 @@ def make_interval(
     PoissonBootstrap(n_resamples=200, seed=1)
     >>> make_interval("asymtotic")
     Traceback (most recent call last):
-    ltrr.errors.InputError: `interval` must be a known name, got 'asymtotic'; did you mean 'asymptotic'?
+    ltrr.errors.InputError: `intervals` names no known kind, got 'asymtotic'; did you mean 'asymptotic'?
     """
-    kind, _, rest = name.partition(":")
-    if kind not in INTERVALS or (rest and (kind != "bootstrap" or not rest.isdecimal())):
-        raise InputError(f"`interval` must be a known name, got {name!r}{nearest(kind, INTERVALS)}")
-    method: IntervalMethod
-    if kind == "bootstrap":
-        method = PoissonBootstrap(int(rest) if rest else 1000, seed)
-    elif kind in _BOUNDED:
-        method = INTERVALS[kind](weight_bound=weight_bound, reward_range=reward_range)
+    offered = {"seed": seed, "weight_bound": weight_bound, "reward_range": reward_range}
+    if isinstance(spec, str):
+        made = make(INTERVALS, spec_of(INTERVALS, spec, where), where, **offered)
     else:
-        method = INTERVALS[kind]()
+        made = _of_table(INTERVALS.component(spec, where), offered, where)
+    method: IntervalMethod = made
     return method
+
+
+def _of_table(asked: Component, offered: Mapping[str, Any], where: str) -> Any:
+    """Return what was given as a table or an object; what a table leaves out is taken from the offer."""
+    if asked.given is not None:
+        return asked.given
+    known = parameters(INTERVALS.maker(asked.kind, where))[0]
+    given = {name: value for name, value in offered.items() if name in known}
+    return INTERVALS.make(asked.kind, given | dict(asked.params), where)

@@ -10,11 +10,9 @@ from ltrr.errors import InputError
 from ltrr.logs.tables import TABLES
 from ltrr.replay.readers.obd import OBD_COLUMNS
 from ltrr.replay.readers.parts import head
+from ltrr.replay.readers.registry import LOG_FORMATS
 
-__all__ = ["FORMATS", "detect"]
-
-FORMATS = ("auto", "ltrr", "csv", "parquet", "jsonl", "obd", "dsjson", "vw")
-"""Formats that `ltrr.replay.read` knows."""
+__all__ = ["detect"]
 
 _HEAD_BYTES = 1 << 16
 _DSJSON = {"_label_cost", "_label_Cost", "_labelIndex", "_label_probability", "_outcomes", "_label_Action"}
@@ -24,7 +22,7 @@ _VW = re.compile(rf"^\s*({_LABEL}\s+)*({_LABEL}|shared)\s*('?\S+)?\s*\|")
 
 
 def detect(path: str | Path) -> str:
-    """Return the format of a log, one of `FORMATS` but "auto".
+    """Return the format of a log, a name of `LOG_FORMATS`.
 
     Raises
     ------
@@ -46,7 +44,7 @@ def detect(path: str | Path) -> str:
         raise InputError(
             f"{path}: its format is not recognised: no Parquet, no CSV by its name, and its first lines are "
             "neither JSON objects nor VW labels action:cost:probability; name it with --format "
-            f"{'|'.join(FORMATS[1:])}"
+            f"{'|'.join(LOG_FORMATS.names)}"
         )
     return found
 
@@ -63,7 +61,7 @@ def _of_folder(folder: Path) -> str:
             return found
     raise InputError(
         f"{folder}: the format of no file in the folder is recognised, nor is there a log.json; name it with "
-        f"--format {'|'.join(FORMATS[1:])}"
+        f"--format {'|'.join(LOG_FORMATS.names)}"
     )
 
 

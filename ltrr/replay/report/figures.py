@@ -10,6 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
+from ltrr.replay.answers import AS_LOGGED
 from ltrr.replay.diagnostics import Diagnostics
 from ltrr.replay.verdict import CANNOT, SUPPORTED, WEAK
 from ltrr.report.canvas import COLOURS, STYLES, figure_of, lettering, new_axes
@@ -102,7 +103,7 @@ def forest(evaluation: Evaluation) -> Axes:
     axes.set_yticks(ticks, labels, fontsize=8)
     for place, policy in heads:
         _heading(axes, place, _short(policy))
-    logged = table[table.estimator == "on-policy"]
+    logged = table[table.policy == AS_LOGGED]
     if len(logged) and np.isfinite(logged.value.iloc[0]):
         axes.axvline(logged.value.iloc[0], color="#555555", linewidth=0.9, linestyle=":")
     axes.set_ylim(y + 0.4, 0.8)
@@ -113,7 +114,7 @@ def forest(evaluation: Evaluation) -> Axes:
         if (table.verdict == v).any()
     ]
     if len(logged):
-        handles.append(Line2D([], [], color="#555555", linestyle=":", label="as logged"))
+        handles.append(Line2D([], [], color="#555555", linestyle=":", label=AS_LOGGED))
     _legend(axes, handles, columns=len(handles))
     return axes
 

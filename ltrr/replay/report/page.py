@@ -12,6 +12,7 @@ import pandas as pd
 
 from ltrr._state import write_aside
 from ltrr.errors import InputError
+from ltrr.replay.answers import AS_LOGGED
 from ltrr.replay.faults import Faults
 from ltrr.replay.report import figures as replay_figures
 from ltrr.replay.report.tables import estimate, number, tables
@@ -147,11 +148,11 @@ def _answer(evaluation: Evaluation, policy: str) -> dict[str, str]:
     text = f"{value} a request by {row.estimator}"
     if math.isfinite(row.low) and math.isfinite(row.high):
         text += f", {row.level:.0%} interval {interval} ({row.interval})"
-    logged = evaluation.table[evaluation.table.estimator == "on-policy"].value
+    logged = evaluation.table[evaluation.table.policy == AS_LOGGED].value
     if len(logged) and math.isfinite(logged.iloc[0]):
         text += f"; as logged {number(logged.iloc[0])}"
     own = evaluation.differences
-    own = own[(own.policy == policy) & (own.estimator == row.estimator) & (own.against == "as logged")]
+    own = own[(own.policy == policy) & (own.estimator == row.estimator) & (own.against == AS_LOGGED)]
     if len(own):
         d = own.iloc[0]
         sure = "" if d.low <= 0.0 <= d.high else ", clear of 0"

@@ -9,8 +9,9 @@ from ltrr.replay.targets.exploration import Exploration
 from ltrr.replay.targets.logged import Logged
 from ltrr.replay.targets.logged_distribution import LoggedDistribution
 from ltrr.replay.targets.object import ObjectTarget
-from ltrr.replay.targets.parse import TARGETS, parse_target
+from ltrr.replay.targets.parse import parse_target
 from ltrr.replay.targets.policy import PolicyTarget
+from ltrr.replay.targets.registry import TARGETS
 from ltrr.replay.targets.uniform import UniformTarget
 from ltrr.replay.targets.vw import VWTarget
 from ltrr.replay.targets.without import Without

@@ -1,61 +1,33 @@
-"""Target policies as words or objects name them."""
+"""Target policies as words, import paths or objects name them."""
 
 from __future__ import annotations
 
+import importlib.util
+import inspect
 import re
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
-from ltrr.bandits.saved import load
 from ltrr.errors import InputError, nearest
 from ltrr.protocols import Policy
 from ltrr.replay.replay_log import ReplayLog
-from ltrr.replay.targets.always import Always, action_id
+from ltrr.replay.spec import is_path, make, spec_of
 from ltrr.replay.targets.base import Target
-from ltrr.replay.targets.column import ColumnTarget
-from ltrr.replay.targets.exploration import Exploration
-from ltrr.replay.targets.logged import Logged
-from ltrr.replay.targets.logged_distribution import LoggedDistribution
 from ltrr.replay.targets.object import ObjectTarget
 from ltrr.replay.targets.policy import PolicyTarget
-from ltrr.replay.targets.uniform import UniformTarget
-from ltrr.replay.targets.vw import VWTarget
-from ltrr.replay.targets.without import Without
+from ltrr.replay.targets.registry import TARGETS
+from ltrr.replay.targets.words import Asked, policy
 
-__all__ = ["TARGETS", "parse_target"]
-
-TARGETS: Mapping[str, str] = MappingProxyType(
-    {
-        "uniform": "every eligible action alike",
-        "always:ACTION": "one action in every row",
-        "logged": "the logging policy by its frequencies per cell (?cells=position,age&smoothing=1)",
-        "logged:PATH": "the policy behind another log, by its frequencies per cell (the same options)",
-        "column:NAME": "a column of target probabilities of the chosen actions",
-        "policy:FOLDER": "a saved policy, frozen; a folder's path alone means the same",
-        "vw:FILE": "a model saved by Vowpal Wabbit",
-        "without:ACTION": "the logged policy with one action taken away (?of=POLICY for another policy)",
-        "epsilon:RATE": "the logged policy's favourite with another exploration rate (?of=POLICY)",
-        "mixed:RATE": "the logged policy with uniform exploration on top (?of=POLICY)",
-    }
-)
-"""How target policies are named, and what they are."""
-
-_OPTIONS = {
-    "logged": ("cells", "smoothing"),
-    "without": ("of",),
-    "epsilon": ("of",),
-    "mixed": ("of",),
-}
-_KINDS = tuple(dict.fromkeys(word.split(":")[0] for word in TARGETS))
+__all__ = ["parse_target"]
 
 Reader = Callable[[str], ReplayLog]
 
 
-def _options(kind: str, text: str) -> tuple[str, dict[str, str]]:
+def _options(word: str, text: str, known: list[str]) -> tuple[str, dict[str, str]]:
     """Split ``VALUE?key=value&key=value``; ``of`` takes all that follows it."""
-    known = _OPTIONS.get(kind, ())
     # an action's name may hold a question mark: options begin where one of theirs does
     start = re.search(r"\?(?=\w+=)", text) if known else None
     if start is None:
@@ -65,7 +37,7 @@ def _options(kind: str, text: str) -> tuple[str, dict[str, str]]:
     while rest:
         key, _, rest = rest.partition("=")
         if key not in known:
-            raise InputError(f"policy `{kind}` has no option {key!r}{nearest(key, known)}")
+            raise InputError(f"policy `{word}` has no option {key!r}{nearest(key, known)}")
         if key == "of":
             options[key], rest = rest, ""
         else:
@@ -81,81 +53,65 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _rate(kind: str, text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise InputError(f"policy `{kind}:RATE` must give a number in [0, 1], got {text!r}") from None
+def _split(text: str) -> tuple[str, str]:
+    """Return the word and what follows it, a colon included: options may follow without a value."""
+    word = re.split(r"[:?]", text, maxsplit=1)[0]
+    return word, text[len(word) :]
 
 
-def _logged(value: str, options: Mapping[str, str], log: ReplayLog, read: Reader | None) -> Target:
-    smoothing = _smoothing(options)
-    cells = tuple(c for c in options.get("cells", "position").split(",") if c)
-    target = Logged(cells=cells, smoothing=smoothing)
-    if not value:
-        return target.fit(log)
-    if read is None:
-        raise InputError(f"policy `logged:{value}` needs a reader of logs")
-    return target.fit(read(value), source=value)
+def _of_word(word: str, rest: str, asked: Asked) -> Target:
+    """Return what one of `TARGETS` means."""
+    said = TARGETS.makers[word]
+    found = list(inspect.signature(said).parameters.values())[1:]
+    options = [p.name for p in found if p.kind is p.KEYWORD_ONLY]
+    takes = [p for p in found if p.kind is not p.KEYWORD_ONLY]
+    if not takes and rest:
+        raise InputError(f"policy `{word}` takes nothing more, got {word + rest!r}")
+    value, given = _options(word, rest.removeprefix(":"), options)
+    if takes and not value and takes[0].default is inspect.Parameter.empty:
+        usage = f"{word}:{takes[0].name.upper()}"
+        raise InputError(f"policy `{word}` must be given as `{usage}`, got {word + rest!r}")
+    target: Target = said(asked, value, **given) if takes else said(asked)
+    return target
 
 
-def _smoothing(options: Mapping[str, str]) -> float:
-    text = options.get("smoothing", "0")
-    try:
-        return float(text)
-    except ValueError:
-        raise InputError(f"policy `logged?smoothing=` must give a number >= 0, got {text!r}") from None
+def _importable(module: str) -> bool:
+    """Return whether the package of a module can be found; nothing is imported."""
+    package = module.partition(".")[0]
+    return package in sys.modules or importlib.util.find_spec(package) is not None
 
 
-def _changed(
-    kind: str, value: str, options: Mapping[str, str], log: ReplayLog, read: Reader | None
-) -> Target:
-    of = parse_target(options["of"], log, read=read) if "of" in options else LoggedDistribution()
-    if kind == "without":
-        action_id(log.space, value, "without")
-        return Without(value, of=of)
-    return Exploration(_rate(kind, value), of=of, greedy=kind == "epsilon")
+def _of_text(text: str, asked: Asked) -> Target:
+    word, rest = _split(text)
+    if word in TARGETS.makers:
+        return _of_word(word, rest, asked)
+    if _is_file(Path(text) / "policy.json"):
+        return policy(asked, text)
+    module, _, name = text.partition(":")
+    path = is_path(module, name.partition(":")[0])
+    if module in TARGETS.names or (path and _importable(module)):
+        return _of_object(make(TARGETS, spec_of(TARGETS, text, "policies"), "policies"))
+    missing = f"; nor is there a module {module!r}" if path else ""
+    raise InputError(
+        f"policy {text!r} is neither a known word nor a saved policy's folder{missing}"
+        f"{nearest(word, TARGETS.names)}"
+    )
 
 
-def _words(text: str, log: ReplayLog, read: Reader | None) -> Target:
-    kind, colon, rest = text.partition(":")
-    bare = kind.partition("?")[0]
-    if bare == "logged" and bare != kind:
-        kind, rest = bare, text[len(bare) :]
-    if kind not in _KINDS:
-        if _is_file(Path(text) / "policy.json"):
-            return PolicyTarget(load(text), label=Path(text).name)
-        raise InputError(
-            f"policy {text!r} is neither a known word nor a saved policy's folder{nearest(kind, _KINDS)}"
-        )
-    value, options = _options(kind, rest)
-    if not value and kind not in ("uniform", "logged"):
-        usage = next(word for word in TARGETS if word.startswith(f"{kind}:"))
-        raise InputError(f"policy `{kind}` must be given as `{usage}`, got {text!r}")
-    if kind == "uniform":
-        if colon:
-            raise InputError(f"policy `uniform` takes nothing more, got {text!r}")
-        return UniformTarget()
-    if kind == "always":
-        action_id(log.space, value, "always")
-        return Always(value)
-    if kind == "logged":
-        return _logged(value, options, log, read)
-    if kind == "column":
-        return ColumnTarget(value)
-    if kind == "policy":
-        return PolicyTarget(load(value), label=Path(value).name)
-    if kind == "vw":
-        return VWTarget(value)
-    return _changed(kind, value, options, log, read)
+def _of_object(item: Any) -> Target:
+    TARGETS.check_object(item, "policies")
+    if isinstance(item, Target):
+        return item
+    return PolicyTarget(item) if isinstance(item, Policy) else ObjectTarget(item)
 
 
 def parse_target(item: Any, log: ReplayLog, *, read: Reader | None = None) -> Target:
-    """Return the target policy that words, a policy or another object mean for a log.
+    """Return the target policy that words, an import path, a policy or another object mean for a log.
 
     Words are those of `TARGETS`: ``uniform``, ``always:ITEM``, ``logged:PATH?cells=position,age``,
     ``epsilon:0.1?of=policy:FOLDER`` and so on. Options follow a question mark, joined by ``&``; what follows
-    ``of=`` is a policy of its own. Estimated policies take a pass over their log here.
+    ``of=`` is a policy of its own. Estimated policies take a pass over their log here. ``module:Class`` makes
+    an object, with values of its parameters after further colons.
 
     Parameters
     ----------
@@ -169,13 +125,9 @@ def parse_target(item: Any, log: ReplayLog, *, read: Reader | None = None) -> Ta
     Raises
     ------
     InputError
-        If the words are unknown (the nearest known one is told), a file cannot be read, or an object can do
-        nothing that is needed.
+        If the words are unknown (the nearest known one is told), a file or module cannot be read, or an
+        object can do nothing that is needed.
     """
     if isinstance(item, (str, Path)):
-        return _words(str(item), log, read)
-    if isinstance(item, Target):
-        return item
-    if isinstance(item, Policy):
-        return PolicyTarget(item)
-    return ObjectTarget(item)
+        return _of_text(str(item), Asked(log, partial(parse_target, log=log, read=read), read))
+    return _of_object(item)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import islice
 from types import MappingProxyType
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -144,6 +145,11 @@ class Music(TopicWorld):
     neither reformulate nor return.
     """
 
+    trial: ClassVar[Mapping[str, int]] = MappingProxyType(
+        {"n_items": 200, "n_queries": 20, "wordings": 2, "n_users": 500}
+    )
+    """Sizes at which making one takes no time, to try settings; what is smaller stays so, and is an error."""
+
     def __init__(
         self,
         n_items: int = 20_000,
@@ -159,6 +165,8 @@ class Music(TopicWorld):
         n_users: int = 500,
         gap_seconds: float = 30.0,
     ) -> None:
+        self._parameters = {k: v for k, v in locals().items() if k not in ("self", "__class__")}
+        self._parameters["intents"] = dict(intents)  # a copy, which can travel to workers
         self.seed = _check.integer("Music.seed", seed)
         share = _shares(intents)
         counts = _apportion(_check.integer("Music.n_queries", n_queries, low=20), share)
@@ -190,6 +198,10 @@ class Music(TopicWorld):
             zipf=zipf,
         )
         super().__init__(topics, n_users=n_users, gap_seconds=gap_seconds)
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the parameters by name, as they were given."""
+        return dict(self._parameters)
 
 
 def _shares(intents: Mapping[str, float]) -> Float64:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ltrr._kernels.slate import cascade
 from ltrr.replay.batch import Batch
-from ltrr.replay.estimators.base import Estimator, needed
+from ltrr.replay.estimators.base import BIASED, Estimator, needed
 from ltrr.types import Float64
 
 __all__ = ["CascadeDR"]
@@ -43,7 +43,7 @@ class CascadeDR(Estimator):
     name: ClassVar[str] = "cascade-dr"
     needs: ClassVar[frozenset[str]] = frozenset({"weight", "q"})
     slate: ClassVar[bool] = True
-    consistent: ClassVar[bool] = False
+    bias: ClassVar[str] = BIASED
 
     def terms(self, batch: Batch) -> Float64:
         """Return ``Σ_k [W_k (r_k − Q̂_k(a_k)) + W_{k−1} Σ_a π(a) Q̂_k(a)]``."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from ltrr._kernels.slate import independent
 from ltrr.replay.batch import Batch
-from ltrr.replay.estimators.base import Estimator, needed
+from ltrr.replay.estimators.base import BIASED, Estimator, needed
 from ltrr.types import Float64
 
 __all__ = ["IndependentIPS"]
@@ -42,7 +42,7 @@ class IndependentIPS(Estimator):
 
     name: ClassVar[str] = "independent-ips"
     slate: ClassVar[bool] = True
-    consistent: ClassVar[bool] = False
+    bias: ClassVar[str] = BIASED
 
     def terms(self, batch: Batch) -> Float64:
         """Return ``Σ_k w_k r_k``."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from ltrr._kernels.slate import additive
 from ltrr.replay.batch import Batch
-from ltrr.replay.estimators.base import Estimator, needed
+from ltrr.replay.estimators.base import BIASED, Estimator, needed
 from ltrr.types import Float64
 
 __all__ = ["PI"]
@@ -43,7 +43,8 @@ class PI(Estimator):
 
     name: ClassVar[str] = "pi"
     slate: ClassVar[bool] = True
-    consistent: ClassVar[bool] = False
+    whole_reward: ClassVar[bool] = True
+    bias: ClassVar[str] = BIASED
 
     def terms(self, batch: Batch) -> Float64:
         """Return ``(1 + Σ_k (w_k − 1)) (Σ_k r_k)``."""

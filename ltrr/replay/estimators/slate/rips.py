@@ -9,7 +9,7 @@ import numpy as np
 
 from ltrr._kernels.slate import cascade
 from ltrr.replay.batch import Batch
-from ltrr.replay.estimators.base import Estimator, needed
+from ltrr.replay.estimators.base import BIASED, Estimator, needed
 from ltrr.types import Float64
 
 __all__ = ["RIPS"]
@@ -41,7 +41,7 @@ class RIPS(Estimator):
 
     name: ClassVar[str] = "rips"
     slate: ClassVar[bool] = True
-    consistent: ClassVar[bool] = False
+    bias: ClassVar[str] = BIASED
 
     def terms(self, batch: Batch) -> Float64:
         """Return ``Σ_k (Π_{j<=k} w_j) r_k``."""

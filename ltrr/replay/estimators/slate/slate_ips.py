@@ -40,6 +40,7 @@ class SlateIPS(Estimator):
 
     name: ClassVar[str] = "slate-ips"
     slate: ClassVar[bool] = True
+    whole_reward: ClassVar[bool] = True
 
     def terms(self, batch: Batch) -> Float64:
         """Return ``(Π_k w_k) (Σ_k r_k)``."""

@@ -40,6 +40,8 @@ class SlateSNIPS(Estimator):
     name: ClassVar[str] = "slate-snips"
     width: ClassVar[int] = 2
     slate: ClassVar[bool] = True
+    whole_reward: ClassVar[bool] = True
+    ratio: ClassVar[bool] = True
 
     def terms(self, batch: Batch) -> Float64:
         """Return ``(W R, W)``."""

@@ -11,7 +11,7 @@ from ltrr import _check
 from ltrr._kernels.slate import prefixes
 from ltrr.errors import InputError
 from ltrr.replay.batch import Batch
-from ltrr.replay.estimators.base import Estimator, needed
+from ltrr.replay.estimators.base import BIASED, Estimator, needed
 from ltrr.types import Float64
 
 __all__ = ["SNRIPS"]
@@ -53,7 +53,7 @@ class SNRIPS(Estimator):
 
     name: ClassVar[str] = "rips-sn"
     slate: ClassVar[bool] = True
-    consistent: ClassVar[bool] = False
+    bias: ClassVar[str] = BIASED
 
     n_slots: int = 10
     # three terms a slot: for this one estimator the width is not the class's but follows from a parameter
@@ -63,6 +63,12 @@ class SNRIPS(Estimator):
         _check.integer("SNRIPS.n_slots", self.n_slots, low=1)
         self.width = 3 * self.n_slots
         super().__post_init__()
+
+    @classmethod
+    def for_log(cls, *, n_slots: int, weight_bound: float | None) -> SNRIPS:
+        """Return the estimator with room for the log's slots."""
+        del weight_bound
+        return cls(n_slots)
 
     def terms(self, batch: Batch) -> Float64:
         """Return ``W_k r_k``, ``W_k`` and whether there is a slot k, for all k, (requests, 3 n_slots)."""

@@ -1,0 +1,24 @@
+"""An estimator of one's own: IPS whose weights are cut at a cap."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from ltrr.replay.estimators.base import Estimator, needed
+
+
+@dataclass
+class CappedIPS(Estimator):
+    """Mean of min(w, cap) · r: low variance, biased towards 0."""
+
+    cap: float = 5.0
+    name: ClassVar[str] = "capped-ips"
+    consistent: ClassVar[bool] = False
+
+    def terms(self, batch):
+        weight = needed(batch, "weight", self.name)
+        return (np.minimum(weight, self.cap) * batch.reward)[:, None]
+
+    def combine(self, mean):
+        return mean[..., 0]

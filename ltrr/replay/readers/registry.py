@@ -1,0 +1,36 @@
+"""The formats of logs that have names."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from ltrr.registry import Registry
+from ltrr.replay.readers.dsjson import open_dsjson
+from ltrr.replay.readers.obd import open_obd
+from ltrr.replay.readers.own import open_own
+from ltrr.replay.readers.table import TableLog, open_table
+from ltrr.replay.readers.vw_text import open_vw_text
+
+__all__ = ["LOG_FORMATS"]
+
+
+def _tables(format_: str, meaning: str) -> partial[TableLog]:
+    """Return what opens tables of one format, with a line about it for `Registry.about`."""
+    opener = partial(open_table, format=format_)
+    vars(opener)["meaning"] = meaning
+    return opener
+
+
+LOG_FORMATS = Registry(
+    "log_formats",
+    {
+        "ltrr": open_own,
+        "csv": _tables("csv", "Text with commas and a line of names, read through a column map"),
+        "parquet": _tables("parquet", "Parquet, read through a column map"),
+        "jsonl": _tables("jsonl", "JSON lines, an object a row, read through a column map"),
+        "obd": open_obd,
+        "dsjson": open_dsjson,
+        "vw": open_vw_text,
+    },
+)
+"""Functions that return a `ReplayLog` from a path and options by name, among them ``on_error``."""

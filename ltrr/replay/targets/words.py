@@ -1,0 +1,155 @@
+"""The words that name target policies: one function each.
+
+What follows a word after a colon is the function's second parameter; its options after a question mark are
+the keyword-only ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ltrr.bandits.saved import load
+from ltrr.errors import InputError
+from ltrr.replay.replay_log import ReplayLog
+from ltrr.replay.targets.always import Always, action_id
+from ltrr.replay.targets.base import Target
+from ltrr.replay.targets.column import ColumnTarget
+from ltrr.replay.targets.exploration import Exploration
+from ltrr.replay.targets.logged import Logged
+from ltrr.replay.targets.logged_distribution import LoggedDistribution
+from ltrr.replay.targets.policy import PolicyTarget
+from ltrr.replay.targets.uniform import UniformTarget
+from ltrr.replay.targets.vw import VWTarget
+from ltrr.replay.targets.without import Without
+
+__all__ = [
+    "Asked",
+    "always",
+    "column",
+    "epsilon",
+    "learning",
+    "logged",
+    "mixed",
+    "policy",
+    "quota",
+    "uniform",
+    "vw",
+    "without",
+]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a word may need besides its own parameters.
+
+    Parameters
+    ----------
+    log : ReplayLog
+        The log to judge from.
+    parse : callable
+        Returns the target that other words mean.
+    read : callable or None
+        Opens the log at a path.
+    """
+
+    log: ReplayLog
+    parse: Callable[[str], Target]
+    read: Callable[[str], ReplayLog] | None = None
+
+
+def uniform(asked: Asked) -> Target:
+    """Choose every eligible action alike."""
+    del asked
+    return UniformTarget()
+
+
+def always(asked: Asked, action: str) -> Target:
+    """Choose one action in every row: ``always:ACTION``."""
+    action_id(asked.log.space, action, "always")
+    return Always(action)
+
+
+def logged(asked: Asked, path: str = "", *, cells: str = "position", smoothing: str = "0") -> Target:
+    """Repeat this log's frequencies, or another's: ``logged:PATH?cells=position,age&smoothing=1``."""
+    target = Logged(cells=tuple(c for c in cells.split(",") if c), smoothing=_smoothing(smoothing))
+    if not path:
+        return target.fit(asked.log)
+    if asked.read is None:
+        raise InputError(f"policy `logged:{path}` needs a reader of logs")
+    return target.fit(asked.read(path), source=path)
+
+
+def column(asked: Asked, name: str) -> Target:
+    """Take a column of target probabilities of the chosen actions: ``column:NAME``."""
+    del asked
+    return ColumnTarget(name)
+
+
+def policy(asked: Asked, folder: str) -> Target:
+    """Freeze a saved policy: ``policy:FOLDER``; a folder's path alone means the same."""
+    del asked
+    return PolicyTarget(load(folder), label=Path(folder).name)
+
+
+def vw(asked: Asked, file: str) -> Target:
+    """Freeze a model saved by Vowpal Wabbit: ``vw:FILE``."""
+    del asked
+    return VWTarget(file)
+
+
+def without(asked: Asked, action: str, *, of: str = "") -> Target:
+    """Take one action away from the logged policy, or another: ``without:ACTION?of=POLICY``."""
+    base = _base(asked, of)
+    action_id(asked.log.space, action, "without")
+    return Without(action, of=base)
+
+
+def epsilon(asked: Asked, rate: str, *, of: str = "") -> Target:
+    """Explore at another rate around the favourite of a policy: ``epsilon:RATE?of=POLICY``."""
+    base = _base(asked, of)
+    return Exploration(_rate("epsilon", rate), of=base, greedy=True)
+
+
+def mixed(asked: Asked, rate: str, *, of: str = "") -> Target:
+    """Explore uniformly on top of the logged policy, or another: ``mixed:RATE?of=POLICY``."""
+    base = _base(asked, of)
+    return Exploration(_rate("mixed", rate), of=base, greedy=False)
+
+
+def quota(asked: Asked, quota: str) -> Target:
+    """Divide the slots among arms, on logs of this package: ``quota:2 bm25 + 1 memory``."""
+    del asked
+    return _alone(f"quota:{quota}")
+
+
+def learning(asked: Asked, name: str) -> Target:
+    """Learn along the log, by rejection replay: ``learning:NAME``, of ``ltrr list policies``."""
+    del asked
+    return _alone(f"learning:{name}")
+
+
+def _alone(text: str) -> Target:
+    raise InputError(
+        f"policy {text!r} states no probabilities of logged decisions: give it to `ltrr.replay.run` by itself"
+    )
+
+
+def _base(asked: Asked, of: str) -> Target:
+    """Return the policy that another changes."""
+    return asked.parse(of) if of else LoggedDistribution()
+
+
+def _rate(word: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise InputError(f"policy `{word}:RATE` must give a number in [0, 1], got {text!r}") from None
+
+
+def _smoothing(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise InputError(f"policy `logged?smoothing=` must give a number >= 0, got {text!r}") from None
