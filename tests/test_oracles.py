@@ -252,3 +252,36 @@ def test_successive_halving_refuses_bad_rungs_and_values():
             successive_halving(4, lambda i, budget: i * 1.0, budgets=budgets, keep=keep)
     with pytest.raises(InputError, match="finite"):
         successive_halving(4, lambda i, budget: i * np.nan, budgets=[1], keep=[1])
+
+
+def ideal_truth(*grades):
+    """Truth of requests of which only the ideal grades are known."""
+    n = len(grades)
+    none = np.zeros(0)
+    return Truth(np.zeros(n + 1), none, none, none, (np.array(grades) > 0).sum(1), grades, np.arange(n), 2)
+
+
+def test_an_ideal_that_ends_before_the_page_is_filled_up_with_zeros():
+    tables = USERS.makers["sdbn"]().tables(3, 2)
+    whole = ideal_value(ideal_truth([2, 0, 0], [1, 0, 0]), page_size=3, tables=tables, reward_code=0)
+    short = ideal_value(ideal_truth([2, 0], [1, 0]), page_size=3, tables=tables, reward_code=0)
+    longer = ideal_value(ideal_truth([2, 0, 0, 0], [1, 0, 0, 0]), page_size=3, tables=tables, reward_code=0)
+    assert whole.tolist() == short.tolist() == longer.tolist()
+    # more may follow where the last grade known is above 0, be it in one request
+    for cut in (([2, 0], [2, 1]), ([], [])):
+        with pytest.raises(InputError, match=r"`truth.ideal` must hold 3 grades a request, got [02]"):
+            ideal_value(ideal_truth(*cut), page_size=3, tables=tables, reward_code=0)
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [({"page_size": 0}, "page_size"), ({"slot_size": 0}, "slot_size"), ({"reward_code": 4}, "reward_code")],
+)
+def test_sizes_and_codes_are_checked(change, name):
+    pool = pool_of([[[1], [2]]])
+    truth = Truth([0, 2], [1, 2], [1, 0], np.ones(2), [1], [[1]], [0], 2)
+    tables = USERS.makers["sdbn"]().tables(1, 2)
+    given = {"page_size": 1, "slot_size": 1, "reward_code": 3}
+    assert len(walk(pool, np.zeros(2), truth, all_quotas(1, 2), tables, **given)) == 1
+    with pytest.raises(InputError, match=f"`{name}` must be"):
+        walk(pool, np.zeros(2), truth, all_quotas(1, 2), tables, **(given | change))
