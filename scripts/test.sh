@@ -11,5 +11,5 @@ kernels=(admit cache credit dense diagnostics draw estimators features fusion le
     topic_world union users)
 files=("${kernels[@]/#/tests/test_}")
 files=("${files[@]/%/.py}")
-NUMBA_DISABLE_JIT=1 "$venv/bin/python" -m pytest "${files[@]}"
+NUMBA_DISABLE_JIT=1 "$venv/bin/python" -m pytest -m "not soak and not compiled" "${files[@]}"
 "$venv/bin/python" -m pytest -o addopts= --nbmake --nbmake-timeout=600 notebooks

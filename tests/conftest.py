@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ltrr.cli import main
+from tests import small_runs
 
 
 @pytest.fixture(scope="session")
@@ -18,6 +19,30 @@ def data_dir() -> Path:
     if not path.is_dir():
         pytest.skip(f"real data not found at {path}: set LTRR_DATA")
     return path
+
+
+@pytest.fixture(scope="session")
+def small_run(tmp_path_factory):
+    """Result of a run of six policies and two seeds, all logged; whoever uses it must not write into it."""
+    return small_runs.run_small(
+        tmp_path_factory.mktemp("small") / "run",
+        small_runs.POLICIES,
+        rounds=small_runs.ROUNDS,
+        seeds=2,
+        log_seeds=2,
+        seed=small_runs.SEED,
+        loop=small_runs.LOOP,
+    )
+
+
+@pytest.fixture
+def without_figures(monkeypatch):
+    """Leave figures out of a replay's report: they are drawn from tables that are written all the same."""
+    for name in ("forest", "weights", "over_time"):
+        monkeypatch.setattr(f"ltrr.replay.report.figures.{name}", lambda _: None)
+    for name in ("stamp", "save_png"):
+        monkeypatch.setattr(f"ltrr.replay.report.page.{name}", lambda *_: None)
+    monkeypatch.setattr("ltrr.replay.report.page._figures", lambda _: [])
 
 
 @pytest.fixture

@@ -6,13 +6,13 @@ import io
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-import ltrr
+from tests.small_runs import run_small
 
 N = 48
 """Requests of a log; enough for every estimate to have a value."""
@@ -1044,14 +1044,10 @@ def vw_cases():
 
 def own_log(folder):
     """Write a log of this package: one policy, one seed, three slots a request."""
-    run = ltrr.simulate(
-        ltrr.worlds.Music(n_items=300, n_queries=100, seed=2),
-        study=replace(ltrr.read_study("default"), log_seeds=1),
-        policies=["random"],
+    run = run_small(
+        folder / "run",
+        ["random"],
         rounds=80,
-        seeds=1,
-        out=folder / "run",
-        quiet=True,
         loop={"warmup": 30, "checkpoint_every": 40, "slot_size": 5, "page_size": 4, "held_out": 0},
     )
     log = folder / "log"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 
@@ -89,3 +91,28 @@ def naive_weight_pass(weight, count, reward, low, per_decade, bins):
         values = (c, c * w, (c * w) ** 2, c * c * w, c * c, c * w * r, (c * w * r) ** 2, float(w * r != 0))
         sums = [s + v for s, v in zip(sums, values, strict=True)]
     return n, mass, sums
+
+
+def naive_pareto_k(weight, n):
+    """Zhang and Stephens' posterior mean over the weights above the threshold, shrunk towards 1/2."""
+    size = math.ceil(min(n / 5, 3 * math.sqrt(n)))
+    ordered = sorted(weight)
+    size = min(size, len(ordered) - 1)
+    if size < 5:
+        return None
+    threshold = ordered[-size - 1]
+    x = [w - threshold for w in ordered[-size:] if w > threshold]
+    if not x:
+        return -math.inf
+    m = len(x)
+    if m < 5:
+        return None
+    quartile = x[math.floor(m / 4 + 0.5) - 1]
+    points = 30 + math.floor(math.sqrt(m))
+    thetas = [1 / x[-1] + (1 - math.sqrt(points / (j - 0.5))) / (3 * quartile) for j in range(1, points + 1)]
+    shapes = [sum(math.log1p(-t * v) for v in x) / m for t in thetas]
+    profile = [m * (math.log(-t / k) - k - 1) for t, k in zip(thetas, shapes, strict=True)]
+    share = [1 / sum(math.exp(other - own) for other in profile) for own in profile]
+    theta = sum(s * t for s, t in zip(share, thetas, strict=True))
+    shape = sum(math.log1p(-theta * v) for v in x) / m
+    return (m * shape + 10 * 0.5) / (m + 10)

@@ -86,6 +86,19 @@ def feedback_of(n, rng, space="slabs", ragged=False, n_slots=3, first=0, d=5):
     )
 
 
+def arrays_of(value, found):
+    """Collect all arrays within nested dataclasses and tuples."""
+    if isinstance(value, np.ndarray):
+        found.append(value)
+    elif isinstance(value, tuple):
+        for part in value:
+            arrays_of(part, found)
+    elif hasattr(value, "__dataclass_fields__"):
+        for name in value.__dataclass_fields__:
+            arrays_of(getattr(value, name), found)
+    return found
+
+
 def naive_joint(requests, actions):
     rows = []
     for b in range(len(requests)):

@@ -187,4 +187,4 @@ def pair(kind, a, s, t, gamma, eta):
 
 probability = st.one_of(st.sampled_from([0.0, 1.0]), st.floats(0.0, 1.0))
 by_grade = st.lists(probability, min_size=GRADES, max_size=GRADES)
-models = st.builds(pair, st.sampled_from(KINDS), by_grade, by_grade, by_grade, probability, st.floats(0, 3))
+parameters = st.tuples(by_grade, by_grade, by_grade, probability, st.floats(0, 3))

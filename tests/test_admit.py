@@ -494,9 +494,10 @@ def admit_chunks(chunks, space, **state):
     return out, faults, memory
 
 
-@given(logs(), st.sampled_from([None, (0.0, 1.0)]))
-@settings(max_examples=20 if numba.config.DISABLE_JIT else 150, deadline=None)
-def test_equals_the_plain_loops(chunks, reward_range):
+@pytest.mark.parametrize("reward_range", [None, (0.0, 1.0)])
+@given(chunks=logs())
+@settings(max_examples=10 if numba.config.DISABLE_JIT else 75, deadline=None)
+def test_equals_the_plain_loops(reward_range, chunks):
     context = ("c",) if any("context" in row for chunk in chunks for row in chunk) else ()
     space = Space(("a", "b", "c"), context, n_slots=3, reward_range=reward_range)
     kept, found = naive_admit(chunks, space, reward_range=reward_range)
@@ -526,11 +527,10 @@ def test_every_row_left_out_is_told_of(chunks):
     assert not kept & {f.row for f in faults.kept if f.kind in SPOILS}
 
 
-@given(
-    st.integers(0, 29), st.sampled_from(["reward", "propensity", "action", "target"]), st.integers(0, 2**32)
-)
-@settings(max_examples=5 if numba.config.DISABLE_JIT else 60, deadline=None)
-def test_a_faulty_row_changes_no_other(place, column, seed):
+@pytest.mark.parametrize("column", ["reward", "propensity", "action", "target"])
+@given(place=st.integers(0, 29), seed=st.integers(0, 2**32))
+@settings(max_examples=2 if numba.config.DISABLE_JIT else 15, deadline=None)
+def test_a_faulty_row_changes_no_other(column, place, seed):
     rng = np.random.default_rng(seed)
     n = 30
     columns = {
@@ -565,6 +565,7 @@ def add(seen, values, masks, rows):
     return seen.add(*ids_of(values), np.array(masks), np.array(rows)).tolist()
 
 
+@pytest.mark.compiled
 def test_identify_tells_ids_apart():
     texts = [f"{'x' * (i % 40)}{i}" for i in range(20_000)]
     for event in (
@@ -591,6 +592,7 @@ def test_identify_tells_ids_apart():
     assert len(identify(np.array([], str)).key) == len(identify(pa.array([], pa.string())).key) == 0
 
 
+@pytest.mark.compiled
 def test_hashes_spread():
     # chi-square of 16 bits' counts over 2^16 near-equal ids against 2^16 − 1 ± six standard deviations
     for ids in (np.arange(2**16), np.array([f"id-{i:08d}" for i in range(2**16)])):

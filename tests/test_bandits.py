@@ -23,7 +23,7 @@ from ltrr.bandits.base import BasePolicy
 from ltrr.errors import InputError
 from ltrr.protocols import Policy
 from ltrr.types import ActionSet
-from tests.naive_bandits import feedback_of, requests_of, slab_actions
+from tests.naive_bandits import arrays_of, feedback_of, requests_of, slab_actions
 
 POLICY_CASES = {
     "single": SingleArm(1),
@@ -57,19 +57,6 @@ def trained(policy, rng, batches=3):
     for i in range(batches):
         policy.learn(feedback_of(40, rng, policy.space, first=40 * i))
     return policy
-
-
-def arrays_of(value, found):
-    """Collect all arrays within nested dataclasses and tuples."""
-    if isinstance(value, np.ndarray):
-        found.append(value)
-    elif isinstance(value, tuple):
-        for part in value:
-            arrays_of(part, found)
-    elif hasattr(value, "__dataclass_fields__"):
-        for name in value.__dataclass_fields__:
-            arrays_of(getattr(value, name), found)
-    return found
 
 
 @pytest.mark.parametrize("policy", POLICY_CASES, indirect=True)

@@ -1,5 +1,7 @@
 """The command line: what it prints where, and that bad input is one line that leaves nothing behind."""
 
+import contextlib
+import io
 import json
 import os
 import re
@@ -13,6 +15,8 @@ from pathlib import Path
 
 import pytest
 import tomli_w
+
+from ltrr.cli import main
 
 STUDY = """
 name = "tiny"
@@ -244,23 +248,25 @@ BAD_WORDS = {
     "collection of music": (["simulate", "default", "--collection", "."], ["about 'music'"]),
     "collection unprintable": (["simulate", "--collection", "a\nb"], ["printable"]),
     "skip what": (["simulate", "--skip-unknown"], ["add --collection DIR"]),
-    "out below a file": (["simulate", "default", "--out", "a-file/run"], ["a-file/run cannot be written"]),
-    "out is a file": (["simulate", "default", "--out", "a-file"], ["a-file cannot be written"]),
-    "out is in use": (["simulate", "default", "--out", "."], ["is not empty and holds no run"]),
+    "out below a file": (["simulate", "tiny.toml", "--out", "a-file/run"], ["a-file/run cannot be written"]),
+    "out is a file": (["simulate", "tiny.toml", "--out", "a-file"], ["a-file cannot be written"]),
+    "out is in use": (["simulate", "tiny.toml", "--out", "."], ["is not empty and holds no run"]),
 }
 
 
 @pytest.mark.parametrize("case", BAD_WORDS)
 def test_bad_words(case, ltrr, place):
     Path("a-file").write_text("kept")
+    Path("tiny.toml").write_text(STUDY)
     words, said = BAD_WORDS[case]
     refused(ltrr(*words), *said)
-    assert everything(place) == ["a-file"]
+    assert everything(place) == ["a-file", "tiny.toml"]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a place where nobody may write, not even root")
 def test_a_place_where_nothing_can_be_written(ltrr):
-    refused(ltrr("simulate", "default", "--out", "/proc/ltrr/run"), "/proc/ltrr/run cannot be written")
+    Path("tiny.toml").write_text(STUDY)
+    refused(ltrr("simulate", "tiny.toml", "--out", "/proc/ltrr/run"), "/proc/ltrr/run cannot be written")
 
 
 def collection(folder, **files):
@@ -358,25 +364,31 @@ def test_unknown_judgements_can_be_left_out(ltrr, place):
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """Return a folder with a finished run, and what was printed."""
+    """Return a folder with a finished run, and status, output and errors."""
     folder = tmp_path_factory.mktemp("finished")
     (folder / "tiny.toml").write_text(STUDY)
-    words = ["simulate", "tiny.toml", "--out", "run", "--jobs", "1"]
-    done = subprocess.run(
-        [sys.executable, "-m", "ltrr", *words], cwd=folder, capture_output=True, text=True, check=False
-    )
-    return folder, done
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        contextlib.chdir(folder),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setenv("COLUMNS", "100")
+        with pytest.raises(SystemExit) as ended:
+            main(["simulate", "tiny.toml", "--out", "run", "--jobs", "1"])
+    return folder, (ended.value.code, out.getvalue(), err.getvalue())
 
 
 def test_a_run_prints_a_whole_table_and_no_progress(finished):
-    _, done = finished
-    assert (done.returncode, done.stderr) == (0, "")
-    lines = done.stdout.splitlines()
+    _, (status, out, err) = finished
+    assert (status, err) == (0, "")
+    lines = out.splitlines()
     assert lines[0].strip() == "tiny"
     assert lines[-1] == "Report: run/report.html"
-    assert "…" not in done.stdout
+    assert "…" not in out
     for word in ("policy", "reward", "first", "seen", "nDCG", "recall", "linucb-allocations", "equal"):
-        assert word in done.stdout
+        assert word in out
     assert len({len(line) for line in lines[1:6]}) == 1
 
 

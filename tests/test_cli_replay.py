@@ -111,7 +111,7 @@ def test_names_from_the_log_are_escaped(ltrr):
     assert "always:&lt;script&gt;" in page
 
 
-def test_json_is_all_that_is_printed(ltrr):
+def test_json_is_all_that_is_printed(ltrr, without_figures):
     write_log()
     status, out, err = ltrr("replay", "log.csv", "--estimators", "ips", "--json")
     assert (status, err) == (0, "")
@@ -120,7 +120,7 @@ def test_json_is_all_that_is_printed(ltrr):
     assert rows[1]["verdict"] == "supported"
 
 
-def test_columns_may_be_named(ltrr):
+def test_columns_may_be_named(ltrr, without_figures):
     write_log()
     frame = pd.read_csv("log.csv").rename(columns={"reward": "clicked", "propensity": "p"})
     frame["new"] = 1 / 3
@@ -144,7 +144,7 @@ def test_columns_may_be_named(ltrr):
     assert json.loads(out)[1]["value"] == pytest.approx(0.4, abs=0.05)
 
 
-def test_another_log_is_read_with_the_same_columns(ltrr):
+def test_another_log_is_read_with_the_same_columns(ltrr, without_figures):
     for name, seed in (("log.csv", 0), ("other.csv", 1)):
         write_log(name, seed=seed)
         pd.read_csv(name).rename(columns={"reward": "clicked"}).to_csv(name, index=False)
@@ -166,7 +166,7 @@ def test_a_faulty_row_stops_it_and_leaves_nothing(ltrr):
     assert not Path("runs").exists()
 
 
-def test_faulty_rows_are_left_out_and_counted(ltrr):
+def test_faulty_rows_are_left_out_and_counted(ltrr, without_figures):
     write_log(bad=BAD)
     status, out, _ = ltrr("replay", "log.csv", "--on-error", "skip", "--estimators", "ips", "--out", "r")
     assert status == 0
@@ -176,7 +176,7 @@ def test_faulty_rows_are_left_out_and_counted(ltrr):
     assert "left out" in Path("r/report.html").read_text()
 
 
-def test_faulty_rows_are_listed(ltrr):
+def test_faulty_rows_are_listed(ltrr, without_figures):
     write_log(bad=BAD)
     words = ("--on-error", "report", "--estimators", "ips", "--out", "r", "--quiet")
     assert ltrr("replay", "log.csv", *words)[0] == 0

@@ -74,6 +74,7 @@ def test_agrees_with_the_naive_twin(seed, n, dim, depth, coarse):
         assert found[q] == [(i, possible[i]) for i in ranked(possible, depth)]
 
 
+@pytest.mark.compiled
 def test_exact_over_many_chunks_and_blocks():
     rng = np.random.default_rng(0)
     vectors = rng.normal(size=(3_000, 33)).astype(np.float32)

@@ -14,7 +14,7 @@ from ltrr.replay.diagnostics import _BINS, _LOW, _PER_DECADE, MEANINGS, Diagnost
 from ltrr.replay.events import Events, Space
 from ltrr.replay.pareto import pareto_k, tail_size
 from ltrr.replay.verdict import CANNOT, SUPPORTED, WEAK, judge, rows_needed
-from tests.naive import naive_weight_pass
+from tests.naive import naive_pareto_k, naive_weight_pass
 
 weights = st.lists(
     st.one_of(st.just(0.0), st.floats(1e-9, 1e9), st.sampled_from([1.0, 10.0, 1e-4, 1e8])), max_size=30
@@ -144,6 +144,67 @@ def test_pareto_k_recovers_the_shape():
         assert pareto_k(tail, n) == pytest.approx(k, abs=5 * (1 + k) / np.sqrt(600) + 0.01)
         fit = stats.genpareto.fit(tail[1:] - tail[0], floc=0.0)[0]
         assert pareto_k(tail, n) == pytest.approx((600 * fit + 5) / 610, abs=0.03)
+
+
+@pytest.mark.parametrize("order", ["rising", "falling", "mixed"])
+@pytest.mark.parametrize("keep", [96, 97, 150])
+def test_the_tail_that_is_kept_tells_the_same_as_all_weights(monkeypatch, order, keep):
+    """A thousand weights, of which a bounded number is kept: k̂ needs 95 and their threshold."""
+    monkeypatch.setattr("ltrr.replay.diagnostics._KEEP", keep)
+    assert tail_size(1_000) == 95
+    weight = np.random.default_rng(4).pareto(1.5, 1_000)
+    weight = {"rising": np.sort(weight), "falling": -np.sort(-weight), "mixed": weight}[order]
+    want = pareto_k(weight, 1_000)
+    # all weights, exactly the tail and its threshold, in any order
+    assert pareto_k(np.sort(weight)[-96:], 1_000) == pareto_k(np.sort(weight)[::-1][:96], 1_000) == want
+    assert pareto_k(np.sort(weight)[-95:], 1_000) != want
+    batch = Batch(np.arange(1_000), np.ones(1_000), weight=weight)
+    once, streamed, merged = Diagnostics(2), Diagnostics(2), Diagnostics(2)
+    once.add(batch)
+    for rows in np.array_split(np.arange(1_000), 23):
+        streamed.add(batch.take(rows))
+        part = Diagnostics(2)
+        part.add(batch.take(rows))
+        merged.merge(part)
+    top = np.sort(weight)[::-1]
+    for found in (once, streamed, merged):
+        assert len(found._largest) == keep
+        said = found.summary()
+        assert said["pareto_k"] == want
+        assert said["max_weight"] == top[0]
+        assert said["max_weight_share"] == pytest.approx(top[0] / weight.sum(), rel=1e-12)
+        assert said["top1_percent_share"] == pytest.approx(top[:10].sum() / weight.sum(), rel=1e-12)
+
+
+def test_shares_beyond_the_kept_weights_are_not_told(monkeypatch):
+    for keep, told in ((10, True), (9, False)):
+        monkeypatch.setattr("ltrr.replay.diagnostics._KEEP", keep)
+        found = Diagnostics(2)
+        found.add(Batch(np.arange(1_000), np.ones(1_000), weight=np.arange(1.0, 1_001.0)))
+        assert (found.summary()["top1_percent_share"] is not None) == told
+
+
+@pytest.mark.parametrize(("n", "tail"), [(0, 0), (1, 1), (24, 5), (225, 45), (226, 46), (10_000, 300)])
+def test_tail_sizes(n, tail):
+    """A fifth of few weights, three roots of many; they meet at 225."""
+    assert tail_size(n) == tail
+
+
+@pytest.mark.parametrize("shape", [0.1, 0.7, 2.0])
+@pytest.mark.parametrize("n", [24, 26, 60, 225, 400])
+def test_pareto_k_equals_its_twin(n, shape):
+    weight = np.random.default_rng(n).pareto(1.0 / shape, n)
+    for w in (weight, np.round(weight, 1), np.minimum(weight, np.quantile(weight, 0.95))):
+        got, want = pareto_k(w, n), naive_pareto_k(w.tolist(), n)
+        assert got == (want if want is None else pytest.approx(want, rel=1e-10))
+
+
+def test_pareto_k_needs_five_weights_above_the_threshold():
+    weight = np.array([1.0, 2.0, 3.0, 4.0, 5.0, 7.0])
+    assert pareto_k(weight[1:], 24) is None
+    assert np.isfinite(pareto_k(weight, 24))
+    # ties with the threshold are not above it
+    assert pareto_k(np.maximum(weight, 2.0), 24) is None
 
 
 @given(st.integers(5, 400), st.sampled_from([2.0, 3.0, 4.0, 10.0]), st.integers(0, 2**32 - 1))

@@ -4,7 +4,6 @@ import gzip
 import json
 import math
 
-import numba
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -633,7 +632,7 @@ def test_times(text):
     assert same(float(read_time(b, 0, len(text))), naive.seconds(text))
 
 
-@pytest.mark.skipif(numba.config.DISABLE_JIT, reason="thousands of rounds")
+@pytest.mark.compiled
 def test_numbering_grows():
     rng = np.random.default_rng(0)
     hashes = rng.integers(0, 2**64, 30_000, dtype=np.uint64)

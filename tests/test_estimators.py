@@ -584,6 +584,7 @@ def simulated():
     return errors, scores
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("label", [e.label for e in [*SIMULATED, RejectionReplay()]])
 def test_estimates_from_simulated_logs_scatter_around_the_truth(simulated, label):
     errors, scores = (table[label] for table in simulated)
@@ -629,6 +630,7 @@ def test_slopes_merge_to_one_pass(seed, n, cut):
     assert left.value() == pytest.approx(whole.value(), rel=1e-12, abs=1e-12)
 
 
+@pytest.mark.compiled
 def test_slope_bends_little_where_it_costs_and_much_where_it_does_not():
     rng = np.random.default_rng(11)
     n = 20_000

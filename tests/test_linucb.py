@@ -12,16 +12,15 @@ from ltrr.bandits.base import taken
 from tests.naive_bandits import NaiveRidge, feedback_of, naive_joint
 
 
-@settings(max_examples=25, deadline=None)
+@pytest.mark.parametrize("every", [1, 7, 1000])
+@pytest.mark.parametrize(("space", "ragged"), [("slabs", False), ("slabs", True), ("allocations", False)])
+@settings(max_examples=3, deadline=None)
 @given(
     seed=st.integers(0, 2**32),
     alpha=st.sampled_from([0.0, 0.5, 2.0]),
     ridge=st.sampled_from([0.1, 1.0, 5.0]),
-    every=st.sampled_from([1, 7, 1000]),
-    space=st.sampled_from(["slabs", "allocations"]),
-    ragged=st.booleans(),
 )
-def test_shared_equals_solved_normal_equations(seed, alpha, ridge, every, space, ragged):
+def test_shared_equals_solved_normal_equations(space, ragged, every, seed, alpha, ridge):
     rng = np.random.default_rng(seed)
     policy = LinUCB(alpha, ridge=ridge, space=space, refactor_every=every)
     twin = NaiveRidge(ridge)
@@ -45,15 +44,12 @@ def test_shared_equals_solved_normal_equations(seed, alpha, ridge, every, space,
         assert p[part][np.argmax(got[part])] == 1.0
 
 
-@settings(max_examples=25, deadline=None)
-@given(
-    seed=st.integers(0, 2**32),
-    ridge=st.sampled_from([0.1, 1.0]),
-    every=st.sampled_from([1, 5, 1000]),
-    space=st.sampled_from(["slabs", "allocations"]),
-    intercept=st.booleans(),
-)
-def test_disjoint_equals_solved_normal_equations(seed, ridge, every, space, intercept):
+@pytest.mark.parametrize("every", [1, 5, 1000])
+@pytest.mark.parametrize("intercept", [False, True])
+@pytest.mark.parametrize("space", ["slabs", "allocations"])
+@settings(max_examples=2, deadline=None)
+@given(seed=st.integers(0, 2**32), ridge=st.sampled_from([0.1, 1.0]))
+def test_disjoint_equals_solved_normal_equations(space, intercept, every, seed, ridge):
     rng = np.random.default_rng(seed)
     policy = LinUCBDisjoint(0.7, ridge=ridge, space=space, refactor_every=every, intercept=intercept)
     feedback = feedback_of(40, rng, space, ragged=space == "slabs")
@@ -103,9 +99,10 @@ def test_joint_features_equal_their_twin_and_their_names():
         assert np.array_equal(column, actions.features[:, 1] * feedback.requests.context[row, 2])
 
 
+@pytest.mark.compiled
 def test_disjoint_takes_the_same_actions_as_mabwiser():
     rng = np.random.default_rng(0)
-    n, d, n_actions = 5000, 6, 5
+    n, d, n_actions = 2000, 6, 5
     x = rng.normal(size=(n, d))
     mean = 0.5 + 0.1 * x @ rng.normal(size=(d, n_actions))
     rewards = np.clip(mean + 0.1 * rng.normal(size=(n, n_actions)), 0, 1)
@@ -165,6 +162,7 @@ def slope(regret):
     return np.polyfit(np.log(at), np.log(np.cumsum(regret)[at]), 1)[0]
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("kind", ["shared", "disjoint"])
 def test_regret_grows_slowly_in_a_realisable_world(kind):
     """Bernoulli rewards with linear means, 20,000 rounds: slope at most 0.7, while a fixed action's is 1.

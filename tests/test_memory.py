@@ -36,18 +36,17 @@ def histories(draw, max_rows=25):
     return query, page, draw(hnp.arrays(bool, (n, PLACES)))
 
 
-@settings(max_examples=150, deadline=None)
+@pytest.mark.parametrize(("prior", "weight"), [(0.05, 1.0), (0.0, 1.0), (0.5, 3.0), (0.3, 0.0)])
+@settings(max_examples=35, deadline=None)
 @given(
-    histories(),
-    st.integers(1, 4),
-    st.sampled_from([(0.05, 1.0), (0.0, 1.0), (0.5, 3.0), (0.3, 0.0)]),
-    hnp.arrays(bool, N_ITEMS, elements=st.sampled_from([True, True, True, False])),
-    st.integers(0, 25),
-    st.integers(0, 5),
+    history=histories(),
+    capacity=st.integers(1, 4),
+    alive=hnp.arrays(bool, N_ITEMS, elements=st.sampled_from([True, True, True, False])),
+    cut=st.integers(0, 25),
+    depth=st.integers(0, 5),
 )
-def test_equals_naive_twin_however_it_is_cut(history, capacity, smoothing, alive, cut, depth):
+def test_equals_naive_twin_however_it_is_cut(prior, weight, history, capacity, alive, cut, depth):
     query, page, acted = history
-    prior, weight = smoothing
     memory = built(alive, capacity=capacity, prior=prior, prior_weight=weight)
     twin = NaiveMemory(capacity, prior, weight, alive)
     twin.learn(query, page, acted)

@@ -1,5 +1,7 @@
 """Oracles: exact against literally built unions and pages."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -71,16 +73,16 @@ def walk(pool, score, truth, quotas, tables, **changes):
     return quota_walk(pool, score, truth, quotas, tables=tables, **settings)
 
 
-@settings(max_examples=60, deadline=None)
+@pytest.mark.parametrize("independent", [False, True])
+@pytest.mark.parametrize("kind", range(4))
+@settings(max_examples=8, deadline=None)
 @given(
-    st.integers(0, 2**32 - 1),
-    st.integers(1, 4),
-    st.integers(0, 3),
-    st.integers(1, 4),
-    st.integers(0, 3),
-    st.booleans(),
+    seed=st.integers(0, 2**32 - 1),
+    n_arms=st.integers(1, 4),
+    n_slots=st.integers(0, 3),
+    slot_size=st.integers(1, 4),
 )
-def test_every_quota_equals_a_union_built_literally(seed, n_arms, n_slots, slot_size, kind, independent):
+def test_every_quota_equals_a_union_built_literally(kind, independent, seed, n_arms, n_slots, slot_size):
     rng = np.random.default_rng(seed)
     lists, pool, truth, score = world(
         rng, n_requests=3, n_arms=n_arms, depth=n_slots * slot_size, n_items=max(n_slots * slot_size, 14)
@@ -187,6 +189,14 @@ def test_what_does_not_belong_together_is_refused():
     tables = USERS.makers["sdbn"]().tables(3, 2)
     with pytest.raises(InputError, match="`truth`"):
         walk(pool_of([[[1]]]), np.zeros(1), truth, all_quotas(2, 3), tables)
+    # a truth of as many items that differs in the borders alone, or in one item alone
+    borders = pool.indptr.copy()
+    borders[1] -= 1
+    other = pool.item.copy()
+    other[0] += 1
+    for change in ({"indptr": borders}, {"item": other}):
+        with pytest.raises(InputError, match="`truth` must be about the items of `pool`"):
+            walk(pool, score, replace(truth, **change), all_quotas(2, 3), tables)
     with pytest.raises(InputError, match="NaN"):
         walk(pool, score * np.nan, truth, all_quotas(2, 3), tables)
     with pytest.raises(InputError, match=r"`pool.arm`"):
@@ -242,3 +252,36 @@ def test_successive_halving_refuses_bad_rungs_and_values():
             successive_halving(4, lambda i, budget: i * 1.0, budgets=budgets, keep=keep)
     with pytest.raises(InputError, match="finite"):
         successive_halving(4, lambda i, budget: i * np.nan, budgets=[1], keep=[1])
+
+
+def ideal_truth(*grades):
+    """Truth of requests of which only the ideal grades are known."""
+    n = len(grades)
+    none = np.zeros(0)
+    return Truth(np.zeros(n + 1), none, none, none, (np.array(grades) > 0).sum(1), grades, np.arange(n), 2)
+
+
+def test_an_ideal_that_ends_before_the_page_is_filled_up_with_zeros():
+    tables = USERS.makers["sdbn"]().tables(3, 2)
+    whole = ideal_value(ideal_truth([2, 0, 0], [1, 0, 0]), page_size=3, tables=tables, reward_code=0)
+    short = ideal_value(ideal_truth([2, 0], [1, 0]), page_size=3, tables=tables, reward_code=0)
+    longer = ideal_value(ideal_truth([2, 0, 0, 0], [1, 0, 0, 0]), page_size=3, tables=tables, reward_code=0)
+    assert whole.tolist() == short.tolist() == longer.tolist()
+    # more may follow where the last grade known is above 0, be it in one request
+    for cut in (([2, 0], [2, 1]), ([], [])):
+        with pytest.raises(InputError, match=r"`truth.ideal` must hold 3 grades a request, got [02]"):
+            ideal_value(ideal_truth(*cut), page_size=3, tables=tables, reward_code=0)
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [({"page_size": 0}, "page_size"), ({"slot_size": 0}, "slot_size"), ({"reward_code": 4}, "reward_code")],
+)
+def test_sizes_and_codes_are_checked(change, name):
+    pool = pool_of([[[1], [2]]])
+    truth = Truth([0, 2], [1, 2], [1, 0], np.ones(2), [1], [[1]], [0], 2)
+    tables = USERS.makers["sdbn"]().tables(1, 2)
+    given = {"page_size": 1, "slot_size": 1, "reward_code": 3}
+    assert len(walk(pool, np.zeros(2), truth, all_quotas(1, 2), tables, **given)) == 1
+    with pytest.raises(InputError, match=f"`{name}` must be"):
+        walk(pool, np.zeros(2), truth, all_quotas(1, 2), tables, **(given | change))

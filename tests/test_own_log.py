@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -18,49 +17,28 @@ from ltrr.replay.events import Events
 from ltrr.replay.readers.own import open_own
 from ltrr.replay.replay_log import ReplayLog
 from ltrr.simulation.loop import Loop
+from tests.small_runs import ROUNDS, WARM, run_small
 
-ROUNDS, WARM = 120, 40
-LOOP = {
-    "warmup": WARM,
-    "feedback_every": 20,
-    "checkpoint_every": 50,
-    "audit": 0.1,
-    "slot_size": 5,
-    "page_size": 4,
-    "held_out": 20,
-}
 POLICIES = ["linucb", "linucb-disjoint", "rrf"]
-
-
-def simulate(folder, policies=POLICIES, log_seeds=2, **loop):
-    world = ltrr.worlds.Music(n_items=300, n_queries=100, seed=2)
-    study = replace(ltrr.read_study("default"), log_seeds=log_seeds)
-    return ltrr.simulate(
-        world,
-        study=study,
-        policies=policies,
-        rounds=ROUNDS,
-        seeds=2,
-        out=folder,
-        quiet=True,
-        loop=LOOP | loop,
-    )
+SHORT = {"warmup": 20, "feedback_every": 20, "checkpoint_every": 30, "audit": 0.1, "held_out": 20}
+SHORT |= {"slot_size": 5, "page_size": 4}
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    return simulate(tmp_path_factory.mktemp("plain") / "run")
+def plain(tmp_path_factory):
+    return run_small(tmp_path_factory.mktemp("plain") / "run", POLICIES, rounds=60, loop=SHORT)
 
 
 @pytest.fixture(scope="module")
 def shadowed(tmp_path_factory):
-    return simulate(tmp_path_factory.mktemp("shadow") / "run", log_shadow=True)
+    loop = SHORT | {"log_shadow": True}
+    return run_small(tmp_path_factory.mktemp("shadow") / "run", POLICIES, rounds=60, loop=loop)
 
 
 @pytest.fixture
-def copy(run, tmp_path):
+def copy(small_run, tmp_path):
     """A folder of one policy and one seed that a test may spoil."""
-    run.log("linucb", 0).save(tmp_path / "log")
+    small_run.log("linucb", 0).save(tmp_path / "log")
     about = json.loads((tmp_path / "log" / "log.json").read_text())
     (tmp_path / "log" / "log.json").write_text(json.dumps(about | {"policies": ["linucb"]}))
     return tmp_path / "log"
@@ -81,10 +59,10 @@ def read(log):
 
 @pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("seed", [None, 1])
-def test_events_hold_what_the_tables_hold(run, policy, seed):
-    log = open_own(run.folder, policy=policy, seed=seed)
+def test_events_hold_what_the_tables_hold(small_run, policy, seed):
+    log = open_own(small_run.folder, policy=policy, seed=seed)
     assert isinstance(log, ReplayLog)
-    events, tables = read(log), run.log(policy, seed)
+    events, tables = read(log), small_run.log(policy, seed)
     decisions = tables.decisions.reset_index(drop=True)
     decisions["row"] = decisions.index + 1
     decisions = decisions.sort_values(["seed", "request", "slot"])
@@ -113,8 +91,8 @@ def test_events_hold_what_the_tables_hold(run, policy, seed):
     assert set(log.faults.counts) <= {"constant column"}
 
 
-def test_the_space_names_actions_context_and_features(run):
-    slabs, whole = (open_own(run.folder, policy=p).space for p in ("linucb", "linucb-disjoint"))
+def test_the_space_names_actions_context_and_features(small_run):
+    slabs, whole = (open_own(small_run.folder, policy=p).space for p in ("linucb", "linucb-disjoint"))
     assert slabs.actions == ("bm25", "dense", "memory", "popular")
     assert (slabs.n_slots, slabs.slot_rewards) == (3, False)
     assert slabs.feature_names[:2] == ("arm:bm25", "arm:dense")
@@ -125,15 +103,15 @@ def test_the_space_names_actions_context_and_features(run):
     assert whole.feature_names[0] == "share:bm25"
 
 
-def test_query_texts_are_those_of_the_log(run):
-    events = read(open_own(run.folder, policy="rrf", seed=0))
-    texts = pd.read_parquet(run.folder / "log" / "queries.parquet").text.tolist()
+def test_query_texts_are_those_of_the_log(small_run):
+    events = read(open_own(small_run.folder, policy="rrf", seed=0))
+    texts = pd.read_parquet(small_run.folder / "log" / "queries.parquet").text.tolist()
     assert [events.queries.text[q] for q in events.query[:9]] == [texts[q] for q in events.query[:9]]
 
 
-def test_warm_up_rows_are_told_apart(run):
-    only = list(open_own(run.folder, policy="linucb", seed=0, warm_up="only").read())
-    rest = list(open_own(run.folder, policy="linucb", seed=0, warm_up="without").read())
+def test_warm_up_rows_are_told_apart(small_run):
+    only = list(open_own(small_run.folder, policy="linucb", seed=0, warm_up="only").read())
+    rest = list(open_own(small_run.folder, policy="linucb", seed=0, warm_up="without").read())
     assert {v for p in only for v in p.version} == {-1}
     assert min(v for p in rest for v in p.version) >= 0
     assert sum(len(p.events) for p in only) == 3 * WARM
@@ -141,21 +119,21 @@ def test_warm_up_rows_are_told_apart(run):
     assert np.concatenate([p.request for p in only]).tolist() == np.repeat(np.arange(WARM), 3).tolist()
 
 
-def test_a_log_of_several_policies_wants_a_name(run):
+def test_a_log_of_several_policies_wants_a_name(small_run):
     with pytest.raises(InputError, match=r"name one of .*linucb"):
-        open_own(run.folder)
+        open_own(small_run.folder)
     with pytest.raises(InputError, match="did you mean 'linucb'"):
-        open_own(run.folder / "log", policy="linucbb")
+        open_own(small_run.folder / "log", policy="linucbb")
     with pytest.raises(InputError, match=r"no seed 7 .*known: 0, 1"):
-        open_own(run.folder, policy="linucb", seed=7)
+        open_own(small_run.folder, policy="linucb", seed=7)
     with pytest.raises(InputError, match=r"log\.json is missing"):
-        open_own(run.folder / "rounds")
+        open_own(small_run.folder / "rounds")
     with pytest.raises(InputError, match="warm_up"):
-        open_own(run.folder, policy="linucb", warm_up="some")
+        open_own(small_run.folder, policy="linucb", warm_up="some")
 
 
-def test_a_copy_reads_alike_without_a_name(run, copy):
-    a, b = read(open_own(copy)), read(open_own(run.folder, policy="linucb", seed=0))
+def test_a_copy_reads_alike_without_a_name(small_run, copy):
+    a, b = read(open_own(copy)), read(open_own(small_run.folder, policy="linucb", seed=0))
     np.testing.assert_array_equal(a.features, b.features)
     np.testing.assert_array_equal(a.row, b.row)
 
@@ -295,11 +273,11 @@ def test_spoilt_bytes_end_in_one_line_or_in_faults(copy):
         file.write_bytes(whole)
 
 
-def test_shadow_retrieval_changes_nothing_else(run, shadowed):
-    plain = sorted(p.relative_to(run.folder) for p in run.folder.rglob("*") if p.is_file())
-    assert plain == sorted(p.relative_to(shadowed.folder) for p in shadowed.folder.rglob("*") if p.is_file())
-    for name in plain:
-        a, b = run.folder / name, shadowed.folder / name
+def test_shadow_retrieval_changes_nothing_else(plain, shadowed):
+    files = sorted(p.relative_to(plain.folder) for p in plain.folder.rglob("*") if p.is_file())
+    assert files == sorted(p.relative_to(shadowed.folder) for p in shadowed.folder.rglob("*") if p.is_file())
+    for name in files:
+        a, b = plain.folder / name, shadowed.folder / name
         if name.parts[:2] == ("log", "candidates"):
             table = pq.ParquetFile(b).read()
             assert table.filter(pc.not_equal(table["slots"], 0)).equals(pq.ParquetFile(a).read())
@@ -325,9 +303,10 @@ def test_cells_that_are_not_logged_have_no_shadows(monkeypatch, tmp_path):
         raise AssertionError("retrieved for no log")
 
     monkeypatch.setattr(Loop, "_shadow", refuse)
-    simulate(tmp_path / "run", policies=["equal"], log_seeds=0, log_shadow=True)
+    loop = SHORT | {"log_shadow": True}
+    run_small(tmp_path / "run", ["equal"], rounds=40, log_seeds=0, loop=loop)
     with pytest.raises(AssertionError, match="for no log"):
-        simulate(tmp_path / "logged", policies=["equal"], log_seeds=1, log_shadow=True)
+        run_small(tmp_path / "logged", ["equal"], rounds=40, log_seeds=1, loop=loop)
 
 
 def test_the_setting_must_be_a_truth_value():

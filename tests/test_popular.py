@@ -37,16 +37,16 @@ def lesson(history):
     return make_feedback(np.zeros(len(page), np.int32), page, acted)
 
 
-@settings(max_examples=150, deadline=None)
+@pytest.mark.parametrize("decay", [1.0, 0.5])
+@pytest.mark.parametrize("weight", [0.0, 1.0, 50.0])
+@settings(max_examples=25, deadline=None)
 @given(
-    histories(),
-    PRIORS,
-    hnp.arrays(bool, N_ITEMS),
-    st.sampled_from([0.0, 1.0, 50.0]),
-    st.sampled_from([1.0, 0.5]),
-    st.integers(0, N_ITEMS + 2),
+    history=histories(),
+    popularity=PRIORS,
+    alive=hnp.arrays(bool, N_ITEMS),
+    depth=st.integers(0, N_ITEMS + 2),
 )
-def test_equals_naive_twin(history, popularity, alive, weight, decay, depth):
+def test_equals_naive_twin(weight, decay, history, popularity, alive, depth):
     # Powers of one half are exact, so ties in the twin are ties in the list.
     popular = built(popularity, alive, prior_weight=weight, decay=decay)
     popular.learn(lesson(history))
@@ -70,9 +70,10 @@ def test_worked_by_hand():
     np.testing.assert_allclose(found.score, np.log([4.0, 2.5, 2.5, 1.0]), rtol=1e-6)
 
 
-@settings(max_examples=60, deadline=None)
-@given(histories(), st.integers(0, 20), st.sampled_from([1.0, 0.9]))
-def test_cutting_lessons_and_saving_between_change_no_bit(history, cut, decay):
+@pytest.mark.parametrize("decay", [1.0, 0.9])
+@settings(max_examples=25, deadline=None)
+@given(history=histories(), cut=st.integers(0, 20))
+def test_cutting_lessons_and_saving_between_change_no_bit(decay, history, cut):
     page, acted = history
     whole, parts = built(decay=decay), built(decay=decay)
     whole.learn(lesson(history))

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from ltrr.replay import Events, Space, run
 from ltrr.replay.diagnostics import Diagnostics
 from ltrr.replay.known_world import EventsLog
+from ltrr.replay.report import figures as replay_figures
 from ltrr.replay.report.tables import estimate, verdicts
-from ltrr.report import replay_figures
 from ltrr.report.canvas import figure_of
 
 LONG = "a-name-of-an-action-that-is-far-longer-than-any-figure-is-wide-" * 3

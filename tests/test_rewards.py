@@ -9,16 +9,18 @@ from ltrr._kernels.users import page_value
 from ltrr.errors import InputError
 from ltrr.users import DBN, SDBN, USERS
 from ltrr.users.rewards import Reward, grade_order_is_best
-from tests.naive_users import GRADES, enumerate_page, expect, models, reward, shares, truth_of
+from tests.naive_users import GRADES, enumerate_page, expect, pair, parameters, reward, shares, truth_of
+from tests.naive_users import KINDS as USER_KINDS
 
 KINDS = ("satisfied", "click", "clicks", "dcg")
 
 
+@pytest.mark.parametrize("user", USER_KINDS)
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=30, deadline=None)
-@given(both=models, page=st.lists(st.integers(0, GRADES - 1), max_size=4))
-def test_expected_equals_enumeration(kind, both, page):
-    model, naive = both
+@settings(max_examples=8, deadline=None)
+@given(given=parameters, page=st.lists(st.integers(0, GRADES - 1), max_size=4))
+def test_expected_equals_enumeration(kind, user, given, page):
+    model, naive = pair(user, *given)
     want = expect(enumerate_page(naive, page), lambda e, c, s: reward(kind, c, s, 4))
     padded = page + [-1] * (4 - len(page))
     got = Reward(kind).expected(model, truth_of(padded, GRADES - 1))

@@ -1,6 +1,7 @@
 """Counter-based random numbers."""
 
 import numpy as np
+import pytest
 
 from ltrr._kernels.philox import philox_uniform
 from ltrr.rng import Streams
@@ -26,6 +27,7 @@ def test_uniform_depends_on_every_part_and_on_nothing_else():
     assert not np.any(Streams(1, 0).uniform("y", np.arange(1000)[:, None], np.arange(3)[None, :]) == a)
 
 
+@pytest.mark.compiled
 def test_uniform_is_uniform():
     u = Streams(3).uniform("x", np.arange(200_000))
     counts = np.histogram(u, 50, (0, 1))[0]

@@ -79,13 +79,11 @@ def test_changed_policies_equal_their_twins(shape, removed):
     same_as_flat(more, events)
 
 
-@given(
-    shapes,
-    st.sampled_from([(), ("position",), ("position", "age"), ("hour", "age", "slot")]),
-    st.sampled_from([0.0, 2.5]),
-)
-@settings(max_examples=40, deadline=None)
-def test_frequencies_equal_their_twin(shape, cells, smoothing):
+@pytest.mark.parametrize("smoothing", [0.0, 2.5])
+@pytest.mark.parametrize("cells", [(), ("position",), ("position", "age"), ("hour", "age", "slot")])
+@given(shape=shapes)
+@settings(max_examples=6, deadline=None)
+def test_frequencies_equal_their_twin(cells, smoothing, shape):
     seed, n, ragged = shape
     rng = np.random.default_rng(seed)
     source = random_events(rng, n + 3, ragged=ragged)

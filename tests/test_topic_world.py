@@ -191,6 +191,7 @@ def chi_square(counts, probability):
     return (((counts - expected) ** 2)[kept] / expected[kept]).sum()
 
 
+@pytest.mark.compiled
 def test_requests_follow_the_traffic():
     topics = make_topics(4, n_queries=12)
     world = TopicWorld(topics, n_users=10).fork(Streams(9))
@@ -209,6 +210,7 @@ def test_requests_follow_the_traffic():
     assert chi_square(np.bincount(truth.topic, minlength=topics.n_topics), weight) < 50
 
 
+@pytest.mark.compiled
 @given(st.integers(0, 500), st.integers(0, 300))
 @settings(max_examples=40, deadline=None)
 def test_held_out_is_even_and_leaves_the_stream_alone(seed, n):

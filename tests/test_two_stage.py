@@ -1,7 +1,6 @@
 """The value of other allocations from our own logs: by sequence, by quota, by page."""
 
 import json
-from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -25,6 +24,7 @@ from ltrr.replay.readers.own import open_own
 from ltrr.replay.two_stage import two_stage
 from ltrr.replay.two_stage_weights import LEVELS, TwoStage
 from tests import naive_two_stage as naive
+from tests.small_runs import run_small
 
 ARMS = ("bm25", "dense")
 SLOTS, ROUNDS, WARM = 3, 3_000, 1_500
@@ -311,7 +311,6 @@ def test_the_reward_model_is_the_twins_ridge():
 def run(tmp_path_factory):
     """Arms and a ranker that learn nothing, so that a target can be run for real in the same states."""
     world = ltrr.worlds.Music(n_items=400, n_queries=150, seed=2)
-    study = replace(ltrr.read_study("default"), ranker={"kind": "prior"}, seeds=1)
     policies = [
         "random",
         {"name": "allocations", "kind": "uniform", "space": "allocations"},
@@ -320,13 +319,12 @@ def run(tmp_path_factory):
         {"name": "static", "kind": "static", "quota": [2, 1]},
         {"name": "lexical", "kind": "single", "arm": "bm25"},
     ]
-    return ltrr.simulate(
-        world,
-        study=study,
-        policies=policies,
+    return run_small(
+        tmp_path_factory.mktemp("two-stage") / "run",
+        policies,
         rounds=ROUNDS,
-        out=tmp_path_factory.mktemp("two-stage") / "run",
-        quiet=True,
+        world=world,
+        ranker={"kind": "prior"},
         loop={
             "arms": ARMS,
             "fallback": ARMS,

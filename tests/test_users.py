@@ -14,20 +14,23 @@ from ltrr.types import Truth
 from ltrr.users import DBN, PBM, SDBN, USERS, Cascade, StopTable, UserTables
 from tests.naive_users import (
     GRADES,
+    KINDS,
     click_after_click,
     enumerate_page,
     expect,
-    models,
+    pair,
+    parameters,
     sample_page,
     textbook_clicks,
     truth_of,
 )
 
 
-@settings(max_examples=60, deadline=None)
-@given(models, st.lists(st.integers(0, GRADES - 1), min_size=1, max_size=4))
-def test_closed_forms_equal_enumeration(both, page):
-    model, naive = both
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=12, deadline=None)
+@given(given=parameters, page=st.lists(st.integers(0, GRADES - 1), min_size=1, max_size=4))
+def test_closed_forms_equal_enumeration(kind, given, page):
+    model, naive = pair(kind, *given)
     joint = enumerate_page(naive, page)
     assert expect(joint, lambda e, c, s: 1.0) == pytest.approx(1.0, abs=1e-12)
     got = model.probabilities(truth_of(page, GRADES - 1))
@@ -40,10 +43,11 @@ def test_closed_forms_equal_enumeration(both, page):
     np.testing.assert_allclose(got.click[0], textbook_clicks(naive, page), atol=1e-12)
 
 
-@settings(max_examples=40, deadline=None)
-@given(models, st.lists(st.integers(0, GRADES - 1), min_size=4, max_size=4))
-def test_conditionals_multiply_to_the_joint_and_give_the_pairs(both, page):
-    model, naive = both
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=8, deadline=None)
+@given(given=parameters, page=st.lists(st.integers(0, GRADES - 1), min_size=4, max_size=4))
+def test_conditionals_multiply_to_the_joint_and_give_the_pairs(kind, given, page):
+    model, naive = pair(kind, *given)
     joint = enumerate_page(naive, page)
     patterns = np.array(list(product((False, True), repeat=4)))
     truth = truth_of(np.tile(page, (len(patterns), 1)), GRADES - 1)
@@ -59,12 +63,15 @@ def test_conditionals_multiply_to_the_joint_and_give_the_pairs(both, page):
         assert both_clicked == pytest.approx(single * click_after_click(naive, page, i, j), abs=1e-12)
 
 
-@settings(max_examples=60, deadline=None)
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=12, deadline=None)
 @given(
-    models, st.lists(st.integers(-1, GRADES - 1), min_size=4, max_size=4), st.randoms(use_true_random=False)
+    given=parameters,
+    page=st.lists(st.integers(-1, GRADES - 1), min_size=4, max_size=4),
+    random=st.randoms(use_true_random=False),
 )
-def test_sample_equals_naive_uniform_for_uniform(both, page, random):
-    model, naive = both
+def test_sample_equals_naive_uniform_for_uniform(kind, given, page, random):
+    model, naive = pair(kind, *given)
     page = [g for g in page if g >= 0] + [-1] * page.count(-1)
     u = np.array([random.random() for _ in range(5 * 4 * 3)]).reshape(5, 4, 3)
     got = model.sample(truth_of([page] * 5, GRADES - 1), u)
@@ -218,6 +225,10 @@ def test_empty_batches_and_empty_pages(name):
         (lambda: SDBN(attraction=(0.1, 0.2)).tables(3, 4), "SDBN.attraction for grades 0 to 4"),
         (lambda: SDBN().tables(3, 0), "max_grade"),
         (lambda: SDBN().probabilities(truth_of([[3, 0]], 2)), "truth.grade"),
+        (
+            lambda: SDBN().probabilities(truth_of([[1, -2]], 2)),
+            r"truth.grade` must lie in \[-1, 2\], got -2 to 1",
+        ),
         (lambda: SDBN().probabilities(truth_of([[-1, 0]], 2)), "gap"),
         (lambda: SDBN().sample(truth_of([[1, 0]], 2), np.zeros((1, 3, 3))), "SDBN.sample u"),
         (lambda: SDBN().conditional(truth_of([[1, 0]], 2), np.zeros((2, 2), bool)), "SDBN.conditional"),

@@ -1,4 +1,4 @@
-"""Intervals hold what they say: 200 simulated logs of known truth, and sequences watched row by row.
+"""Intervals hold what they say: 100 simulated logs of known truth, and sequences watched row by row.
 
 Counts of hits are binomial at the stated level (one-sided where an interval may cover more often), with
 Bonferroni's correction over all lines of a test: false-alarm rate at most 1e-5, fixed seeds. The study with
@@ -7,7 +7,6 @@ Bonferroni's correction over all lines of a test: false-alarm rate at most 1e-5,
 
 import math
 
-import numba
 import numpy as np
 import pytest
 from scipy.stats import binom
@@ -20,9 +19,8 @@ from ltrr.replay.estimators.snips import SNIPS
 from ltrr.replay.intervals import Asymptotic, ConfidenceSequence
 
 FALSE_ALARM = 1e-5
-N_LOGS = 200
 
-pytestmark = pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="10 million rows")
+pytestmark = pytest.mark.compiled
 
 
 @pytest.mark.parametrize("log", list(WORLDS))
@@ -36,11 +34,16 @@ def test_consistent_estimators_go_to_the_truth(log):
             assert value_on(kind, world.population()) == pytest.approx(truth, abs=1e-9)
 
 
+# the shortest logs on which normal and bootstrap intervals are judged, and the skewed ones where they are not
+QUICK = [("benign", 1_700, 100), ("skewed", 1_000, 100), ("slates", 1_500, 100)]
+LONG = [("benign", 1_000, 200), ("benign", 10_000, 200), ("skewed", 1_000, 200), ("slates", 2_000, 200)]
+
+
 @pytest.mark.parametrize(
-    ("log", "n"), [("benign", 1_000), ("benign", 10_000), ("skewed", 1_000), ("slates", 2_000)]
+    ("log", "n", "n_logs"), [*QUICK, *(pytest.param(*case, marks=pytest.mark.soak) for case in LONG)]
 )
-def test_intervals_cover(log, n):
-    lines = study(log, n, N_LOGS, n_resamples=400)
+def test_intervals_cover(log, n, n_logs):
+    lines = study(log, n, n_logs, n_resamples=400)
     judged = [line for line in lines if line.judged]
     methods = {line.interval for line in judged}
     assert methods >= {"hoeffding", "empirical-bernstein", "confidence-sequence"}
@@ -58,18 +61,19 @@ def test_intervals_cover(log, n):
             assert abs(x.bias - x.limit_bias) < 5.0 * error + 2.0 / n
 
 
-def test_a_wrong_interval_is_found():
-    """Intervals of two thirds of the width that they should have would fail, whatever the family's size."""
-    coverage = math.erf(1.959964 * 2.0 / 3.0 / math.sqrt(2.0))
-    line = Line("log", 10_000, "ips", "asymptotic", N_LOGS, int(N_LOGS * coverage), 0, 1.0, 0.0, 0.0, 5_000.0)
+@pytest.mark.parametrize(("n_logs", "width"), [(100, 0.6), (200, 2.0 / 3.0)])
+def test_a_wrong_interval_is_found(n_logs, width):
+    """Intervals of this share of the width that they should have would fail, whatever the family's size."""
+    coverage = math.erf(1.959964 * width / math.sqrt(2.0))
+    line = Line("log", 10_000, "ips", "asymptotic", n_logs, int(n_logs * coverage), 0, 1.0, 0.0, 0.0, 5_000.0)
     assert line.judged
     assert line.p_value < FALSE_ALARM / 200
     assert line.verdict(FALSE_ALARM / 200) == "**out of band**"
 
 
 def test_sequences_hold_at_all_times():
-    """400 logs of 2,000 rows: at most 5 % ever rule the truth out (400 draws: 43 or more have p < 1e-5)."""
-    world, n, n_logs = WORLDS["skewed"], 2_000, 400
+    """150 logs of 2,000 rows: at most 5 % ever rule the truth out (150 draws: 22 or more have p < 1e-5)."""
+    world, n, n_logs = WORLDS["skewed"], 2_000, 150
     truth, missed = world.truth, 0
     prior = np.array([0.5, 0.25])
     for i in range(n_logs):
@@ -90,8 +94,8 @@ def test_sequences_hold_at_all_times():
 
 
 def test_sequences_as_shown_hold_where_normal_intervals_do_not():
-    """The public class, looked at 40 times a log: 200 logs, both kinds of terms."""
-    world, n_logs = WORLDS["benign"], 200
+    """The public class, looked at 40 times a log: 100 logs, both kinds of terms."""
+    world, n_logs = WORLDS["benign"], 100
     for estimator in (IPS(), SNIPS()):
         missed, missed_by_normal = 0, 0
         for i in range(n_logs):
