@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ltrr.errors import InputError
-from ltrr.features import all_quotas
 from ltrr.metrics import (
     LossSplit,
     best_order_value,
@@ -16,7 +15,7 @@ from ltrr.metrics import (
     quota_walk,
     successive_halving,
 )
-from ltrr.types import Truth, Union
+from ltrr.types import Truth, Union, all_quotas
 from ltrr.users import USERS, UserTables
 from tests import naive_metrics as naive
 

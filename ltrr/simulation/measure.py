@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
-from ltrr.features.quotas import all_quotas
 from ltrr.metrics.measures import STANDARD, Measure
 from ltrr.metrics.oracles import LossSplit, best_order_value, ideal_value, quota_walk
 from ltrr.simulation.batch import Batch, Pool
 from ltrr.simulation.loop import Loop
 from ltrr.types import Float32, Float64, Int32, Int64, Truth
+from ltrr.types.quotas import all_quotas
 from ltrr.types.ragged import take_flat
 from ltrr.users.rewards import grade_order_is_best
 

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from ltrr.features import ActionBuilder, Allocations, ContextFeatures, CreditHistory, Slabs
-from ltrr.features.quotas import all_quotas
 from ltrr.protocols import FeatureProvider, Policy, Ranker, Retriever, State, UserModel, World
 from ltrr.ranking import RankFeatures, provenance, provenance_names
 from ltrr.retrieval import ARMS, StaticCache
 from ltrr.rng import Streams
 from ltrr.simulation.setting import LoopSetting
 from ltrr.types import Float32, Requests, Union
+from ltrr.types.quotas import all_quotas
 from ltrr.users import Reward
 
 __all__ = ["SHOWN_TO_RANKERS", "Prepared", "System", "fresh", "providers_of"]

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from ltrr._state import write_aside
-from ltrr.features.quotas import all_quotas
 from ltrr.metrics.halving import successive_halving
 from ltrr.simulation.cell import latent_mean
 from ltrr.study.runner import Job, Runner
 from ltrr.types import Float64, Int64
+from ltrr.types.quotas import all_quotas
 
 __all__ = ["tuned"]
 
