@@ -415,7 +415,13 @@ def estimates(batches: list[TwoStageBatch], quotas: np.ndarray) -> Iterator[dict
                 q_logged = model.predict(b.key, b.context, b.seen[level])
                 q_target = model.predict(b.key, b.context, b.target)
                 estimator.add(
-                    Batch(b.key, b.reward, weight=b.weight[level], q_logged=q_logged, q_target=q_target)
+                    Batch(
+                        feedback=b.key,
+                        union=b.reward,
+                        weight=b.weight[level],
+                        q_logged=q_logged,
+                        q_target=q_target,
+                    )
                 )
             try:
                 interval = Asymptotic().interval(estimator)

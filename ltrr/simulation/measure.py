@@ -178,12 +178,12 @@ def _wide(values: Float32 | Float64) -> pa.Array:
 def _rows_of(truth: Truth, rows: Int64) -> Truth:
     indptr, flat = take_flat(truth.indptr, rows)
     return Truth(
-        indptr,
-        truth.item[flat],
-        truth.grade[flat],
-        truth.judged[flat],
-        truth.n_relevant[rows],
-        truth.ideal[rows],
-        truth.topic[rows],
-        truth.max_grade,
+        indptr=indptr,
+        item=truth.item[flat],
+        grade=truth.grade[flat],
+        judged=truth.judged[flat],
+        n_relevant=truth.n_relevant[rows],
+        ideal=truth.ideal[rows],
+        topic=truth.topic[rows],
+        max_grade=truth.max_grade,
     )
