@@ -187,7 +187,7 @@ def test_drivers_killed_alone_at_thirty_moments(study_file, whole, tmp_path):
         process = start(study_file, out, chance.choice((1, 2, 3)), "--resume")
         leaders.append(process.pid)
         try:
-            process.communicate(timeout=chance.uniform(0.0, longest))
+            process.communicate(timeout=chance.uniform(0.0, 0.6 * longest))
         except subprocess.TimeoutExpired:
             kill_alone(process)
             kills += 1
