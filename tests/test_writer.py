@@ -142,7 +142,8 @@ def kill_alone(process):
     inherited = [pid for pid in session(process.pid) if pid != process.pid]
     inherited = [pid for pid in inherited if any(f.endswith(".driver.lock") for f in open_files(pid))]
     process.kill()
-    process.communicate()
+    process.wait()  # not for its workers, which still hold its standard error: the next driver meets them
+    process.stderr.close()
     assert inherited == []
 
 
