@@ -29,6 +29,7 @@ def tuned(runner: Runner) -> tuple[int, ...] | None:
     place = runner.folder / "tuning.json"
     if place.exists():
         found: list[int] = json.loads(place.read_text(encoding="utf-8"))["quota"]
+        shutil.rmtree(runner.folder / "tuning", ignore_errors=True)  # of a run killed just after its tuning
         return tuple(found)
     tuning, loop = study.tuning, study.loop
     quotas = all_quotas(loop.n_slots, len(loop.arms))
