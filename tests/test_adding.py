@@ -1,4 +1,4 @@
-"""Adding a component inside the package touches three files: its own, its registry, its room's ``__init__``."""
+"""Adding a component inside the package touches three files: its own, its registry, the ``__init__``."""
 
 import os
 import shutil
@@ -14,11 +14,32 @@ OWN = ROOT / "docs" / "bring_your_own"
 ADDED = {
     # group: (room, file, object, name, a piece of the registry, and what it becomes)
     "arms": ("retrieval", "my_arm", "Prefix", "prefix", "Popular}", 'Popular, "prefix": Prefix}'),
-    "policies": ("bandits", "my_policy", "Softmax", "softmax", '"uniform":', '"softmax": Softmax, "uniform":'),
-    "rankers": ("ranking", "my_ranker", "Perceptron", "perceptron", '"prior":', '"perceptron": Perceptron, "prior":'),
+    "policies": (
+        "bandits",
+        "my_policy",
+        "Softmax",
+        "softmax",
+        '"uniform":',
+        '"softmax": Softmax, "uniform":',
+    ),
+    "rankers": (
+        "ranking",
+        "my_ranker",
+        "Perceptron",
+        "perceptron",
+        '"prior":',
+        '"perceptron": Perceptron, "prior":',
+    ),
     "users": ("users", "my_user", "Glance", "glance", '"pbm":', '"glance": Glance, "pbm":'),
     "measures": ("metrics", "my_measure", "TOP_CLICK", "top_click", "STANDARD}", "(*STANDARD, TOP_CLICK)}"),
-    "estimators": ("replay/estimators", "my_estimator", "CappedIPS", "capped-ips", " IPS,", " IPS, CappedIPS,"),
+    "estimators": (
+        "replay/estimators",
+        "my_estimator",
+        "CappedIPS",
+        "capped-ips",
+        " IPS,",
+        " IPS, CappedIPS,",
+    ),
 }
 
 
@@ -44,7 +65,9 @@ def add(package, group):
     listed = listed.replace(piece, becomes, 1).replace("\n__all__", f"{line}\n__all__", 1)
     registry.write_text(listed, encoding="utf-8")
     shown = front.read_text(encoding="utf-8")
-    shown = shown.replace("\n__all__", f"{line}\n__all__", 1).replace("__all__ = [", f'__all__ = ["{thing}", ', 1)
+    shown = shown.replace("\n__all__", f"{line}\n__all__", 1).replace(
+        "__all__ = [", f'__all__ = ["{thing}", ', 1
+    )
     front.write_text(shown, encoding="utf-8")
     return {own, registry, front}
 
@@ -78,12 +101,14 @@ for group in {groups}:
     for name in registry_of(group).names:
         print(group, name)
 result = ltrr.simulate(
-    {{"kind": "music", "n_items": 300, "n_queries": 60}}, arms=["prefix", "bm25", "popular"], policies=["softmax"],
+    {{"kind": "music", "n_items": 300, "n_queries": 60}},
+    arms=["prefix", "bm25", "popular"], policies=["softmax"],
     ranker="perceptron", user="glance", measures=["top_click"], rounds=60, seeds=1, warmup=20,
     loop={{"held_out": 20, "slot_size": 5, "feedback_every": 20}}, quiet=True,
 )
 print("measured", "top_click" in set(result.summary().metric))
-table = ltrr.replay.evaluate(ltrr.replay.read(result.folder, policy="softmax"), "uniform", estimators=["capped-ips"])
+log = ltrr.replay.read(result.folder, policy="softmax")
+table = ltrr.replay.evaluate(log, "uniform", estimators=["capped-ips"])
 print("estimated", table.estimator.tolist())
 """
 
@@ -100,6 +125,8 @@ def test_three_files_and_it_is_listed_and_runs(copied):
 
 def test_the_conformance_tests_take_it_from_the_registry(copied):
     words = "prefix or softmax or perceptron or glance or capped or is_checked"
-    out = copied("-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", words, "-rA", "tests/test_checks_all.py")
+    out = copied(
+        "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", words, "-rA", "tests/test_checks_all.py"
+    )
     for name in ("prefix", "softmax", "perceptron", "glance", "capped-ips"):
         assert f"[{name}]" in out, name

@@ -7,14 +7,19 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from sklearn.tree import DecisionTreeRegressor
 
 import ltrr
 from ltrr import checks
+from ltrr._state import pack, unpack
 from ltrr.bandits import PRESETS
 from ltrr.errors import InputError
 from ltrr.registry import REGISTRIES, registry_of
+from ltrr.simulation import Prepared, System
+from tests.test_loop import Scrambled
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 OWN = DOCS / "bring_your_own"
@@ -179,6 +184,83 @@ def test_the_estimator_by_import_path_at_the_command_line(run):
     )
     assert done.returncode == 0, done.stderr
     assert "capped-ips" in done.stdout
+
+
+@pytest.fixture
+def loop():
+    """Return a function that makes a loop of objects alone, with a given ranker."""
+    setting = ltrr.LoopSetting(
+        arms=("prefix", "trigrams"), slot_size=4, warmup=20, feedback_every=20, page_size=5
+    )
+    arms = {"prefix": own("arm").Prefix(), "trigrams": ltrr.retrieval.Dense(own("encoder").Trigrams())}
+    prepared = Prepared.build(own("world").Shop(), arms, setting)
+
+    def make(ranker):
+        streams = ltrr.Streams(seed=3)
+        system = System.fork(
+            prepared,
+            setting,
+            streams,
+            policy=own("policy").Softmax(),
+            ranker=ranker,
+            user=own("user").Glance(),
+            reward=ltrr.Reward(),
+        )
+        return ltrr.Loop(system, setting, streams)
+
+    return make
+
+
+RANKERS = {
+    "own": lambda: own("ranker").Perceptron(),
+    "tree": lambda: ltrr.ranking.SklearnRanker(DecisionTreeRegressor(max_depth=3), first=20),
+}
+
+
+@pytest.mark.parametrize("ranker", RANKERS)
+def test_objects_never_see_the_truth(loop, ranker):
+    trained = loop(RANKERS[ranker]())
+    for _ in range(4):
+        trained.step(20)
+    plain = trained.judge_held_out(40)
+    trained.system.world = Scrambled(trained.system.world)
+    scrambled = trained.judge_held_out(40)
+    assert (plain.page.item == scrambled.page.item).all()
+    assert (plain.feedback.decision.action == scrambled.feedback.decision.action).all()
+    assert not (plain.truth_page.grade == scrambled.truth_page.grade).all()
+
+
+def flat(state):
+    for value in state.values():
+        yield from flat(value) if isinstance(value, dict) else [value]
+
+
+@pytest.mark.parametrize("ranker", RANKERS)
+def test_state_holds_no_pickle_and_continues_exactly(loop, ranker):
+    one, other = loop(RANKERS[ranker]()), loop(RANKERS[ranker]())
+    for _ in range(3):
+        one.step(20)
+    assert one.system.ranker.version > 0
+    kept = unpack(pack(one.state()))  # plain values, and arrays that load without pickle
+    raw = [v.tobytes() if isinstance(v, np.ndarray) else v for v in flat(kept)]
+    raw = [v for v in raw if isinstance(v, bytes) and v]
+    assert not [
+        v[:20] for v in raw if v[:1] == b"\x80" and v[-1:] == b"."
+    ]  # how every pickle begins and ends
+    other.restore(kept)
+    first, second = one.step(20), other.step(20)
+    assert first.page.item.tobytes() == second.page.item.tobytes()
+    assert first.score.tobytes() == second.score.tobytes()
+
+
+def test_every_file_of_a_run_opens_without_pickle(run):
+    states = [*run.folder.rglob("*.npz")]
+    assert states
+    for place in states:
+        with np.load(place, allow_pickle=False) as file:
+            assert all(file[name].dtype != object for name in file.files)
+    suffixes = {place.suffix for place in run.folder.rglob("*") if place.is_file()}
+    assert suffixes <= {".npz", ".parquet", ".json", ".toml", ".csv", ".png", ".html"}
 
 
 def test_two_arms_of_a_kind_stand_side_by_side():

@@ -54,8 +54,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except BrokenPipeError:  # whoever read standard output has gone: nothing more can be said there
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 1
-    except MemoryError:
-        say("not enough memory; lower world.n_items, rounds, loop.slot_size or --jobs")
+    except MemoryError as error:
+        said = str(error) if str(error).startswith("a worker") else "not enough memory"
+        say(f"{said}; lower world.n_items, rounds, loop.slot_size or --jobs")
         status = 1
     except OSError as error:
         say(f"cannot read or write {error.filename or 'a file'}: {error.strerror or error}")

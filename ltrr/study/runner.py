@@ -12,6 +12,7 @@ from pathlib import Path
 
 import joblib
 from joblib.externals.loky import get_reusable_executor
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 from threadpoolctl import threadpool_limits
 
 from ltrr.bandits.spec import PolicySpec
@@ -124,6 +125,10 @@ class Runner:
         )
         try:
             workers(calls)
+        except TerminatedWorkerError as error:
+            raise MemoryError(
+                "a worker was killed, most likely for want of memory; go on with --resume"
+            ) from error
         except BaseException:
             # A worker that was being started when an interrupt came would outlive this process.
             get_reusable_executor().shutdown(wait=True, kill_workers=True)
