@@ -162,7 +162,7 @@ class Scrambled:
 
     def truth(self, requests, items):
         truth = self.inner.truth(requests, items)
-        return replace(truth, grade=np.where(truth.item >= 0, (truth.grade + 3) % (truth.max_grade + 1), -1))
+        return replace(truth, grade=np.where(truth.item >= 0, (truth.grade + 1) % (truth.max_grade + 1), -1))
 
 
 def test_scrambling_the_truth_moves_no_decision_of_a_frozen_policy(prepared):
