@@ -15,18 +15,26 @@ import math
 import sys
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib import metadata
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ltrr.errors import InputError, nearest
+from ltrr.types.component import OBJECT, Component, described, frozen, writable
 
-__all__ = ["REGISTRIES", "Component", "Registry", "add_import_path", "described", "registry_of", "resolve"]
+__all__ = [
+    "REGISTRIES",
+    "Registry",
+    "add_import_path",
+    "check_settings",
+    "parameters",
+    "registry_of",
+    "resolve",
+    "said",
+]
 
 REGISTRIES = {
     "arms": "ltrr.retrieval.registry:ARMS",
@@ -43,9 +51,6 @@ REGISTRIES = {
     "targets": "ltrr.replay.targets.registry:TARGETS",
 }
 """Where the registry of each group of components is; entry points of a group are named ``ltrr.<group>``."""
-
-OBJECT = "object"
-"""The kind, in a file, of what was given as an object and cannot be made again."""
 
 _MADE_BY: dict[Any, Registry] = {}
 """The registry that makes the objects of a protocol, for settings that are components themselves."""
@@ -107,34 +112,6 @@ def add_import_path(folder: str | Path) -> None:
     place = str(Path(folder).resolve())
     if place not in sys.path:
         sys.path.append(place)
-
-
-@dataclass(frozen=True)
-class Component:
-    """A component as a study names it.
-
-    Parameters
-    ----------
-    kind : str
-        A registered name, an import path, or the import path of the class of ``given``.
-    params : mapping
-        Settings; where the component was given as an object, what its own settings are.
-    given : object, optional
-        The object, where one was given in a call.
-    unnamed : str
-        Why a file cannot name the object, empty where it can.
-    """
-
-    kind: str
-    params: Mapping[str, Any] = field(default_factory=dict)
-    given: Any = None
-    unnamed: str = ""
-
-    def settings(self) -> dict[str, Any]:
-        """Return the component as a table of a study file."""
-        if self.unnamed:
-            return {"kind": OBJECT, "class": self.kind}
-        return {"kind": self.kind, **_writable(self.params)[0]}
 
 
 @dataclass(frozen=True)
@@ -244,7 +221,7 @@ class Registry:
                         f"`{where}` is an object already: it takes no settings, got {sorted(table)}"
                     )
                 return self.component(kind, where)
-            return Component(kind, table, unnamed=_writable(table)[1])
+            return Component(kind, table, unnamed=writable(table)[1])
         self.check_object(value, where)
         return self.described_component(value)
 
@@ -356,128 +333,6 @@ def parameters(maker: Any) -> tuple[dict[str, tuple[Any, bool]], bool]:
     return named, any(p.kind is p.VAR_KEYWORD for p in found)
 
 
-def described(value: Any) -> tuple[str, dict[str, Any], str]:
-    """Return import path and settings from which an object can be made again, and why not where it cannot.
-
-    Settings are what the object's ``parameters()`` returns, or else its attributes with the names of the
-    parameters of its class. Those at their defaults are left out.
-
-    Examples
-    --------
-    >>> from fractions import Fraction
-    >>> described(len)
-    ('builtins:len', {}, '')
-    >>> described(Registry("arms", {}, needs=("index",)))[:2]
-    ('ltrr.registry:Registry', {'group': 'arms', 'makers': {}, 'needs': ['index']})
-    >>> described(lambda text: text)[2]
-    "<lambda> is no name of the module 'ltrr.registry'"
-    """
-    kind = value if inspect.isroutine(value) else type(value)
-    held = _name_in_module(value)
-    if held:
-        return held, {}, ""
-    path = f"{kind.__module__}:{kind.__qualname__}"
-    if kind.__module__ == "__main__":
-        return path, {}, f"{kind.__qualname__} is of a notebook or script"
-    if not _found_again(kind):
-        return path, {}, f"{kind.__qualname__.split('.')[-1]} is no name of the module {kind.__module__!r}"
-    if inspect.isroutine(value):
-        return path, {}, ""
-    params: dict[str, Any] = {}
-    kept = value.parameters() if hasattr(value, "parameters") else None
-    for name, default in _own_settings(value).items():
-        if name not in kept if kept is not None else not hasattr(value, name):
-            return path, {}, f"{kind.__qualname__} does not keep its setting `{name}`"
-        setting = getattr(value, name) if kept is None else kept[name]
-        if _same(setting, default):
-            continue
-        if name == "kind":
-            return (
-                path,
-                {},
-                f"{kind.__qualname__} has a setting called `kind`, which names the component in a file",
-            )
-        text, why = _writable(setting)
-        if why:
-            return path, {}, f"{kind.__qualname__}.{name}: {why}"
-        params[name] = text
-    return path, params, ""
-
-
-def _name_in_module(value: Any) -> str:
-    """Return the import path of an object that a module itself holds under some name, such as a measure."""
-    parts = vars(value).values() if hasattr(value, "__dict__") else ()
-    modules = {getattr(part, "__module__", None) for part in parts if inspect.isroutine(part)}
-    for name in sorted(m for m in modules if m and m != "__main__"):
-        for key, held in vars(sys.modules.get(name, types)).items():
-            if held is value:
-                return f"{name}:{key}"
-    return ""
-
-
-def _same(value: Any, default: Any) -> bool:
-    """Return whether a setting is left at its default."""
-    if isinstance(value, Mapping) and isinstance(default, Mapping):
-        return dict(value) == dict(default)
-    return value is default or (type(value) is type(default) and bool(np.all(value == default)))
-
-
-def _found_again(kind: Any) -> bool:
-    """Return whether a class or function is what its own import path leads to."""
-    found: Any = sys.modules.get(kind.__module__)
-    for part in kind.__qualname__.split("."):
-        found = getattr(found, part, None)
-    return found is kind
-
-
-def _own_settings(value: Any) -> dict[str, Any]:
-    """Return the names of an object's settings and their defaults."""
-    if dataclasses.is_dataclass(value):
-        empty, missing = inspect.Parameter.empty, dataclasses.MISSING
-        return {
-            f.name: f.default_factory()
-            if f.default_factory is not missing
-            else (empty if f.default is missing else f.default)
-            for f in dataclasses.fields(value)
-            if f.init
-        }
-    try:
-        found = inspect.signature(type(value)).parameters.values()
-    except (TypeError, ValueError):
-        return {}
-    return {p.name: p.default for p in found if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
-
-
-def _writable(value: Any) -> tuple[Any, str]:
-    """Return a setting as a file holds it, and why that is not possible."""
-    if value is None:
-        return None, "None cannot stand in a file"
-    if isinstance(value, (bool, str)):
-        return value, ""
-    if isinstance(value, (Integral, Real)):
-        return (int(value) if isinstance(value, Integral) else float(value)), ""
-    if isinstance(value, Path):
-        return str(value), ""
-    if isinstance(value, (list, tuple, Mapping)):
-        table = value if isinstance(value, Mapping) else dict(enumerate(value))
-        pairs = [(str(k), *_writable(v)) for k, v in table.items()]
-        why = next((w for *_, w in pairs if w), "")
-        return ({k: v for k, v, _ in pairs} if value is table else [v for _, v, _ in pairs]), why
-    if hasattr(value, "__array__"):
-        return None, "an array is no setting of a file"
-    path, params, why = described(value)
-    return (path if inspect.isroutine(value) else {"kind": path, **params}), why
-
-
-def plain(value: Any) -> Any:
-    """Return mappings and sequences as dicts and lists, for TOML."""
-    if isinstance(value, Mapping):
-        return {k: plain(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(v) for v in value]
-    return str(value) if isinstance(value, Path) else value
-
-
 @functools.cache
 def _entry_points(group: str) -> Mapping[str, metadata.EntryPoint]:
     return {entry.name: entry for entry in metadata.entry_points(group=f"ltrr.{group}")}
@@ -573,13 +428,3 @@ def _made(value: Any, kind: Any, where: str) -> Any:
         table = dict(value)
         return Registry(where, {}).make(table.pop("kind"), table, where)
     return frozen(value)
-
-
-def frozen(value: Any) -> Any:
-    """Return lists as tuples, all the way down."""
-    return tuple(frozen(v) for v in value) if isinstance(value, list) else value
-
-
-def listed(values: Iterable[str]) -> str:
-    """Return names as a message lists them."""
-    return ", ".join(values) or "none"

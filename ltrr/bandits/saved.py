@@ -12,7 +12,8 @@ import ltrr
 from ltrr._state import pack, unpack, write_aside
 from ltrr.errors import InputError
 from ltrr.protocols import Policy
-from ltrr.registry import described, frozen, resolve
+from ltrr.registry import resolve
+from ltrr.types.component import described, frozen
 
 __all__ = ["FORMAT", "load", "save", "why_not_saved"]
 

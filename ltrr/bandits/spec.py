@@ -8,7 +8,8 @@ from typing import Any
 
 from ltrr.bandits.registry import BEST_STATIC, POLICIES, PRESETS
 from ltrr.errors import InputError, nearest
-from ltrr.registry import Component, plain, registry_of
+from ltrr.registry import registry_of
+from ltrr.types.component import Component, plain
 
 __all__ = ["PolicySpec", "policy_spec"]
 

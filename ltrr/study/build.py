@@ -13,11 +13,12 @@ from ltrr.bandits.spec import PolicySpec
 from ltrr.errors import InputError
 from ltrr.metrics.measures import STANDARD, Measure
 from ltrr.protocols import FeatureProvider, Policy, Ranker, Retriever, UserModel, World
-from ltrr.registry import Component, add_import_path, registry_of
+from ltrr.registry import add_import_path, registry_of
 from ltrr.rng import Streams
 from ltrr.simulation.setting import LoopSetting
 from ltrr.simulation.system import Prepared, System, fresh, providers_of
 from ltrr.study.study import Study
+from ltrr.types.component import Component
 from ltrr.users import Reward
 
 __all__ = [

@@ -16,7 +16,6 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 from threadpoolctl import threadpool_limits
 
 from ltrr.bandits.spec import PolicySpec
-from ltrr.registry import Component
 from ltrr.report.progress import Counter, ProgressBar
 from ltrr.rng import Streams
 from ltrr.simulation.cell import Cell
@@ -27,6 +26,7 @@ from ltrr.study.folder import versions
 from ltrr.study.lock import Driver, end_with, working
 from ltrr.study.study import Study
 from ltrr.study.transport import put, take
+from ltrr.types.component import Component
 
 __all__ = ["Job", "Runner"]
 

@@ -13,8 +13,9 @@ import tomli_w
 from ltrr import _check
 from ltrr.bandits.spec import PolicySpec
 from ltrr.errors import InputError, nearest
-from ltrr.registry import Component, plain, registry_of
+from ltrr.registry import registry_of
 from ltrr.simulation.setting import LoopSetting
+from ltrr.types.component import Component, plain
 
 __all__ = ["Study", "Tuning"]
 
