@@ -85,28 +85,28 @@ def batch_of(rng: np.random.Generator, *, shared: bool) -> Feedback:
     even = np.full(BATCH * ACTIONS, 1 / ACTIONS)
     none = np.zeros((BATCH, 1), np.bool_)
     decision = Decision(
-        taken,
-        np.full((BATCH, 1), 1 / ACTIONS),
-        np.zeros((BATCH, 1)),
-        none,
-        (actions,),
-        (even,),
-        np.zeros(BATCH),
+        action=taken,
+        propensity=np.full((BATCH, 1), 1 / ACTIONS),
+        quota=np.zeros((BATCH, 1)),
+        audit=none,
+        actions=(actions,),
+        probabilities=(even,),
+        version=np.zeros(BATCH),
     )
     zeros = np.zeros((BATCH, 1))
     return Feedback(
-        requests,
-        decision,
-        zeros - 1,
-        zeros,
-        np.zeros((BATCH, 1, 0)),
-        none,
-        none,
-        none[:, 0],
-        zeros[:, 0],
-        zeros[:, 0],
-        zeros,
-        rng.random((BATCH, 1)),
+        requests=requests,
+        decision=decision,
+        item=zeros - 1,
+        slots=zeros,
+        features=np.zeros((BATCH, 1, 0)),
+        click=none,
+        satisfied=none,
+        abandoned=none[:, 0],
+        arrived_at=zeros[:, 0],
+        reward=zeros[:, 0],
+        value=zeros,
+        credit=rng.random((BATCH, 1)),
     )
 
 

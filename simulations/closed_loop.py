@@ -32,7 +32,6 @@ from threadpoolctl import threadpool_limits
 import ltrr
 from ltrr.bandits.spec import PolicySpec, policy_spec
 from ltrr.errors import InputError
-from ltrr.features.quotas import all_quotas
 from ltrr.protocols import Policy
 from ltrr.replay.batch import Batch
 from ltrr.replay.closed_loop import answers
@@ -42,7 +41,6 @@ from ltrr.replay.frozen_loop import FrozenLoop
 from ltrr.replay.intervals import Asymptotic
 from ltrr.replay.known_world import EventsLog, KnownTarget, KnownWorld
 from ltrr.replay.quota_model import QuotaModel
-from ltrr.replay.quotas import quota_name, quota_of
 from ltrr.replay.readers.own import open_own
 from ltrr.replay.two_stage_weights import LEVELS, TwoStage, TwoStageBatch
 from ltrr.replay.verdict import CANNOT, judge
@@ -54,6 +52,7 @@ from ltrr.simulation.system import Prepared
 from ltrr.study.build import build, make_world, prepare, system_of
 from ltrr.study.simulate import write_about
 from ltrr.study.study import Study
+from ltrr.types.quotas import all_quotas, quota_name, quota_of
 
 ESTIMATORS = (
     "ips",
@@ -416,7 +415,13 @@ def estimates(batches: list[TwoStageBatch], quotas: np.ndarray) -> Iterator[dict
                 q_logged = model.predict(b.key, b.context, b.seen[level])
                 q_target = model.predict(b.key, b.context, b.target)
                 estimator.add(
-                    Batch(b.key, b.reward, weight=b.weight[level], q_logged=q_logged, q_target=q_target)
+                    Batch(
+                        feedback=b.key,
+                        union=b.reward,
+                        weight=b.weight[level],
+                        q_logged=q_logged,
+                        q_target=q_target,
+                    )
                 )
             try:
                 interval = Asymptotic().interval(estimator)

@@ -60,29 +60,29 @@ def feedback_of(n, rng, space="slabs", ragged=False, n_slots=3, first=0, d=5):
         propensity.append(1.0 / width)
         counts = quota = actions.quota[flat]
     decision = Decision(
-        np.stack(taken, 1),
-        np.stack(propensity, 1),
-        quota,
-        np.zeros((n, n_slots), bool),
-        tuple(sets),
-        tuple(np.repeat(1.0 / np.diff(a.indptr), np.diff(a.indptr)) for a in sets),
-        np.zeros(n, np.int32),
+        action=np.stack(taken, 1),
+        propensity=np.stack(propensity, 1),
+        quota=quota,
+        audit=np.zeros((n, n_slots), bool),
+        actions=tuple(sets),
+        probabilities=tuple(np.repeat(1.0 / np.diff(a.indptr), np.diff(a.indptr)) for a in sets),
+        version=np.zeros(n, np.int32),
     )
     k = 2
     none = np.zeros((n, k), bool)
     return Feedback(
-        requests,
-        decision,
-        np.full((n, k), -1),
-        np.zeros((n, k)),
-        np.zeros((n, k, 1)),
-        none,
-        none,
-        np.ones(n, bool),
-        np.zeros(n),
-        np.zeros(n),
-        np.zeros((n, k)),
-        rng.random((n, n_slots)),
+        requests=requests,
+        decision=decision,
+        item=np.full((n, k), -1),
+        slots=np.zeros((n, k)),
+        features=np.zeros((n, k, 1)),
+        click=none,
+        satisfied=none,
+        abandoned=np.ones(n, bool),
+        arrived_at=np.zeros(n),
+        reward=np.zeros(n),
+        value=np.zeros((n, k)),
+        credit=rng.random((n, n_slots)),
     )
 
 

@@ -28,27 +28,27 @@ def make_feedback(query, page, acted, signal="satisfied", table=None):
     none = np.zeros((n, k), bool)
     actions = ActionSet(np.arange(n + 1), np.zeros(n), np.zeros((n, 0)), (), 1)
     decision = Decision(
-        np.zeros((n, 1)),
-        np.ones((n, 1)),
-        np.ones((n, 1)),
-        np.zeros((n, 1)),
-        (actions,),
-        (np.ones(n),),
-        np.zeros(n),
+        action=np.zeros((n, 1)),
+        propensity=np.ones((n, 1)),
+        quota=np.ones((n, 1)),
+        audit=np.zeros((n, 1)),
+        actions=(actions,),
+        probabilities=(np.ones(n),),
+        version=np.zeros(n),
     )
     return Feedback(
-        make_requests(query, table),
-        decision,
-        page,
-        np.zeros((n, k)),
-        np.zeros((n, k, 0)),
-        acted if signal == "click" else none,
-        acted if signal == "satisfied" else none,
-        np.zeros(n),
-        np.zeros(n),
-        np.zeros(n),
-        np.zeros((n, k)),
-        np.zeros((n, 1)),
+        requests=make_requests(query, table),
+        decision=decision,
+        item=page,
+        slots=np.zeros((n, k)),
+        features=np.zeros((n, k, 0)),
+        click=acted if signal == "click" else none,
+        satisfied=acted if signal == "satisfied" else none,
+        abandoned=np.zeros(n),
+        arrived_at=np.zeros(n),
+        reward=np.zeros(n),
+        value=np.zeros((n, k)),
+        credit=np.zeros((n, 1)),
     )
 
 

@@ -158,14 +158,14 @@ def truth_of(pages, max_grade):
     grades = np.atleast_2d(np.asarray(pages, np.int8))
     n, k = grades.shape
     return Truth(
-        np.arange(n + 1) * k,
-        np.where(grades < 0, -1, np.arange(k)).reshape(-1),
-        grades.reshape(-1),
-        np.ones(n * k, bool),
-        np.zeros(n, np.int32),
-        np.zeros((n, k), np.int8),
-        np.zeros(n, np.int64),
-        max_grade,
+        indptr=np.arange(n + 1) * k,
+        item=np.where(grades < 0, -1, np.arange(k)).reshape(-1),
+        grade=grades.reshape(-1),
+        judged=np.ones(n * k, bool),
+        n_relevant=np.zeros(n, np.int32),
+        ideal=np.zeros((n, k), np.int8),
+        topic=np.zeros(n, np.int64),
+        max_grade=max_grade,
     )
 
 

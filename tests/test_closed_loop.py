@@ -15,7 +15,6 @@ from scipy.stats import binom
 import ltrr
 from ltrr.bandits.spec import policy_spec
 from ltrr.errors import InputError
-from ltrr.features.quotas import all_quotas
 from ltrr.replay import Events, Space, evaluate
 from ltrr.replay.closed_loop import answers, by_verdict, score
 from ltrr.replay.frozen_loop import FrozenLoop
@@ -24,6 +23,7 @@ from ltrr.rng import Streams
 from ltrr.simulation.loop import Loop
 from ltrr.simulation.measure import Measures
 from ltrr.study.build import build, make_world, prepare, system_of
+from ltrr.types.quotas import all_quotas
 
 SPACE = Space(("a", "b", "c"), ("x",))
 MEAN = np.array([[0.1, 0.5, 0.9], [0.3, 0.2, 0.0], [0.6, 0.6, 0.4], [1.0, 0.0, 0.5]])

@@ -305,7 +305,7 @@ def test_embeddings_make_mips():
         ({"policies": ["always:zz"]}, "'zz'"),
         ({"estimators": ["ipss"]}, "did you mean"),
         ({"estimators": ["ips", "ips"]}, "none twice"),
-        ({"estimators": "ips"}, "lists of names"),
+        ({"estimators": "ips"}, "must be a list of names"),
         ({"intervals": ["asymtotic"]}, "did you mean"),
         ({"intervals": ["bootstrap", "bootstrap:200"]}, "none twice"),
         ({"level": 1.0}, "below 1"),

@@ -5,9 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ltrr._kernels.spill import delivered
-from ltrr.features import Allocations, ContextFeatures, CreditHistory, Slabs, all_quotas, tokenize
+from ltrr.features import Allocations, ContextFeatures, CreditHistory, Slabs, tokenize
 from ltrr.retrieval import Memory
-from ltrr.types import Catalogue, Queries, Requests
+from ltrr.types import Catalogue, Queries, Requests, all_quotas
 from tests.naive import naive_context, naive_delivered, naive_quotas
 
 CATALOGUE = Catalogue(

@@ -8,7 +8,7 @@ from mabwiser.mab import MAB, LearningPolicy
 
 from ltrr._kernels import linucb as kernels
 from ltrr.bandits import LinUCB, LinUCBDisjoint, joint_features, joint_names
-from ltrr.bandits.base import taken
+from ltrr.types import taken
 from tests.naive_bandits import NaiveRidge, feedback_of, naive_joint
 
 

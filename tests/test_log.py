@@ -153,13 +153,13 @@ def test_a_policy_taught_from_the_log_alone_restates_every_logged_distribution(p
             grid[name] = np.full((30, 10), fill, dtype)
             grid[name][place] = page[name].to_numpy()
         decision = Decision(
-            np.stack([rows.action for rows in slots], axis=1),
-            np.stack([rows.propensity for rows in slots], axis=1),
-            np.stack(slots[0].quota),
-            np.stack([rows.audit for rows in slots], axis=1),
-            sets,
-            logged,
-            slots[0].version.to_numpy(),
+            action=np.stack([rows.action for rows in slots], axis=1),
+            propensity=np.stack([rows.propensity for rows in slots], axis=1),
+            quota=np.stack(slots[0].quota),
+            audit=np.stack([rows.audit for rows in slots], axis=1),
+            actions=sets,
+            probabilities=logged,
+            version=slots[0].version.to_numpy(),
         )
         rule = "page" if n_slots == 1 else "marginal"
         earned = ltrr.bandits.credit(
@@ -174,18 +174,18 @@ def test_a_policy_taught_from_the_log_alone_restates_every_logged_distribution(p
         )
         learner.learn(
             Feedback(
-                batch,
-                decision,
-                grid["item"],
-                grid["slots"],
-                np.zeros((30, 10, 0)),
-                grid["click"],
-                grid["satisfied"],
-                ~grid["click"].any(axis=1),
-                r.time.to_numpy(),
-                r.reward.to_numpy(),
-                grid["value"],
-                earned,
+                requests=batch,
+                decision=decision,
+                item=grid["item"],
+                slots=grid["slots"],
+                features=np.zeros((30, 10, 0)),
+                click=grid["click"],
+                satisfied=grid["satisfied"],
+                abandoned=~grid["click"].any(axis=1),
+                arrived_at=r.time.to_numpy(),
+                reward=r.reward.to_numpy(),
+                value=grid["value"],
+                credit=earned,
             )
         )
     assert checked == (ROUNDS - WARM) * n_slots * sets[0].width

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ltrr.errors import InputError
-from ltrr.features import all_quotas
 from ltrr.metrics import (
     LossSplit,
     best_order_value,
@@ -16,7 +15,7 @@ from ltrr.metrics import (
     quota_walk,
     successive_halving,
 )
-from ltrr.types import Truth, Union
+from ltrr.types import Truth, Union, all_quotas
 from ltrr.users import USERS, UserTables
 from tests import naive_metrics as naive
 
@@ -52,14 +51,14 @@ def world(rng, *, n_requests, n_arms, depth, n_items, max_grade=2):
     grade[rng.random(n_requests) < 0.2] = 0
     row = np.repeat(np.arange(n_requests), np.diff(pool.indptr))
     truth = Truth(
-        pool.indptr,
-        pool.item,
-        grade[row, pool.item],
-        np.ones(len(pool.item)),
-        (grade > 0).sum(1),
-        -np.sort(-grade, axis=1),
-        np.arange(n_requests),
-        max_grade,
+        indptr=pool.indptr,
+        item=pool.item,
+        grade=grade[row, pool.item],
+        judged=np.ones(len(pool.item)),
+        n_relevant=(grade > 0).sum(1),
+        ideal=-np.sort(-grade, axis=1),
+        topic=np.arange(n_requests),
+        max_grade=max_grade,
     )
     return lists, pool, truth, rng.integers(0, 4, len(pool.item)).astype(np.float64)
 
@@ -139,7 +138,16 @@ def test_unions_beyond_a_word_of_bits():
 def test_by_hand():
     """Two arms, slots of two; arm 1 has one item only, its slab spills to arm 0; ties by item."""
     pool = pool_of([[[5, 3, 8, 9], [7]]])
-    truth = Truth([0, 5], [3, 5, 7, 8, 9], [0, 1, 2, 1, 0], np.ones(5), [4], [[2, 1, 1, 1]], [0], 2)
+    truth = Truth(
+        indptr=[0, 5],
+        item=[3, 5, 7, 8, 9],
+        grade=[0, 1, 2, 1, 0],
+        judged=np.ones(5),
+        n_relevant=[4],
+        ideal=[[2, 1, 1, 1]],
+        topic=[0],
+        max_grade=2,
+    )
     score = np.array([1.0, 1.0, 2.0, 1.0, 3.0])
     # certain clicks on places with grades, satisfied by chance
     table = np.ones((6, 2, 3))
@@ -173,11 +181,15 @@ def test_values_are_bounded_by_the_best_order_and_the_ideal():
 
 def test_empty_batch_and_empty_pool():
     tables = USERS.makers["sdbn"]().tables(3, 2)
-    empty = Truth([0], [], [], [], [], np.zeros((0, 3)), [], 2)
+    empty = Truth(
+        indptr=[0], item=[], grade=[], judged=[], n_relevant=[], ideal=np.zeros((0, 3)), topic=[], max_grade=2
+    )
     got = walk(pool_of([]), np.zeros(0), empty, all_quotas(2, 2), tables)
     assert got.reward.shape == got.ndcg.shape == got.recall.shape == got.n_candidates.shape == (0, 3)
     assert len(ideal_value(empty, page_size=3, tables=tables, reward_code=0)) == 0
-    nothing = Truth([0, 0], [], [], [], [2], [[1, 1, 0]], [0], 2)
+    nothing = Truth(
+        indptr=[0, 0], item=[], grade=[], judged=[], n_relevant=[2], ideal=[[1, 1, 0]], topic=[0], max_grade=2
+    )
     got = walk(pool_of([[[], []]]), np.zeros(0), nothing, all_quotas(2, 2), tables)
     assert got.reward.tolist() == got.recall.tolist() == [[0.0, 0.0, 0.0]]
     assert got.n_candidates.tolist() == [[0, 0, 0]]
@@ -258,7 +270,16 @@ def ideal_truth(*grades):
     """Truth of requests of which only the ideal grades are known."""
     n = len(grades)
     none = np.zeros(0)
-    return Truth(np.zeros(n + 1), none, none, none, (np.array(grades) > 0).sum(1), grades, np.arange(n), 2)
+    return Truth(
+        indptr=np.zeros(n + 1),
+        item=none,
+        grade=none,
+        judged=none,
+        n_relevant=(np.array(grades) > 0).sum(1),
+        ideal=grades,
+        topic=np.arange(n),
+        max_grade=2,
+    )
 
 
 def test_an_ideal_that_ends_before_the_page_is_filled_up_with_zeros():
@@ -279,7 +300,16 @@ def test_an_ideal_that_ends_before_the_page_is_filled_up_with_zeros():
 )
 def test_sizes_and_codes_are_checked(change, name):
     pool = pool_of([[[1], [2]]])
-    truth = Truth([0, 2], [1, 2], [1, 0], np.ones(2), [1], [[1]], [0], 2)
+    truth = Truth(
+        indptr=[0, 2],
+        item=[1, 2],
+        grade=[1, 0],
+        judged=np.ones(2),
+        n_relevant=[1],
+        ideal=[[1]],
+        topic=[0],
+        max_grade=2,
+    )
     tables = USERS.makers["sdbn"]().tables(1, 2)
     given = {"page_size": 1, "slot_size": 1, "reward_code": 3}
     assert len(walk(pool, np.zeros(2), truth, all_quotas(1, 2), tables, **given)) == 1

@@ -29,6 +29,7 @@ from ltrr.bandits import EpsilonGreedy
 from ltrr.metrics.intervals import Interval
 from ltrr.replay import read
 from ltrr.replay.estimators import IPS, Estimator
+from ltrr.replay.intervals import PoissonBootstrap
 
 
 @dataclass
@@ -101,6 +102,12 @@ class Wide:
         return Interval(estimator.value(), estimator.value() - half, estimator.value() + half, 2)
 
 
+class Second(PoissonBootstrap):
+    """A bootstrap of another name."""
+
+    name = "second"
+
+
 class First:
     """Always the first action."""
 
@@ -110,6 +117,19 @@ class First:
     def probabilities(self, events):
         rest = (1.0 - self.share) / (len(events.space.actions) - 1)
         return np.tile([self.share] + [rest] * (len(events.space.actions) - 1), len(events))
+
+
+class ChosenOnly:
+    """Even chances, known of the chosen actions alone."""
+
+    name = "chosen only"
+    estimated = ""
+
+    def probabilities(self, events):
+        return None
+
+    def logged(self, events):
+        return np.full(len(events), 1.0 / len(events.space.actions))
 
 
 class Greedy(EpsilonGreedy):
@@ -192,6 +212,10 @@ def test_an_interval_of_ones_own_gets_what_was_declared(log, mine):
     assert make_interval({"kind": "bootstrap", "n_resamples": 150}, seed=4) == PoissonBootstrap(150, 4)
     found = run(log, ["always:c"], estimators=["ips"], intervals=[Asymptotic(), PoissonBootstrap(150)])
     assert set(found.table.interval) == {"asymptotic", "bootstrap"}
+    both = ["bootstrap:150", mine.Second(150)]
+    found = run(log, ["always:c"], estimators=["ips"], intervals=both).table
+    ends = found[found.estimator == "ips"].set_index("interval")[["low", "high"]]
+    assert ends.loc["bootstrap"].tolist() == ends.loc["second"].tolist()
 
 
 def test_targets_of_ones_own(log, mine):
@@ -206,6 +230,9 @@ def test_targets_of_ones_own(log, mine):
     assert same[same.estimator == "ips"].value.nunique() == 1
     objects = run(log, [mine.First(), EpsilonGreedy(0.5)], estimators=["ips"]).table
     assert set(objects.policy) == {"as logged", "First", "epsilongreedy"}
+    some = run(log, [mine.ChosenOnly()], estimators=["ips", "dm", "replay"]).table.set_index("estimator")
+    assert np.isfinite(some.value[["ips", "replay"]]).all()
+    assert "this policy states those of the chosen ones only" in some.reason["dm"]
     changed = parse_target("without:b?of=doors_mine:First:0.6", log)
     assert changed.logged(events).tolist() == pytest.approx(
         np.select([events.action == 0, events.action == 2], [0.75, 0.25])

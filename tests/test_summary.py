@@ -11,7 +11,6 @@ from scipy import stats
 import ltrr
 from ltrr import LoopSetting, Streams
 from ltrr.bandits.spec import policy_spec
-from ltrr.features import all_quotas
 from ltrr.metrics import best_in_class, learnable_gap, paired_ratio
 from ltrr.simulation.loop import Loop
 from ltrr.simulation.measure import Measures, round_columns
@@ -28,6 +27,7 @@ from ltrr.study.summary import (
     _trend,
     _windows,
 )
+from ltrr.types import all_quotas
 from ltrr.users.rewards import Reward
 
 ARMS = ("bm25", "dense", "memory", "popular")

@@ -16,13 +16,12 @@ from ltrr import replay
 from ltrr._kernels.two_stage import page_groups
 from ltrr.bandits import EpsilonGreedy, EqualSplit, LinUCBDisjoint, SingleArm, StaticQuota, Uniform
 from ltrr.errors import InputError
-from ltrr.features.quotas import all_quotas
 from ltrr.replay.quota_law import Tree, quota_distribution
 from ltrr.replay.quota_model import QuotaModel
-from ltrr.replay.quotas import quota_name, quota_of
 from ltrr.replay.readers.own import open_own
 from ltrr.replay.two_stage import two_stage
 from ltrr.replay.two_stage_weights import LEVELS, TwoStage
+from ltrr.types.quotas import all_quotas, quota_name, quota_of
 from tests import naive_two_stage as naive
 from tests.small_runs import run_small
 

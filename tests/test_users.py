@@ -241,7 +241,16 @@ def test_mistakes_are_named(make, words):
 
 def test_ragged_truth_is_refused():
     t = truth_of([[1, 0], [1, 1]], 1)
-    ragged = Truth(np.array([0, 1, 4]), t.item, t.grade, t.judged, t.n_relevant, t.ideal, t.topic, 1)
+    ragged = Truth(
+        indptr=np.array([0, 1, 4]),
+        item=t.item,
+        grade=t.grade,
+        judged=t.judged,
+        n_relevant=t.n_relevant,
+        ideal=t.ideal,
+        topic=t.topic,
+        max_grade=1,
+    )
     with pytest.raises(InputError, match="as many places"):
         SDBN().probabilities(ragged)
 

@@ -20,7 +20,6 @@ from ltrr.study.files import read_study
 from ltrr.study.folder import run_folder
 from ltrr.study.lock import LOCK_FILES, driving
 from ltrr.study.simulate import run_study
-from ltrr.study.study import Study
 from ltrr.study.summary import summarise
 from ltrr.study.transport import put, take
 
@@ -35,7 +34,8 @@ log_seeds = 1
 kind = "music"
 n_items = 300
 n_queries = 100
-[arms.dense]
+[arms.dense.encoder]
+kind = "lsa"
 dim = 8
 [ranker]
 kind = "lambdamart"
@@ -142,7 +142,8 @@ def kill_alone(process):
     inherited = [pid for pid in session(process.pid) if pid != process.pid]
     inherited = [pid for pid in inherited if any(f.endswith(".driver.lock") for f in open_files(pid))]
     process.kill()
-    process.communicate()
+    process.wait()  # not for its workers, which still hold its standard error: the next driver meets them
+    process.stderr.close()
     assert inherited == []
 
 
@@ -187,7 +188,7 @@ def test_drivers_killed_alone_at_thirty_moments(study_file, whole, tmp_path):
         process = start(study_file, out, chance.choice((1, 2, 3)), "--resume")
         leaders.append(process.pid)
         try:
-            process.communicate(timeout=chance.uniform(0.0, longest))
+            process.communicate(timeout=chance.uniform(0.0, 0.6 * longest))
         except subprocess.TimeoutExpired:
             kill_alone(process)
             kills += 1
@@ -285,7 +286,7 @@ def never_built(monkeypatch):
     def built(_):
         raise AssertionError("the world was built")
 
-    monkeypatch.setattr(Study, "make_world", built)
+    monkeypatch.setattr(sys.modules["ltrr.study.simulate"], "make_world", built)
 
 
 def test_a_place_is_refused_before_the_world_is_built(study_file, whole, tmp_path, never_built, monkeypatch):
@@ -316,7 +317,7 @@ def test_a_run_that_fails_before_a_cell_leaves_nothing(study_file, tmp_path, mon
     def bad(_):
         raise InputError("the world's file is bad")
 
-    monkeypatch.setattr(Study, "make_world", bad)
+    monkeypatch.setattr(sys.modules["ltrr.study.simulate"], "make_world", bad)
     (tmp_path / "kept").mkdir()
     for out in (tmp_path / "kept", tmp_path / "a" / "b"):
         for resume in (False, True):

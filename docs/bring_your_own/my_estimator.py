@@ -14,7 +14,7 @@ class CappedIPS(Estimator):
 
     cap: float = 5.0
     name: ClassVar[str] = "capped-ips"
-    consistent: ClassVar[bool] = False
+    bias: ClassVar[str] = "cut weights leave out reward: biased towards 0."
 
     def terms(self, batch):
         weight = needed(batch, "weight", self.name)

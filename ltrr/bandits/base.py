@@ -12,9 +12,9 @@ import numpy as np
 from ltrr.bandits.saved import save
 from ltrr.errors import InputError
 from ltrr.protocols import State
-from ltrr.types import ActionSet, Bool, Feedback, Float64, Int32, Int64, Requests
+from ltrr.types import ActionSet, Bool, Feedback, Float64, Requests, row_of
 
-__all__ = ["SPACES", "BasePolicy", "chosen", "greedy", "level", "row_of", "taken"]
+__all__ = ["SPACES", "BasePolicy", "greedy", "level"]
 
 SPACES = ("slabs", "allocations")
 """The action spaces: one slab of an arm per slot, or one slot with a whole quota."""
@@ -76,17 +76,6 @@ class BasePolicy(ABC):
             )
 
 
-def row_of(indptr: Int64) -> Int64:
-    """Return the request that each flat action belongs to, (N,).
-
-    Examples
-    --------
-    >>> row_of(np.array([0, 2, 3])).tolist()
-    [0, 0, 1]
-    """
-    return np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
-
-
 def _best(actions: ActionSet, score: Float64) -> Bool:
     """Return which flat actions have the highest score of their request, (N,)."""
     lengths = np.diff(actions.indptr)
@@ -131,37 +120,3 @@ def level(actions: ActionSet, score: Float64) -> Float64:
     best = _best(actions, score)
     row = row_of(actions.indptr)
     return best / np.bincount(row[best], minlength=len(actions))[row]
-
-
-def chosen(actions: ActionSet, action: Int32) -> Int64:
-    """Return the flat position (B,) of the action that each request took.
-
-    Raises
-    ------
-    InputError
-        Where a request took an action that was not in its set.
-
-    Examples
-    --------
-    >>> features = np.zeros((4, 0), np.float32)
-    >>> actions = ActionSet(np.array([0, 2, 4]), np.array([5, 7, 7, 5]), features, (), n_actions=8)
-    >>> chosen(actions, np.array([7, 7], np.int32)).tolist()
-    [1, 2]
-    """
-    lengths = np.diff(actions.indptr)
-    hit = np.flatnonzero(actions.action == np.repeat(action, lengths))
-    place = np.searchsorted(hit, actions.indptr[:-1])
-    found = np.append(hit, np.iinfo(np.int64).max)[place]
-    if np.any(found >= actions.indptr[1:]):
-        row = int(np.flatnonzero(found >= actions.indptr[1:])[0])
-        raise InputError(
-            f"`Decision.action` must be one of the request's actions, got {int(action[row])} in row {row}"
-        )
-    return np.asarray(found, np.int64)
-
-
-def taken(actions: ActionSet, action: Int32) -> ActionSet:
-    """Return the set of each request's one action that it took."""
-    flat = chosen(actions, action)
-    one = np.arange(len(flat) + 1)
-    return ActionSet(one, actions.action[flat], actions.features[flat], actions.names, actions.n_actions)

@@ -7,9 +7,9 @@ from dataclasses import KW_ONLY, dataclass, field
 import numpy as np
 
 from ltrr import _check
-from ltrr.bandits.base import SPACES, BasePolicy, greedy, level, row_of
+from ltrr.bandits.base import SPACES, BasePolicy, greedy, level
 from ltrr.errors import InputError
-from ltrr.types import ActionSet, Bool, Float64, Int32, Requests
+from ltrr.types import ActionSet, Bool, Float64, Int32, Requests, row_of
 
 __all__ = ["EqualSplit", "SingleArm", "StaticQuota"]
 

@@ -9,11 +9,11 @@ import numpy as np
 from ltrr import _check
 from ltrr._kernels import linucb as kernels
 from ltrr._kernels.linucb import Bank
-from ltrr.bandits.base import SPACES, BasePolicy, greedy, taken
+from ltrr.bandits.base import SPACES, BasePolicy, greedy
 from ltrr.bandits.joint import joint_features, joint_names
 from ltrr.bandits.ridge import EMPTY, bank_from, bank_state, matching
 from ltrr.protocols import State
-from ltrr.types import ActionSet, Feedback, Float64, Int64, Requests
+from ltrr.types import ActionSet, Feedback, Float64, Int64, Requests, taken
 
 __all__ = ["LinUCB"]
 

@@ -9,11 +9,11 @@ import numpy as np
 from ltrr import _check
 from ltrr._kernels import linucb as kernels
 from ltrr._kernels.linucb import Bank
-from ltrr.bandits.base import SPACES, BasePolicy, chosen, greedy
+from ltrr.bandits.base import SPACES, BasePolicy, greedy
 from ltrr.bandits.ridge import EMPTY, bank_from, bank_state, matching
 from ltrr.errors import InputError
 from ltrr.protocols import State
-from ltrr.types import ActionSet, Feedback, Float32, Float64, Int64, Requests
+from ltrr.types import ActionSet, Feedback, Float32, Float64, Int64, Requests, chosen
 
 __all__ = ["LinUCBDisjoint"]
 

@@ -11,10 +11,10 @@ import numpy as np
 import vowpalwabbit
 
 from ltrr import _check
-from ltrr.bandits.base import SPACES, BasePolicy, chosen
+from ltrr.bandits.base import SPACES, BasePolicy
 from ltrr.errors import InputError
 from ltrr.protocols import State
-from ltrr.types import ActionSet, Feedback, Float64, Requests
+from ltrr.types import ActionSet, Feedback, Float64, Requests, chosen
 
 __all__ = ["VowpalWabbit"]
 

@@ -112,13 +112,13 @@ def decision_of(
         taken.append(actions.action[flat])
         propensity.append(np.full(n, 1.0 / builder.n_actions))
     return Decision(
-        np.stack(taken, axis=1),
-        np.stack(propensity, axis=1),
-        quota,
-        np.zeros((n, builder.n_slots), np.bool_),
-        tuple(sets),
-        tuple(np.full(len(a.action), 1.0 / builder.n_actions) for a in sets),
-        np.zeros(n, np.int32),
+        action=np.stack(taken, axis=1),
+        propensity=np.stack(propensity, axis=1),
+        quota=quota,
+        audit=np.zeros((n, builder.n_slots), np.bool_),
+        actions=tuple(sets),
+        probabilities=tuple(np.full(len(a.action), 1.0 / builder.n_actions) for a in sets),
+        version=np.zeros(n, np.int32),
     )
 
 
@@ -176,18 +176,18 @@ def feedback_of(
     decision = decision_of(requests, space, arms, n_slots, seed)
     pull = 0.2 + 0.6 * (decision.action % 3 == 1) * requests.context[:, :1]
     return Feedback(
-        requests,
-        decision,
-        item,
-        np.where(shown, 1 << rng.integers(0, decision.n_slots, item.shape), 0),
-        _features(good, shown, n_features, rng),
-        click,
-        satisfied,
-        np.asarray(~click.any(axis=1)),
-        requests.time,
-        (number > 0).astype(np.float64),
-        satisfied / np.maximum(number, 1)[:, None],
-        np.clip(pull + 0.2 * rng.random(decision.action.shape), 0.0, 1.0),
+        requests=requests,
+        decision=decision,
+        item=item,
+        slots=np.where(shown, 1 << rng.integers(0, decision.n_slots, item.shape), 0),
+        features=_features(good, shown, n_features, rng),
+        click=click,
+        satisfied=satisfied,
+        abandoned=np.asarray(~click.any(axis=1)),
+        arrived_at=requests.time,
+        reward=(number > 0).astype(np.float64),
+        value=satisfied / np.maximum(number, 1)[:, None],
+        credit=np.clip(pull + 0.2 * rng.random(decision.action.shape), 0.0, 1.0),
     )
 
 

@@ -51,14 +51,14 @@ class _Case(Case):
         n, k = grades.shape
         item = np.where(grades < 0, -1, np.arange(n * k).reshape(n, k)).reshape(-1)
         return Truth(
-            np.arange(n + 1) * k,
-            item,
-            grades.reshape(-1),
-            item >= 0,
-            (grades > 0).sum(axis=1),
-            -np.sort(-np.maximum(grades, 0), axis=1),
-            np.arange(n),
-            self.max_grade,
+            indptr=np.arange(n + 1) * k,
+            item=item,
+            grade=grades.reshape(-1),
+            judged=item >= 0,
+            n_relevant=(grades > 0).sum(axis=1),
+            ideal=-np.sort(-np.maximum(grades, 0), axis=1),
+            topic=np.arange(n),
+            max_grade=self.max_grade,
         )
 
     def marginals(self, grades: Int8) -> Any:

@@ -3,7 +3,6 @@
 from ltrr.features.actions import ActionBuilder, Allocations, Slabs
 from ltrr.features.context import ContextFeatures
 from ltrr.features.history import CreditHistory
-from ltrr.features.quotas import all_quotas
 from ltrr.features.text import QueryTerms, TextIndex, tokenize
 
 __all__ = [
@@ -13,7 +12,6 @@ __all__ = [
     "CreditHistory",
     "QueryTerms",
     "TextIndex",
-    "all_quotas",
     "Slabs",
     "tokenize",
 ]

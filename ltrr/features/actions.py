@@ -7,8 +7,8 @@ from typing import Protocol
 import numpy as np
 
 from ltrr.features.history import CreditHistory
-from ltrr.features.quotas import all_quotas
 from ltrr.types import ActionSet, Float32, Int32, Requests
+from ltrr.types.quotas import all_quotas
 
 __all__ = ["ActionBuilder", "Allocations", "Slabs"]
 

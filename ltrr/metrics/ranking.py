@@ -186,8 +186,11 @@ def candidate_recall(truth: Truth) -> Float64:
     Examples
     --------
     >>> import numpy as np
-    >>> truth = Truth(np.array([0, 3]), np.array([4, 7, 9]), np.array([0, 2, 1]), np.ones(3, bool),
-    ...               np.array([4]), np.array([[3, 2, 1, 1]]), np.array([0]), 3)
+    >>> truth = Truth(
+    ...     indptr=np.array([0, 3]), item=np.array([4, 7, 9]), grade=np.array([0, 2, 1]),
+    ...     judged=np.ones(3, bool), n_relevant=np.array([4]), ideal=np.array([[3, 2, 1, 1]]),
+    ...     topic=np.array([0]), max_grade=3,
+    ... )
     >>> candidate_recall(truth).tolist()
     [0.5]
     """
@@ -211,8 +214,11 @@ def unjudged_share(truth: Truth) -> Float64:
     Examples
     --------
     >>> import numpy as np
-    >>> truth = Truth(np.array([0, 3]), np.array([4, 7, -1]), np.array([0, 2, -1]),
-    ...               np.array([False, True, False]), np.array([1]), np.array([[2]]), np.array([0]), 3)
+    >>> truth = Truth(
+    ...     indptr=np.array([0, 3]), item=np.array([4, 7, -1]), grade=np.array([0, 2, -1]),
+    ...     judged=np.array([False, True, False]), n_relevant=np.array([1]), ideal=np.array([[2]]),
+    ...     topic=np.array([0]), max_grade=3,
+    ... )
     >>> unjudged_share(truth).tolist()
     [0.5]
     """

@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 
 from ltrr import _check
-from ltrr.bandits.base import chosen
 from ltrr.errors import InputError
-from ltrr.types import ActionSet, Float32, Float64, Int16, Int32, Int64, Queries, Requests
+from ltrr.types import ActionSet, Float32, Float64, Int16, Int32, Int64, Queries, Requests, chosen
 from ltrr.types.ragged import concat_indptr, take_flat
 
 __all__ = ["Events", "Space"]

@@ -15,10 +15,9 @@ from ltrr.bandits.uniform import Uniform
 from ltrr.errors import InputError
 from ltrr.features.actions import Slabs
 from ltrr.features.history import CreditHistory
-from ltrr.features.quotas import all_quotas
 from ltrr.protocols import Policy
-from ltrr.replay.quotas import quota_of
 from ltrr.types import Bool, Float32, Float64, Int32, Int64, Requests
+from ltrr.types.quotas import all_quotas, quota_of
 
 __all__ = ["FIXED", "Law", "LoggedCredit", "Tree", "quota_distribution"]
 
@@ -27,7 +26,7 @@ FIXED = (SingleArm, StaticQuota, EqualSplit, Uniform)
 
 
 def quota_distribution(weights: str | Mapping[str, float], arms: tuple[str, ...], n_slots: int) -> Float64:
-    """Return the probability of every quota, (Q,), in the order of `ltrr.features.quotas.all_quotas`.
+    """Return the probability of every quota, (Q,), in the order of `ltrr.types.quotas.all_quotas`.
 
     Parameters
     ----------

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ltrr import _check
-from ltrr.features.quotas import all_quotas
 from ltrr.types import Float32, Float64, Int64
+from ltrr.types.quotas import all_quotas
 
 __all__ = ["QuotaModel"]
 

@@ -8,9 +8,9 @@ import numpy as np
 
 from ltrr._kernels.two_stage import page_groups
 from ltrr.errors import InputError
-from ltrr.features.quotas import all_quotas
 from ltrr.replay.readers.own_parts import OwnParts
 from ltrr.types import Int32, Int64
+from ltrr.types.quotas import all_quotas
 
 __all__ = ["ShadowPages"]
 

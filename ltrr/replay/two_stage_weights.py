@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ltrr import _check
-from ltrr.bandits.base import row_of
 from ltrr.bandits.registry import POLICIES
 from ltrr.bandits.spec import policy_spec
 from ltrr.errors import InputError
@@ -20,7 +19,7 @@ from ltrr.replay.readers.own import OwnLog, OwnPart
 from ltrr.replay.shadow_pages import ShadowPages
 from ltrr.simulation.setting import LoopSetting
 from ltrr.study.build import make_policy
-from ltrr.types import ActionSet, Bool, Float32, Float64, Int32, Int64, Requests
+from ltrr.types import ActionSet, Bool, Float32, Float64, Int32, Int64, Requests, row_of
 
 __all__ = ["LEVELS", "TwoStage", "TwoStageBatch"]
 

@@ -6,9 +6,9 @@ import numpy as np
 
 from ltrr import _check
 from ltrr.errors import InputError
-from ltrr.types import Int32, Int64
+from ltrr.types import Int32
 
-__all__ = ["checked", "room"]
+__all__ = ["checked"]
 
 
 def checked(depth: Int32, n_requests: int) -> Int32:
@@ -17,16 +17,3 @@ def checked(depth: Int32, n_requests: int) -> Int32:
     if len(asked) and int(asked.min()) < 0:
         raise InputError(f"`depth` must be >= 0, got {int(asked.min())}")
     return asked
-
-
-def room(length: Int32) -> Int64:
-    """Return the row pointer of lists of these lengths.
-
-    Examples
-    --------
-    >>> room(np.array([2, 0, 1], np.int32)).tolist()
-    [0, 2, 2, 3]
-    """
-    indptr = np.zeros(len(length) + 1, np.int64)
-    np.cumsum(length, out=indptr[1:])
-    return indptr

@@ -13,9 +13,9 @@ from ltrr.embeddings import LSA
 from ltrr.errors import InputError
 from ltrr.features.text import QueryTable, catalogue_texts
 from ltrr.protocols import Encoder
-from ltrr.retrieval._depth import checked, room
+from ltrr.retrieval._depth import checked
 from ltrr.retrieval.base import Arm
-from ltrr.types import Candidates, Catalogue, Float32, Int32, Int64, Items, Requests
+from ltrr.types import Candidates, Catalogue, Float32, Int32, Int64, Items, Requests, indptr_of
 
 __all__ = ["Dense"]
 
@@ -93,7 +93,7 @@ class Dense(Arm):
         found[found] = queries[row[found]].any(axis=1)
         depth = checked(depth, len(requests))
         length = np.where(found, np.minimum(depth, len(self._rows)), 0)
-        out_indptr = room(length)
+        out_indptr = indptr_of(length)
         item = np.empty(out_indptr[-1], np.int32)
         score = np.empty(out_indptr[-1], np.float32)
         # two sums of d products of rows of length 1 differ by 2 d roundings at most, and so may each of two

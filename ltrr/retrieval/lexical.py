@@ -11,9 +11,9 @@ from ltrr import _check
 from ltrr._kernels.bm25 import Postings, Rows, score_pairs, search
 from ltrr._kernels.rank_features import query_profile
 from ltrr.features.text import QueryTerms, TextIndex, Tokenizer, catalogue_texts, tokenize
-from ltrr.retrieval._depth import checked, room
+from ltrr.retrieval._depth import checked
 from ltrr.retrieval.base import Arm
-from ltrr.types import Candidates, Catalogue, Float32, Float64, Int32, Int64, Items, Requests
+from ltrr.types import Candidates, Catalogue, Float32, Float64, Int32, Int64, Items, Requests, indptr_of
 
 __all__ = ["BM25"]
 
@@ -110,7 +110,7 @@ class BM25(Arm):
         bound = np.zeros(len(counts.df), np.float32)
         np.maximum.at(bound, term, weight)
         alive = catalogue.alive[counts.term_doc]
-        indptr = room(np.bincount(term[alive], minlength=len(bound)).astype(np.int32))
+        indptr = indptr_of(np.bincount(term[alive], minlength=len(bound)).astype(np.int32))
         self._postings = Postings(indptr, counts.term_doc[alive], weight[alive], bound)
 
     def _idf(self, df: Float64, n: int) -> Float64:
@@ -148,13 +148,13 @@ class BM25(Arm):
         widths = np.append(np.diff(self._postings.indptr), 0)[term]
         ends = np.concatenate([[0], np.cumsum(widths)])[indptr]
         most = np.minimum(np.minimum(depth, len(self.index_)), np.diff(ends)).astype(np.int32)
-        out_indptr = room(most)
+        out_indptr = indptr_of(most)
         item = np.empty(out_indptr[-1], np.int32)
         score = np.empty(out_indptr[-1], np.float32)
         count = np.zeros(n, np.int64)
         search(indptr, term, out_indptr, self._postings, self._rows, item, score, count)
         filled = np.arange(len(item)) - np.repeat(out_indptr[:-1], most) < np.repeat(count, most)
-        return Candidates(room(count.astype(np.int32)), item[filled], score[filled], count == depth)
+        return Candidates(indptr_of(count.astype(np.int32)), item[filled], score[filled], count == depth)
 
     def score(self, requests: Requests, items: Items) -> Float32:
         """Return float32 (N,): the score of each request's items, 0 for −1 items.

@@ -10,9 +10,20 @@ from ltrr import _check
 from ltrr._kernels import memory as kernels
 from ltrr.errors import InputError
 from ltrr.protocols import State
-from ltrr.retrieval._depth import checked, room
+from ltrr.retrieval._depth import checked
 from ltrr.retrieval.base import Arm
-from ltrr.types import Bool, Candidates, Catalogue, Feedback, Float32, Int32, Int64, Items, Requests
+from ltrr.types import (
+    Bool,
+    Candidates,
+    Catalogue,
+    Feedback,
+    Float32,
+    Int32,
+    Int64,
+    Items,
+    Requests,
+    indptr_of,
+)
 
 __all__ = ["Memory"]
 
@@ -103,7 +114,7 @@ class Memory(Arm):
         size = np.append(self._size, np.int32(0))
         query = np.where(requests.query < len(self._size), requests.query, np.int32(-1))
         length = np.minimum(size[query], asked)
-        indptr = room(length)
+        indptr = indptr_of(length)
         item, rate = kernels.ranked(
             query, indptr, self._item, self._actions, self._shows, self._size, *self._smoothing()
         )

@@ -10,9 +10,21 @@ from ltrr import _check
 from ltrr._kernels.popular import count_actions
 from ltrr.errors import InputError
 from ltrr.protocols import State
-from ltrr.retrieval._depth import checked, room
+from ltrr.retrieval._depth import checked
 from ltrr.retrieval.base import Arm
-from ltrr.types import Bool, Candidates, Catalogue, Feedback, Float32, Float64, Int32, Int64, Items, Requests
+from ltrr.types import (
+    Bool,
+    Candidates,
+    Catalogue,
+    Feedback,
+    Float32,
+    Float64,
+    Int32,
+    Int64,
+    Items,
+    Requests,
+    indptr_of,
+)
 
 __all__ = ["Popular"]
 
@@ -99,7 +111,7 @@ class Popular(Arm):
         asked = checked(depth, len(requests))
         top = self._best(int(asked.max()) if len(asked) else 0)
         length = np.minimum(asked, np.int32(len(top)))
-        indptr = room(length)
+        indptr = indptr_of(length)
         item = top[np.arange(indptr[-1]) - np.repeat(indptr[:-1], length)]
         return Candidates(indptr, item, self._scores()[item], length == asked)
 

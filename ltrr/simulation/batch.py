@@ -32,7 +32,7 @@ class Pool:
     truth: Truth
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Batch:
     """What happened to B requests, on both sides of the curtain.
 

@@ -115,17 +115,17 @@ def unpack_feedback(state: State, queries: Queries) -> Feedback:
         for a in slots
     )
     return Feedback(
-        Requests(
+        requests=Requests(
             **{k: requests[k] for k in _REQUEST}, context_names=tuple(requests["names"]), queries=queries
         ),
-        Decision(
-            decision["action"],
-            decision["propensity"],
-            decision["quota"],
-            decision["audit"],
-            actions,
-            tuple(a["probabilities"] for a in slots),
-            decision["version"],
+        decision=Decision(
+            action=decision["action"],
+            propensity=decision["propensity"],
+            quota=decision["quota"],
+            audit=decision["audit"],
+            actions=actions,
+            probabilities=tuple(a["probabilities"] for a in slots),
+            version=decision["version"],
         ),
         **{k: state[k] for k in _OWN},
     )

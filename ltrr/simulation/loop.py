@@ -143,22 +143,22 @@ class Loop:
             truth = system.world.truth(requests.take(oracle_rows), pool_union.items)
             pool = Pool(oracle_rows, pool_union, pool_score, truth)
         return Batch(
-            feedback,
-            drawn,
-            score,
-            page,
-            outcome,
-            truth_page,
-            system.world.truth(requests, drawn.items),
-            asked,
-            calls,
-            n_candidates,
-            system.reward.expected(system.user, truth_page) - cost,
-            gross - cost,
-            censored,
-            pool,
-            system.ranker.version,
-            self._shadow(requests) if shadow else None,
+            feedback=feedback,
+            union=drawn,
+            score=score,
+            page=page,
+            outcome=outcome,
+            truth_page=truth_page,
+            truth_union=system.world.truth(requests, drawn.items),
+            asked=asked,
+            calls=calls,
+            n_candidates=n_candidates,
+            expected=system.reward.expected(system.user, truth_page) - cost,
+            sampled=gross - cost,
+            censored=censored,
+            pool=pool,
+            model_version=system.ranker.version,
+            shadow=self._shadow(requests) if shadow else None,
         )
 
     def _decide(self, requests: Requests, *, warm: bool, audit: float) -> Decision:
@@ -193,7 +193,15 @@ class Loop:
             sets.append(actions)
             mixed.append(distribution)
         version = np.full(n, -1 if warm else self.lessons, np.int32)
-        return Decision(action, propensity, quota, audited, tuple(sets), tuple(mixed), version)
+        return Decision(
+            action=action,
+            propensity=propensity,
+            quota=quota,
+            audit=audited,
+            actions=tuple(sets),
+            probabilities=tuple(mixed),
+            version=version,
+        )
 
     def _retrieve(self, requests: Requests, decision: Decision) -> tuple[Union, Int32]:
         """Call the arms that have slots, spill what came back short, and merge."""
@@ -311,17 +319,17 @@ class Loop:
             u=self.streams.uniform("credit", requests.request[:, None], order),
         )
         feedback = Feedback(
-            requests,
-            decision,
-            page.item,
-            slots,
-            rows,
-            click,
-            satisfied,
-            ~np.asarray(click.any(axis=1)),
-            requests.time + np.minimum(delay, setting.attribution_seconds),
-            gross - cost,
-            value,
-            earned - (cost / decision.n_slots)[:, None],
+            requests=requests,
+            decision=decision,
+            item=page.item,
+            slots=slots,
+            features=rows,
+            click=click,
+            satisfied=satisfied,
+            abandoned=~np.asarray(click.any(axis=1)),
+            arrived_at=requests.time + np.minimum(delay, setting.attribution_seconds),
+            reward=gross - cost,
+            value=value,
+            credit=earned - (cost / decision.n_slots)[:, None],
         )
         return feedback, censored

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
-from ltrr.features.quotas import all_quotas
 from ltrr.metrics.measures import STANDARD, Measure
 from ltrr.metrics.oracles import LossSplit, best_order_value, ideal_value, quota_walk
 from ltrr.simulation.batch import Batch, Pool
 from ltrr.simulation.loop import Loop
 from ltrr.types import Float32, Float64, Int32, Int64, Truth
+from ltrr.types.quotas import all_quotas
 from ltrr.types.ragged import take_flat
 from ltrr.users.rewards import grade_order_is_best
 
@@ -178,12 +178,12 @@ def _wide(values: Float32 | Float64) -> pa.Array:
 def _rows_of(truth: Truth, rows: Int64) -> Truth:
     indptr, flat = take_flat(truth.indptr, rows)
     return Truth(
-        indptr,
-        truth.item[flat],
-        truth.grade[flat],
-        truth.judged[flat],
-        truth.n_relevant[rows],
-        truth.ideal[rows],
-        truth.topic[rows],
-        truth.max_grade,
+        indptr=indptr,
+        item=truth.item[flat],
+        grade=truth.grade[flat],
+        judged=truth.judged[flat],
+        n_relevant=truth.n_relevant[rows],
+        ideal=truth.ideal[rows],
+        topic=truth.topic[rows],
+        max_grade=truth.max_grade,
     )

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from ltrr.features import ActionBuilder, Allocations, ContextFeatures, CreditHistory, Slabs
-from ltrr.features.quotas import all_quotas
 from ltrr.protocols import FeatureProvider, Policy, Ranker, Retriever, State, UserModel, World
 from ltrr.ranking import RankFeatures, provenance, provenance_names
 from ltrr.retrieval import ARMS, StaticCache
 from ltrr.rng import Streams
 from ltrr.simulation.setting import LoopSetting
 from ltrr.types import Float32, Requests, Union
+from ltrr.types.quotas import all_quotas
 from ltrr.users import Reward
 
 __all__ = ["SHOWN_TO_RANKERS", "Prepared", "System", "fresh", "providers_of"]
@@ -75,7 +75,7 @@ class Prepared:
         return Prepared(world, ready, context, RankFeatures(world.catalogue, shown, index=context.index))
 
 
-@dataclass
+@dataclass(kw_only=True)
 class System:
     """One policy with everything it runs in.
 
@@ -140,18 +140,20 @@ class System:
             columns = (*columns, *provenance_names(names))
         suited = getattr(ranker, "for_columns", None)
         return System(
-            world,
-            tuple(arms.values()),
-            prepared.context.fork({n: arm for n, arm in learning.items() if hasattr(arm, "coverage")}),
-            history,
-            builder,
-            features,
-            policy.fork(),
-            fresh(ranker) if suited is None else suited(columns, features.memory_columns),
-            user,
-            reward,
-            providers,
-            names,
+            world=world,
+            arms=tuple(arms.values()),
+            context=prepared.context.fork(
+                {n: arm for n, arm in learning.items() if hasattr(arm, "coverage")}
+            ),
+            history=history,
+            actions=builder,
+            features=features,
+            policy=policy.fork(),
+            ranker=fresh(ranker) if suited is None else suited(columns, features.memory_columns),
+            user=user,
+            reward=reward,
+            providers=providers,
+            arm_names=names,
         )
 
     @property

@@ -17,13 +17,13 @@ import pyarrow as pa
 from ltrr._state import is_aside, write_aside
 from ltrr.bandits.spec import PolicySpec
 from ltrr.errors import InputError
-from ltrr.features.quotas import all_quotas
 from ltrr.logs.tables import FORMAT_VERSION, write_table
 from ltrr.rng import Streams
 from ltrr.simulation.system import Prepared, System
 from ltrr.study.build import system_of
 from ltrr.study.lock import LOCK_FILES, Driver, driving
 from ltrr.study.study import Study
+from ltrr.types.quotas import all_quotas
 
 __all__ = ["run_folder", "versions", "write_about", "write_study"]
 

@@ -14,7 +14,6 @@ import pyarrow.parquet as pq
 
 from ltrr._state import write_aside
 from ltrr.errors import InputError
-from ltrr.features.quotas import all_quotas
 from ltrr.metrics.intervals import Interval, bootstrap_curve, bootstrap_mean, paired_ratio
 from ltrr.metrics.measures import JUDGED, STANDARD
 from ltrr.metrics.router import best_in_class, learnable_gap
@@ -23,6 +22,7 @@ from ltrr.simulation.measure import round_columns
 from ltrr.study.build import make_measures
 from ltrr.study.study import Study
 from ltrr.types import Float64, Int64
+from ltrr.types.quotas import all_quotas
 
 __all__ = ["summarise"]
 

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from ltrr._state import write_aside
-from ltrr.features.quotas import all_quotas
 from ltrr.metrics.halving import successive_halving
 from ltrr.simulation.cell import latent_mean
 from ltrr.study.runner import Job, Runner
 from ltrr.types import Float64, Int64
+from ltrr.types.quotas import all_quotas
 
 __all__ = ["tuned"]
 
@@ -29,6 +29,7 @@ def tuned(runner: Runner) -> tuple[int, ...] | None:
     place = runner.folder / "tuning.json"
     if place.exists():
         found: list[int] = json.loads(place.read_text(encoding="utf-8"))["quota"]
+        shutil.rmtree(runner.folder / "tuning", ignore_errors=True)  # of a run killed just after its tuning
         return tuple(found)
     tuning, loop = study.tuning, study.loop
     quotas = all_quotas(loop.n_slots, len(loop.arms))

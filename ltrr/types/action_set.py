@@ -12,7 +12,7 @@ from ltrr.errors import InputError
 from ltrr.types.arrays import Float32, Int32, Int64
 from ltrr.types.ragged import concat_indptr, take_flat
 
-__all__ = ["ActionSet"]
+__all__ = ["ActionSet", "chosen", "taken"]
 
 
 @dataclass(frozen=True)
@@ -89,3 +89,37 @@ class ActionSet:
             first.n_actions,
             None if any(q is None for q in quotas) else np.concatenate([q for q in quotas if q is not None]),
         )
+
+
+def chosen(actions: ActionSet, action: Int32) -> Int64:
+    """Return the flat position (B,) of the action that each request took.
+
+    Raises
+    ------
+    InputError
+        Where a request took an action that was not in its set.
+
+    Examples
+    --------
+    >>> features = np.zeros((4, 0), np.float32)
+    >>> actions = ActionSet(np.array([0, 2, 4]), np.array([5, 7, 7, 5]), features, (), n_actions=8)
+    >>> chosen(actions, np.array([7, 7], np.int32)).tolist()
+    [1, 2]
+    """
+    lengths = np.diff(actions.indptr)
+    hit = np.flatnonzero(actions.action == np.repeat(action, lengths))
+    place = np.searchsorted(hit, actions.indptr[:-1])
+    found = np.append(hit, np.iinfo(np.int64).max)[place]
+    if np.any(found >= actions.indptr[1:]):
+        row = int(np.flatnonzero(found >= actions.indptr[1:])[0])
+        raise InputError(
+            f"`Decision.action` must be one of the request's actions, got {int(action[row])} in row {row}"
+        )
+    return np.asarray(found, np.int64)
+
+
+def taken(actions: ActionSet, action: Int32) -> ActionSet:
+    """Return the set of each request's one action that it took."""
+    flat = chosen(actions, action)
+    one = np.arange(len(flat) + 1)
+    return ActionSet(one, actions.action[flat], actions.features[flat], actions.names, actions.n_actions)

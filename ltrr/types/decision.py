@@ -16,7 +16,7 @@ from ltrr.types.ragged import take_flat
 __all__ = ["Decision"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Decision:
     """The decisions of B requests over S slots.
 
@@ -79,13 +79,13 @@ class Decision:
         """Return the chosen rows."""
         flat = [take_flat(a.indptr, rows)[1] for a in self.actions]
         return Decision(
-            self.action[rows],
-            self.propensity[rows],
-            self.quota[rows],
-            self.audit[rows],
-            tuple(a.take(rows) for a in self.actions),
-            tuple(p[f] for p, f in zip(self.probabilities, flat, strict=True)),
-            self.version[rows],
+            action=self.action[rows],
+            propensity=self.propensity[rows],
+            quota=self.quota[rows],
+            audit=self.audit[rows],
+            actions=tuple(a.take(rows) for a in self.actions),
+            probabilities=tuple(p[f] for p, f in zip(self.probabilities, flat, strict=True)),
+            version=self.version[rows],
         )
 
     @staticmethod
@@ -93,11 +93,11 @@ class Decision:
         """Join batches with the same number of slots."""
         slots = range(parts[0].n_slots)
         return Decision(
-            np.concatenate([p.action for p in parts]),
-            np.concatenate([p.propensity for p in parts]),
-            np.concatenate([p.quota for p in parts]),
-            np.concatenate([p.audit for p in parts]),
-            tuple(ActionSet.concat([p.actions[s] for p in parts]) for s in slots),
-            tuple(np.concatenate([p.probabilities[s] for p in parts]) for s in slots),
-            np.concatenate([p.version for p in parts]),
+            action=np.concatenate([p.action for p in parts]),
+            propensity=np.concatenate([p.propensity for p in parts]),
+            quota=np.concatenate([p.quota for p in parts]),
+            audit=np.concatenate([p.audit for p in parts]),
+            actions=tuple(ActionSet.concat([p.actions[s] for p in parts]) for s in slots),
+            probabilities=tuple(np.concatenate([p.probabilities[s] for p in parts]) for s in slots),
+            version=np.concatenate([p.version for p in parts]),
         )

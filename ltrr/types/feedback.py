@@ -15,7 +15,7 @@ from ltrr.types.requests import Requests
 __all__ = ["Feedback"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Feedback:
     """Observed outcomes of B requests with pages of K places and S slots.
 
@@ -80,14 +80,14 @@ class Feedback:
     def take(self, rows: Int64) -> Feedback:
         """Return the chosen rows."""
         plain = {f.name: getattr(self, f.name)[rows] for f in fields(self)[2:]}
-        return Feedback(self.requests.take(rows), self.decision.take(rows), **plain)
+        return Feedback(requests=self.requests.take(rows), decision=self.decision.take(rows), **plain)
 
     @staticmethod
     def concat(parts: Sequence[Feedback]) -> Feedback:
         """Join batches of one loop."""
         plain = {f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Feedback)[2:]}
         return Feedback(
-            Requests.concat([p.requests for p in parts]),
-            Decision.concat([p.decision for p in parts]),
+            requests=Requests.concat([p.requests for p in parts]),
+            decision=Decision.concat([p.decision for p in parts]),
             **plain,
         )

@@ -12,7 +12,7 @@ from ltrr.types.arrays import Bool, Int8, Int32, Int64
 __all__ = ["Truth"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Truth:
     """Grades of ragged items for B requests, and what an ideal page would hold.
 

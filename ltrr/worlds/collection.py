@@ -11,7 +11,7 @@ import numpy as np
 from ltrr import _check
 from ltrr.errors import InputError
 from ltrr.rng import Streams
-from ltrr.types import Catalogue, Float64, Int8, Int16, Int32, Int64, Queries
+from ltrr.types import Catalogue, Float64, Int8, Int16, Int32, Int64, Queries, indptr_of
 from ltrr.worlds.collection_files import CollectionFiles, read_collection
 from ltrr.worlds.topic_world import TopicWorld
 from ltrr.worlds.topics import Topics
@@ -121,7 +121,7 @@ class Collection(TopicWorld):
             Topics(
                 catalogue=_catalogue(files),
                 queries=Queries(tuple(query_text)),
-                query_indptr=_indptr(np.array([len(m) for m in meanings])),
+                query_indptr=indptr_of(np.array([len(m) for m in meanings])),
                 query_topic=np.array([t for m in meanings for t in m], np.int32),
                 query_weight=np.array([1.0 / len(m) for m in meanings for _ in m]),
                 topic_indptr=topic_indptr,
@@ -215,14 +215,7 @@ def _judgements(files: CollectionFiles, used: Int64) -> tuple[Int64, Int32, Int8
     order = np.lexsort((files.judged_item, topic))
     order = order[topic[order] >= 0]
     counts = np.bincount(topic[order], minlength=len(used))
-    return _indptr(counts), files.judged_item[order], files.grade[order]
-
-
-def _indptr(counts: Int64) -> Int64:
-    """Return the row pointer of rows of these lengths."""
-    out = np.zeros(len(counts) + 1, np.int64)
-    np.cumsum(counts, out=out[1:])
-    return out
+    return indptr_of(counts), files.judged_item[order], files.grade[order]
 
 
 def _catalogue(files: CollectionFiles) -> Catalogue:

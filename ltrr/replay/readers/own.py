@@ -14,14 +14,13 @@ from numpy.typing import DTypeLike, NDArray
 
 from ltrr import _check
 from ltrr.errors import InputError
-from ltrr.features.quotas import all_quotas
 from ltrr.replay.admit import AdmitState, admit
 from ltrr.replay.events import Events, Space
 from ltrr.replay.faults import Faults
-from ltrr.replay.quotas import quota_name
 from ltrr.replay.raw import Raw
 from ltrr.replay.readers.own_parts import Columns, OwnParts, find_log
 from ltrr.types import Bool, Int32, Int64, Queries
+from ltrr.types.quotas import all_quotas, quota_name
 from ltrr.types.ragged import take_flat
 
 __all__ = ["WARM_UP", "OwnLog", "OwnPart", "open_own"]

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ltrr.bandits.base import row_of
 from ltrr.errors import InputError, nearest
 from ltrr.replay.events import Events, Space
 from ltrr.replay.targets.distribution import Distribution
-from ltrr.types import Float64
+from ltrr.types import Float64, row_of
 
 __all__ = ["Always", "action_id"]
 

@@ -6,11 +6,10 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 
-from ltrr.bandits.base import row_of
 from ltrr.errors import InputError
 from ltrr.replay.events import Events
 from ltrr.replay.targets.base import Target
-from ltrr.types import Bool, Float64
+from ltrr.types import Bool, Float64, row_of
 
 __all__ = ["Distribution", "checked", "kept_mass", "row_sums", "spread", "whole"]
 

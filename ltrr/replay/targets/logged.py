@@ -7,12 +7,11 @@ from dataclasses import KW_ONLY, dataclass, field
 import numpy as np
 
 from ltrr import _check
-from ltrr.bandits.base import row_of
 from ltrr.errors import InputError, nearest
 from ltrr.replay.events import Events, Space
 from ltrr.replay.replay_log import ReplayLog
 from ltrr.replay.targets.distribution import Distribution, kept_mass
-from ltrr.types import Float64, Int64
+from ltrr.types import Float64, Int64, row_of
 
 __all__ = ["Logged"]
 

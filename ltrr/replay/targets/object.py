@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 
 from ltrr import _check
-from ltrr.bandits.base import level, row_of
+from ltrr.bandits.base import level
 from ltrr.errors import InputError
 from ltrr.replay.events import Events
 from ltrr.replay.targets.always import action_id
 from ltrr.replay.targets.described import blocks
 from ltrr.replay.targets.distribution import TOLERANCE, Distribution, checked, kept_mass
 from ltrr.replay.targets.policy import listed
-from ltrr.types import Float32, Float64
+from ltrr.types import Float32, Float64, row_of
 
 __all__ = ["ObjectTarget"]
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from ltrr.bandits.base import level, row_of
+from ltrr.bandits.base import level
 from ltrr.replay.events import Events
 from ltrr.replay.targets.described import blocks, described
 from ltrr.replay.targets.distribution import Distribution
-from ltrr.types import Float32, Float64
+from ltrr.types import Float32, Float64, row_of
 
 __all__ = ["RegressionTarget", "design"]
 

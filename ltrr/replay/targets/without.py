@@ -6,14 +6,13 @@ from dataclasses import KW_ONLY, dataclass, field
 
 import numpy as np
 
-from ltrr.bandits.base import row_of
 from ltrr.errors import InputError
 from ltrr.replay.events import Events
 from ltrr.replay.targets.always import action_id
 from ltrr.replay.targets.base import Target
 from ltrr.replay.targets.distribution import Distribution, kept_mass, whole
 from ltrr.replay.targets.logged_distribution import LoggedDistribution
-from ltrr.types import Float64
+from ltrr.types import Float64, row_of
 
 __all__ = ["Without"]
 
