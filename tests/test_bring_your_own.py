@@ -16,6 +16,8 @@ from ltrr.bandits import PRESETS
 from ltrr.errors import InputError
 from ltrr.registry import REGISTRIES, registry_of
 
+pytestmark = pytest.mark.usefixtures("untuned")
+
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 OWN = DOCS / "bring_your_own"
 FILES = sorted(OWN.glob("my_*.py"))
