@@ -21,6 +21,8 @@ from ltrr.registry import REGISTRIES, registry_of
 from ltrr.simulation import Prepared, System
 from tests.test_loop import Scrambled
 
+pytestmark = pytest.mark.usefixtures("untuned")
+
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 OWN = DOCS / "bring_your_own"
 FILES = sorted(OWN.glob("my_*.py"))

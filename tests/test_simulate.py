@@ -25,6 +25,10 @@ dim = 16
 kind = "lambdamart"
 first = 60
 n_trees = 15
+[tuning]
+shares = [0.1, 0.2]
+keep = [3, 1]
+seeds = [1, 2]
 [loop]
 warmup = 50
 feedback_every = 25

@@ -1,6 +1,5 @@
 """Summary, curves and comparators: against a slow twin over the same tables, and by hand."""
 
-import sys
 from dataclasses import replace
 
 import numpy as np
@@ -73,15 +72,6 @@ def make_study(policies=POLICIES, **changes):
         "policies": tuple(policy_spec(p, ARMS) for p in policies),
     }
     return Study(**(settings | changes))
-
-
-@pytest.fixture(scope="module")
-def untuned():
-    """Take the best static allocation as known: its search would take longer than all cells."""
-    with pytest.MonkeyPatch.context() as patch:
-        # the package offers a function of the same name as the module
-        patch.setattr(sys.modules["ltrr.study.simulate"], "tuned", lambda _: (1, 1, 0, 1))
-        yield
 
 
 @pytest.fixture(scope="module")
