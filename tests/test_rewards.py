@@ -56,6 +56,13 @@ def test_by_hand():
     assert Reward("dcg").expected(user, truth)[0] == pytest.approx(want)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_page_of_one_place_by_hand(kind):
+    user = SDBN(attraction=(0.0, 0.5), satisfaction=(0.0, 0.5))
+    want = 0.25 if kind == "satisfied" else 0.5
+    assert Reward(kind).expected(user, truth_of([1], 1)).tolist() == [want]
+
+
 def test_kernel_serves_one_page_at_a_time():
     tables = USERS.makers["dbn"]().tables(10, 4)
     rng = np.random.default_rng(3)
