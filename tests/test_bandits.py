@@ -166,6 +166,13 @@ def test_every_policy_can_be_saved():
     assert {k for k in below(BasePolicy) if k.__module__.startswith("ltrr.")} == set(POLICIES.makers.values())
 
 
+def test_a_policy_is_saved_into_any_folder_and_over_another(tmp_path):
+    place = tmp_path / "not" / "there"
+    for alpha in (0.5, 0.25):
+        save(LinUCB(alpha), place)
+        assert load(place).alpha == alpha
+
+
 def test_a_single_arm_by_name_follows_the_features_and_must_be_there():
     features = np.array([[0, 1], [1, 0], [0, 1]], np.float32)
     actions = ActionSet(np.array([0, 3]), np.arange(3), features, ("arm:a", "arm:b"), n_actions=3)
