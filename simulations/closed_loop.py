@@ -416,8 +416,8 @@ def estimates(batches: list[TwoStageBatch], quotas: np.ndarray) -> Iterator[dict
                 q_target = model.predict(b.key, b.context, b.target)
                 estimator.add(
                     Batch(
-                        feedback=b.key,
-                        union=b.reward,
+                        b.key,
+                        b.reward,
                         weight=b.weight[level],
                         q_logged=q_logged,
                         q_target=q_target,

@@ -166,6 +166,30 @@ def test_every_policy_can_be_saved():
     assert {k for k in below(BasePolicy) if k.__module__.startswith("ltrr.")} == set(POLICIES.makers.values())
 
 
+def test_a_policy_is_saved_into_any_folder_and_over_another(tmp_path):
+    place = tmp_path / "not" / "there"
+    for alpha in (0.5, 0.25):
+        save(LinUCB(alpha), place)
+        assert load(place).alpha == alpha
+
+
+def test_a_single_arm_by_name_follows_the_features_and_must_be_there():
+    features = np.array([[0, 1], [1, 0], [0, 1]], np.float32)
+    actions = ActionSet(np.array([0, 3]), np.arange(3), features, ("arm:a", "arm:b"), n_actions=3)
+    one = requests_of(np.zeros((1, 1)))
+    rng = np.random.default_rng(0)
+    assert SingleArm("a").probabilities(one, actions, rng).tolist() == [0.0, 1.0, 0.0]
+    assert SingleArm(2).probabilities(one, actions, rng).tolist() == [0.0, 0.0, 1.0]
+    with pytest.raises(InputError, match=r"`SingleArm\.arm` must be possible in every request"):
+        SingleArm("c").probabilities(one, actions, rng)
+    SingleArm("a").fits(("a", "b"), 3)
+    SingleArm(1).fits(("a", "b"), 3)
+    with pytest.raises(InputError, match="did you mean 'bm25'"):
+        SingleArm("bm52").fits(("bm25", "dense"), 3)
+    with pytest.raises(InputError, match="<= 1, got 2"):
+        SingleArm(2).fits(("a", "b"), 3)
+
+
 def test_damaged_and_unknown_folders_are_refused(tmp_path):
     def edit(**changes):
         save(LinUCB(0.5), tmp_path)

@@ -8,10 +8,13 @@ from ltrr import _check
 from ltrr._kernels import credit as kernels
 from ltrr.types import Bool, Float64, UInt32
 
-__all__ = ["KINDS", "RULES", "credit"]
+__all__ = ["KINDS", "RULES", "SLOT_RULES", "credit"]
 
-RULES = ("split", "marginal", "sequential", "any", "first", "page")
-"""The rules of `credit`."""
+SLOT_RULES = ("split", "marginal", "sequential", "any", "first")
+"""Rules that divide a page's reward among several slots."""
+
+RULES = (*SLOT_RULES, "page")
+"""The rules of `credit`; ``page`` gives one slot, which chose a whole quota, all of it."""
 
 KINDS = ("satisfied", "click", "clicks", "dcg")
 """The kinds of reward; the first two are earned once a page, by whichever item, the others item by item."""

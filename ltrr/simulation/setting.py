@@ -8,11 +8,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ltrr import _check
+from ltrr.bandits.credit import SLOT_RULES
 from ltrr.errors import InputError
 
-__all__ = ["CREDIT_RULES", "LoopSetting"]
-
-CREDIT_RULES = ("split", "marginal", "sequential", "any", "first")
+__all__ = ["LoopSetting"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +102,7 @@ class LoopSetting:
             raise InputError("`loop.audit` must be below 1, got 1: nothing would be left to the policy")
         if not isinstance(self.log_shadow, bool):
             raise InputError(f"`loop.log_shadow` must be true or false, got {self.log_shadow!r}")
-        _check.choice("loop.credit", self.credit, CREDIT_RULES)
+        _check.choice("loop.credit", self.credit, SLOT_RULES)
         _check.number("loop.delay_seconds", self.delay_seconds, low=0.0)
         if self.attribution_seconds != math.inf:
             _check.number("loop.attribution_seconds", self.attribution_seconds, low=0.0, open_low=True)

@@ -11,6 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from ltrr import _check
+from ltrr.metrics.measures import label_of, meaning_of
 from ltrr.report.canvas import COLOURS, STYLES, new_axes
 
 __all__ = ["loss", "recall", "regret", "reward", "slots", "slots_grid"]
@@ -138,10 +139,8 @@ def loss(summary: pd.DataFrame) -> Axes:
     )
     place = np.arange(len(order))
     left = np.zeros(len(order))
-    for metric, label, colour in (
-        ("loss_retrieval", "retrieval: not in the union", COLOURS[0]),
-        ("loss_ranking", "ranking: in the union, not in best order", COLOURS[4]),
-    ):
+    for metric, colour in (("loss_retrieval", COLOURS[0]), ("loss_ranking", COLOURS[4])):
+        label = f"{label_of(metric)}: {meaning_of(metric)}"
         mean = has.loc[order, metric].to_numpy()
         bars = axes.barh(place, mean, left=left, height=0.7, color=colour, label=label)
         if metric in low and np.isfinite(low.loc[order, metric].to_numpy(dtype=float)).all():

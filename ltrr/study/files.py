@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import re
+import sys
+import sysconfig
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import ltrr
 from ltrr.bandits.spec import policy_spec
 from ltrr.errors import InputError, nearest
 from ltrr.simulation.setting import LoopSetting
 from ltrr.study.build import build
 from ltrr.study.study import Study, Tuning
 
-__all__ = ["read_study", "study_from", "study_names"]
+__all__ = ["import_path_of", "read_study", "study_from", "study_names"]
 
 
 def study_from(settings: Mapping[str, Any], where: str = "study", folder: Path | None = None) -> Study:
@@ -32,7 +35,7 @@ def study_from(settings: Mapping[str, Any], where: str = "study", folder: Path |
         Where import paths are looked for besides, if the settings name any.
     """
     table = dict(settings)
-    if folder is not None and "import_path" not in table and _names_a_module(table):
+    if folder is not None and "import_path" not in table and any(_modules(table)):
         table["import_path"] = [str(folder.resolve())]
     _check_integers(table, where)
     known = [f.name for f in fields(Study) if f.name != "features"]
@@ -70,11 +73,29 @@ def study_from(settings: Mapping[str, Any], where: str = "study", folder: Path |
     return study
 
 
-def _names_a_module(value: Any) -> bool:
-    """Return whether some text in the settings is an import path."""
+def _modules(value: Any) -> Iterator[str]:
+    """Yield the modules of all import paths in settings."""
     if isinstance(value, (Mapping, list)):
-        return any(_names_a_module(v) for v in (value.values() if isinstance(value, Mapping) else value))
-    return isinstance(value, str) and re.fullmatch(r"[\w.]+:[\w.]+", value) is not None
+        for part in value.values() if isinstance(value, Mapping) else value:
+            yield from _modules(part)
+    elif isinstance(value, str) and re.fullmatch(r"[\w.]+:[\w.]+", value):
+        yield value.partition(":")[0]
+
+
+def import_path_of(study: Study) -> tuple[str, ...]:
+    """Return the folders that hold the modules a study names, those of installed packages apart."""
+    known = {Path(place).resolve() for place in sysconfig.get_paths().values()}
+    known.add(Path(ltrr.__file__).resolve().parents[1])
+    found = dict.fromkeys(study.import_path)
+    for name in _modules(study.settings()):
+        file = getattr(sys.modules.get(name.partition(".")[0]), "__file__", None)
+        if file is None or name == "__main__":
+            continue
+        place = Path(file).resolve()
+        folder = place.parents[1] if place.name == "__init__.py" else place.parent
+        if folder not in known:
+            found[str(folder)] = None
+    return tuple(found)
 
 
 def _check_integers(value: Any, where: str, key: str = "") -> None:

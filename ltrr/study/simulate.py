@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-import sys
 import tempfile
 import weakref
 from collections.abc import Mapping, Sequence
@@ -15,7 +13,6 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-import ltrr
 from ltrr import _check
 from ltrr.bandits.registry import BEST_STATIC
 from ltrr.bandits.spec import PolicySpec, policy_spec
@@ -23,7 +20,7 @@ from ltrr.errors import InputError, nearest
 from ltrr.report.progress import ProgressBar
 from ltrr.simulation.setting import LoopSetting
 from ltrr.study.build import Parts, build, make_measures, make_policy, make_world, prepare, settled
-from ltrr.study.files import read_study
+from ltrr.study.files import import_path_of, read_study
 from ltrr.study.folder import run_folder, write_about, write_study
 from ltrr.study.lock import SHARED_PREFIX
 from ltrr.study.notes import notes_of, write_notes
@@ -139,7 +136,7 @@ def simulate(
         changes["policies"] = specs
     whole = replace(base, **changes)
     return run_study(
-        replace(whole, import_path=_import_path(whole)), out=out, jobs=jobs, resume=resume, quiet=quiet
+        replace(whole, import_path=import_path_of(whole)), out=out, jobs=jobs, resume=resume, quiet=quiet
     )
 
 
@@ -185,26 +182,6 @@ def _called(world: Any) -> str:
         return Path(world).name
     kind = world.get("kind", "music") if isinstance(world, Mapping) else world
     return kind if isinstance(kind, str) else type(kind).__name__
-
-
-def _import_path(study: Study) -> tuple[str, ...]:
-    """Return the folders of the modules that the study's objects come from, installed packages apart."""
-    found = dict.fromkeys(study.import_path)
-    for component in study.components.values():
-        module = sys.modules.get(component.kind.partition(":")[0].partition(".")[0])
-        file = getattr(module, "__file__", None)
-        if ":" not in component.kind or component.unnamed or file is None:
-            continue
-        place = Path(file).resolve()
-        folder = place.parents[1] if place.name == "__init__.py" else place.parent
-        if folder.name not in ("site-packages", "dist-packages") and not _is_standard(folder):
-            found[str(folder)] = None
-    own = str(Path(ltrr.__file__).resolve().parents[1])
-    return tuple(folder for folder in found if folder != own)
-
-
-def _is_standard(folder: Path) -> bool:
-    return folder == Path(json.__file__).resolve().parents[1]
 
 
 def run_study(
