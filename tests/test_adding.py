@@ -100,11 +100,14 @@ from ltrr.registry import registry_of
 for group in {groups}:
     for name in registry_of(group).names:
         print(group, name)
+once = ltrr.study.Tuning(shares=(0.05,), keep=(1,), seeds=(1,))
+equal = ltrr.bandits.policy_spec("equal", ())
+study = ltrr.Study(tuning=once, policies=(equal,), rounds=60, loop=ltrr.LoopSetting(warmup=20))
 result = ltrr.simulate(
     {{"kind": "music", "n_items": 300, "n_queries": 60}},
     arms=["prefix", "bm25", "popular"], policies=["softmax"],
     ranker="perceptron", user="glance", measures=["top_click"], rounds=60, seeds=1, warmup=20,
-    loop={{"held_out": 20, "slot_size": 5, "feedback_every": 20}}, quiet=True,
+    loop={{"held_out": 20, "slot_size": 5, "feedback_every": 20}}, quiet=True, study=study,
 )
 print("measured", "top_click" in set(result.summary().metric))
 log = ltrr.replay.read(result.folder, policy="softmax")

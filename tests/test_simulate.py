@@ -30,6 +30,9 @@ shares = [0.1, 0.2]
 keep = [3, 1]
 seeds = [1, 2]
 [loop]
+arms = ["bm25", "dense", "popular"]
+fallback = ["popular"]
+n_slots = 2
 warmup = 50
 feedback_every = 25
 checkpoint_every = 50
