@@ -4,6 +4,7 @@ import importlib
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 
@@ -342,7 +343,7 @@ BAD_CALLS = {
     "arms objects": ({"arms": [ltrr.retrieval.BM25()]}, "`arms` must give objects a name"),
     "arm class": ({"arms": {"a": ltrr.retrieval.BM25}}, "`arms.a` must be an instance, got the class BM25"),
     "arm half": ({"arms": {"a": object()}}, "object without `static`; inherit from `ltrr.retrieval.Arm`"),
-    "ranker": ({"ranker": 3}, "`ranker` names no known kind, got 3"),
+    "ranker": ({"ranker": 3}, "`ranker` must be a name .lambdamart, prior, rrf, sklearn."),
     "user": ({"user": "navigate"}, "`user` names no known kind, got 'navigate'; did you mean 'navigational'"),
     "reward": ({"reward": {"kind": "click"}}, "`reward` names no known kind"),
     "measure": ({"measures": [3]}, "`measures` must be a name"),
@@ -364,6 +365,26 @@ def test_mistakes_in_a_call_are_one_line_with_the_remedy(name, tmp_path):
         ltrr.simulate(**call, out=tmp_path / "run", quiet=True)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_table_without_kind_changes_the_studys_own_settings():
+    study = ltrr.read_study("default")
+    small = ltrr.study.Tuning(shares=(0.1,), keep=(1,), seeds=(1,))
+    result = ltrr.simulate(
+        {"n_items": 300, "n_queries": 60},
+        ranker={"n_trees": 5, "features": ["bm25", "popular"]},
+        policies=["equal"],
+        study=replace(study, tuning=small),
+        loop={"held_out": 20},
+        **SMALL,
+    )
+    settings = ltrr.read_study(result.folder / "study.toml").settings()
+    assert settings["world"] == {"kind": "music", "n_items": 300, "n_queries": 60}
+    assert settings["ranker"] | {"features": 0} == study.ranker.settings() | {"n_trees": 5, "features": 0}
+    columns = result.log("equal").about["rank_features"]["equal"]
+    assert columns[:3] == ["bm25", "bm25_share", "popularity"]
+    assert "cosine" not in columns
+    assert any("cannot see arm dense" in note for note in result.notes)
 
 
 def test_a_result_takes_a_text_and_says_what_it_lacks(run):

@@ -29,6 +29,7 @@ from ltrr.study.runner import Job, Runner
 from ltrr.study.study import Study
 from ltrr.study.summary import summarise
 from ltrr.study.tuning import tuned
+from ltrr.types.component import Component
 
 __all__ = ["run_study", "simulate"]
 
@@ -56,7 +57,7 @@ def simulate(
     """Simulate policies in a world and return their curves, logs and trained states.
 
     Every component is given by name (``ltrr list``), by import path ``module:Class``, as a table with
-    ``kind`` and settings, or as an object.
+    ``kind`` and settings, or as an object. A table without ``kind`` changes settings of the study's own.
 
     Parameters
     ----------
@@ -119,14 +120,16 @@ def simulate(
     if arms is not None:
         changes["arms"] = arms if isinstance(arms, Mapping) else {}
         changes["policies"] = _policies_for(base, setting)
-    given = {"ranker": ranker, "user": user, "reward": reward, "measures": measures, "seed": seed}
-    given |= {"rounds": rounds, "seeds": seeds}
+    given = {"measures": measures, "seed": seed, "rounds": rounds, "seeds": seeds}
+    given |= {
+        "world": _changed(base.world, world),
+        "ranker": _changed(base.ranker, ranker),
+        "user": _changed(base.user, user),
+        "reward": _changed(base.reward, reward),
+    }
     changes |= {name: value for name, value in given.items() if value is not None}
-    if ranker is not None and not isinstance(ranker, Mapping):
-        changes["ranker"] = {"kind": ranker}
     if world is not None:
-        changes["world"] = world
-        changes["name"] = f"{base.name} on {_called(world)}"
+        changes["name"] = f"{base.name} on {_called(changes['world'])}"
     if policies is not None:
         if isinstance(policies, (str, Mapping)) or not isinstance(policies, Sequence):
             raise InputError(f"`policies` must be a list, got {policies!r}; write [{policies!r}]")
@@ -174,6 +177,13 @@ def _policies_for(base: Study, setting: LoopSetting) -> tuple[PolicySpec, ...]:
             kept.append(spec)
     names = {spec.name for spec in kept}
     return (*kept, *(policy_spec(arm, setting.arms) for arm in setting.arms if arm not in names))
+
+
+def _changed(own: Component, given: Any) -> Any:
+    """Return what replaces a study's component: a table without ``kind`` changes single settings of it."""
+    if isinstance(given, Mapping) and "kind" not in given and own.given is None:
+        return {**own.settings(), **given}
+    return given
 
 
 def _called(world: Any) -> str:
