@@ -387,6 +387,21 @@ def test_a_table_without_kind_changes_the_studys_own_settings():
     assert any("cannot see arm dense" in note for note in result.notes)
 
 
+def test_without_policies_those_of_the_study_that_suit_arms_and_ranker_remain():
+    small = ltrr.study.Tuning(shares=(0.1,), keep=(1,), seeds=(1,))
+    result = ltrr.simulate(
+        {"n_items": 300, "n_queries": 60},
+        arms={"bm25": "bm25", "titles": {"kind": "bm25", "fields": ["title"]}},
+        ranker=own("ranker").Perceptron(),
+        study=replace(ltrr.read_study("default"), tuning=small),
+        loop={"held_out": 0, "slot_size": 5},
+        **(SMALL | {"seeds": 1, "rounds": 60}),
+    )
+    names = set(result.summary().policy)
+    assert {"best-static", "bm25", "titles", "equal", "rrf", "linucb"} <= names
+    assert not names & {"dense", "memory", "popular", "equal-memory-free"}
+
+
 def test_a_result_takes_a_text_and_says_what_it_lacks(run):
     again = ltrr.Result(str(run.folder))
     assert again.table(["reward"]).shape == (2, 1)

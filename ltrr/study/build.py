@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -146,11 +146,20 @@ def make_ranker(study: Study, spec: PolicySpec) -> Ranker:
         kind = table.pop("kind", component.kind)
         same = kind == component.kind
         if same and component.given is not None:
-            component = replace(component, given=replace(component.given, **table))
+            component = replace(component, given=_with_settings(component.given, table, where))
         else:
             component = Component(kind, {**(component.params if same else {}), **table})
     ranker: Ranker = _made("rankers", component, where)
     return ranker
+
+
+def _with_settings(ranker: Any, settings: Mapping[str, Any], where: str) -> Any:
+    """Return an object like another with some settings changed."""
+    known = [f.name for f in fields(ranker) if f.init] if is_dataclass(ranker) else []
+    for name in settings:
+        if name not in known:
+            raise InputError(f"`{where}`: the given {type(ranker).__name__} has no setting {name!r}")
+    return replace(ranker, **settings)
 
 
 def prepare(parts: Parts, world: World) -> Prepared:

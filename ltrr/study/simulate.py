@@ -19,7 +19,16 @@ from ltrr.bandits.spec import PolicySpec, policy_spec
 from ltrr.errors import InputError, nearest
 from ltrr.report.progress import ProgressBar
 from ltrr.simulation.setting import LoopSetting
-from ltrr.study.build import Parts, build, make_measures, make_policy, make_world, prepare, settled
+from ltrr.study.build import (
+    Parts,
+    build,
+    make_measures,
+    make_policy,
+    make_ranker,
+    make_world,
+    prepare,
+    settled,
+)
 from ltrr.study.files import import_path_of, read_study
 from ltrr.study.folder import run_folder, write_about, write_study
 from ltrr.study.lock import SHARED_PREFIX
@@ -65,11 +74,11 @@ def simulate(
         Where to simulate, for instance ``ltrr.worlds.Music()`` or ``"path/to/beir-folder"``; by default the
         study's own.
     arms : mapping of name to component, or sequence of names, optional
-        Replaces the study's arms; the study's policies for arms that are no longer there are left out, and
-        fallback are those arms that are always full.
+        Replaces the study's arms; fallback are those that are always full.
     policies : sequence, optional
-        Names, tables or policy objects; by default the study's own. The best static allocation, against which
-        regret is counted, is added if missing.
+        Names, tables or policy objects; by default those of the study's own that suit arms and ranker, and
+        one for each arm that is new. The best static allocation, against which regret is counted, is added
+        if missing.
     ranker, user, reward : component, optional
     measures : sequence of Measure, names or import paths, optional
         Kept besides those of every study.
@@ -119,7 +128,6 @@ def simulate(
         changes["arms"] = {name: arm for name, arm in base.arms.items() if name in setting.arms}
     if arms is not None:
         changes["arms"] = arms if isinstance(arms, Mapping) else {}
-        changes["policies"] = _policies_for(base, setting)
     given = {"measures": measures, "seed": seed, "rounds": rounds, "seeds": seeds}
     given |= {
         "world": _changed(base.world, world),
@@ -130,6 +138,7 @@ def simulate(
     changes |= {name: value for name, value in given.items() if value is not None}
     if world is not None:
         changes["name"] = f"{base.name} on {_called(changes['world'])}"
+        changes["question"] = ""  # it was about another world
     if policies is not None:
         if isinstance(policies, (str, Mapping)) or not isinstance(policies, Sequence):
             raise InputError(f"`policies` must be a list, got {policies!r}; write [{policies!r}]")
@@ -138,6 +147,8 @@ def simulate(
             specs = (policy_spec(BEST_STATIC, setting.arms), *specs)
         changes["policies"] = specs
     whole = replace(base, **changes)
+    if policies is None and (arms is not None or ranker is not None):
+        whole = replace(whole, policies=_suited(whole))
     return run_study(
         replace(whole, import_path=import_path_of(whole)), out=out, jobs=jobs, resume=resume, quiet=quiet
     )
@@ -167,16 +178,18 @@ def _loop(
     return replace(base.loop, **changes)
 
 
-def _policies_for(base: Study, setting: LoopSetting) -> tuple[PolicySpec, ...]:
-    """Return the study's policies that suit other arms, and one for each arm that is new."""
-    quota = [setting.n_slots, *[0] * (len(setting.arms) - 1)]
+def _suited(study: Study) -> tuple[PolicySpec, ...]:
+    """Return the policies that suit a study's arms and ranker, and one for each arm that is new."""
+    loop = study.loop
     kept = []
-    for spec in base.policies:
+    for spec in study.policies:
         with suppress(InputError):
-            make_policy(spec, setting, quota)
+            make_policy(spec, loop, [loop.n_slots, *[0] * (len(loop.arms) - 1)])
+            if spec.ranker:
+                make_ranker(study, spec)
             kept.append(spec)
     names = {spec.name for spec in kept}
-    return (*kept, *(policy_spec(arm, setting.arms) for arm in setting.arms if arm not in names))
+    return (*kept, *(policy_spec(arm, loop.arms) for arm in loop.arms if arm not in names))
 
 
 def _changed(own: Component, given: Any) -> Any:
