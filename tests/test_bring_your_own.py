@@ -1,6 +1,7 @@
 """The page ``docs/bring-your-own.md``: its files are short, and give the same by any door."""
 
 import importlib
+import json
 import re
 import subprocess
 import sys
@@ -58,7 +59,7 @@ def by_objects(**changes):
             "trigrams": {"kind": "dense", "encoder": own("encoder").Trigrams(128)},
             "popular": "popular",
         },
-        policies=["best-static", {"name": "softmax", "kind": own("policy").Softmax(temperature=0.1)}],
+        policies=["best-static", {"name": "softmax", "kind": own("policy").Softmax(1.0, "allocations")}],
         ranker=own("ranker").Perceptron(),
         user=own("user").Glance(places=4),
         measures=[own("measure").TOP_CLICK],
@@ -101,6 +102,15 @@ def test_files_are_short_and_the_page_shows_them():
         assert file.suffix == ".toml" or len(text.splitlines()) <= 35, file.name
 
 
+def test_the_call_of_the_page_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = (DOCS / "bring-your-own.md").read_text(encoding="utf-8")
+    place = {}
+    exec(re.search(r"```python\n(import ltrr\n.*?)```", page, re.S).group(1), place)  # noqa: S102
+    assert set(place["result"].summary().policy) == {"best-static", "linucb", "softmax", "warm"}
+    assert type(ltrr.load_policy("softmax")) is own("policy").Softmax
+
+
 def test_each_passes_its_checks():
     checks.check_retriever(own("arm").Prefix())
     checks.check_policy(own("policy").Softmax())
@@ -115,7 +125,10 @@ def test_objects_and_import_paths_give_equal_results(run, tmp_path, jobs):
     study = OWN / "study.toml"
     named = ltrr.simulate(
         study=study,
-        policies=["best-static", {"name": "softmax", "kind": "my_policy:Softmax", "temperature": 0.1}],
+        policies=[
+            "best-static",
+            {"name": "softmax", "kind": "my_policy:Softmax", "temperature": 1.0, "space": "allocations"},
+        ],
         seed=20_261,
         loop=LOOP | {"oracle_every": 20},
         jobs=jobs,
@@ -138,7 +151,7 @@ def test_what_a_run_wrote_runs_again(run, tmp_path):
 def test_a_trained_policy_is_saved_and_loaded(run, tmp_path):
     policy = run.policy("softmax")
     assert type(policy) is own("policy").Softmax
-    assert policy.sums[1].sum() == 3 * SMALL["rounds"]
+    assert policy.sums[1].sum() == SMALL["rounds"]
     policy.save(tmp_path / "softmax")
     assert (ltrr.load_policy(tmp_path / "softmax").sums == policy.sums).all()
 
@@ -186,7 +199,10 @@ def test_the_estimator_by_import_path_at_the_command_line(run):
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert "capped-ips" in done.stdout
+    rows = {row["estimator"]: row for row in json.loads(done.stdout)}
+    capped = rows["my_estimator:CappedIPS:3"]
+    assert 0.0 < capped["value"] <= rows["ips"]["value"] + 1e-12
+    assert "cut weights" in capped["bias"]
 
 
 @pytest.fixture
