@@ -45,7 +45,7 @@ def bm25(query, text, texts, k1=1.5, b=0.75):
     for word in words(query):
         tf = words(text).count(word)
         if tf:
-            held_back = k1 * (1 - b + b * len(words(text)) / max(mean, 1.0))
+            held_back = k1 * (1 - b + b * len(words(text)) / (mean or 1.0))
             total += idf(word, texts) * tf / (tf + held_back)
     return total
 
