@@ -121,7 +121,7 @@ def test_equals_the_naive_twin(texts, queries, data):
 def test_a_mean_length_below_one_word_by_hand():
     features = features_of(["", ""], ["red", ""])
     rows = features.build(requests_of(["red"], [0]), items_of([[0, 1]]))
-    # idf ln(1 + 1.5/1.5); the text is twice as long as the mean of half a word: 1 / (1 + 1.5 (0.25 + 0.75 · 2))
+    # idf ln(1 + 1.5/1.5); the text is twice as long as the mean: 1 / (1 + 1.5 (0.25 + 0.75 · 2))
     assert rows[:, 0].tolist() == pytest.approx([np.log(2) / 3.625, 0.0])
 
 
