@@ -28,7 +28,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 from ltrr import _check
 from ltrr.errors import InputError
@@ -154,7 +154,7 @@ def bootstrap_curve(
     # equal values have no spread, but their rounded mean may differ from them by a digit
     centred = np.where((values == values[0]).all(axis=0), 0.0, values - mean)
     error = np.sqrt((centred**2).sum(axis=0) / (n - 1) / n)
-    student = float(stats.t.ppf(1.0 - alpha, n - 1))
+    student = float(stdtrit(n - 1, 1.0 - alpha))
     low_t, high_t = np.full_like(mean, -student), np.full_like(mean, student)
     if n >= _SMALL:
         count = _resample(rng, n, n_resamples)
@@ -275,7 +275,7 @@ def paired_ratio(
         return None
     (s_xx, s_xy), (_, s_yy) = np.cov(x, y)
     x_mean, y_mean = float(x.mean()), float(y.mean())
-    factor = float(stats.t.ppf(1.0 - alpha, n - 1)) ** 2 / n
+    factor = float(stdtrit(n - 1, 1.0 - alpha)) ** 2 / n
     lead = y_mean**2 - factor * s_yy
     if lead <= 0.0:
         return None
