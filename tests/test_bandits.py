@@ -1,6 +1,8 @@
 """What every policy must keep, and what the simple ones do."""
 
 import json
+import sys
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -164,6 +166,24 @@ def test_every_policy_can_be_saved():
         return {k for child in kind.__subclasses__() for k in {child, *below(child)}}
 
     assert {k for k in below(BasePolicy) if k.__module__.startswith("ltrr.")} == set(POLICIES.makers.values())
+
+
+def test_a_saved_policy_keeps_all_its_parameters_and_none_that_is_an_object(tmp_path, monkeypatch):
+    save(LinUCB(), tmp_path)
+    about = json.loads((tmp_path / "policy.json").read_text())
+    assert about["parameters"] == LinUCB().parameters()  # defaults may change between versions
+
+    @dataclass(eq=False)
+    class Nested(Uniform):
+        inner: object = None
+
+    Nested.__qualname__ = "Nested"
+    monkeypatch.setattr(sys.modules[__name__], "Nested", Nested, raising=False)
+    save(Nested(inner=[1, None]), tmp_path / "plain")
+    assert load(tmp_path / "plain").inner == (1, None)
+    for inner in (LinUCB(), len):
+        with pytest.raises(InputError, match="its parameter `inner` is no plain value"):
+            save(Nested(inner=inner), tmp_path / "object")
 
 
 def test_a_policy_is_saved_into_any_folder_and_over_another(tmp_path):

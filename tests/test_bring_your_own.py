@@ -21,6 +21,7 @@ from ltrr.bandits import PRESETS
 from ltrr.errors import InputError
 from ltrr.registry import REGISTRIES, registry_of
 from ltrr.simulation import Prepared, System
+from ltrr.types.component import described
 from tests.test_loop import Scrambled
 
 pytestmark = pytest.mark.usefixtures("untuned")
@@ -416,6 +417,31 @@ def test_without_policies_those_of_the_study_that_suit_arms_and_ranker_remain():
     names = set(result.summary().policy)
     assert {"best-static", "bm25", "titles", "equal", "rrf", "linucb"} <= names
     assert not names & {"dense", "memory", "popular", "equal-memory-free"}
+
+
+def cut(text):
+    """A tokenizer of one's own: letters."""
+    return list(text.replace(" ", ""))
+
+
+class Engine:
+    """Keeps its setting, and has a method whose name means something else elsewhere."""
+
+    def __init__(self, width=3):
+        self.width = width
+
+    def parameters(self):
+        return iter(())
+
+
+def test_every_setting_of_an_arm_comes_from_a_table_and_goes_back_into_one():
+    table = {"kind": "bm25", "k1": 0.9, "fields": ["title"], "tokenizer": f"{__name__}:cut"}
+    arm = registry_of("arms").make(table["kind"], {k: v for k, v in table.items() if k != "kind"}, "arms.x")
+    assert (arm.k1, arm.fields, arm.tokenizer) == (0.9, ("title",), cut)
+    assert registry_of("arms").component(arm, "arms.x").settings() == table
+    with pytest.raises(InputError, match=r"tokenizer` must be an import path `module:function`, got 3"):
+        registry_of("arms").make("bm25", {"tokenizer": 3}, "arms.x")
+    assert described(Engine(5)) == (f"{__name__}:Engine", {"width": 5}, "")
 
 
 def test_a_result_takes_a_text_and_says_what_it_lacks(run):

@@ -13,7 +13,7 @@ from ltrr._state import pack, unpack, write_aside
 from ltrr.errors import InputError
 from ltrr.protocols import Policy
 from ltrr.registry import resolve
-from ltrr.types.component import described, frozen
+from ltrr.types.component import frozen, importable, kept_settings
 
 __all__ = ["FORMAT", "load", "save", "why_not_saved"]
 
@@ -33,9 +33,21 @@ def why_not_saved(policy: Policy) -> str:
     >>> why_not_saved(Uniform()), why_not_saved(Mine()).partition(": ")[0]
     ('', 'Mine cannot be loaded again')
     """
-    _, _, why = described(policy)
-    hint = "put its class into a module and keep each parameter under its own name"
+    _, why = importable(policy)
+    objects = [name for name, value in kept_settings(policy).items() if not _is_plain(value)]
+    if objects and not why:
+        why = f"its parameter `{objects[0]}` is no plain value"
+    hint = "put its class into a module and keep each parameter, a plain value, under its own name"
     return f"{type(policy).__name__} cannot be loaded again: {why}; {hint}" if why else ""
+
+
+def _is_plain(value: Any) -> bool:
+    """Return whether JSON can hold a value, and give it back with lists for tuples."""
+    if isinstance(value, (list, tuple)):
+        return all(map(_is_plain, value))
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and _is_plain(v) for key, v in value.items())
+    return value is None or isinstance(value, (bool, int, float, str))
 
 
 def save(policy: Policy, path: Path | str) -> None:
@@ -65,7 +77,7 @@ def save(policy: Policy, path: Path | str) -> None:
     why = why_not_saved(policy)
     if why:
         raise InputError(f"`policy`: {why}")
-    where, parameters, _ = described(policy)
+    where, _ = importable(policy)
     folder = Path(path)
     folder.mkdir(parents=True, exist_ok=True)
     state = pack(policy.state())
@@ -73,7 +85,7 @@ def save(policy: Policy, path: Path | str) -> None:
         "format": FORMAT,
         "ltrr": ltrr.__version__,
         "class": where,
-        "parameters": parameters,
+        "parameters": kept_settings(policy),
         "state_sha256": hashlib.sha256(state).hexdigest(),
     }
     write_aside(folder / "state.npz", state)

@@ -132,10 +132,10 @@ class Study:
                 "lower `loop.warmup` or run longer"
             )
         _check.integer("loop.n_slots times loop.slot_size", self.loop.budget, low=1, high=MOST_CANDIDATES)
-        self._settle_components()
+        self._read_components()
         self._check_names()
 
-    def _settle_components(self) -> None:
+    def _read_components(self) -> None:
         """Turn names, tables and objects into `Component`."""
         given: dict[str, Any] = {key: getattr(self, key) for key in _DEFAULTS}
         if isinstance(given["ranker"], Mapping) and "features" in given["ranker"]:
@@ -230,8 +230,8 @@ class Study:
             "tuning": {f.name: getattr(self.tuning, f.name) for f in fields(self.tuning)},
             "policies": [p.settings() for p in self.policies],
         }
-        settled: dict[str, Any] = plain(tables)
-        return settled
+        written: dict[str, Any] = plain(tables)
+        return written
 
     def to_toml(self) -> str:
         """Return the study as a file's text, which says of what cannot be made from it again."""

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["OBJECT", "Component", "described", "frozen", "plain", "writable"]
+__all__ = ["OBJECT", "Component", "described", "frozen", "importable", "kept_settings", "plain", "writable"]
 
 OBJECT = "object"
 """The kind, in a file, of what was given as an object and cannot be made again."""
@@ -68,19 +68,13 @@ def described(value: Any) -> tuple[str, dict[str, Any], str]:
     held = _name_in_module(value)
     if held:
         return held, {}, ""
-    path = f"{kind.__module__}:{kind.__qualname__}"
-    if kind.__module__ == "__main__":
-        return path, {}, f"{kind.__qualname__} is of a notebook or script"
-    if not _found_again(kind):
-        return path, {}, f"{kind.__qualname__.split('.')[-1]} is no name of the module {kind.__module__!r}"
-    if inspect.isroutine(value):
-        return path, {}, ""
+    path, why = importable(value)
+    if why or inspect.isroutine(value):
+        return path, {}, why
     params: dict[str, Any] = {}
-    kept = value.parameters() if hasattr(value, "parameters") else None
+    kept = kept_settings(value)
     for name, default in _own_settings(value).items():
-        if name not in kept if kept is not None else not hasattr(value, name):
-            return path, {}, f"{kind.__qualname__} does not keep its setting `{name}`"
-        setting = getattr(value, name) if kept is None else kept[name]
+        setting = kept[name]
         if _same(setting, default):
             continue
         if name == "kind":
@@ -94,6 +88,41 @@ def described(value: Any) -> tuple[str, dict[str, Any], str]:
             return path, {}, f"{kind.__qualname__}.{name}: {why}"
         params[name] = text
     return path, params, ""
+
+
+def importable(value: Any) -> tuple[str, str]:
+    """Return the import path of an object's class, or of a function, and why it could not be made again.
+
+    Examples
+    --------
+    >>> importable({})
+    ('builtins:dict', '')
+    """
+    kind = value if inspect.isroutine(value) else type(value)
+    path = f"{kind.__module__}:{kind.__qualname__}"
+    if kind.__module__ == "__main__":
+        return path, f"{kind.__qualname__} is of a notebook or script"
+    if not _found_again(kind):
+        return path, f"{kind.__qualname__.split('.')[-1]} is no name of the module {kind.__module__!r}"
+    lost = (
+        [] if inspect.isroutine(value) else [n for n in _own_settings(value) if n not in kept_settings(value)]
+    )
+    return path, f"{kind.__qualname__} does not keep its setting `{lost[0]}`" if lost else ""
+
+
+def kept_settings(value: Any) -> dict[str, Any]:
+    """Return the settings that an object keeps, those at their defaults too, as they are.
+
+    Examples
+    --------
+    >>> from ltrr.types.requests import Queries
+    >>> kept_settings(Queries(("blue",)))
+    {'text': ('blue',)}
+    """
+    own = value.parameters() if callable(getattr(value, "parameters", None)) else None
+    if isinstance(own, Mapping):  # other packages have methods of this name that mean something else
+        return dict(own)
+    return {name: getattr(value, name) for name in _own_settings(value) if hasattr(value, name)}
 
 
 def _name_in_module(value: Any) -> str:
