@@ -114,7 +114,8 @@ class CressieRead(Estimator):
         ):
             raise InputError(
                 f"`Batch.weight` must be within `CressieRead`'s [{self.weight_low:g}, {self.weight_high:g}], "
-                f"got [{weight.min():g}, {weight.max():g}]; declare the range that the weights can have"
+                f"got [{weight.min():g}, {weight.max():g}]; "
+                "declare the range that the weights can have"
             )
         weighted = weight * batch.reward
         return np.stack([weight, weight * weight, weighted, weight * weighted, batch.reward], axis=1)
