@@ -18,6 +18,7 @@ def beginnings(
     out_indptr = np.zeros(len(row) + 1, np.int64)
     for b in range(len(row)):
         length = indptr[row[b] + 1] - indptr[row[b]]
+        # Widths come first, so that the outputs are allocated once, at their size.
         out_indptr[b + 1] = out_indptr[b] + min(length, np.int64(depth[b]))
     out_item = np.empty(out_indptr[-1], np.int32)
     out_score = np.empty(out_indptr[-1], np.float32)

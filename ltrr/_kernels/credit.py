@@ -27,7 +27,10 @@ def per_item(rule: int, value: Float64, slots: UInt32, out: Float64) -> None:
                 continue
             drew = 0
             for s in range(n_slots):
+                # Counted over the S slots only: the bit of spilled candidates lies above them.
                 drew += (slots[b, k] >> np.uint32(s)) & np.uint32(1)
+            # No slot drew a spilled item. Where two slots drew an item, the page would hold it without either
+            # of them, so that its marginal worth to each is 0.
             if drew == 0 or (rule == MARGINAL and drew > 1):
                 continue
             share = v / drew if rule == SPLIT else v
@@ -46,6 +49,7 @@ def sequential(value: Float64, slots: UInt32, order: Int64, out: Float64) -> Non
         for s in order[b]:
             bit = np.uint32(1) << np.uint32(s)
             for k in range(value.shape[1]):
+                # Asked of all earlier slots at once, since any of them would have brought the item.
                 if slots[b, k] & bit and not slots[b, k] & seen:
                     out[b, s] += value[b, k]
             seen |= bit

@@ -17,6 +17,7 @@ def expected(indptr: Int64, probability: Float64, value: Float64, out: Float64) 
     for i in range(len(indptr) - 1):
         total = 0.0
         for j in range(indptr[i], indptr[i + 1]):
+            # A condition instead of a plain product: 0 times NaN is NaN.
             total += probability[j] * value[j] if probability[j] != 0.0 else 0.0
         out[i] = total
 

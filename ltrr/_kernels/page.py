@@ -18,9 +18,11 @@ def top(indptr: Int64, score: Float64, out: Int64) -> None:
     for b in range(len(out)):
         n = 0
         for j in range(indptr[b], indptr[b + 1]):
+            # A tie loses, because candidates come by ascending item id.
             if n == places and score[j] <= score[out[b, n - 1]]:
                 continue
             at = n if n < places else n - 1
+            # Strictly larger again: among equals the earlier one stays above.
             while at > 0 and score[j] > score[out[b, at - 1]]:
                 out[b, at] = out[b, at - 1]
                 at -= 1

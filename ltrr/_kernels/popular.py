@@ -19,5 +19,7 @@ def count_actions(page: Int32, acted: Bool, decay: float, lessons: int, count: F
         for k in range(page.shape[1]):
             i = page[b, k]
             if i >= 0 and acted[b, k]:
+                # The decay of all lessons since the last action, at once. A count of long ago underflows to
+                # 0, which is right.
                 count[i] = count[i] * decay ** (now - clock[i]) + 1.0
                 clock[i] = now

@@ -63,6 +63,7 @@ def cascade(
                 product *= weight[i]
                 total += product * reward[i]
             else:
+                # Before the slot's own weight: the prediction for the target needs only the slots above it.
                 total += product * q_target[i]
                 product *= weight[i]
                 total += product * (reward[i] - q_logged[i])
@@ -90,6 +91,8 @@ def prefixes(indptr: Int64, weight: Float64, reward: Float64, out: Float64) -> N
 def rewards_to_go(indptr: Int64, weight: Float64, reward: Float64, out: Float64) -> None:
     """Fill ``out`` (n,) with ``G_k = r_k + w_{k+1} G_{k+1}``, from the last slot of each request back."""
     for b in range(len(indptr) - 1):
+        # From the end, so that each weight is used once; forwards it would be a product for each pair of
+        # slots.
         after = 0.0
         for i in range(indptr[b + 1] - 1, indptr[b] - 1, -1):
             out[i] = reward[i] + after

@@ -22,6 +22,7 @@ def delivered(quota: Int32, available: Int32, slot_size: int, fallback: Int32, o
         missing += asked - out[a]
     spilled = 0
     for a in fallback:
+        # Fallback arms may have been asked themselves, so that only what they have beyond that is left.
         extra = min(missing, available[a] - out[a])
         if extra > 0:
             out[a] += extra

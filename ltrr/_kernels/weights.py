@@ -25,8 +25,10 @@ def weight_pass(
     for i in range(len(weight)):
         w, c, r = weight[i], count[i], reward[i]
         b = 0
+        # The logarithm of 0 has no bin, so that weights of 0 have one of their own.
         if w > 0.0:
             x = (np.log10(w) - low) * per_decade
+            # int() rounds towards 0, which is down only for x >= 0: what is negative is sorted out before.
             b = min(2 + int(x), last) if x >= 0.0 else 1
         n[b] += 1
         mass[b] += c * w
