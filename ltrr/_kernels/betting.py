@@ -24,6 +24,21 @@ def bet(x: Float64, mean: Float64, log: float, prior: Float64, state: Float64, c
     ``prior`` is (mean, variance) of one observation beforehand. The stake on candidate m is
     ``min(sqrt(2 log / (v t ln(1 + t))), 1 / (2 m))`` with t, v from what came before x, so that the gain
     ``1 + stake (x − m)`` is at least 1/2 for x >= 0.
+
+    Parameters
+    ----------
+    x : float64 (n,), >= 0
+        Observations, in the order in which they came.
+    mean : float64 (m,), > 0
+        Candidates for the mean.
+    log : float
+        log(2 / α), for which the stakes are tuned.
+    prior : float64 (2,)
+        Mean and variance of the observation that stands before the first.
+    state : float64 (3,)
+        n, sum, and sum of squared deviations; changed.
+    capital : float64 (m,)
+        Log of the capital of the bet against each candidate; changed.
     """
     # x is never negative, so the worst gain is 1 − stake · m: at this cap it is 1/2, and no bet can ruin.
     cap = 0.5 / mean

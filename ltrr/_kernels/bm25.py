@@ -91,7 +91,21 @@ def _weight(rows: Rows, doc: int, term: int) -> np.float32:
 def score_pairs(
     q_indptr: Int64, q_term: Int32, indptr: Int64, item: Int32, rows: Rows, bound: Float32, out: Float32
 ) -> None:
-    """Fill ``out`` (N,) with the scores of each request's items; −1 items score 0."""
+    """Fill ``out`` (N,) with the scores of each request's items; −1 items score 0.
+
+    Parameters
+    ----------
+    q_indptr, q_term : int64 (B + 1,), int32 (T,)
+        Terms of each query, −1 where unknown.
+    indptr, item : int64 (B + 1,), int32 (N,)
+        Items of each request.
+    rows : Rows
+        Weights by document.
+    bound : float32 (V,)
+        Largest weight of each term.
+    out : float32 (N,)
+        Filled.
+    """
     terms = np.empty(len(q_term), np.int32)
     for b in range(len(indptr) - 1):
         m = order_terms(q_term[q_indptr[b] : q_indptr[b + 1]], bound, terms)
@@ -260,6 +274,19 @@ def search(
 
     At most ``out_indptr[b + 1] - out_indptr[b]`` documents, all of positive score, score descending, then
     document ascending.
+
+    Parameters
+    ----------
+    q_indptr, q_term : int64 (B + 1,), int32 (T,)
+        Terms of each query, −1 where unknown.
+    out_indptr : int64 (B + 1,)
+        Room for each query's documents.
+    postings, rows : Postings, Rows
+        The same weights by term and by document.
+    item, score : int32 (out_indptr[B],), float32 (out_indptr[B],)
+        Filled from the beginning of each query's room.
+    count : int64 (B,)
+        Filled.
     """
     n_docs = len(rows.indptr) - 1
     n_terms = 0

@@ -64,6 +64,17 @@ def poisson_sums(k0: np.uint64, k1: np.uint64, key: Int64, rows: Float64, out: F
 
     Threads share out blocks of resamples and go through all rows in order, so that sums do not depend on
     how many threads there are.
+
+    Parameters
+    ----------
+    k0, k1 : uint64
+        Key of the stream.
+    key : int64 (n,)
+        Key of each row's request.
+    rows : float64 (n, k)
+        What is summed.
+    out : float64 (k, resamples)
+        Added to.
     """
     n, k = rows.shape
     # Each thread owns its columns of `out`, so that no sum is split between threads.

@@ -102,6 +102,21 @@ def select(
 
     ``approximate[b, i]`` is within half of ``margin`` of the ordered score of query b and item ``row[i]``,
     rows ascending; no query asks for more items than there are rows.
+
+    Parameters
+    ----------
+    approximate : float32 (B, n)
+        Scores of all rows, from a matrix product.
+    margin : float
+        Twice the largest error of such a score.
+    query, vector : float32 (B, d), float32 (N, d)
+        Vectors of length 1 or 0.
+    row : int32 (n,)
+        Item of each column of ``approximate``.
+    out_indptr : int64 (B + 1,)
+        Room for each query's items.
+    item, score : int32 (out_indptr[B],), float32 (out_indptr[B],)
+        Filled, score descending, then item ascending.
     """
     depth = 0
     for b in range(len(query)):

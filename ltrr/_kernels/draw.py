@@ -22,6 +22,19 @@ def draw_rows(
 
     With probability ``audit`` a row is drawn uniformly. ``mixed`` receives the distribution of what is
     drawn, ``out`` the flat position drawn, or −1 − position where it was an audit draw.
+
+    Parameters
+    ----------
+    indptr, probability : int64 (B + 1,), float64 (N,)
+        Stated probabilities of each request's actions.
+    u, u_audit : float64 (B,), in [0, 1)
+        Uniforms that choose the action, and whether it is an audit.
+    audit : float in [0, 1)
+        Probability of an audit.
+    out : int64 (B,)
+        Filled.
+    mixed : float64 (N,)
+        Filled.
     """
     for row in range(len(indptr) - 1):
         low, high = indptr[row], indptr[row + 1]

@@ -81,6 +81,19 @@ def look_up(
     The tables' length is a power of two; a place is free where ``table_mask`` is 0. Keys with mask 0 are
     passed over. ``second`` and ``table_second`` may both be empty: then the key alone is the identity. Where
     a key is new and no room is left, −1 is filled in. Returned is how many keys were added.
+
+    Parameters
+    ----------
+    key, second : uint64 (n,), uint64 (n,) or (0,)
+        The two halves of each identity.
+    mask : int64 (n,), >= 0
+        Bit s is set where a request has slot s.
+    table, table_second, table_mask : uint64 (T,), uint64 (T,) or (0,), integer (T,)
+        What was seen; changed.
+    room : int
+        How many new keys may be added.
+    earlier : int64 (n,)
+        Filled.
     """
     # Keys are spread over all bits, so their low bits serve as the place, and the length needs no division.
     last = np.uint64(len(table) - 1)
@@ -118,6 +131,17 @@ def repeated(order: Int64, key: UInt64, second: UInt64, mask: Int64, out: Int64)
     """Fill ``out`` with the slots that keys had before, among keys whose sorted order is given.
 
     Keys that are equal stand in the order in which they came.
+
+    Parameters
+    ----------
+    order : int64 (n,)
+        Positions of the keys, sorted.
+    key, second : uint64 (n,)
+        The two halves of each identity.
+    mask : int64 (n,), >= 0
+        Bit s is set where a request has slot s.
+    out : int64 (n,)
+        Filled, by position.
     """
     seen = np.int64(0)
     for k in range(len(order)):

@@ -55,7 +55,21 @@ def new_bank(n_models: int, dimension: int, ridge: float) -> Bank:
 
 @kernel
 def joint(indptr: Int64, features: Float32, context: Float32, crossed: Int64, out: Float32) -> None:
-    """Fill ``out`` (N, 1 + F + len(crossed)·D) with bias, action features and crossed features × context."""
+    """Fill ``out`` (N, 1 + F + len(crossed)·D) with bias, action features and crossed features × context.
+
+    Parameters
+    ----------
+    indptr : int64 (B + 1,)
+        Actions of each request.
+    features : float32 (N, F)
+        Of the actions.
+    context : float32 (B, D)
+        Of the requests.
+    crossed : int64 (c,)
+        Columns of ``features`` that are multiplied by the context.
+    out : float32 (N, 1 + F + c·D)
+        Filled.
+    """
     n_features = features.shape[1]
     n_context = context.shape[1]
     for b in range(len(indptr) - 1):
@@ -96,7 +110,19 @@ def _bound(x: Float64, inverse: Float64, weights: Float64, alpha: float) -> floa
 
 @fast
 def shared_bounds(x: Float32, bank: Bank, alpha: float, out: Float64) -> None:
-    """Fill ``out`` (N,) with the bounds of rows ``x`` (N, d) under the bank's only regression."""
+    """Fill ``out`` (N,) with the bounds of rows ``x`` (N, d) under the bank's only regression.
+
+    Parameters
+    ----------
+    x : float32 (N, d)
+        Joint features of each request's actions.
+    bank : Bank
+        One regression.
+    alpha : float >= 0
+        α, the width of the confidence term in standard errors.
+    out : float64 (N,)
+        Filled.
+    """
     inverse = bank.inverse[0]
     weights = bank.weights[0]
     row = np.empty(x.shape[1])
@@ -130,7 +156,21 @@ def _bound_outer(x: Float64, outer: Float64, inverse: Float64, weights: Float64,
 
 @fast
 def disjoint_bounds(indptr: Int64, action: Int32, x: Float32, bank: Bank, alpha: float, out: Float64) -> None:
-    """Fill ``out`` (N,) with the bound of each action's own regression at its request's ``x`` (B, d)."""
+    """Fill ``out`` (N,) with the bound of each action's own regression at its request's ``x`` (B, d).
+
+    Parameters
+    ----------
+    indptr, action : int64 (B + 1,), int32 (N,)
+        Actions of each request; an action is the number of its regression.
+    x : float32 (B, d)
+        Context of each request.
+    bank : Bank
+        A regression for each action.
+    alpha : float >= 0
+        α, the width of the confidence term in standard errors.
+    out : float64 (N,)
+        Filled.
+    """
     d = x.shape[1]
     row = np.empty(d)
     outer = np.empty(d * d)
@@ -193,7 +233,21 @@ def _learn_one(x: Float64, reward: float, bank: Bank, m: int, refactor_every: in
 
 @fast
 def learn(x: Float32, model: Int64, reward: Float64, bank: Bank, refactor_every: int) -> None:
-    """Teach rows ``x`` (n, d) with their rewards to the regressions ``model`` (n,), in order and in place."""
+    """Teach rows ``x`` (n, d) with their rewards to the regressions ``model`` (n,), in order and in place.
+
+    Parameters
+    ----------
+    x : float32 (n, d)
+        What was seen of each row.
+    model : int64 (n,)
+        The regression that learns it.
+    reward : float64 (n,)
+        r, what it earned.
+    bank : Bank
+        Changed.
+    refactor_every : int >= 1
+        A regression's inverse is taken anew after so many rows of its own.
+    """
     row = np.empty(x.shape[1])
     u = np.empty(x.shape[1])
     for n in range(x.shape[0]):

@@ -48,7 +48,23 @@ def learn(
     shows: Float32,
     size: Int32,
 ) -> None:
-    """Count shows and actions of the pages (B, K) into the table (Q, C), row by row, place by place."""
+    """Count shows and actions of the pages (B, K) into the table (Q, C), row by row, place by place.
+
+    Parameters
+    ----------
+    query : int32 (B,)
+        −1 where a request has none.
+    page : int32 (B, K)
+        Items shown; −1 for an empty place.
+    acted : bool (B, K)
+        Where the user acted.
+    alive : bool (N,)
+        Items that may be entered.
+    item, actions, shows : int32 (Q, C), float32 (Q, C), float32 (Q, C)
+        The table; changed.
+    size : int32 (Q,)
+        Filled places of each row; changed.
+    """
     capacity = item.shape[1]
     for b in range(len(query)):
         q = query[b]
@@ -79,7 +95,17 @@ def learn(
 
 @kernel
 def locate(query: Int32, indptr: Int64, wanted: Int32, item: Int32, size: Int32) -> Int64:
-    """Return the flat position (N,) of each (query, item) pair in the table, −1 where it is not stored."""
+    """Return the flat position (N,) of each (query, item) pair in the table, −1 where it is not stored.
+
+    Parameters
+    ----------
+    query : int32 (B,)
+        Queries, of which some may be beyond the table.
+    indptr, wanted : int64 (B + 1,), int32 (N,)
+        Items of each request.
+    item, size : int32 (Q, C), int32 (Q,)
+        The table.
+    """
     out = np.empty(len(wanted), np.int64)
     for b in range(len(query)):
         q = query[b]
@@ -102,7 +128,19 @@ def ranked(
     prior_actions: float,
     prior_shows: float,
 ) -> tuple[Int32, Float32]:
-    """Return the best entries of each query, as many as ``indptr`` has room for, by rate and item id."""
+    """Return the best entries of each query, as many as ``indptr`` has room for, by rate and item id.
+
+    Parameters
+    ----------
+    query : int32 (B,)
+        −1 only where ``indptr`` has no room.
+    indptr : int64 (B + 1,)
+        Room for each request, at most as many as its query has entries.
+    item, actions, shows, size : int32 (Q, C), float32 (Q, C), float32 (Q, C), int32 (Q,)
+        The table.
+    prior_actions, prior_shows : float >= 0
+        What is added to the actions and shows of each entry before the rate is taken.
+    """
     out_item = np.empty(indptr[-1], np.int32)
     out_rate = np.empty(indptr[-1], np.float32)
     # Scratch for one query, made once for all.

@@ -121,6 +121,25 @@ def quota_pages(
     Request b owns the grades ``indptr[b]:indptr[b + 1]``, in the ranker's order, and the sources
     ``source_start[b]:source_start[b + 1]`` (place in that order, arm, rank). ``counts`` (B, Q, 2) receives
     the size of each union and its number of relevant candidates.
+
+    Parameters
+    ----------
+    indptr, source_start : int64 (B + 1,)
+        Candidates and sources of each request.
+    source : int32 (M, 3)
+        Place in the ranker's order, arm, and rank within the arm.
+    grade : int8 (N,)
+        In the ranker's order.
+    quotas : int32 (Q, R)
+        Slots of each arm.
+    slot_size : int
+        Candidates a slot.
+    fallback : int32 (F,)
+        Arms that deliver what others came back short of, in this order.
+    page : int8 (B, Q, K)
+        Filled.
+    counts : int32 (B, Q, 2)
+        Filled.
     """
     n_quotas, n_arms = quotas.shape
     available = np.zeros(n_arms, np.int32)

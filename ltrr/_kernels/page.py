@@ -13,6 +13,13 @@ def top(indptr: Int64, score: Float64, out: Int64) -> None:
     """Fill ``out`` (B, K) with flat positions, best score first, earlier positions first among equals.
 
     The page is kept sorted while candidates pass; nearly all of them lose to its last place at once.
+
+    Parameters
+    ----------
+    indptr, score : int64 (B + 1,), float64 (N,)
+        Scores of each request's candidates, none NaN.
+    out : int64 (B, K), K >= 1
+        Filled; −1 for an empty place.
     """
     places = out.shape[1]
     for b in range(len(out)):

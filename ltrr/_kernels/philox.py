@@ -80,6 +80,16 @@ def philox_uniform(k0: np.uint64, k1: np.uint64, c0: np.uint64, c1: np.uint64) -
 
 @kernel
 def uniforms(k0: np.uint64, k1: np.uint64, a: Int64, b: Int64, out: Float64) -> None:
-    """Fill ``out`` with the uniforms of counters (a[i], b[i])."""
+    """Fill ``out`` with the uniforms of counters (a[i], b[i]).
+
+    Parameters
+    ----------
+    k0, k1 : uint64
+        Key of the stream.
+    a, b : int64 (n,)
+        The two counters of each number.
+    out : float64 (n,)
+        Filled, in [0, 1).
+    """
     for i in range(len(out)):
         out[i] = philox_uniform(k0, k1, np.uint64(a[i]), np.uint64(b[i]))

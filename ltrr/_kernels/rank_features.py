@@ -44,6 +44,17 @@ def shared_terms(
     """Fill ``out`` (N,) with the share of the query's distinct terms that each item has.
 
     ``item_term`` rises strictly within an item. An unknown token is a term of its own that no item has.
+
+    Parameters
+    ----------
+    query_indptr, query_term : int64 (B + 1,), int32 (T,)
+        Tokens of each query.
+    indptr, item : int64 (B + 1,), int32 (N,)
+        Items of each request.
+    item_indptr, item_term : int64 (catalogue + 1,), int32 (P,)
+        Distinct terms of each item.
+    out : float32 (N,)
+        Filled.
     """
     for b in range(len(indptr) - 1):
         start, end = query_indptr[b], query_indptr[b + 1]
@@ -102,6 +113,19 @@ def fill_rows(
 
     Column ``age_column`` gets the days since release, no less than 0; the last columns get the request's row
     of ``per_request`` and the item's row of ``per_item``. Rows of empty places (−1) become zero.
+
+    Parameters
+    ----------
+    indptr, item : int64 (B + 1,), int32 (N,)
+        Items of each request.
+    per_request, per_item : float32 (B, P), float32 (catalogue, I)
+        Columns of each request and of each item.
+    time, released : float64 (B,), float64 (catalogue,)
+        Seconds on the world's clock.
+    age_column : int
+        Column of the age in days.
+    out : float32 (N, F)
+        Filled in ``age_column`` and in the last P + I columns.
     """
     n_request, n_item = per_request.shape[1], per_item.shape[1]
     n_pair = out.shape[1] - n_request - n_item

@@ -54,6 +54,17 @@ def cascade(
     """Fill ``out`` (B,) with ``Σ_k W_k (r_k − q_logged_k) + W_{k−1} q_target_k``.
 
     Predictions of length 0 stand for zeros everywhere, which leaves ``Σ_k W_k r_k``.
+
+    Parameters
+    ----------
+    indptr : int64 (B + 1,)
+        Slots of each request.
+    weight, reward : float64 (n,)
+        w_k and r_k of each slot.
+    q_logged, q_target : float64 (n,) or (0,)
+        Predicted reward from this slot on, of the logged action and under the target policy.
+    out : float64 (B,)
+        Filled.
     """
     plain = len(q_logged) == 0
     for b in range(len(indptr) - 1):

@@ -27,6 +27,23 @@ def page_groups(
     Request b has ``indptr[b + 1] − indptr[b]`` candidates, known by their places in the ranker's order, and
     the sources ``source_start[b]:source_start[b + 1]`` (place, arm, rank) in ascending order of place. A
     candidate is drawn by a quota if some arm delivers deeper than its rank there. Empty places are −1.
+
+    Parameters
+    ----------
+    indptr, source_start : int64 (B + 1,)
+        Candidates and sources of each request.
+    source : int32 (M, 3)
+        Place in the ranker's order, arm, and rank within the arm.
+    quotas : int32 (Q, R)
+        Slots of each arm.
+    slot_size : int
+        Candidates a slot.
+    fallback : int32 (F,)
+        Arms that deliver what others came back short of, in this order.
+    group : int64 (B, Q)
+        Filled.
+    page : int32 (B, Q, K)
+        Filled.
     """
     n_quotas, n_arms = quotas.shape
     k = page.shape[2]

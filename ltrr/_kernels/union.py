@@ -17,7 +17,17 @@ SPILL_BIT = np.uint32(1 << 31)
 def collect(
     indptr: Int64, item: Int32, score: Float32, start: Int64, stop: Int64, out_item: Int32, out_score: Float32
 ) -> None:
-    """Copy the beginning of each request's list to ``start[b]:stop[b]`` of the outputs."""
+    """Copy the beginning of each request's list to ``start[b]:stop[b]`` of the outputs.
+
+    Parameters
+    ----------
+    indptr, item, score : int64 (B + 1,), int32 (N,), float32 (N,)
+        One arm's lists.
+    start, stop : int64 (B,)
+        Where the beginning of each list goes.
+    out_item, out_score : int32 (M,), float32 (M,)
+        Filled between ``start`` and ``stop``.
+    """
     for b in range(len(start)):
         shift = indptr[b] - start[b]
         for j in range(start[b], stop[b]):
@@ -78,6 +88,19 @@ def merge(
     """Merge collected lists: arm a of request b holds ``offset[b·R + a]:offset[b·R + a + 1]``, best first.
 
     ``action`` has no column where one slot chose a whole quota. Returns the columns of `Union` in order.
+
+    Parameters
+    ----------
+    offset : int64 (B·R + 1,)
+        Where each arm's list begins.
+    item, score : int32 (M,), float32 (M,)
+        All lists, one behind the other.
+    quota : int32 (B, R)
+        Slots of each arm.
+    action : int32 (B, S) or (B, 0)
+        Arm that each slot chose.
+    slot_size : int
+        Candidates a slot.
     """
     n_requests, n_arms = quota.shape
     m = len(item)

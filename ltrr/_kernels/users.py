@@ -125,7 +125,19 @@ def page_values(grades: Int8, table: Float64, independent: bool, kind: int, out:
 def page_probabilities(
     grades: Int8, table: Float64, independent: bool, examined: Float64, click: Float64, satisfied: Float64
 ) -> None:
-    """Fill P(examined), P(click) and P(satisfied) of each place (B, K); empty places are left as they are."""
+    """Fill P(examined), P(click) and P(satisfied) of each place (B, K); empty places are left as they are.
+
+    Parameters
+    ----------
+    grades : int8 (B, K)
+        Grades of pages, −1 for empty places at the end.
+    table : float64 (6, K, G)
+        The user model, see the module.
+    independent : bool
+        Whether places are examined independently of one another; a chain if not.
+    examined, click, satisfied : float64 (B, K)
+        Filled.
+    """
     for b in range(len(grades)):
         e = 1.0
         for k in range(filled_places(grades[b])):
