@@ -53,6 +53,12 @@ class LoopSetting:
         candidates). The log can then tell the page that any other quota would have shown. Nothing else
         changes: not what is drawn, shown, learnt or counted as cost. Takes as long as every request's
         deepest retrieval and makes the table of candidates several times as large.
+
+    Examples
+    --------
+    >>> setting = LoopSetting(arms=("bm25", "popular"), n_slots=3, slot_size=20, fallback=("popular",))
+    >>> setting.budget, setting.fallback_index
+    (60, (1,))
     """
 
     arms: tuple[str, ...] = ("bm25", "dense", "memory", "popular")
