@@ -34,12 +34,13 @@ class Together:
     p_holm: Float64
 
 
-def judged_together(values: Float64, *, level: float = 0.95) -> Together:
+def judged_together(values: Float64, *, weights: Float64 | None = None, level: float = 0.95) -> Together:
     """Judge M differences over n seeds so that all findings together are right at the given level.
 
-    The p-values are sorted; the i-th smallest of M (from 1) is compared with ``α / (M − i + 1)``, and the
+    The p-values, each divided by its weight, are sorted; each is compared with ``α`` over the sum of the
+    weights from it on (without weights: the i-th smallest of M, from 1, with ``α / (M − i + 1)``), and the
     first that fails ends the findings. Each interval has the level that its own difference was compared at,
-    or that of the first failure for all that follow: so an interval excludes zero exactly where Holm finds a
+    those after the first failure that of its step: so an interval excludes zero exactly where Holm finds a
     difference. The probability of any false finding is at most α = 1 − ``level``, however the differences
     depend on one another, as long as means over seeds are close to normal.
 
@@ -47,13 +48,15 @@ def judged_together(values: Float64, *, level: float = 0.95) -> Together:
     ----------
     values : float64 (M, n)
         One row a difference, one column a seed.
+    weights : float64 (M,), optional
+        How much of ``α`` each difference may use, > 0; by default all alike.
     level : float
         In (0, 1).
 
     Raises
     ------
     InputError
-        If there is no seed or a value is not finite.
+        If there is no seed, a value is not finite or a weight is not positive.
 
     Examples
     --------
@@ -74,6 +77,9 @@ def judged_together(values: Float64, *, level: float = 0.95) -> Together:
     m, n = values.shape
     if n == 0 or not np.isfinite(values).all():
         raise InputError(f"`values` must hold at least one seed and finite numbers only, got {values.shape}")
+    weight = np.ones(m) if weights is None else _check.array("weights", weights, np.float64, (m,))
+    if not (weight > 0.0).all():
+        raise InputError("`weights` must be positive: a difference of weight 0 could never be found")
     mean = values.mean(axis=1)
     if n == 1:
         return Together(mean, np.full(m, -np.inf), np.full(m, np.inf), np.ones(m), np.ones(m))
@@ -83,14 +89,16 @@ def judged_together(values: Float64, *, level: float = 0.95) -> Together:
     t = np.where(mean == 0.0, 0.0, np.inf)
     np.divide(np.abs(mean), error, out=t, where=error > 0.0)
     p = np.minimum(2.0 * stdtr(n - 1, -t), 1.0)
-    order = np.argsort(p, kind="stable")
-    remaining = m - np.arange(m)
+    order = np.argsort(p / weight, kind="stable")
+    ratio = (p / weight)[order]
+    remaining = np.cumsum(weight[order][::-1])[::-1]
     p_holm = np.empty(m)
-    p_holm[order] = np.minimum(np.maximum.accumulate(p[order] * remaining), 1.0)
+    p_holm[order] = np.minimum(np.maximum.accumulate(ratio * remaining), 1.0)
     alpha = 1.0 - level
-    failed = np.flatnonzero(p[order] > alpha / remaining)
+    failed = np.flatnonzero(ratio > alpha / remaining)
     stop = failed[0] if len(failed) else m - 1
     compared = np.empty(m)
     compared[order] = alpha / remaining[np.minimum(np.arange(m), stop)] if m else np.empty(0)
+    compared *= weight
     half = -stdtrit(n - 1, compared / 2.0) * error
     return Together(mean, mean - half, mean + half, p, p_holm)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,12 +27,14 @@ COSTS = ("calls", "candidates")
 
 
 def difference_rows(cells: Mapping[str, Cells], static: str | None, study: Study) -> list[dict[str, Any]]:
-    """Return one row a comparison, set of requests and metric: policy minus reference, paired by seed.
+    """Return one row a comparison, set of requests and metric: policy minus reference, by seed.
 
     Every policy is compared with the best static allocation, and the policy of the highest reward (the best
     static allocation apart) with every other. ``low`` and ``high`` are the 95 % interval of the difference
-    alone. ``holm_low`` and ``holm_high``, of rewards only, are corrected over all rewards' differences of the
-    table together (`ltrr.metrics.judged_together`): they exclude zero where the difference is found.
+    alone. ``holm_low`` and ``holm_high``, of rewards only, are corrected by Holm over the comparisons of all
+    sets together: they exclude zero where the difference is found. Since the best policy is picked in hindsight,
+    the correction counts all pairs of policies, not only its own; all pairs of k policies share the weight of
+    k − 1 comparisons (`ltrr.metrics.judged_together`).
 
     Parameters
     ----------
@@ -40,34 +43,44 @@ def difference_rows(cells: Mapping[str, Cells], static: str | None, study: Study
         Name of the best static allocation, where the study has it.
     study : Study
     """
-    found = [row for pair in _pairs(cells, static, study) for row in _of_pair(cells, *pair, study)]
-    tested = [i for i, (row, _) in enumerate(found) if row["metric"] == "reward"]
-    together = judged_together(np.stack([found[i][1] for i in tested])) if tested else None
-    rows: list[dict[str, Any]] = []
+    rivals = [name for name in cells if name != static]
+    shown = [(name, static) for name in rivals if static is not None]
+    pairs = list(itertools.combinations(rivals, 2))
+    if pairs:
+        best = _best(cells, rivals, study)
+        shown += [(best, name) for name in rivals if name != best]
+    hidden = [pair for pair in pairs if best not in pair]
+    found = [row for pair in (*shown, *hidden) for row in _of_pair(cells, *pair, study)]
+    _judge(found, static, len(rivals))
+    rows = []
     for row, values in found:
-        name = f"difference {row['metric']} {row['set']}"
-        interval = bootstrap_mean(values, rng=bootstrap_rng(study, name))
-        rows.append({**row, **ends(interval), "n_seeds": interval.n})
-    if together is not None:
-        for k, i in enumerate(tested):
-            rows[i] |= {
-                "holm_low": together.low[k],
-                "holm_high": together.high[k],
-                "p": together.p[k],
-                "p_holm": together.p_holm[k],
-            }
+        if (row["policy"], row["reference"]) in shown:
+            name = f"difference {row['metric']} {row['set']}"
+            interval = bootstrap_mean(values, rng=bootstrap_rng(study, name))
+            rows.append({**row, **ends(interval), "n_seeds": interval.n})
     return rows
 
 
-def _pairs(cells: Mapping[str, Cells], static: str | None, study: Study) -> Iterator[tuple[str, str]]:
-    """Yield (policy, reference)."""
-    rivals = [name for name in cells if name != static]
-    if static is not None:
-        yield from ((name, static) for name in rivals)
-    if len(rivals) > 1:
-        reward = {name: _seed_means(cells[name], study, "all", "reward").mean() for name in rivals}
-        best = max(rivals, key=lambda name: reward[name])  # of equals the first
-        yield from ((best, name) for name in rivals if name != best)
+def _best(cells: Mapping[str, Cells], names: Sequence[str], study: Study) -> str:
+    """Return the policy of the highest mean reward, of equals the first."""
+    reward = {name: _seed_means(cells[name], study, "all", "reward").mean() for name in names}
+    return max(names, key=lambda name: reward[name])
+
+
+def _judge(found: Sequence[tuple[dict[str, Any], Float64]], static: str | None, n_rivals: int) -> None:
+    """Add what Holm's correction over all differences of rewards says of each."""
+    tested = [(row, values) for row, values in found if row["metric"] == "reward"]
+    if not tested:
+        return
+    weights = np.array([1.0 if row["reference"] == static else 2.0 / n_rivals for row, _ in tested])
+    together = judged_together(np.stack([values for _, values in tested]), weights=weights)
+    for k, (row, _) in enumerate(tested):
+        row |= {
+            "holm_low": together.low[k],
+            "holm_high": together.high[k],
+            "p": together.p[k],
+            "p_holm": together.p_holm[k],
+        }
 
 
 def _of_pair(

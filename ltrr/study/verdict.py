@@ -192,11 +192,11 @@ def _of_peers(tables: Tables, policy: str, peers: tuple[str, ...], answer: str) 
     """Say which policies cannot be told apart from the best, and which of the good ones is the cheapest."""
     if not peers:
         return
-    word = "Not" if answer in (YES, PRICE) else "It is also not"
     many = len(peers) > MOST_PEERS + 1
     named = ", ".join(peers[:MOST_PEERS] if many else peers)
     more = f" and {len(peers) - MOST_PEERS} others" if many else ""
-    yield f"{word} told apart from {named}{more}."
+    either = "" if answer in (YES, PRICE) else " either"
+    yield f"It cannot be told apart from {named}{more}{either}."
     static = tables.best_static
     if static is None or answer not in (YES, PRICE):
         return
