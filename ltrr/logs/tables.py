@@ -284,7 +284,7 @@ class Log:
         if name not in TABLES:
             raise InputError(f"no log table {name!r}{nearest(name, TABLES)}")
         parts = []
-        for policy, seed in self._cells():
+        for policy, seed in self.cells():
             for file in self._parts(name, policy, seed):
                 table = pq.ParquetFile(file).read()
                 table = table.append_column(
@@ -386,7 +386,7 @@ class Log:
 
     def _cell(self, policy: str | None, seed: int | None) -> tuple[str, int]:
         """Return the one cell (policy, seed) that is meant."""
-        cells = self._cells()
+        cells = self.cells()
         for what, value, i in (("policy", policy, 0), ("seed", seed, 1)):
             known = list(dict.fromkeys(cell[i] for cell in cells))
             if value is None and len(known) > 1:
@@ -402,7 +402,7 @@ class Log:
             raise InputError(f"the log at {self.folder} holds no rows for this choice")
         return cells[0]
 
-    def _cells(self) -> list[tuple[str, int]]:
+    def cells(self) -> list[tuple[str, int]]:
         """Return the chosen cells (policy, seed) that there are parts of, in order."""
         files = [
             file for name in TABLES for file in (self.folder / name).glob("policy=*/seed=*/part-*.parquet")
