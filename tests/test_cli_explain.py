@@ -149,6 +149,12 @@ def test_text_of_the_data_stays_text(copy, ltrr, monkeypatch):
     assert json.loads(out)["page"][0]["title"] == HOSTILE
 
 
+def test_an_item_without_a_title_is_shown_by_its_name(copy, small_run, ltrr):
+    retitled(copy, "")
+    _, out, _ = ltrr("explain", copy, 131, "--policy", "equal")
+    assert small_run.log("equal", 0).find([131])[0].places.name[0] in out
+
+
 def test_colours_are_for_terminals(small_run, ltrr, monkeypatch):
     assert "\x1b[" not in ltrr("explain", small_run.folder, 131, "--policy", "equal")[1]
     monkeypatch.setenv("FORCE_COLOR", "1")
@@ -193,7 +199,7 @@ def test_damaged_tables_of_a_cell_are_one_line(copy, ltrr):
     assert status == 2
     assert err.count("\n") == 1
     assert "equal-000.parquet cannot be read" in err
-    assert cell_table(copy, "oracles", "nobody", 0, ["reward"]) is None
+    assert cell_table(copy, "oracles", "nobody", 0, columns=["reward"]) is None
 
 
 def test_help_shows_examples(ltrr):

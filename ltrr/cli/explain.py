@@ -62,8 +62,8 @@ def explain(
     name, reason = _policy(folder, log, policy)
     seeds = [number for logged, number in log.cells() if logged == name]
     found = log.find([request], policy=name, seed=seeds[0] if seed is None and seeds else seed)[0]
-    judged = cell_table(folder, "oracles", found.policy, found.seed, JUDGED)
-    rounds = cell_table(folder, "rounds", found.policy, found.seed, ["asked"])
+    judged = cell_table(folder, "oracles", found.policy, found.seed, columns=JUDGED)
+    rounds = cell_table(folder, "rounds", found.policy, found.seed, columns=["asked"], requests=[request])
     asked = int(rounds["asked"].get(request, -1)) if rounds is not None else -1
     if as_json:
         typer.echo(json.dumps(_as_json(found, asked, judged)))
@@ -194,7 +194,8 @@ def _page(found: LoggedRequest) -> Table:
         marks = [word for word in ("spilled", "censored") if row[word]]
         marks += ["satisfied"] if row["satisfied"] else ["click"] if row["click"] else []
         style = "green" if row["satisfied"] else "yellow" if row["click"] else ""
-        words = (str(row["number"]), _short(row["title"], 200), printable(row["arms"]), ", ".join(marks))
+        title = row["title"] if row["title"].strip() else row["name"]
+        words = (str(row["number"]), _short(title, 200), printable(row["arms"]), ", ".join(marks))
         table.add_row(*(Text(word, style=style) for word in words))
     return table
 

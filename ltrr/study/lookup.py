@@ -67,9 +67,27 @@ def _learns(kind: Any) -> bool:
 
 
 def cell_table(
-    folder: Path, table: str, policy: str, seed: int, columns: Sequence[str]
+    folder: Path,
+    table: str,
+    policy: str,
+    seed: int,
+    *,
+    columns: Sequence[str],
+    requests: Sequence[int] | None = None,
 ) -> pd.DataFrame | None:
     """Return columns of a cell's ``rounds`` or ``oracles`` by request; None where there is no such file.
+
+    Parameters
+    ----------
+    folder : Path
+        The run's folder.
+    table : str
+        ``rounds`` or ``oracles``.
+    policy : str
+    seed : int
+    columns : sequence of str
+    requests : sequence of int, optional
+        Those that are wanted; all if None.
 
     Raises
     ------
@@ -79,9 +97,11 @@ def cell_table(
     file = folder / table / f"{policy}-{seed:03d}.parquet"
     if not file.is_file():
         return None
+    chosen = None if requests is None else [("request", "in", list(requests))]
     try:
-        frame: pd.DataFrame = pq.ParquetFile(file).read(["request", *columns]).to_pandas()
+        read = pq.read_table(file, columns=["request", *columns], filters=chosen, partitioning=None)
     except (pa.ArrowInvalid, OSError) as error:
         cause = " ".join(str(error).split())
         raise InputError(f"{file} cannot be read: {cause}; simulate the run again") from error
+    frame: pd.DataFrame = read.to_pandas()
     return frame.set_index("request")
