@@ -91,6 +91,11 @@ def test_the_best_learner_is_shown_and_said(copy, ltrr):
         status, out, _ = ltrr("explain", place, 131)
         assert status == 0
         assert out.startswith("Request 131 · vw-epsilon, seed 0 (the best learner by mean reward)\n")
+    for folder in (copy / "log").glob("*/policy=vw-epsilon"):
+        shutil.rmtree(folder)
+    summary.loc[(summary.policy == "linucb") & (summary.metric == "reward"), "mean"] = 6.0
+    summary.to_csv(copy / "summary.csv", index=False)
+    assert ltrr("explain", copy, 131)[1].startswith("Request 131 · linucb, seed 0 (the best")
 
 
 def test_a_class_that_cannot_be_found_counts_as_learning(copy):

@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -138,6 +139,16 @@ def test_several_requests_come_in_the_order_asked_for(small_run):
     assert [found.request for found in log.find([90, 3, 90])] == [90, 3, 90]
     assert log.find([]) == []
     pd.testing.assert_frame_equal(log.find([3, 90])[1].to_frame(), log.explain(90))
+
+
+def test_rows_may_stand_in_any_order(small_run, tmp_path):
+    log = small_run.log("linucb", 0)
+    copy = log.save(tmp_path / "log")
+    for table in TABLES:
+        for file in (copy.folder / table / "policy=linucb" / "seed=0").iterdir():
+            whole = pq.ParquetFile(file).read()
+            pq.write_table(whole.take(np.arange(len(whole))[::-1]), file)
+    pd.testing.assert_frame_equal(copy.explain(131), log.explain(131))
 
 
 def test_a_boolean_column_filters_both_parts(small_run):

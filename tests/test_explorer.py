@@ -13,7 +13,7 @@ import pytest
 from ltrr.errors import printable
 from ltrr.logs.tables import Log
 from ltrr.report.page import render
-from ltrr.study.explorer import HEAD, LONGEST, explorer
+from ltrr.study.explorer import HEAD, LONGEST, _slot, explorer
 from ltrr.types.quotas import quota_name
 from tests.small_runs import POLICIES, WARM
 
@@ -26,6 +26,7 @@ HOSTILE = {
     "template": "{{ 7 * 7 }}{% raw %}",
     "entity": "&lt;b&gt; &amp;",
     "long": "word" * 1_250,
+    "long attribute": '"><img src=x onerror=alert(1)>' * 160,
 }
 
 
@@ -190,6 +191,17 @@ def test_slots_show_the_chosen_first_and_count_the_rest(small_run, shown):
                     assert known[names].min() >= known.drop(names).max()
 
 
+def test_what_could_not_be_chosen_is_counted_not_named():
+    names, probability = ["a", "b", "c", "d"], [0.0, 0.25, 0.75, 0.0]
+    columns = {"number": 1, "name": names, "probability": probability, "audit": False}
+    slot = _slot(pd.DataFrame(columns | {"chosen": [False, True, False, False]}))
+    assert [(a["name"], a["probability"], a["width"]) for a in slot["actions"]] == [
+        ("b", "0.25", 25),
+        ("c", "0.75", 75),
+    ]
+    assert (slot["number"], slot["chosen"], slot["rest"]) == (1, "b", "2 more: 0.00")
+
+
 def test_losses_lead_from_the_ideal_to_what_was_received(small_run, shown):
     for block in shown["shown"]:
         for choice in block["choices"]:
@@ -215,9 +227,11 @@ def test_what_was_not_logged_has_no_explorer(small_run, tmp_path, copy):
     assert explorer(copy, ["linucb", "equal"])["policies"] == ["equal"]
 
 
-def test_a_run_without_oracles_is_sampled_from_its_rounds(copy):
+def test_a_run_without_oracles_is_sampled_from_its_rounds(copy, page, shown):
     shutil.rmtree(copy / "oracles")
     got = explorer(copy, ["linucb"])
+    assert "that oracles judged" in " ".join(page(shown).split())
+    assert "that oracles judged" not in " ".join(page(got).split())
     numbers = [block["number"] for block in got["shown"]]
     assert len(numbers) == 12
     assert min(numbers) >= WARM

@@ -86,7 +86,7 @@ def _matching(
         # the key's own type: a cast of the column would hide it from the statistics
         chosen = field.isin(pa.array(wanted).cast(data.schema.field(key).type))
         if len(wanted):
-            # row groups are passed over by their smallest and largest key, which `isin` does not look at
+            # not every release of Arrow passes over row groups by `isin` alone; by bounds all do
             chosen = (field >= int(wanted[0])) & (field <= int(wanted[-1])) & chosen
         table = data.to_table(columns=list(columns) if columns else None, filter=chosen)
     except (pa.ArrowInvalid, pa.ArrowKeyError, KeyError, OSError) as error:

@@ -76,6 +76,7 @@ def explorer(folder: Path, policies: Sequence[str], *, n: int = 12) -> dict[str,
     found = [log.find(requests, policy=policy, seed=SEED) for policy in full]
     return {
         "policies": full,
+        "judged": bool(tables.judged),
         "shown": [_request(tables, [of_policy[i] for of_policy in found]) for i in range(len(requests))],
     }
 
