@@ -25,6 +25,7 @@ LAYERS = (
 """From the bottom up; a room may import from its own layer and from those below."""
 
 LATE = {
+    ("cli.explain", "study.lookup"): "the command line answers `--help` without loading the engines",
     ("cli.listing", "bandits.registry"): "the command line answers `--help` without loading the engines",
     ("cli.listing", "registry"): "the command line answers `--help` without loading the engines",
     ("cli.listing", "study.files"): "the command line answers `--help` without loading the engines",

@@ -14,15 +14,15 @@ and scored for the log alone (`ltrr.LoopSetting.log_shadow`). Without these rows
 without shadow retrieval. Their ``ranker_score`` is NaN where the ranker's scores depend on the allocation.
 
 All join on (policy, seed, request). On disk: ``log/<table>/policy=<p>/seed=<s>/part-<n>.parquet`` beside
-``log/log.json`` (names, settings, format version), ``log/items.parquet`` (item id to external name) and
-``log/queries.parquet`` (query id to text).
+``log/log.json`` (names, settings, format version), ``log/items.parquet`` (item id to external name and
+title) and ``log/queries.parquet`` (query id to text).
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,8 +32,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ltrr import _check
 from ltrr._state import write_aside
 from ltrr.errors import InputError, nearest
+from ltrr.logs.cell_files import CellFiles
+from ltrr.logs.explain import LoggedRequest, read_requests
 from ltrr.types import Decision, Feedback, Float64, Page, Requests, Union
 
 __all__ = ["FORMAT_VERSION", "TABLES", "Log", "LogWriter", "Shadow"]
@@ -281,7 +284,7 @@ class Log:
         if name not in TABLES:
             raise InputError(f"no log table {name!r}{nearest(name, TABLES)}")
         parts = []
-        for policy, seed in self._cells():
+        for policy, seed in self.cells():
             for file in self._parts(name, policy, seed):
                 table = pq.ParquetFile(file).read()
                 table = table.append_column(
@@ -292,7 +295,114 @@ class Log:
             raise InputError(f"the log at {self.folder} holds no rows of table {name!r} for this choice")
         return pa.concat_tables(parts)
 
-    def _cells(self) -> list[tuple[str, int]]:
+    def find(
+        self, requests: Sequence[int], *, policy: str | None = None, seed: int | None = None
+    ) -> list[LoggedRequest]:
+        """Return what the log holds of some requests, in the order asked for.
+
+        Parameters
+        ----------
+        requests : sequence of int
+        policy, seed : str, int, optional
+            Which of those that the log holds; may be left out where there is one.
+
+        Raises
+        ------
+        InputError
+            If policy or seed must be chosen, or a request was not logged.
+        """
+        wanted = [_check.integer("request", request) for request in requests]
+        cell = self._cell(policy, seed)
+        parts = {name: self._parts(name, *cell) for name in TABLES}
+        return read_requests(CellFiles(self.folder, self.about, *cell, parts), wanted)
+
+    def explain(self, request: int, *, policy: str | None = None, seed: int | None = None) -> pd.DataFrame:
+        """Return what could be chosen for one request, and the page that came of it, as one tidy frame.
+
+        Only what belongs to the request is read, however large the log is.
+
+        ==================  ========================================================================
+        column              meaning
+        ==================  ========================================================================
+        ``part``            ``slot`` (a row an action of a slot) or ``place`` (a row a place)
+        ``number``          slot or place, from 0
+        ``name``            slot: the arm, or the quota, as in ``2 bm25 + 1 memory``; place: the
+                            item's external name
+        ``feature.<name>``  slot: features of the action; place: features that the ranker saw
+        ==================  ========================================================================
+
+        ==================  ========================================================================
+        of slots            meaning
+        ==================  ========================================================================
+        ``probability``     of the action, audit included
+        ``chosen``          whether it was drawn
+        ``audit``           whether the slot was filled at random, to keep the log judgeable
+        ``propensity``      probability of what was drawn in this slot
+        ``version``         lessons that the policy had learned; -1 during the warm-up
+        ==================  ========================================================================
+
+        ==================  ========================================================================
+        of places           meaning
+        ==================  ========================================================================
+        ``title``           the item's title, or the beginning of its text
+        ``item``            its number in the catalogue
+        ``arms``            the arms that delivered it, with its rank there, from 0: ``bm25 #3``
+        ``rank.<arm>``      the same as numbers; missing where the arm did not deliver it
+        ``slots``           the slots that asked for it, a tuple
+        ``spilled``         whether no slot asked for it: it stood in for a slab that came back short
+        ``click``           also ``satisfied``, ``value`` (the reward's), ``censored`` (acted too late)
+        ``ranker_score``    what the page is ordered by
+        ==================  ========================================================================
+
+        Parameters
+        ----------
+        request : int
+        policy, seed : str, int, optional
+            Which of those that the log holds; may be left out where there is one.
+
+        Returns
+        -------
+        DataFrame
+            Nullable columns: what a part has no value for is missing there.
+
+        Raises
+        ------
+        InputError
+            If policy or seed must be chosen, or the request was not logged.
+
+        Examples
+        --------
+        >>> import ltrr
+        >>> world = ltrr.worlds.Music(n_items=300, n_queries=60)
+        >>> run = ltrr.simulate(world, policies=["equal"], rounds=40, seeds=1, warmup=20, quiet=True)
+        >>> why = run.log().explain(30, policy="equal")
+        >>> slots, places = why[why.part == "slot"], why[why.part == "place"]
+        >>> slots[slots.chosen][["number", "name", "probability"]].values.tolist()
+        [[0, 'popular', 0.25], [1, 'dense', 0.3333333333333333], [2, 'memory', 0.5]]
+        >>> bool((places["rank.bm25"] < 60).any())
+        True
+        """
+        return self.find([request], policy=policy, seed=seed)[0].to_frame()
+
+    def _cell(self, policy: str | None, seed: int | None) -> tuple[str, int]:
+        """Return the one cell (policy, seed) that is meant."""
+        cells = self.cells()
+        for what, value, i in (("policy", policy, 0), ("seed", seed, 1)):
+            known = list(dict.fromkeys(cell[i] for cell in cells))
+            if value is None and len(known) > 1:
+                raise InputError(
+                    f"the log at {self.folder} holds several of `{what}`: "
+                    f"choose one of {', '.join(map(str, known))}"
+                )
+            if value is not None and value not in known:
+                hint = nearest(str(value), map(str, known)) if known else ""
+                raise InputError(f"the log at {self.folder} has no {what} {value!r}{hint}")
+            cells = [cell for cell in cells if value in (None, cell[i])]
+        if not cells:
+            raise InputError(f"the log at {self.folder} holds no rows for this choice")
+        return cells[0]
+
+    def cells(self) -> list[tuple[str, int]]:
         """Return the chosen cells (policy, seed) that there are parts of, in order."""
         files = [
             file for name in TABLES for file in (self.folder / name).glob("policy=*/seed=*/part-*.parquet")

@@ -23,11 +23,15 @@ from ltrr.simulation.system import Prepared, System
 from ltrr.study.build import system_of
 from ltrr.study.lock import LOCK_FILES, Driver, driving
 from ltrr.study.study import Study
+from ltrr.types.catalogue import Catalogue
 from ltrr.types.quotas import all_quotas
 
 __all__ = ["run_folder", "versions", "write_about", "write_study"]
 
 STUDY_FILE = "study.toml"
+
+LONGEST_TITLE = 100
+"""Letters of an item's text that stand for a title."""
 
 PACKAGES = ("numpy", "scipy", "pandas", "pyarrow", "numba", "scikit-learn", "lightgbm", "vowpalwabbit")
 
@@ -179,8 +183,13 @@ def write_about(folder: Path, study: Study, prepared: Prepared) -> None:
         "quotas": all_quotas(loop.n_slots, len(loop.arms)).tolist(),
         "settings": study.settings(),
     }
+    catalogue = world.catalogue
     items = pa.table(
-        {"item": np.arange(len(world.catalogue), dtype=np.int32), "name": list(world.catalogue.name)}
+        {
+            "item": np.arange(len(catalogue), dtype=np.int32),
+            "name": list(catalogue.name),
+            "title": item_titles(catalogue),
+        }
     )
     write_table(log / "items.parquet", items)
     texts = pa.table(
@@ -188,6 +197,30 @@ def write_about(folder: Path, study: Study, prepared: Prepared) -> None:
     )
     write_table(log / "queries.parquet", texts)
     write_aside(log / "log.json", json.dumps(about, indent=1, default=_json).encode())
+
+
+def item_titles(catalogue: Catalogue) -> list[str]:
+    """Return what people call each item: its ``title``, or the beginning of its first text where it has none.
+
+    Examples
+    --------
+    >>> fields = {"title": ("Blue", ""), "text": ("a song", "word " * 40)}
+    >>> item_titles(Catalogue(("a", "b"), fields))[0]
+    'Blue'
+    >>> len(item_titles(Catalogue(("a", "b"), fields))[1])
+    100
+    """
+    named = catalogue.fields.get("title", ("",) * len(catalogue))
+    texts = zip(*catalogue.fields.values(), strict=True)
+    return [title if title.strip() else _beginning(own) for title, own in zip(named, texts, strict=True)]
+
+
+def _beginning(texts: Sequence[str]) -> str:
+    """Return the first words of the first text that has any, cut within a word that is too long."""
+    text = " ".join(next((t for t in texts if t.strip()), "")[: 4 * LONGEST_TITLE].split())
+    if len(text) <= LONGEST_TITLE:
+        return text
+    return f"{text[: LONGEST_TITLE - 1].rstrip()}…"
 
 
 def _example(study: Study, prepared: Prepared, spec: PolicySpec) -> System:
