@@ -56,7 +56,11 @@ class Stateful(Protocol):
 
 @runtime_checkable
 class World(Stateful, Protocol):
-    """Who asks what, what exists, and what is true."""
+    """Who asks what, what exists, and what is true.
+
+    Two members are optional. ``excluded(requests)`` returns an item (B,) that each request must never be
+    shown, −1 for none, or None. ``holds_out``, where false, says that `held_out` has nothing to offer.
+    """
 
     @property
     def catalogue(self) -> Catalogue:

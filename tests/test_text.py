@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ltrr.errors import InputError
-from ltrr.features.text import QueryTerms, TextIndex, catalogue_texts, tokenize
+from ltrr.features.text import QueryTerms, TextIndex, catalogue_texts
+from ltrr.features.tokens import tokenize
 from ltrr.types import Catalogue
 from tests.naive_retrieval import catalogue_of, requests_of
 

@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from ltrr.features.text import TextIndex
+from ltrr.features.tokens import Tokenizer, tokenize
 from ltrr.protocols import State
 from ltrr.types import Catalogue, Float32, Float64, Int32, Int64, Queries, Requests
 
@@ -55,6 +56,8 @@ class ContextFeatures:
     catalogue : Catalogue
     coverage : mapping of str to Coverage, optional
         Arms that can tell what they know of a query; their columns are named ``<arm>_<column>``.
+    tokenizer : Tokenizer
+        Cuts texts and queries into terms.
 
     Notes
     -----
@@ -62,9 +65,15 @@ class ContextFeatures:
     then what was seen at decision time.
     """
 
-    def __init__(self, catalogue: Catalogue, coverage: Mapping[str, Coverage] | None = None) -> None:
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        coverage: Mapping[str, Coverage] | None = None,
+        *,
+        tokenizer: Tokenizer = tokenize,
+    ) -> None:
         self._coverage = dict(coverage or {})
-        self._index = TextIndex.build(catalogue.texts())
+        self._index = TextIndex.build(catalogue.texts(), tokenize=tokenizer)
         n, n_terms = len(catalogue), len(self._index.df)
         self._n_items = n
         self._idf: Float64 = np.log1p((n - self._index.df + 0.5) / (self._index.df + 0.5))
@@ -72,7 +81,7 @@ class ContextFeatures:
         self._field_share = np.zeros((len(self._fields), n_terms))
         vocabulary = self._index.vocabulary
         for row, texts in enumerate(catalogue.fields.values()):
-            part = TextIndex.build(texts)
+            part = TextIndex.build(texts, tokenize=tokenizer)
             ids = np.array([vocabulary[term] for term in part.vocabulary], np.int64)
             own = np.fromiter(part.vocabulary.values(), np.int64, len(part.vocabulary))
             self._field_share[row, ids] = part.df[own] / np.maximum(self._index.df[ids], 1)
