@@ -32,7 +32,18 @@ _SEEN_SCALE = 6.0
 
 
 class Coverage(Protocol):
-    """What an arm tells about a request before it is called."""
+    """What an arm knows of a request before it is called.
+
+    Examples
+    --------
+    >>> class Known:
+    ...     coverage_names = ("seen",)
+    ...     def coverage(self, requests):
+    ...         return np.ones((len(requests), 1), np.float32)
+    >>> features = ContextFeatures(Catalogue(("a",), {"text": ("blue",)}), {"memory": Known()})
+    >>> features.names(Requests.empty())[-2:]
+    ('memory_seen', 'query_asked')
+    """
 
     @property
     def coverage_names(self) -> tuple[str, ...]:
@@ -63,6 +74,15 @@ class ContextFeatures:
     -----
     `build` reads the state of memory and traffic as it is, so call it before learning: what is logged is
     then what was seen at decision time.
+
+    Examples
+    --------
+    >>> features = ContextFeatures(Catalogue(("a", "b"), {"text": ("blue sky", "blue sea")}))
+    >>> one = np.zeros(1, np.int64)
+    >>> asks = Requests(one, one, one, one, one, np.zeros((1, 0)), (), Queries(("blue moon",)))
+    >>> seen = features.build(asks)
+    >>> seen.context_names[:3], seen.context[0, 2].tolist()
+    (('query_terms', 'query_characters', 'query_unknown'), 0.5)
     """
 
     def __init__(

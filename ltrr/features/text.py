@@ -14,6 +14,7 @@ from ltrr.types.ragged import concat_indptr, take_flat
 
 __all__ = ["QueryTable", "QueryTerms", "TextIndex", "catalogue_texts"]
 
+
 def catalogue_texts(catalogue: Catalogue, *, fields: Sequence[str] | None = None) -> list[str]:
     """Return one text an item: the chosen fields, or all of them, joined by spaces.
 

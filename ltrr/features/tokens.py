@@ -22,7 +22,16 @@ __all__ = [
 
 
 class Tokenizer(Protocol):
-    """Turns a text into its tokens, in order, repeated ones included."""
+    """Turns a text into its tokens, in order, repeated ones included.
+
+    Any function from a text to a sequence of texts will do.
+
+    Examples
+    --------
+    >>> cut: Tokenizer = str.split
+    >>> cut("blue blue sky")
+    ['blue', 'blue', 'sky']
+    """
 
     def __call__(self, text: str, /) -> Sequence[str]:
         """Return the tokens of a text."""
@@ -156,7 +165,7 @@ class Characters:
         for word in unicode_words(text):
             for piece in _PIECE.findall(word):
                 units = clusters(piece)
-                low = 1 if is_spaceless(piece) else min(self.n, len(units))
+                low = 1 if _SPACELESS.match(piece) else min(self.n, len(units))
                 out += _grams(units, low, self.n)
         return out
 
@@ -180,7 +189,7 @@ def is_spaceless(text: str) -> bool:
     >>> is_spaceless("東京 tower"), is_spaceless("हिन्दी")
     (True, False)
     """
-    return not text.isascii() and _SPACELESS.search(text) is not None
+    return not text.isascii() and _SPACELESS.search(normalise(text)) is not None
 
 
 def _words(text: str) -> list[str]:

@@ -167,8 +167,8 @@ class TopicWorld:
         count = _check.integer("held_out.n", n, low=0)
         if self._held_out_cdf is None:
             raise InputError(
-                "this world holds no query out, which takes two query texts and a `world.held_out` that is "
-                "enough for one of them; without it, set `loop.held_out = 0`"
+                "this world holds no query out: it needs two queries of different texts and a "
+                "`world.held_out` that takes one of them; or set `loop.held_out = 0`"
             )
         request = np.arange(HELD_OUT_START, HELD_OUT_START + count, dtype=np.int64)
         offset = self._streams.uniform("held_out/offset", 0)
