@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import ltrr as package
 from ltrr.errors import InputError
+from ltrr.features.tokens import Characters, unicode_words
 from ltrr.retrieval import BM25, Dense
 from ltrr.retrieval.exclusion import without
 from ltrr.rng import Streams
@@ -245,7 +246,13 @@ def test_identical_ids_are_noted_and_can_be_left_out(tmp_path):
     plain = Collection(folder, variants=2)
     requests = plain.fork(Streams(1)).next(5)
     assert plain.excluded(requests) is None
-    assert plain.notes[-1].startswith("4 queries have the id of a document; where the two are the same text")
+    found = "4 queries have the id of a document"
+    assert plain.notes[-1] == f"{found}, 4 its text too: `world.ignore_identical_ids = true` leaves it out"
+    files = {f.name: f.read_text() for f in folder.glob("*.jsonl")}
+    (folder / "queries.jsonl").write_text(files["queries.jsonl"].replace("is", "was"))
+    by_chance = "but not its text; if they are one, set `world.ignore_identical_ids = true`"
+    assert Collection(folder).notes[-1] == f"{found} {by_chance}"
+    (folder / "queries.jsonl").write_text(files["queries.jsonl"])
     world = Collection(folder, variants=2, ignore_identical_ids=True)
     assert "3 queries have the id of a document, which is never shown to them" in world.notes
     # x3, which judges nothing but itself, has no judgement left
@@ -336,3 +343,44 @@ def test_without_equals_filtering_lists(rows):
     }
     assert kept.score.tolist() == [np.float32(score[b, i]) for b, own in enumerate(want) for i in own]
     assert kept.capped.tolist() == [len(own) == n for own, n in zip(want, depth, strict=True)]
+
+
+def test_a_study_file_chooses_the_tokenizer(cases, tmp_path, ltrr):
+    source = f"""
+        name = "cut"
+        question = "Do n-grams find more?"
+        seeds = 1
+        rounds = 60
+        [world]
+        kind = "collection"
+        path = "{cases / "cjk"}"
+        [arms.bm25]
+        tokenizer = {{ kind = "characters", n = 3 }}
+        [arms.dense]
+        encoder = {{ kind = "lsa", tokenizer = "unicode-words", characters = [1, 2] }}
+        [loop]
+        arms = ["bm25", "dense", "popular"]
+        warmup = 20
+        feedback_every = 20
+        checkpoint_every = 100
+        held_out = 20
+        [[policies]]
+        name = "equal"
+        """
+    file = tmp_path / "cut.toml"
+    file.write_text("\n".join(map(str.strip, source.splitlines())))
+    study = package.read_study(file)
+    prepared = prepare(build(study), make_world(study))
+    trigrams = Characters(n=3)
+    assert prepared.arms["bm25"].retriever.index_.tokenizer == trigrams
+    assert prepared.arms["dense"].retriever.encoder_.tokenizer is unicode_words
+    # what policies and rankers see of words is cut alike
+    assert prepared.context.index.tokenizer == trigrams
+    overlap = prepared.features.build(requests_of(["东京大学"]), Items([0, 1], [0]))
+    assert overlap[0, prepared.features.names.index("overlap")] == 1.0
+    status, _, err = ltrr("simulate", file, "--out", tmp_path / "run", "--jobs", 1)
+    assert (status, err) == (0, "")
+    file.write_text(file.read_text().replace('"characters"', '"charcters"'))
+    status, _, err = ltrr("simulate", file, "--out", tmp_path / "again")
+    assert (status, err.count("\n")) == (2, 1)
+    assert "did you mean 'characters'" in err

@@ -148,7 +148,7 @@ class Collection(TopicWorld):
             n_users=n_users,
             gap_seconds=gap_seconds,
         )
-        identical = _note_on_identical_ids(own[used], ignored=ignore_identical_ids)
+        identical = _note_on_identical_ids(files, used, own, ignored=ignore_identical_ids)
         self.notes = (*files.notes, *left_out, *merged, *identical)
 
     def parameters(self) -> dict[str, Any]:
@@ -173,14 +173,24 @@ def _without_own(files: CollectionFiles, own: Int32) -> CollectionFiles:
     )
 
 
-def _note_on_identical_ids(own: Int32, *, ignored: bool) -> tuple[str, ...]:
-    n = int((own >= 0).sum())
-    if n == 0:
+def _note_on_identical_ids(
+    files: CollectionFiles, used: Int64, own: Int32, *, ignored: bool
+) -> tuple[str, ...]:
+    """Return a note where used queries have the id of a document, which may be chance or the query itself."""
+    both = [(query, item) for query, item in zip(used.tolist(), own[used].tolist(), strict=True) if item >= 0]
+    if not both:
         return ()
+    found = f"{len(both)} queries have the id of a document"
     if ignored:
-        return (f"{n} queries have the id of a document, which is never shown to them",)
-    remedy = "where the two are the same text, set `world.ignore_identical_ids = true`"
-    return (f"{n} queries have the id of a document; {remedy}",)
+        return (f"{found}, which is never shown to them",)
+    same = sum(
+        token_key(files.query_text[query])
+        in (token_key(files.text[item]), token_key(f"{files.title[item]} {files.text[item]}"))
+        for query, item in both
+    )
+    if same:
+        return (f"{found}, {same} its text too: `world.ignore_identical_ids = true` leaves it out",)
+    return (f"{found} but not its text; if they are one, set `world.ignore_identical_ids = true`",)
 
 
 def _used_queries(files: CollectionFiles, path: str) -> tuple[Int64, tuple[str, ...]]:
