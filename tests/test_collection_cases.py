@@ -21,6 +21,7 @@ from ltrr.rng import Streams
 from ltrr.simulation.loop import Loop
 from ltrr.study.build import build, make_world, prepare, system_of
 from ltrr.types import Candidates, Items
+from ltrr.types.component import Component
 from ltrr.worlds import Collection
 from ltrr.worlds.grades import MOST_GRADES, grades_of
 from tests.naive_retrieval import depths, requests_of
@@ -127,7 +128,8 @@ def test_cases_that_are_refused_in_one_line(cases, tmp_path, ltrr, case):
 
 
 def test_one_query_runs_where_none_is_held_out(cases, tmp_path):
-    world = Collection(cases / "one_query_one_item")
+    folder = cases / "one_query_one_item"
+    world = Collection(folder)
     assert not world.holds_out
     result = run(tmp_path / "run", world, held_out=0)
     assert len(result.summary())
@@ -135,6 +137,10 @@ def test_one_query_runs_where_none_is_held_out(cases, tmp_path):
     two = [("q1", "red"), ("q2", "blue")], [("q1", "d1", 1), ("q2", "d1", 1)]
     assert Collection(made(tmp_path / "two", [("d1", "red")], *two)).holds_out
     same = [("q1", "red"), ("q2", "Red")], two[1]
+    # found before anything is indexed
+    study = replace(package.read_study("default"), world=Component("collection", {"path": str(folder)}))
+    with pytest.raises(InputError, match=r"or set `loop\.held_out = 0`"):
+        make_world(study)
     with pytest.raises(InputError, match="two queries of different texts"):
         run(tmp_path / "x", Collection(made(tmp_path / "same", [("d1", "red")], *same)))
 

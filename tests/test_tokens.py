@@ -11,6 +11,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
+from ltrr.embeddings import LSA
 from ltrr.errors import InputError
 from ltrr.features import TOKENIZERS, ContextFeatures
 from ltrr.features.tokens import Characters, clusters, is_spaceless, normalise, tokenize, unicode_words
@@ -170,6 +171,16 @@ def test_context_counts_the_terms_of_its_tokenizer():
     for tokenizer, unknown in ((tokenize, 1.0), (Characters(n=2), 1 / 3)):
         built = ContextFeatures(catalogue, tokenizer=tokenizer).build(asks)
         assert built.context[0, built.context_names.index("query_unknown")] == pytest.approx(unknown)
+
+
+def test_lsa_knows_the_terms_of_its_tokenizer():
+    texts = ["abcd", "xbcy", "zzzz", "zzww"]
+    plain = LSA(dim=3, characters=None).fit(texts)
+    grams = LSA(dim=3, characters=None, tokenizer=Characters(n=2)).fit(texts)
+    assert not plain.encode(["qbcq"]).any()
+    near = grams.encode(["qbcq"]) @ grams.encode(texts).T
+    assert near[0, 0] > 0.5
+    assert np.abs(near[0, 2:]).max() < 0.1
 
 
 TEXTS = {
