@@ -37,8 +37,8 @@ def naive_tokens(text, n):
         if group == 0:
             out.append("".join(units))
             continue
-        for i in range(len(units)):
-            for length in range(1, n + 1):
+        for length in range(1, n + 1):
+            for i in range(len(units)):
                 if i + length <= len(units):
                     out.append("".join(units[i : i + length]))
     return out
