@@ -73,6 +73,9 @@ class Stateful(Protocol):
 class World(Stateful, Protocol):
     """Who asks what, what exists, and what is true.
 
+    Two members are optional. ``excluded(requests)`` returns an item (B,) that each request must never be
+    shown, −1 for none, or None. ``holds_out``, where false, says that `held_out` has nothing to offer.
+
     Examples
     --------
     >>> from ltrr.worlds import Topics, TopicWorld

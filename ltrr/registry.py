@@ -44,6 +44,7 @@ REGISTRIES = {
     "worlds": "ltrr.worlds.registry:WORLDS",
     "rewards": "ltrr.users.registry:REWARDS",
     "encoders": "ltrr.embeddings.registry:ENCODERS",
+    "tokenizers": "ltrr.features.registry:TOKENIZERS",
     "measures": "ltrr.metrics.registry:MEASURES",
     "estimators": "ltrr.replay.estimators.registry:ESTIMATORS",
     "intervals": "ltrr.replay.intervals.registry:INTERVALS",

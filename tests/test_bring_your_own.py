@@ -439,7 +439,7 @@ def test_every_setting_of_an_arm_comes_from_a_table_and_goes_back_into_one():
     arm = registry_of("arms").make(table["kind"], {k: v for k, v in table.items() if k != "kind"}, "arms.x")
     assert (arm.k1, arm.fields, arm.tokenizer) == (0.9, ("title",), cut)
     assert registry_of("arms").component(arm, "arms.x").settings() == table
-    with pytest.raises(InputError, match=r"tokenizer` must be an import path `module:function`, got 3"):
+    with pytest.raises(InputError, match=r"tokenizer` must be one of `ltrr list tokenizers`.*, got 3"):
         registry_of("arms").make("bm25", {"tokenizer": 3}, "arms.x")
     assert described(Engine(5)) == (f"{__name__}:Engine", {"width": 5}, "")
 

@@ -309,7 +309,7 @@ BAD_COLLECTIONS = {
     "unknown ids": ({"qrels": UNKNOWN}, ["2 judgements", "first query 'q99' at line 14", "--skip-unknown"]),
     "score": (
         {"qrels": "\n".join([*QRELS, "q1\td2\thigh"]).encode()},
-        ["line 14", "integer score", "'high'"],
+        ["line 14", "must hold a score", "'high'"],
     ),
 }
 

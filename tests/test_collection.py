@@ -12,11 +12,21 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ltrr.errors import InputError
+from ltrr.features.tokens import clusters, tokenize
 from ltrr.rng import Streams
 from ltrr.types import Items
 from ltrr.worlds import Collection
 from ltrr.worlds.variants import VARIANT_KINDS, token_key, variants
 from tests import naive_worlds
+
+ENGLISH = [
+    "laminar boundary layer",
+    "laminar boundary layrr flow",
+    "laminar boundary layer flo",
+    "boundary layer flow",
+    "laminar boundarh layer flow",
+    "laminar boundary",
+]
 
 CORPUS = [
     {
@@ -94,6 +104,7 @@ def test_reads_what_the_files_say(folder):
     assert not t.held_out.any()
     assert (t.max_grade, t.complete) == (3, False)
     assert world.notes == (
+        "1 scores below 0 count as 0",
         "1 of 4 queries have no positive judgement and are left out",
         "1 queries repeat the text of another",
     )
@@ -212,13 +223,46 @@ def test_variants_are_new_and_repeatable(text, n, seed):
     words = text.split()
     for variant, kind in first:
         got = variant.split()
-        if VARIANT_KINDS[kind] == "dropped":
+        if VARIANT_KINDS[kind] == "dropped" and len(words) == 1:
+            letters = clusters(text.strip())
+            assert clusters(variant) in [letters[:i] + letters[i + 2 :] for i in range(len(letters) - 1)]
+        elif VARIANT_KINDS[kind] == "dropped":
             assert any(got == words[:i] + words[i + 1 :] for i in range(len(words)))
         elif VARIANT_KINDS[kind] == "prefix":
             assert " ".join(words).startswith(variant)
         else:
             assert len(got) == len(words)
             assert sum(a != b for a, b in zip(got, words, strict=True)) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "kinds"),
+    [
+        ("东京大学的历史", {"dropped", "misspelt", "prefix"}),
+        ("東京タワーへの行き方", {"dropped", "misspelt", "prefix"}),
+        ("กรุงเทพมหานคร", {"dropped", "misspelt", "prefix"}),
+        ("ｶﾀｶﾅ", {"dropped", "misspelt", "prefix"}),
+        ("हिन्दी भाषा", {"dropped", "misspelt", "prefix"}),
+        ("красное", {"misspelt", "prefix"}),
+        ("雪", set()),
+        ("¿? …", set()),
+    ],
+)
+def test_variants_of_any_script_are_texts_of_that_script(text, kinds):
+    marks = set(clusters(text))
+    found = set()
+    for seed in range(30):
+        for variant, kind in variants(text, n=4, rng=np.random.default_rng(seed), taken=set()):
+            found.add(VARIANT_KINDS[kind])
+            assert tokenize(variant)
+            # no letter of another script, and no letter that has lost its marks
+            assert set(clusters(variant)) <= marks
+    assert found == kinds
+
+
+def test_variants_of_english_are_those_of_always():
+    rng = np.random.default_rng(7)
+    assert [v for v, _ in variants("laminar boundary layer flow", n=6, rng=rng, taken=set())] == ENGLISH
 
 
 def test_all_kinds_of_misspelling_occur():
@@ -254,7 +298,9 @@ D1 = b'{"_id": "d1", "text": "a"}\n'
         (fault(corpus=b"[" * 100_000), "line 1 is not JSON"),
         (fault(corpus=b'{"_id": ' + b"1" * 5000 + b"}\n"), "line 1 is not JSON"),
         (fault(corpus=b'{"text": "a"}\n'), "line 1 must have `_id`, a text, got nothing"),
-        (fault(corpus=b'{"_id": 7, "text": "a"}\n'), "line 1 must have `_id`, a text, got 7"),
+        (fault(corpus=b'{"_id": 7.0, "text": "a"}\n'), r"line 1 must have `_id`, a text, got 7\.0"),
+        (fault(corpus=b'{"_id": true, "text": "a"}\n'), "line 1 must have `_id`, a text, got True"),
+        (fault(corpus=b'{"_id": 1, "text": "a"}\n{"_id": "1", "text": "b"}\n'), "same `_id` '1'"),
         (fault(corpus=b'{"_id": "", "text": "a"}\n'), "line 1 must have `_id`"),
         (fault(corpus=b'{"_id": "x"}\n'), "line 1 must have `text`, a text, got nothing"),
         (fault(queries=b'{"_id": "x", "text": ["a"]}\n'), "line 1 must have `text`, a text"),
@@ -266,8 +312,19 @@ D1 = b'{"_id": "d1", "text": "a"}\n'
         (fault(corpus=D1 + b'{"_id": "d\xff"}'), "line 2 is not UTF-8 .byte 11 of the line, 0xff"),
         (fault(qrels=b"q1\td1\t1\n"), "line 1 must be the header query-id<tab>corpus-id<tab>score"),
         (fault(qrels=HEADER + b"q1 d1 1\n"), "line 2 must hold query-id, corpus-id and score parted by tabs"),
-        (fault(qrels=HEADER + b"q1\td1\t1.5\n"), r"line 2 must hold an integer score <= 127, got '1\.5'"),
-        (fault(qrels=HEADER + b"q1\td1\t128\n"), "integer score <= 127, got '128'"),
+        *(
+            (fault(qrels=HEADER + b"q1\td1\t" + score + b"\n"), "line 2 must hold a score, a number, got '")
+            for score in (b"high", b"nan", b"inf", b"1,5", b"0x1", b"1e999", b"", "\u0661".encode())
+        ),
+        (
+            fault(qrels=HEADER + b"q1\td1\t0.5\nq1\td1\t1.5\n"),
+            "lines 2 and 3 judge query 'q1' and item 'd1' differ",
+        ),
+        (
+            fault(corpus=b'{"_id": "d", "title": "", "text": " "}\n'),
+            r"corpus\.jsonl: no document has any text",
+        ),
+        (fault(corpus=b'{"_id": "d", "text": "?! -"}\n'), r"corpus\.jsonl: no document holds a letter or"),
         (
             fault(qrels=HEADER + b"q1\td1\t1\nq1\td9\t1\nq9\td1\t1\n"),
             "2 judgements .* first item 'd9' at line 3",

@@ -108,6 +108,13 @@ def test_grade_order_is_not_best_for_clicks_of_users_who_stop():
 def test_grade_order_sees_a_table_that_is_not_monotone():
     upside_down = DBN(attraction=(0.9, 0.5, 0.1), satisfaction=(0.9, 0.5, 0.1))
     assert not grade_order_is_best(upside_down, Reward("satisfied"), 2)
+    # many grades: not all pages are tried, but a single step down between neighbours is still seen
+    for top in (12, 31, 127):
+        rising = np.linspace(0.1, 0.9, top + 1)
+        assert grade_order_is_best(DBN(attraction=rising.tolist()), Reward("satisfied"), top)
+        rising[[top // 2, top // 2 + 1]] = rising[[top // 2 + 1, top // 2]]
+        falls = DBN(attraction=rising.tolist(), satisfaction=rising.tolist())
+        assert not grade_order_is_best(falls, Reward("satisfied"), top)
 
 
 @pytest.mark.parametrize(

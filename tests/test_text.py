@@ -8,16 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ltrr.errors import InputError
-from ltrr.features.text import QueryTerms, TextIndex, catalogue_texts, tokenize
+from ltrr.features.text import QueryTerms, TextIndex, catalogue_texts
 from ltrr.types import Catalogue
 from tests.naive_retrieval import catalogue_of, requests_of
 
 TEXTS = st.lists(st.lists(st.sampled_from("abcdefg"), max_size=8).map(" ".join), max_size=8)
-
-
-def test_tokenize_folds_case_width_and_ligatures():
-    assert tokenize("Straße ﬁsh ＡＢＣ, x_1!") == ["straße", "fish", "abc", "x_1"]
-    assert tokenize(" .,!") == []
 
 
 @settings(max_examples=60, deadline=None)

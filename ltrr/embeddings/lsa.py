@@ -15,6 +15,7 @@ from ltrr import _check
 from ltrr._kernels.dense import normalise_rows
 from ltrr.errors import InputError
 from ltrr.features.text import TextIndex
+from ltrr.features.tokens import Tokenizer, tokenize
 from ltrr.types import Float32
 
 __all__ = ["LSA"]
@@ -59,6 +60,8 @@ class LSA:
         Shortest and longest n-gram of characters within words; None for none.
     seed : int
         Seed of the randomised factorisation.
+    tokenizer : Tokenizer
+        Cuts texts into words: a name of `ltrr list tokenizers`, a table with ``kind``, or a function.
 
     Attributes
     ----------
@@ -88,6 +91,7 @@ class LSA:
     words: bool = True
     characters: tuple[int, int] | None = (3, 4)
     seed: int = 0
+    tokenizer: Tokenizer = tokenize
     components_: Float32 = field(init=False, repr=False)
     _parts: list[tuple[CountVectorizer, TfidfTransformer]] = field(init=False, repr=False)
 
@@ -102,7 +106,7 @@ class LSA:
 
     def fit(self, texts: Sequence[str]) -> LSA:
         """Find the directions of ``texts`` and return self."""
-        counts = TextIndex.build(texts)
+        counts = TextIndex.build(texts, tokenize=self.tokenizer)
         if len(counts.df) == 0:
             raise InputError("`LSA.fit` needs at least one text that holds a word, got none")
         self._parts, weighted = [], []
@@ -124,7 +128,7 @@ class LSA:
 
     def encode(self, texts: Sequence[str]) -> Float32:
         """Return float32 (n, dim): a row of length 1 a text; zeros where a text has no known term."""
-        counts = TextIndex.build(texts)
+        counts = TextIndex.build(texts, tokenize=self.tokenizer)
         if len(counts.df) == 0:
             return np.zeros((len(texts), self.components_.shape[1]), np.float32)
         rows = sparse.hstack(

@@ -3,15 +3,21 @@
 from ltrr.features.actions import ActionBuilder, Allocations, Slabs
 from ltrr.features.context import ContextFeatures
 from ltrr.features.history import CreditHistory
-from ltrr.features.text import QueryTerms, TextIndex, tokenize
+from ltrr.features.registry import TOKENIZERS
+from ltrr.features.text import QueryTerms, TextIndex
+from ltrr.features.tokens import Characters, Tokenizer, tokenize, unicode_words
 
 __all__ = [
+    "TOKENIZERS",
     "ActionBuilder",
     "Allocations",
+    "Characters",
     "ContextFeatures",
     "CreditHistory",
     "QueryTerms",
     "TextIndex",
     "Slabs",
+    "Tokenizer",
     "tokenize",
+    "unicode_words",
 ]

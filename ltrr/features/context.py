@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from ltrr.features.text import TextIndex
+from ltrr.features.tokens import Tokenizer, tokenize
 from ltrr.protocols import State
 from ltrr.types import Catalogue, Float32, Float64, Int32, Int64, Queries, Requests
 
@@ -31,7 +32,18 @@ _SEEN_SCALE = 6.0
 
 
 class Coverage(Protocol):
-    """What an arm tells about a request before it is called."""
+    """What an arm knows of a request before it is called.
+
+    Examples
+    --------
+    >>> class Known:
+    ...     coverage_names = ("seen",)
+    ...     def coverage(self, requests):
+    ...         return np.ones((len(requests), 1), np.float32)
+    >>> features = ContextFeatures(Catalogue(("a",), {"text": ("blue",)}), {"memory": Known()})
+    >>> features.names(Requests.empty())[-2:]
+    ('memory_seen', 'query_asked')
+    """
 
     @property
     def coverage_names(self) -> tuple[str, ...]:
@@ -55,16 +67,33 @@ class ContextFeatures:
     catalogue : Catalogue
     coverage : mapping of str to Coverage, optional
         Arms that can tell what they know of a query; their columns are named ``<arm>_<column>``.
+    tokenizer : Tokenizer
+        Cuts texts and queries into terms.
 
     Notes
     -----
     `build` reads the state of memory and traffic as it is, so call it before learning: what is logged is
     then what was seen at decision time.
+
+    Examples
+    --------
+    >>> features = ContextFeatures(Catalogue(("a", "b"), {"text": ("blue sky", "blue sea")}))
+    >>> one = np.zeros(1, np.int64)
+    >>> asks = Requests(one, one, one, one, one, np.zeros((1, 0)), (), Queries(("blue moon",)))
+    >>> seen = features.build(asks)
+    >>> seen.context_names[:3], seen.context[0, 2].tolist()
+    (('query_terms', 'query_characters', 'query_unknown'), 0.5)
     """
 
-    def __init__(self, catalogue: Catalogue, coverage: Mapping[str, Coverage] | None = None) -> None:
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        coverage: Mapping[str, Coverage] | None = None,
+        *,
+        tokenizer: Tokenizer = tokenize,
+    ) -> None:
         self._coverage = dict(coverage or {})
-        self._index = TextIndex.build(catalogue.texts())
+        self._index = TextIndex.build(catalogue.texts(), tokenize=tokenizer)
         n, n_terms = len(catalogue), len(self._index.df)
         self._n_items = n
         self._idf: Float64 = np.log1p((n - self._index.df + 0.5) / (self._index.df + 0.5))
@@ -72,7 +101,7 @@ class ContextFeatures:
         self._field_share = np.zeros((len(self._fields), n_terms))
         vocabulary = self._index.vocabulary
         for row, texts in enumerate(catalogue.fields.values()):
-            part = TextIndex.build(texts)
+            part = TextIndex.build(texts, tokenize=tokenizer)
             ids = np.array([vocabulary[term] for term in part.vocabulary], np.int64)
             own = np.fromiter(part.vocabulary.values(), np.int64, len(part.vocabulary))
             self._field_share[row, ids] = part.df[own] / np.maximum(self._index.df[ids], 1)

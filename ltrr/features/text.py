@@ -1,46 +1,18 @@
-"""Texts as integers: tokens, an inverted and a forward index, and the terms of a growing query table."""
+"""Texts as integers: an inverted and a forward index, and the terms of a growing query table."""
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from ltrr.errors import InputError, nearest
+from ltrr.features.tokens import Tokenizer, tokenize
 from ltrr.types import Catalogue, Int32, Int64, Queries, Requests
 from ltrr.types.ragged import concat_indptr, take_flat
 
-__all__ = ["QueryTable", "QueryTerms", "TextIndex", "Tokenizer", "catalogue_texts", "normalise", "tokenize"]
-
-Tokenizer = Callable[[str], Sequence[str]]
-"""Turns a text into its tokens, in order, repeated ones included."""
-
-_WORD = re.compile(r"\w+")
-
-
-def normalise(text: str) -> str:
-    """Return a text in Unicode's compatibility form NFKC and lower case.
-
-    Examples
-    --------
-    >>> normalise("ﬁne Ⅳ CAFÉ")
-    'fine iv café'
-    """
-    return unicodedata.normalize("NFKC", text).lower()
-
-
-def tokenize(text: str) -> list[str]:
-    r"""Return the words of a text: runs of ``\w`` after `normalise`.
-
-    Examples
-    --------
-    >>> tokenize("Don't stop, ＡＢＢＡ!")
-    ['don', 't', 'stop', 'abba']
-    """
-    return _WORD.findall(normalise(text))
+__all__ = ["QueryTable", "QueryTerms", "TextIndex", "catalogue_texts"]
 
 
 def catalogue_texts(catalogue: Catalogue, *, fields: Sequence[str] | None = None) -> list[str]:

@@ -10,7 +10,8 @@ import numpy as np
 from ltrr import _check
 from ltrr._kernels.bm25 import Postings, Rows, score_pairs, search
 from ltrr._kernels.rank_features import query_profile
-from ltrr.features.text import QueryTerms, TextIndex, Tokenizer, catalogue_texts, tokenize
+from ltrr.features.text import QueryTerms, TextIndex, catalogue_texts
+from ltrr.features.tokens import Tokenizer, tokenize
 from ltrr.retrieval._depth import checked
 from ltrr.retrieval.base import Arm
 from ltrr.types import Candidates, Catalogue, Float32, Float64, Int32, Int64, Items, Requests, indptr_of
@@ -22,7 +23,7 @@ _METHODS = ("lucene", "robertson", "atire")
 
 @dataclass
 class BM25(Arm):
-    r"""BM25: rare words count more, repeated words ever less, long documents are held back.
+    r"""BM25: rare words count more, repeated words ever less, long documents are penalised.
 
     .. math:: s(q, d) = \sum_{t \in q} \mathrm{idf}(t)
         \frac{g \cdot \mathrm{tf}(t, d)}{\mathrm{tf}(t, d) + k_1 (1 - b + b\, |d| / \overline{|d|})}
@@ -44,7 +45,8 @@ class BM25(Arm):
     fields : sequence of str, optional
         Text fields to index; all of them if None.
     tokenizer : Tokenizer
-        Cuts texts and queries into tokens.
+        Cuts texts and queries into tokens: a name of `ltrr list tokenizers`, a table with ``kind``, or a
+        function. What the context and the rankers see of words is cut by that of the provider ``bm25``.
 
     Attributes
     ----------
@@ -123,9 +125,9 @@ class BM25(Arm):
         length = self.index_.length
         # where all texts are empty there is no posting to weigh
         mean = float(length.mean()) or 1.0
-        held_back = self.k1 * (1.0 - self.b + self.b * length / mean)
+        penalty = self.k1 * (1.0 - self.b + self.b * length / mean)
         gain = self.k1 + 1.0 if self.method == "atire" else 1.0
-        return (self.idf_[term] * gain * tf / (tf + held_back[doc])).astype(np.float32)
+        return (self.idf_[term] * gain * tf / (tf + penalty[doc])).astype(np.float32)
 
     def retrieve(self, requests: Requests, depth: Int32) -> Candidates:
         """Return up to ``depth[b]`` items of positive score for each request's query."""

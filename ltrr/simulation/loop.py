@@ -212,7 +212,7 @@ class Loop:
         """
         setting = self.setting
         depth = decision.quota * np.int32(setting.slot_size)
-        parts = [arm.retrieve(requests, depth[:, a]) for a, arm in enumerate(self.system.arms)]
+        parts = [self.system.retrieve(a, requests, depth[:, a]) for a in range(len(self.system.arms))]
         got = np.stack([np.diff(p.indptr) for p in parts], axis=1).astype(np.int32)
         own = got.copy()
         missing = (depth - got).sum(axis=1, dtype=np.int32)
@@ -222,7 +222,7 @@ class Loop:
                 break
             deeper = np.where(missing > 0, got[:, a] + missing, got[:, a]).astype(np.int32)
             called[:, a] |= missing > 0
-            parts[a] = self.system.arms[a].retrieve(requests, deeper)
+            parts[a] = self.system.retrieve(a, requests, deeper)
             length = np.diff(parts[a].indptr).astype(np.int32)
             missing = missing - (length - got[:, a])
             got[:, a] = length
@@ -249,7 +249,7 @@ class Loop:
         setting = self.setting
         b, r = len(requests), len(self.system.arms)
         depth = np.full(b, setting.budget, np.int32)
-        parts = [arm.retrieve(requests, depth) for arm in self.system.arms]
+        parts = [self.system.retrieve(a, requests, depth) for a in range(r)]
         got = np.stack([np.diff(p.indptr) for p in parts], axis=1).astype(np.int32)
         return union(
             parts,

@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from ltrr.features import ActionBuilder, Allocations, ContextFeatures, CreditHistory, Slabs
+from ltrr.features import ActionBuilder, Allocations, ContextFeatures, CreditHistory, Slabs, tokenize
 from ltrr.protocols import FeatureProvider, Policy, Ranker, Retriever, State, UserModel, World
 from ltrr.ranking import RankFeatures, provenance, provenance_names
 from ltrr.retrieval import ARMS, StaticCache
+from ltrr.retrieval.exclusion import without
 from ltrr.rng import Streams
 from ltrr.simulation.setting import LoopSetting
-from ltrr.types import Float32, Requests, Union
+from ltrr.types import Candidates, Float32, Int32, Requests, Union
 from ltrr.types.quotas import all_quotas
 from ltrr.users import Reward
 
@@ -89,7 +90,9 @@ class Prepared:
             if index is not None:
                 index(world.catalogue)
         ready = {name: _cached(arm, world, setting) if arm.static else arm for name, arm in arms.items()}
-        context = ContextFeatures(world.catalogue)
+        # words count alike in what a policy and a ranker see and in the text match
+        tokenizer = getattr(shown.get("bm25"), "tokenizer", tokenize)
+        context = ContextFeatures(world.catalogue, tokenizer=tokenizer)
         context.warm(world.queries)
         return Prepared(world, ready, context, RankFeatures(world.catalogue, shown, index=context.index))
 
@@ -211,6 +214,14 @@ class System:
         extra = provenance_names(self.arm_names) if self.allocation_dependent else ()
         return (*self.features.names, *extra)
 
+    def retrieve(self, arm: int, requests: Requests, depth: Int32) -> Candidates:
+        """Return up to ``depth[b]`` candidates of an arm, without the item that a request must not see."""
+        item = _excluded(self.world, requests)
+        if item is None:
+            return self.arms[arm].retrieve(requests, depth)
+        deeper = depth + ((item >= 0) & (depth > 0)).astype(np.int32)
+        return without(self.arms[arm].retrieve(requests, deeper), item, depth)
+
     def rows(self, requests: Requests, union: Union) -> Float32:
         """Return what the ranker sees of a union's candidates, (N, F)."""
         rows = self.features.build(requests, union.items)
@@ -276,8 +287,17 @@ def _own(learner: Any, world: World) -> Any:
     return copied
 
 
+def _excluded(world: World, requests: Requests) -> Int32 | None:
+    """Return the item that each request must not see, or None where the world has no such items."""
+    excluded = getattr(world, "excluded", None)
+    found: Int32 | None = None if excluded is None else excluded(requests)
+    return found
+
+
 def _cached(arm: Retriever, world: World, setting: LoopSetting) -> StaticCache:
     """Return a static arm with its answers to all known queries."""
-    cache = StaticCache(arm, world.queries, setting.budget)
+    # one more than the budget where an item may be left out, see `System.retrieve`
+    spare = _excluded(world, Requests.empty()) is not None
+    cache = StaticCache(arm, world.queries, setting.budget + spare)
     cache.warm()
     return cache

@@ -95,6 +95,8 @@ def make_world(study: Study) -> World:
         study.world.given if study.world.given is not None else _made("worlds", study.world, "world")
     )
     _check_width(world, study)
+    if study.loop.held_out > 0 and not getattr(world, "holds_out", True):
+        world.held_out(study.loop.held_out)  # says what it lacks, before any work
     make_user(study, world.max_grade)
     return world
 

@@ -31,10 +31,10 @@ def difference_rows(cells: Mapping[str, Cells], static: str | None, study: Study
 
     Every policy is compared with the best static allocation, and the policy of the highest reward (the best
     static allocation apart) with every other. ``low`` and ``high`` are the 95 % interval of the difference
-    alone. ``holm_low`` and ``holm_high``, of rewards only, are corrected by Holm over the comparisons of all
-    sets together: they exclude zero where the difference is found. Since the best policy is picked in hindsight,
-    the correction counts all pairs of policies, not only its own; all pairs of k policies share the weight of
-    k − 1 comparisons (`ltrr.metrics.judged_together`).
+    alone. ``holm_low`` and ``holm_high``, of rewards only, are corrected by Holm over comparisons of all
+    sets together: they exclude zero where the difference is found. Since the best policy is picked in
+    hindsight, the correction counts all pairs of policies, not only its own; all pairs of k policies share
+    the weight of k − 1 comparisons (`ltrr.metrics.judged_together`).
 
     Parameters
     ----------

@@ -16,6 +16,8 @@ from ltrr.users.tables import UserTables, pages_of
 
 __all__ = ["Reward", "grade_order_is_best"]
 
+_GRADES_TRIED = 12
+
 _CODES = {"satisfied": SATISFIED, "click": CLICK, "clicks": CLICKS, "dcg": DCG}
 
 
@@ -123,7 +125,10 @@ class Reward:
 
 
 def grade_order_is_best(user: UserModel, reward: Reward, max_grade: int) -> bool:
-    """Say whether showing higher grades first earns the most, by trying every order of every page of 4.
+    """Say whether showing higher grades first earns the most, by trying every order of pages of 4.
+
+    With up to 12 grades these are all pages; with more, those of 12 grades spread evenly and those of any 4
+    grades in a row, since the number of all grows with the fourth power.
 
     Where False, an ideal that sorts by grade is no upper bound: for instance a user who stops after good
     clicks makes *more* clicks on a page that keeps its best item for last. True is evidence from pages of 4
@@ -145,7 +150,9 @@ def grade_order_is_best(user: UserModel, reward: Reward, max_grade: int) -> bool
     """
     orders = np.array(list(permutations(range(4))))
     tables = user.tables(4, max_grade)
-    multisets = np.array(list(combinations_with_replacement(range(max_grade, -1, -1), 4)), np.int8)
+    some = np.unique(np.linspace(0, max_grade, min(max_grade + 1, _GRADES_TRIED)).astype(int))[::-1]
+    row = np.arange(max_grade, 2, -1)[:, None] - np.arange(4)
+    multisets = np.concatenate([list(combinations_with_replacement(some, 4)), row]).astype(np.int8)
     # the first permutation is the identity, and the multisets are written in descending order
     pages = np.ascontiguousarray(multisets[:, orders].reshape(-1, 4))
     values = reward._values(pages, tables).reshape(len(multisets), len(orders))

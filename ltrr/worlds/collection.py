@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +33,10 @@ class Collection(TopicWorld):
     in an order drawn by ``seed``; half of it uses the original text, the rest its variants in equal parts.
     Queries with the same text (but for case and spaces) become one text with several topics, equally likely.
 
-    Pairs without a judgement are unjudged, with grade 0: judgements were pooled from other systems, so what
-    nobody had retrieved before counts as not relevant. Traffic, variants and users are made up; texts and
-    grades are real.
+    Scores that are whole numbers up to 10 are the grades; of fractions and higher ones only the order counts
+    (`ltrr.worlds.grades.grades_of`). Pairs without a judgement are unjudged, with grade 0: judgements were
+    pooled from other systems, so what nobody had retrieved before counts as not relevant. Traffic, variants
+    and users are made up; texts and grades are real.
 
     The catalogue keeps title and text as two fields, also where the text repeats its title: dropping the
     repetition lowered BM25's nDCG@10 on Cranfield from .352 to .337, since it doubles the weight of titles.
@@ -58,13 +60,17 @@ class Collection(TopicWorld):
         Leave out judgements of queries or items that the collection has not, instead of refusing them.
     split : str
         Which judgements to read.
+    ignore_identical_ids : bool
+        Never show a query the document that has the query's own id, nor judge it: for collections whose
+        queries are documents, such as ArguAna. Off by default, unlike in BEIR's evaluation, since ids also
+        agree by chance where queries and documents are both numbered.
     n_users, gap_seconds
         As in `TopicWorld`.
 
     Attributes
     ----------
     notes : tuple of str
-        What was left out or merged while reading, one sentence each.
+        What was left out, merged or read as something else, one sentence each.
 
     Raises
     ------
@@ -101,6 +107,7 @@ class Collection(TopicWorld):
         seed: int = 0,
         skip_unknown: bool = False,
         split: str = "test",
+        ignore_identical_ids: bool = False,
         n_users: int = 500,
         gap_seconds: float = 30.0,
     ) -> None:
@@ -110,6 +117,9 @@ class Collection(TopicWorld):
         exponent = _check.number("Collection.zipf", zipf, low=0.0)
         streams = Streams(_check.integer("Collection.seed", seed))
         files = read_collection(path, split=split, skip_unknown=skip_unknown)
+        own = _items_of_same_id(files)
+        if ignore_identical_ids:
+            files = _without_own(files, own)
         used, left_out = _used_queries(files, str(path))
         texts, means, merged = _merge(files.query_text, used)
         traffic, withheld = _split_traffic(len(texts), share, exponent, streams)
@@ -133,15 +143,54 @@ class Collection(TopicWorld):
                 intent_names=("original", *VARIANT_KINDS),
                 max_grade=int(topic_grade.max()),
                 complete=False,
+                excluded=own[used] if ignore_identical_ids else None,
             ),
             n_users=n_users,
             gap_seconds=gap_seconds,
         )
-        self.notes = (*files.notes, *left_out, *merged)
+        identical = _note_on_identical_ids(files, used, own, ignored=ignore_identical_ids)
+        self.notes = (*files.notes, *left_out, *merged, *identical)
 
     def parameters(self) -> dict[str, Any]:
         """Return the parameters by name, as they were given."""
         return dict(self._parameters)
+
+
+def _items_of_same_id(files: CollectionFiles) -> Int32:
+    """Return the item that has each query's own id, −1 where there is none."""
+    item = {name: i for i, name in enumerate(files.item_name)}
+    return np.array([item.get(name, -1) for name in files.query_name], np.int32)
+
+
+def _without_own(files: CollectionFiles, own: Int32) -> CollectionFiles:
+    """Return the files without judgements of queries on the item of their own id."""
+    kept = files.judged_item != own[files.judged_query]
+    return replace(
+        files,
+        judged_query=files.judged_query[kept],
+        judged_item=files.judged_item[kept],
+        grade=files.grade[kept],
+    )
+
+
+def _note_on_identical_ids(
+    files: CollectionFiles, used: Int64, own: Int32, *, ignored: bool
+) -> tuple[str, ...]:
+    """Return a note where used queries have the id of a document, which may be chance or the query itself."""
+    both = [(query, item) for query, item in zip(used.tolist(), own[used].tolist(), strict=True) if item >= 0]
+    if not both:
+        return ()
+    found = f"{len(both)} queries have the id of a document"
+    if ignored:
+        return (f"{found}, which is never shown to them",)
+    same = sum(
+        token_key(files.query_text[query])
+        in (token_key(files.text[item]), token_key(f"{files.title[item]} {files.text[item]}"))
+        for query, item in both
+    )
+    if same:
+        return (f"{found}, {same} its text too: `world.ignore_identical_ids = true` leaves it out",)
+    return (f"{found} but not its text; if they are one, set `world.ignore_identical_ids = true`",)
 
 
 def _used_queries(files: CollectionFiles, path: str) -> tuple[Int64, tuple[str, ...]]:

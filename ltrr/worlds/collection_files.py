@@ -20,13 +20,14 @@ from typing import Any
 import numpy as np
 
 from ltrr.errors import InputError
+from ltrr.features.tokens import unicode_words
 from ltrr.types import Float64, Int8, Int32
+from ltrr.worlds.grades import grades_of
 
 __all__ = ["CollectionFiles", "read_collection"]
 
 _HEADER = ["query-id", "corpus-id", "score"]
-_SCORE = re.compile(r"[+-]?[0-9]{1,9}")
-_TOP_GRADE = 127
+_SCORE = re.compile(r"[+-]?([0-9]{1,15}(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,2})?")
 _RELEASE_KEYS = ("date_released", "release_date", "released")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -48,9 +49,19 @@ class CollectionFiles:
     judged_query, judged_item : int32 (J,)
         Positions of each judged pair, in the order of the file.
     grade : int8 (J,)
-        Scores, at least 0 (a negative score counts as 0).
+        Scores as grades, see `ltrr.worlds.grades.grades_of`.
     notes : tuple of str
-        What was left out, one sentence each.
+        What was left out or read as something else, one sentence each.
+
+    Examples
+    --------
+    >>> files = CollectionFiles(
+    ...     item_name=("d1",), title=("Shoe",), text=("red",), metadata=(), released=np.array([np.nan]),
+    ...     query_name=("q1",), query_text=("red shoe",), judged_query=np.array([0], np.int32),
+    ...     judged_item=np.array([0], np.int32), grade=np.array([2], np.int8), notes=(),
+    ... )
+    >>> files.query_text[files.judged_query[0]], files.item_name[files.judged_item[0]]
+    ('red shoe', 'd1')
     """
 
     item_name: tuple[str, ...]
@@ -81,8 +92,8 @@ def read_collection(path: str | Path, *, split: str = "test", skip_unknown: bool
     Raises
     ------
     InputError
-        If a file is absent, empty, damaged, not UTF-8, or a line of it is malformed; the message names file
-        and line.
+        If a file is absent, empty, damaged, not UTF-8, or a line of it is malformed, with file and line; or
+        if no document holds a word.
     """
     folder = Path(path)
     if not folder.is_dir():
@@ -91,15 +102,19 @@ def read_collection(path: str | Path, *, split: str = "test", skip_unknown: bool
     corpus, queries, qrels = (
         _find(folder, name) for name in ("corpus.jsonl", "queries.jsonl", f"qrels/{split}.tsv")
     )
-    item_name, item_text, title, metadata, released = _read_corpus(corpus)
-    query_name, query_text = _read_queries(queries)
-    judged_query, judged_item, grade, skipped = _read_qrels(
+    item_name, item_text, title, metadata, released, numbered_items = _read_corpus(corpus)
+    query_name, query_text, numbered_queries = _read_queries(queries)
+    judged_query, judged_item, score, skipped = _read_qrels(
         qrels,
         {name: i for i, name in enumerate(query_name)},
         {name: i for i, name in enumerate(item_name)},
         skip_unknown=skip_unknown,
     )
-    notes = (f"{skipped} judgements of unknown queries or items are left out",) if skipped else ()
+    grade, grade_notes = grades_of(np.array(score, np.float64))
+    notes = [f"{skipped} judgements of unknown queries or items are left out"] if skipped else []
+    for path_read, numbered in ((corpus, numbered_items), (queries, numbered_queries)):
+        if numbered:
+            notes.append(f"{path_read.name}: {numbered} integer `_id`s are read as text")
     return CollectionFiles(
         tuple(item_name),
         tuple(title),
@@ -110,8 +125,8 @@ def read_collection(path: str | Path, *, split: str = "test", skip_unknown: bool
         tuple(query_text),
         np.array(judged_query, np.int32),
         np.array(judged_item, np.int32),
-        np.array(grade, np.int8),
-        notes,
+        grade,
+        (*notes, *grade_notes),
     )
 
 
@@ -162,6 +177,8 @@ def _records(path: Path) -> Iterator[tuple[int, str, dict[str, Any]]]:
         if not isinstance(record, dict):
             raise InputError(f"{path}: line {number} must hold a JSON object, got {_short(record)}")
         name = record.get("_id")
+        if isinstance(name, int) and not isinstance(name, bool):
+            name = str(name)
         if not isinstance(name, str) or not name:
             raise InputError(f"{path}: line {number} must have `_id`, a text, got {_short(name)}")
         if name in lines:
@@ -172,25 +189,29 @@ def _records(path: Path) -> Iterator[tuple[int, str, dict[str, Any]]]:
         yield number, name, record
 
 
-def _read_queries(path: Path) -> tuple[list[str], list[str]]:
-    """Return the ids and texts of the queries."""
+def _read_queries(path: Path) -> tuple[list[str], list[str], int]:
+    """Return the ids and texts of the queries, and how many ids are integers."""
     names: list[str] = []
     texts: list[str] = []
+    numbered = 0
     for number, name, record in _records(path):
         names.append(name)
+        numbered += not isinstance(record["_id"], str)
         texts.append(_text(path, number, record, "text"))
-    return names, texts
+    return names, texts, numbered
 
 
-def _read_corpus(path: Path) -> tuple[list[str], list[str], list[str], list[str], list[float]]:
-    """Return ids, texts, titles, metadata as JSON and release times of the items."""
+def _read_corpus(path: Path) -> tuple[list[str], list[str], list[str], list[str], list[float], int]:
+    """Return ids, texts, titles, metadata as JSON and release times of the items; number of integer ids."""
     names: list[str] = []
     texts: list[str] = []
     titles: list[str] = []
     metadata: list[str] = []
     released: list[float] = []
+    numbered = 0
     for number, name, record in _records(path):
         names.append(name)
+        numbered += not isinstance(record["_id"], str)
         texts.append(_text(path, number, record, "text"))
         titles.append(_text(path, number, record, "title") if record.get("title") is not None else "")
         value = record.get("metadata")
@@ -204,7 +225,10 @@ def _read_corpus(path: Path) -> tuple[list[str], list[str], list[str], list[str]
                 f"{path}: line {number} has `metadata` that is not JSON ({error}); correct it"
             ) from error
         released.append(_release_time(value))
-    return names, texts, titles, metadata, released
+    if not any(unicode_words(text) for text in (*texts, *titles)):
+        what = "holds a letter or digit" if any(map(str.strip, (*texts, *titles))) else "has any text"
+        raise InputError(f"{path}: no document {what}, so nothing can be found; write `title` or `text`")
+    return names, texts, titles, metadata, released, numbered
 
 
 def _text(path: Path, number: int, record: Mapping[str, Any], key: str) -> str:
@@ -231,9 +255,9 @@ def _release_time(metadata: Mapping[str, Any]) -> float:
 
 def _read_qrels(
     path: Path, queries: Mapping[str, int], items: Mapping[str, int], *, skip_unknown: bool
-) -> tuple[list[int], list[int], list[int], int]:
-    """Return query, item and grade of each judgement, and the number of unknown ones left out."""
-    known: dict[tuple[int, int], tuple[int, int]] = {}
+) -> tuple[list[int], list[int], list[float], int]:
+    """Return query, item and score of each judgement, and the number of unknown ones left out."""
+    known: dict[tuple[int, int], tuple[float, int]] = {}
     unknown, first = 0, ""
     header = False
     for number, line in _lines(path):
@@ -251,19 +275,17 @@ def _read_qrels(
                 f"{path}: line {number} must hold query-id, corpus-id and score parted by tabs, "
                 f"got {_short(line)}"
             )
-        if not _SCORE.fullmatch(cells[2]) or int(cells[2]) > _TOP_GRADE:
-            raise InputError(
-                f"{path}: line {number} must hold an integer score <= {_TOP_GRADE}, got {_short(cells[2])}"
-            )
+        if not _SCORE.fullmatch(cells[2]):
+            raise InputError(f"{path}: line {number} must hold a score, a number, got {_short(cells[2])}")
         query, item = queries.get(cells[0]), items.get(cells[1])
         if query is None or item is None:
             what = f"query {_short(cells[0])}" if query is None else f"item {_short(cells[1])}"
             first = first or f"{what} at line {number}"
             unknown += 1
             continue
-        grade = max(int(cells[2]), 0)
-        before = known.setdefault((query, item), (grade, number))
-        if before[0] != grade:
+        score = float(cells[2])
+        before = known.setdefault((query, item), (score, number))
+        if max(before[0], 0.0) != max(score, 0.0):
             raise InputError(
                 f"{path}: lines {before[1]} and {number} judge query {_short(cells[0])} and item "
                 f"{_short(cells[1])} differently; remove one"
@@ -273,7 +295,7 @@ def _read_qrels(
             f"{path}: {unknown} judgements name a query or item that the collection has not, first {first}; "
             "correct them, or leave them out with --skip-unknown (skip_unknown=True)"
         )
-    return [q for q, _ in known], [i for _, i in known], [g for g, _ in known.values()], unknown
+    return [q for q, _ in known], [i for _, i in known], [s for s, _ in known.values()], unknown
 
 
 def _short(value: Any) -> str:

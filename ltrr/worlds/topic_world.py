@@ -124,6 +124,11 @@ class TopicWorld:
         return self.topics.queries
 
     @property
+    def holds_out(self) -> bool:
+        """Whether there are held-out queries."""
+        return self._held_out_cdf is not None
+
+    @property
     def max_grade(self) -> int:
         """The highest relevance grade."""
         return self.topics.max_grade
@@ -161,7 +166,10 @@ class TopicWorld:
         """
         count = _check.integer("held_out.n", n, low=0)
         if self._held_out_cdf is None:
-            raise InputError("this world holds no query out: build it with `held_out` above 0")
+            raise InputError(
+                "this world holds no query out: it needs two queries of different texts and a "
+                "`world.held_out` that takes one of them; or set `loop.held_out = 0`"
+            )
         request = np.arange(HELD_OUT_START, HELD_OUT_START + count, dtype=np.int64)
         offset = self._streams.uniform("held_out/offset", 0)
         place = np.argsort(self._streams.uniform("held_out/order", request), kind="stable")
@@ -202,6 +210,11 @@ class TopicWorld:
             topic=topic,
             max_grade=t.max_grade,
         )
+
+    def excluded(self, requests: Requests) -> Int32 | None:
+        """Return the item (B,) that is never shown to each request, −1 for none; None if there is no such."""
+        items = self.topics.excluded
+        return None if items is None else items[self._topic(requests)]
 
     def hidden_intent(self, requests: Requests) -> Int16:
         """Return the hidden kind (B,) of each request's query: for analyses, never for a policy."""

@@ -52,6 +52,8 @@ class Topics:
     complete : bool
         True where pairs without a judgement have grade 0 for sure (synthetic worlds); False where they are
         unjudged (real collections).
+    excluded : int32 (T,), optional
+        An item that is never shown to each topic, −1 for none: for queries that are documents themselves.
 
     Raises
     ------
@@ -88,6 +90,7 @@ class Topics:
     intent_names: tuple[str, ...]
     max_grade: int
     complete: bool
+    excluded: Int32 | None = None
 
     def __post_init__(self) -> None:
         q, t = len(self.queries), len(self.topic_indptr) - 1
@@ -109,6 +112,11 @@ class Topics:
             object.__setattr__(self, key, value)
         for key, rows, values in (("query_indptr", q, m), ("topic_indptr", t, j)):
             object.__setattr__(self, key, _check.indptr(f"Topics.{key}", getattr(self, key), rows, values))
+        if self.excluded is not None:
+            # shifted by one, so that −1 passes
+            shifted = np.asarray(self.excluded, np.int64) + 1
+            items = _ids("Topics.excluded", shifted, np.int32, t, len(self.catalogue) + 1) - 1
+            object.__setattr__(self, "excluded", items.astype(np.int32))
         self._check_sums()
         self._check_order()
         self._check_parts()

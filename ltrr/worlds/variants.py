@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Set
 
 import numpy as np
+
+from ltrr.features.tokens import clusters, is_spaceless, unicode_words
 
 __all__ = ["VARIANT_KINDS", "token_key", "variants"]
 
@@ -13,6 +14,7 @@ VARIANT_KINDS = ("dropped", "misspelt", "prefix")
 """Kinds of variants: a word left out, a letter mistyped, the text cut short while typing."""
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
+_LATIN_END = "\u0250"  # where Latin letters and their accented forms end
 _ATTEMPTS = 8  # a try fails by repeating a known text; short queries run out of new ones
 
 
@@ -24,7 +26,7 @@ def token_key(text: str) -> str:
     >>> token_key("Flow past  a CYLINDER .")
     'flow past a cylinder'
     """
-    return " ".join(re.findall(r"\w+", text.casefold()))
+    return " ".join(unicode_words(text.casefold()))
 
 
 def variants(text: str, *, n: int, rng: np.random.Generator, taken: Set[str]) -> list[tuple[str, int]]:
@@ -32,6 +34,9 @@ def variants(text: str, *, n: int, rng: np.random.Generator, taken: Set[str]) ->
 
     The kinds take turns; where one has nothing new to offer the next one steps in. No two variants, and none
     of them and ``taken``, have the same `token_key`.
+
+    Where a script has no spaces, two neighbouring characters are left out in place of a word. Letters keep
+    their marks, and scripts other than Latin are mistyped with letters of the query.
 
     Parameters
     ----------
@@ -72,28 +77,40 @@ def variants(text: str, *, n: int, rng: np.random.Generator, taken: Set[str]) ->
 def _drop(words: list[str], rng: np.random.Generator) -> list[str]:
     """Leave one word out."""
     if len(words) < 2:
-        return words
+        return [_drop_pair(word, rng) for word in words]
     i = int(rng.integers(len(words)))
     return words[:i] + words[i + 1 :]
 
 
+def _drop_pair(word: str, rng: np.random.Generator) -> str:
+    """Leave two neighbouring characters out of a text without spaces: about a word of Chinese."""
+    units = clusters(word)
+    if len(units) < 4 or not is_spaceless(word):
+        return word
+    at = int(rng.integers(len(units) - 1))
+    return "".join(units[:at] + units[at + 2 :])
+
+
 def _misspell(words: list[str], rng: np.random.Generator) -> list[str]:
     """Swap, delete, insert or replace a letter of one word; its first letter is hardly ever mistyped."""
-    long = [i for i, word in enumerate(words) if len(word) >= 3]
+    units = [clusters(word) for word in words]
+    long = [i for i, word in enumerate(units) if len(word) >= 3]
     if not long:
         return words
     i = long[int(rng.integers(len(long)))]
-    word = words[i]
-    letter = _LETTERS[int(rng.integers(len(_LETTERS)))]
+    word = units[i]
+    latin = max(words[i]) < _LATIN_END
+    letters = _LETTERS if latin else sorted({unit for own in units for unit in own})
+    letter = letters[int(rng.integers(len(letters)))]
     operation = int(rng.integers(4))
     if operation == 0:
         at = int(rng.integers(1, len(word) - 1))
-        wrong = word[:at] + word[at + 1] + word[at] + word[at + 2 :]
+        wrong = [*word[:at], word[at + 1], word[at], *word[at + 2 :]]
     else:
         at = int(rng.integers(1, len(word)))
         deleted, inserted = operation == 1, operation == 2
-        wrong = word[:at] + ("" if deleted else letter) + word[at if inserted else at + 1 :]
-    return [*words[:i], wrong, *words[i + 1 :]]
+        wrong = [*word[:at], *([] if deleted else [letter]), *word[at if inserted else at + 1 :]]
+    return [*words[:i], "".join(wrong), *words[i + 1 :]]
 
 
 def _cut(words: list[str], rng: np.random.Generator) -> list[str]:
@@ -102,7 +119,7 @@ def _cut(words: list[str], rng: np.random.Generator) -> list[str]:
         words = words[:-1]
     if not words:
         return words
-    last = words[-1]
+    last = clusters(words[-1])
     if len(last) >= 3 and (len(words) == 1 or rng.random() < 0.5):
-        return [*words[:-1], last[: int(rng.integers((len(last) + 1) // 2, len(last)))]]
+        return [*words[:-1], "".join(last[: int(rng.integers((len(last) + 1) // 2, len(last)))])]
     return words[: int(rng.integers((len(words) + 1) // 2, max(len(words), 2)))]
