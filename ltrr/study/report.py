@@ -14,6 +14,7 @@ from ltrr.errors import InputError
 from ltrr.report.canvas import as_svg, save_png, stamp
 from ltrr.report.page import drawing, render
 from ltrr.study import figures
+from ltrr.study.explorer import explorer
 from ltrr.study.figures.roles import looks
 from ltrr.study.figures.slots import adaptive
 from ltrr.study.findings import findings
@@ -63,7 +64,12 @@ def write_report(folder: str | Path) -> Path:
     """
     tables = Tables.read(folder)
     with drawing():
-        page = render("report.html.j2", title=tables.study["name"], run=section(tables, save=True))
+        page = render(
+            "report.html.j2",
+            title=tables.study["name"],
+            run=section(tables, save=True),
+            explorer=explorer(tables.folder, _in_full(tables)),
+        )
     place = tables.folder / "report.html"
     try:
         write_aside(place, page.encode())
@@ -77,6 +83,12 @@ def notebook_view(tables: Tables) -> str:
     part = next(_policies(tables))
     values = {"verdict": _box(verdict(tables)), "findings": findings(tables), "table": part["tables"][0]}
     return render("notebook.html.j2", **values)
+
+
+def _in_full(tables: Tables) -> list[str]:
+    """Return the policies whose requests are shown in full: winner, runner-up, best static, random."""
+    style = looks(tables)
+    return [name for name in style if style[name].marked] or list(style)
 
 
 @dataclass(frozen=True)
