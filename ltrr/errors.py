@@ -12,7 +12,7 @@ class InputError(ValueError):
     """A user's mistake, said in one line: the cause and the remedy. The command line exits with 2."""
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
+def nearest(name: str, known: Iterable[str]) -> str:
     """Say which known word is meant: ``"; did you mean 'bm25'?"`` or the whole list.
 
     Examples
@@ -23,7 +23,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
     '; known: bm25, dense'
     """
     names = sorted(known)
-    close = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(names)}"
 
 

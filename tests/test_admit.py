@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ltrr.errors import InputError
-from ltrr.replay import Batch, Events, Faults, Space
+from ltrr.replay import Events, Faults, ReplayBatch, Space
 from ltrr.replay.admit import AdmitState, admit
 from ltrr.replay.duplicates import Duplicates, identify
 from ltrr.replay.estimators.ips import IPS
-from ltrr.replay.faults import KINDS, SPOILS, WARNS
+from ltrr.replay.faults import FAULTS, SPOILS, WARNS
 from ltrr.replay.raw import Raw
 from tests.naive_replay_checks import naive_admit
 
@@ -227,7 +227,7 @@ def test_every_kind_that_spoils_is_tried():
     # three kinds are the readers' to find; the last follows from another fault
     told_by_readers = {"unreadable", "click without impression", "slot of a faulty request"}
     assert {kind for kind, *_ in SPOILED} == set(SPOILS) - told_by_readers
-    assert set(KINDS) == set(SPOILS) | set(WARNS)
+    assert set(FAULTS) == set(SPOILS) | set(WARNS)
 
 
 @pytest.mark.parametrize(
@@ -485,7 +485,7 @@ def admit_chunks(chunks, space, **state):
         for i, row in enumerate(chunk):
             for kind in row.get("told", []):
                 told.setdefault(kind, []).append(i)
-        plain = ("row", "told", "loose", "hushed")
+        plain = ("row", "told", "unattached", "hushed")
         columns = {key: [row[key] for row in chunk] for key in chunk[0] if key not in plain}
         if "event" in columns and not isinstance(next(iter(columns["event"]), 0), int):
             columns["event"] = np.array(columns["event"], object)
@@ -545,7 +545,9 @@ def test_a_faulty_row_changes_no_other(column, place, seed):
 
     def ips(events):
         estimator = IPS()
-        estimator.add(Batch(events.key, events.reward, weight=events.targets["new"] / events.propensity))
+        estimator.add(
+            ReplayBatch(events.key, events.reward, weight=events.targets["new"] / events.propensity)
+        )
         return estimator.value()
 
     assert ips(events) == ips(clean.take(rest))

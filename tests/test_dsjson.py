@@ -17,7 +17,7 @@ from ltrr.replay.events import Events
 from ltrr.replay.readers.dsjson import open_dsjson
 from ltrr.replay.readers.dsjson_features import Emitter
 from ltrr.replay.readers.dsjson_scan import Scanner
-from ltrr.replay.readers.names import Numbering
+from ltrr.replay.readers.hash_index import HashIndex
 from tests import naive_dsjson as naive
 
 FILES = (
@@ -637,7 +637,7 @@ def test_numbering_grows():
     rng = np.random.default_rng(0)
     hashes = rng.integers(0, 2**64, 30_000, dtype=np.uint64)
     hashes = hashes[rng.integers(0, 20_000, 60_000)]
-    table, seen = Numbering(1 << 20), {}
+    table, seen = HashIndex(1 << 20), {}
     for part in np.array_split(hashes, 7):
         ids, new = table.add(part)
         for j, h in enumerate(part.tolist()):
@@ -646,7 +646,7 @@ def test_numbering_grows():
             assert ids[j] == seen.setdefault(h, len(seen))
     assert len(table) == len(seen)
     assert table.find(hashes).tolist() == [seen[h] for h in hashes.tolist()]
-    small = Numbering(100)
+    small = HashIndex(100)
     ids, _ = small.add(hashes)
     assert len(small) == 100
     assert (ids < 100).all()

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from ltrr.cli import main
 from ltrr.errors import InputError
 from ltrr.replay import read, run, validate
-from ltrr.replay.faults import KINDS, SPOILS, WARNS
+from ltrr.replay.faults import FAULTS, SPOILS, WARNS
 from ltrr.replay.report.page import write_faults
 from tests import malformed
 
@@ -123,7 +123,7 @@ def test_a_faulty_row_is_told_and_left_out(case, ltrr, request, tmp_path):
 
 
 def test_every_kind_is_raised_by_some_fixture():
-    assert {case.kind for case in CASES} | {k for case in CASES for k in case.others} == set(KINDS)
+    assert {case.kind for case in CASES} | {k for case in CASES for k in case.others} == set(FAULTS)
     assert len(CASES) >= 80
 
 

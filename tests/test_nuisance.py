@@ -12,7 +12,7 @@ from sklearn.neighbors import KNeighborsRegressor
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from ltrr.errors import InputError
-from ltrr.replay.batch import Batch
+from ltrr.replay.batch import ReplayBatch
 from ltrr.replay.estimators.dr import DR
 from ltrr.replay.estimators.ips import IPS
 from ltrr.replay.events import Events, Space
@@ -472,9 +472,11 @@ def batch_of(log, q=None, weight=None):
     pi = log.flat(log.pi)
     w = pi[log.events.place] / log.events.propensity if weight is None else weight
     if q is None:
-        return Batch(log.events.key, log.events.reward, weight=w)
+        return ReplayBatch(log.events.key, log.events.reward, weight=w)
     target = expected_value(log.events.actions.indptr, pi, q)
-    return Batch(log.events.key, log.events.reward, weight=w, q_logged=q[log.events.place], q_target=target)
+    return ReplayBatch(
+        log.events.key, log.events.reward, weight=w, q_logged=q[log.events.place], q_target=target
+    )
 
 
 def test_doubly_robust_with_a_fitted_model():
@@ -516,7 +518,7 @@ def test_mrdr_lowers_the_variance_where_the_model_is_too_simple():
         q = model.predict(events)
         dr = DR()
         target = expected_value(events.actions.indptr, pi, q)
-        dr.add(Batch(events.key, reward, weight=weight, q_logged=q[events.place], q_target=target))
+        dr.add(ReplayBatch(events.key, reward, weight=weight, q_logged=q[events.place], q_target=target))
         spread[name] = dr.standard_error()
     assert spread["mrdr"] < 0.7 * spread["plain"]
 

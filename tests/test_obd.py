@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ltrr.errors import InputError
-from ltrr.replay.batch import Batch
+from ltrr.replay.batch import ReplayBatch
 from ltrr.replay.estimators import IPS, SNIPS
 from ltrr.replay.events import Events
 from ltrr.replay.reading import read
@@ -55,7 +55,7 @@ def test_men_sample_gives_the_known_figures(data_dir, policy, clicks):
     assert log.space.actions == tuple(map(str, range(34)))
     ips, snips = IPS(), SNIPS()
     for estimator in (ips, snips):
-        estimator.add(Batch(events.key, events.reward, weight=(1 / 34) / events.propensity))
+        estimator.add(ReplayBatch(events.key, events.reward, weight=(1 / 34) / events.propensity))
     expected = twin(folder / "men.csv")
     assert (ips.value(), snips.value(), events.reward.sum()) == pytest.approx(expected, rel=1e-12)
     if policy == "bts":

@@ -433,7 +433,7 @@ def test_objects_mean_targets():
     ("words", "said"),
     [
         ("unifrom", "did you mean 'uniform'"),
-        ("", "neither a known word nor a saved policy"),
+        ("", "neither a known policy nor a saved policy"),
         ("uniform:3", "takes nothing more"),
         ("always", "must be given as `always:ACTION`"),
         ("always:", "must be given as `always:ACTION`"),
@@ -450,7 +450,7 @@ def test_objects_mean_targets():
         ("logged?cells=positio", "did you mean 'position'"),
         ("logged:elsewhere", "needs a reader"),
         ("policy:/nowhere", "cannot be read as a saved policy"),
-        ("x" * 400, "neither a known word nor a saved policy"),
+        ("x" * 400, "neither a known policy nor a saved policy"),
         ("vw:" + "x" * 400, "cannot be read as a model of VW"),
         ("vw:/nowhere", "cannot be read as a model of VW"),
     ],

@@ -19,7 +19,7 @@ from ltrr.errors import InputError, nearest
 from ltrr.registry import registry_of
 from ltrr.types import Feedback
 
-__all__ = ["Case", "CheckError", "Finding", "Learner", "refused"]
+__all__ = ["Case", "CheckError", "Finding", "LearningCase", "refused"]
 
 _PREFIX = "check_"
 
@@ -182,7 +182,7 @@ def refused(call: Callable[[], object], what: str) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Learner(Case, ABC):
+class LearningCase(Case, ABC):
     """A component that is asked, and taught by feedback: an arm, a policy, a ranker.
 
     Parameters

@@ -15,7 +15,7 @@ from ltrr import _check
 from ltrr.checks.common import refused
 from ltrr.checks.compare import same, variants
 from ltrr.checks.logged import LogCase, batch_of, given, requests_in, weighty, without
-from ltrr.replay.batch import Batch
+from ltrr.replay.batch import ReplayBatch
 from ltrr.replay.estimators.base import Estimator
 from ltrr.replay.estimators.ips import IPS
 from ltrr.replay.estimators.registry import ESTIMATORS, make_estimator
@@ -44,13 +44,13 @@ class _Case(LogCase):
     def fresh(self) -> Any:
         return self.component.fork()
 
-    def batch(self, n: int = _REQUESTS, *, counted: bool = True, seed: int = 10) -> Batch:
+    def batch(self, n: int = _REQUESTS, *, counted: bool = True, seed: int = 10) -> ReplayBatch:
         """Return a batch, of several slots a request where the estimator takes them."""
         slots = self.n_slots if self.component.slate else 1
         bounds = {"weight_bound": self.weight_bound, "reward_range": self.reward_range}
         return batch_of(n, **bounds, n_slots=slots, counted=counted, seed=seed)  # type: ignore[arg-type]
 
-    def fed(self, *batches: Batch) -> Any:
+    def fed(self, *batches: ReplayBatch) -> Any:
         """Return a fork that has seen the batches."""
         pupil = self.fresh()
         for batch in batches:
@@ -120,13 +120,13 @@ class _Case(LogCase):
         )
 
     def check_needs_are_columns(self) -> None:
-        """``needs`` names columns of `Batch`: without them comes an `InputError`, and no others are read."""
+        """``needs`` names columns of `ReplayBatch`: an absent one is an error, and no others are read."""
         batch, estimator, must = self.batch(), self.fresh(), self.must("needs")
-        optional = [f.name for f in fields(Batch) if f.name not in ("key", "reward", "slot", "count")]
+        optional = [f.name for f in fields(ReplayBatch) if f.name not in ("key", "reward", "slot", "count")]
         needed: set[str] = set()
         for need in sorted(estimator.needs):
             columns = {name for name in optional if name == need or name.startswith(f"{need}_")}
-            must(columns, f"name columns of `Batch`, or what they start with, got {need!r}")
+            must(columns, f"name columns of `ReplayBatch`, or what they start with, got {need!r}")
             needed |= columns
             refused(partial(estimator.rows, without(batch, columns)), f"`{self.name}.rows` without {need!r}")
         bare = without(batch, [name for name in optional if name not in needed])

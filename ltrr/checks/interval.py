@@ -15,7 +15,7 @@ from ltrr.checks.compare import variants
 from ltrr.checks.logged import LogCase, batch_of
 from ltrr.errors import InputError
 from ltrr.metrics.intervals import Interval
-from ltrr.replay.batch import Batch
+from ltrr.replay.batch import ReplayBatch
 from ltrr.replay.estimators.base import Estimator
 from ltrr.replay.estimators.dr import DR
 from ltrr.replay.estimators.ips import IPS
@@ -42,18 +42,18 @@ class _Case(LogCase):
     group = "intervals"
     protocol = IntervalMethod
 
-    def batch(self, n: int = _REQUESTS, *, seed: int = 15) -> Batch:
+    def batch(self, n: int = _REQUESTS, *, seed: int = 15) -> ReplayBatch:
         """Return requests with the lowest or the highest reward and weights that spread."""
         low, high = self.reward_range
         batch = batch_of(n, weight_bound=self.weight_bound, reward_range=self.reward_range, seed=seed)
         return replace(batch, reward=np.where(batch.reward > 0.5 * (low + high), high, low))
 
-    def sharp(self, n: int = _REQUESTS) -> Batch:
+    def sharp(self, n: int = _REQUESTS) -> ReplayBatch:
         """Return requests with weights of 0 and 1."""
         batch = self.batch(n)
         return replace(batch, weight=np.where(np.asarray(batch.weight) > 0.0, 1.0, 0.0))
 
-    def fed(self, estimator: Estimator, *batches: Batch) -> tuple[Any, Any]:
+    def fed(self, estimator: Estimator, *batches: ReplayBatch) -> tuple[Any, Any]:
         """Return forks of estimator and method that have seen the batches."""
         pupil, method = estimator.fork(), self.component.fork(estimator)
         for batch in batches:
@@ -61,7 +61,7 @@ class _Case(LogCase):
             method.add(pupil.rows(batch), pupil.keys(batch))
         return pupil, method
 
-    def logs(self) -> Iterator[tuple[Estimator, Batch]]:
+    def logs(self) -> Iterator[tuple[Estimator, ReplayBatch]]:
         """Yield estimators and the logs that they see."""
         for estimator in self.estimators:
             yield estimator, self.batch()
@@ -236,7 +236,7 @@ def _agree(one: tuple[float, ...] | None, other: tuple[float, ...] | None) -> bo
     return bool(np.allclose(one, other, rtol=_EXACT, atol=_EXACT))
 
 
-def _cut(batch: Batch) -> list[Batch]:
+def _cut(batch: ReplayBatch) -> list[ReplayBatch]:
     return [batch.take(np.arange(i, j)) for i, j in pairwise(_CUTS)]
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from ltrr import _check
 from ltrr.bandits.draw import draw
-from ltrr.checks.common import Learner
+from ltrr.checks.common import LearningCase
 from ltrr.checks.data import decision_of, feedback_of, narrowed, requests_of
 from ltrr.protocols import Policy
 from ltrr.types import ActionSet, Decision, Feedback, Float64, Requests
@@ -27,7 +27,7 @@ _LESSONS = 60
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Case(Learner):
+class _Case(LearningCase):
     """A policy under check, and the setting in which it is asked."""
 
     arms: tuple[str, ...]
@@ -134,15 +134,15 @@ class _Case(Learner):
                     f"not depend on the other requests of the batch, got a difference of {gap:.3g}",
                 )
 
-    check_empty_batch = Learner.check_empty_batch
+    check_empty_batch = LearningCase.check_empty_batch
 
     def check_deterministic_tells_the_truth(self) -> None:
         """``deterministic`` is true exactly where only 0 and 1 were stated."""
         seen = np.concatenate([p for _, policy in self.both() for p in self.ask(policy)])
-        sharp, said = bool(np.isin(seen, (0.0, 1.0)).all()), self.component.deterministic
+        sharp, stated = bool(np.isin(seen, (0.0, 1.0)).all()), self.component.deterministic
         self.must("deterministic")(
-            bool(said) == sharp,
-            f"be {sharp}, got {said}: logs say by it whether they can be reweighted",
+            bool(stated) == sharp,
+            f"be {sharp}, got {stated}: from it logs know whether they can be reweighted",
         )
 
     def check_fork_is_unlearned(self) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from ltrr import _check
 from ltrr._state import pack
-from ltrr.checks.common import Learner
+from ltrr.checks.common import LearningCase
 from ltrr.checks.data import feedback_of, requests_of
 from ltrr.protocols import Ranker
 from ltrr.ranking import provenance_names
@@ -25,7 +25,7 @@ _WIDTH = 6
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Case(Learner):
+class _Case(LearningCase):
     """A ranker under check, and the width of its features."""
 
     n_features: int
@@ -98,7 +98,7 @@ class _Case(Learner):
                     self.same(want, got), f"not depend on the other rows of the batch, got other bits {how}"
                 )
 
-    check_empty_batch = Learner.check_empty_batch
+    check_empty_batch = LearningCase.check_empty_batch
 
     def check_fresh_is_unlearned(self) -> None:
         """Fork a learned ranker: the fork scores as one that never learned."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ltrr.checks.common import Learner
+from ltrr.checks.common import LearningCase
 from ltrr.checks.compare import same
 from ltrr.checks.data import catalogue_of, feedback_of, reordered, requests_of
 from ltrr.protocols import Retriever
@@ -22,7 +22,7 @@ _SHALLOW = 10
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Case(Learner):
+class _Case(LearningCase):
     """An arm under check, with what it indexes and what it is asked."""
 
     catalogue: Catalogue
@@ -188,7 +188,7 @@ class _Case(Learner):
                 must(tuple(names) == tuple(known), f"have the same names every time, got {names!r}")
             must(self.same(self.features(arm), rows), "answer the same question alike, got other rows")
 
-    check_empty_batch = Learner.check_empty_batch
+    check_empty_batch = LearningCase.check_empty_batch
 
     def check_static_never_changes(self) -> None:
         """Where ``static``, results depend on the query alone: not on feedback, user, time or context."""

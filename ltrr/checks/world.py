@@ -185,9 +185,9 @@ class _Case(Case):
             low, high = np.full(topic.max() + 1, np.inf), np.full(topic.max() + 1, -np.inf)
             np.minimum.at(low, topic[several], column)
             np.maximum.at(high, topic[several], column)
-            told = (low == high)[topic[several]].all() and column.min() < column.max()
+            split = (low == high)[topic[several]].all() and column.min() < column.max()
             text = f"not tell the hidden topic by context column {name!r}, got one value a topic"
-            self.must("next")(not told, text)
+            self.must("next")(not split, text)
 
     def check_empty_batch(self) -> None:
         """No requests move nothing and have no truth."""

@@ -109,7 +109,7 @@ def _verdict(one: PolicyJudge, entry: Entry, summary: Mapping[str, float | None]
         estimated=_estimated(one, models, estimator),
         biased=estimator.bias,
     )
-    if verdict.word == CANNOT:
+    if verdict.label == CANNOT:
         return verdict
     try:
         estimator.value()
@@ -137,12 +137,12 @@ def _rows(
         "level": settings.level,
         "n": estimator.moments.n,
         "ess": ess,
-        "verdict": verdict.word,
+        "verdict": verdict.label,
         "reason": verdict.reason,
         "estimated": estimated,
         "bias": estimator.bias,
     }
-    if verdict.word == CANNOT:
+    if verdict.label == CANNOT:
         return [{**common, "interval": "none"}]
     value = estimator.value()
     found = [

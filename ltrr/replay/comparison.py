@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import cast
 
-from ltrr.replay.batch import Batch
+from ltrr.replay.batch import ReplayBatch
 from ltrr.replay.estimators import Difference, Estimator, OnPolicy
 from ltrr.replay.events import Events
 from ltrr.replay.plan import Plan
@@ -84,7 +84,7 @@ class Comparison:
     def add(self, events: Events) -> None:
         """Take in a chunk."""
         rows = [judge.add(events) for judge in self.judges]
-        batch = Batch(events.key, events.reward, slot=events.slot, count=events.count)
+        batch = ReplayBatch(events.key, events.reward, slot=events.slot, count=events.count)
         key = Estimator.keys(batch)
         logged = self.logged.estimator.rows(batch)
         self.logged.add(logged, key)

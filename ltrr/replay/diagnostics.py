@@ -8,7 +8,7 @@ import numpy as np
 from scipy import stats
 
 from ltrr._kernels.weights import weight_pass
-from ltrr.replay.batch import Batch
+from ltrr.replay.batch import ReplayBatch
 from ltrr.replay.events import Events
 from ltrr.replay.pareto import pareto_k, tail_size
 from ltrr.types import Float64, Int64
@@ -63,9 +63,9 @@ class Diagnostics:
     Examples
     --------
     >>> import numpy as np
-    >>> from ltrr.replay import Batch
+    >>> from ltrr.replay import ReplayBatch
     >>> d = Diagnostics(n_actions=2)
-    >>> d.add(Batch(np.arange(4), np.ones(4), weight=np.array([0.0, 1.0, 1.0, 2.0])))
+    >>> d.add(ReplayBatch(np.arange(4), np.ones(4), weight=np.array([0.0, 1.0, 1.0, 2.0])))
     >>> d.ess, d.mean_weight
     (2.6666666666666665, 1.0)
     """
@@ -97,7 +97,9 @@ class Diagnostics:
         self._inverse = np.zeros(3)
         self._accepted = np.zeros(2)
 
-    def add(self, batch: Batch, events: Events | None = None, probabilities: Float64 | None = None) -> None:
+    def add(
+        self, batch: ReplayBatch, events: Events | None = None, probabilities: Float64 | None = None
+    ) -> None:
         """Take in a chunk: its batch, and where they are known its events and target probabilities."""
         starts = batch.indptr[:-1]
         self.n += len(starts)

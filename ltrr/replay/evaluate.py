@@ -13,7 +13,7 @@ from ltrr.errors import InputError
 from ltrr.replay.allocations import allocation_of, with_allocations
 from ltrr.replay.comparison import Comparison
 from ltrr.replay.evaluation import Evaluation
-from ltrr.replay.learning import Learner, learner_of
+from ltrr.replay.learning_target import LearningTarget, learning_target
 from ltrr.replay.models import fit_models
 from ltrr.replay.plan import Plan
 from ltrr.replay.reading import read
@@ -96,9 +96,9 @@ def run(
     reader = partial(read, format=opened.format, columns=getattr(opened, "columns", None))
     quotas = [quota for p in policies if (quota := allocation_of(p, opened)) is not None]
     single = [p for p in policies if allocation_of(p, opened) is None]
-    found = [learner_of(p, seed=settings.seed) or parse_target(p, opened, read=reader) for p in single]
-    learners = [target for target in found if isinstance(target, Learner)]
-    targets = [target for target in found if not isinstance(target, Learner)]
+    found = [learning_target(p, seed=settings.seed) or parse_target(p, opened, read=reader) for p in single]
+    learners = [target for target in found if isinstance(target, LearningTarget)]
+    targets = [target for target in found if not isinstance(target, LearningTarget)]
     names = [*(target.name for target in found), *quotas]
     if len(set(names)) != len(names) or not names:
         raise InputError(f"`policies` must name at least one policy and none twice, got {names}")

@@ -11,7 +11,7 @@ from ltrr import _check
 from ltrr.errors import InputError
 from ltrr.types import Int64
 
-__all__ = ["KINDS", "ON_ERROR", "SPOILS", "WARNS", "Fault", "Faults"]
+__all__ = ["FAULTS", "ON_ERROR", "SPOILS", "WARNS", "Fault", "Faults"]
 
 ON_ERROR = ("fail", "skip", "report")
 """Stop at the first faulty row; leave faulty rows out; leave them out and keep the number of every one."""
@@ -56,7 +56,7 @@ WARNS = MappingProxyType(
 )
 """Faults that are told but keep no row out."""
 
-KINDS = MappingProxyType({**SPOILS, **WARNS})
+FAULTS = MappingProxyType({**SPOILS, **WARNS})
 """All kinds of fault and what they mean."""
 
 
@@ -67,7 +67,7 @@ class Fault:
     Parameters
     ----------
     kind : str
-        One of `KINDS`.
+        One of `FAULTS`.
     row : int
         Row number in the log, from 1; 0 for a fault of the whole log.
     detail : str
@@ -131,7 +131,7 @@ class Faults:
         Parameters
         ----------
         kind : str
-            One of `KINDS`.
+            One of `FAULTS`.
         rows : int64 (m,)
             Row numbers, ascending; 0 for a fault of the whole log.
         details : list of str, optional
@@ -142,21 +142,21 @@ class Faults:
         InputError
             If the kind spoils rows and ``on_error`` is "fail".
         """
-        if kind not in KINDS:
+        if kind not in FAULTS:
             raise KeyError(kind)
         if len(rows) == 0:
             return
         before = self.counts.get(kind, 0)
         self.counts[kind] = before + len(rows)
-        said = (details or [])[: max(1, self.keep - before)]
+        texts = (details or [])[: max(1, self.keep - before)]
         listed = rows if self.on_error == "report" else rows[: max(0, self.keep - before)]
         if len(listed):
-            self._noted.setdefault(kind, []).append((np.array(listed, np.int64), said))
+            self._noted.setdefault(kind, []).append((np.array(listed, np.int64), texts))
         if self.on_error == "fail" and kind in SPOILS:
-            detail = f": {said[0]}" if said and said[0] else ""
+            detail = f": {texts[0]}" if texts and texts[0] else ""
             more = f" (and {len(rows) - 1:,} more of the rows read with it)" if len(rows) > 1 else ""
             raise InputError(
-                f"{self.where}, row {int(rows[0])}: {kind}{detail}{more}; {KINDS[kind]}; mend the log, or "
+                f"{self.where}, row {int(rows[0])}: {kind}{detail}{more}; {FAULTS[kind]}; mend the log, or "
                 "leave such rows out with --on-error skip"
             )
 
@@ -174,9 +174,9 @@ class Faults:
     def kept(self) -> list[Fault]:
         """The faults kept with their rows, kind by kind as first met."""
         return [
-            Fault(kind, row, said[i] if i < len(said) else "")
+            Fault(kind, row, texts[i] if i < len(texts) else "")
             for kind, parts in self._noted.items()
-            for rows, said in parts
+            for rows, texts in parts
             for i, row in enumerate(rows.tolist())
         ]
 
@@ -199,6 +199,8 @@ class Faults:
         for kind, n in sorted(self.counts.items(), key=lambda pair: (-pair[1], pair[0])):
             fault = self.first.get(kind)
             place = "" if fault is None else f"first in row {fault.row}" if fault.row else "the whole log"
-            said = ", ".join(text for text in (place, fault.detail if fault else "") if text)
-            out.append(f"{kind}: {n:,} ({said}); {KINDS[kind]}" if said else f"{kind}: {n:,}; {KINDS[kind]}")
+            detail = ", ".join(text for text in (place, fault.detail if fault else "") if text)
+            out.append(
+                f"{kind}: {n:,} ({detail}); {FAULTS[kind]}" if detail else f"{kind}: {n:,}; {FAULTS[kind]}"
+            )
         return out

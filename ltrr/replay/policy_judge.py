@@ -9,7 +9,7 @@ import numpy as np
 
 from ltrr.errors import InputError
 from ltrr.metrics.intervals import Interval
-from ltrr.replay.batch import Batch
+from ltrr.replay.batch import ReplayBatch
 from ltrr.replay.diagnostics import Diagnostics
 from ltrr.replay.estimators import Estimator
 from ltrr.replay.events import Events
@@ -82,7 +82,7 @@ class Entry:
     refused: str = ""
     _own: Moments = field(default_factory=lambda: Moments(1), init=False, repr=False)
 
-    def add(self, rows: Float64, key: Int64, batch: Batch | None = None) -> None:
+    def add(self, rows: Float64, key: Int64, batch: ReplayBatch | None = None) -> None:
         """Take in the rows that the estimator makes of a batch."""
         self.estimator.moments.add(rows)
         for method in self.methods:
@@ -141,7 +141,7 @@ class PolicyJudge:
         self.diagnostics = Diagnostics(self.n_actions)
         self._needs = frozenset().union(*(e.estimator.needs for e in self.entries))
 
-    def batch(self, events: Events) -> tuple[Batch, Float64 | None]:
+    def batch(self, events: Events) -> tuple[ReplayBatch, Float64 | None]:
         """Return the batch of a chunk and the target's probabilities, where it states them all."""
         pi = self.target.probabilities(events)
         self.chosen_only = pi is None
@@ -154,7 +154,7 @@ class PolicyJudge:
             columns |= self._modelled(events, pi)
         if "accept" in self._needs and self.models.floor is not None:
             columns["accept"] = accepted(events, chosen, Streams(self.seed), floor=self.models.floor)
-        return Batch(events.key, events.reward, slot=events.slot, count=events.count, **columns), pi
+        return ReplayBatch(events.key, events.reward, slot=events.slot, count=events.count, **columns), pi
 
     def _modelled(self, events: Events, pi: Float64) -> dict[str, Float64]:
         """Return the columns that rest on models, as far as they are needed and there."""

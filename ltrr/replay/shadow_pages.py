@@ -8,7 +8,7 @@ import numpy as np
 
 from ltrr._kernels.two_stage import page_groups
 from ltrr.errors import InputError
-from ltrr.replay.readers.own_parts import OwnParts
+from ltrr.replay.readers.run_parts import RunParts
 from ltrr.types import Int32, Int64
 from ltrr.types.quotas import all_quotas
 
@@ -27,13 +27,13 @@ class ShadowPages:
 
     Parameters
     ----------
-    parts : OwnParts
+    parts : RunParts
         A log with shadow retrieval.
     n_slots : int
         Slots that a quota divides.
     """
 
-    parts: OwnParts
+    parts: RunParts
     n_slots: int
 
     @property

@@ -98,8 +98,8 @@ def make(registry: Registry, spec: Spec, where: str, **offered: Any) -> Any:
     except InputError:
         raise
     except (TypeError, ValueError, ArithmeticError) as error:
-        said = " ".join(str(error).split())
-        raise InputError(f"`{where}` {spec.kind!r} cannot be made: {said}") from error
+        detail = " ".join(str(error).split())
+        raise InputError(f"`{where}` {spec.kind!r} cannot be made: {detail}") from error
     registry.check_object(made, where)
     return made
 

@@ -15,7 +15,7 @@ from ltrr.replay.answers import difference_rows, estimate_rows, logged_rows
 from ltrr.replay.comparison import Comparison
 from ltrr.replay.diagnostics import MEANINGS, Diagnostics
 from ltrr.replay.evaluation import DIFFERENCE_COLUMNS, ESTIMATE_COLUMNS, Evaluation
-from ltrr.replay.faults import KINDS
+from ltrr.replay.faults import FAULTS
 from ltrr.replay.models import Models
 from ltrr.replay.policy_judge import PolicyJudge
 from ltrr.replay.replay_log import ReplayLog
@@ -107,7 +107,7 @@ def _about(log: ReplayLog, judges: list[PolicyJudge], models: Models, settings: 
                 "rows": count,
                 "first_row": first[kind].row if kind in first else None,
                 "detail": first[kind].detail if kind in first else "",
-                "meaning": KINDS[kind],
+                "meaning": FAULTS[kind],
             }
             for kind, count in faults.counts.items()
         ],

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from ltrr.errors import InputError, nearest
 from ltrr.protocols import Policy
-from ltrr.replay.batch import Batch
+from ltrr.replay.batch import ReplayBatch
 from ltrr.replay.estimators.base import Estimator
 from ltrr.replay.estimators.dr import DR
 from ltrr.replay.estimators.ips import IPS
 from ltrr.replay.estimators.snips import SNIPS
 from ltrr.replay.quota_model import QuotaModel
-from ltrr.replay.readers.own import open_own
+from ltrr.replay.readers.run_log import open_run_log
 from ltrr.replay.two_stage_weights import LEVELS, TwoStage, TwoStageBatch
 from ltrr.types import Float64
 
@@ -117,7 +117,7 @@ def two_stage(
     >>> ess["sequence-ips"] <= ess["page-ips"]
     True
     """
-    log = open_own(path, policy=policy, seed=seed, warm_up=warm_up, on_error=on_error)
+    log = open_run_log(path, policy=policy, seed=seed, warm_up=warm_up, on_error=on_error)
     stage = TwoStage(log, target, logging)
     parts = [_parsed(name) for name in estimators]
     model = None
@@ -156,7 +156,7 @@ class _Sums:
         self.own += int(batch.own[self.level].sum())
         self.outside += float(batch.outside[self.level].sum())
         self.estimator.add(
-            Batch(batch.key, batch.reward, weight=weight, q_logged=q_logged, q_target=q_target)
+            ReplayBatch(batch.key, batch.reward, weight=weight, q_logged=q_logged, q_target=q_target)
         )
 
     def estimate(self, name: str, stage: TwoStage) -> TwoStageEstimate:

@@ -14,8 +14,8 @@ from ltrr.errors import InputError
 from ltrr.features.actions import Allocations, Slabs
 from ltrr.protocols import Policy
 from ltrr.replay.events import Events
-from ltrr.replay.quota_law import FIXED, Law, LoggedCredit, Tree, quota_distribution
-from ltrr.replay.readers.own import OwnLog, OwnPart
+from ltrr.replay.quota_law import FIXED, LoggedCredit, QuotaLaw, QuotaTree, quota_distribution
+from ltrr.replay.readers.run_log import RunLog, RunPart
 from ltrr.replay.shadow_pages import ShadowPages
 from ltrr.simulation.setting import LoopSetting
 from ltrr.study.build import make_policy
@@ -98,7 +98,7 @@ class TwoStage:
 
     Parameters
     ----------
-    log : OwnLog
+    log : RunLog
     target : str, mapping of str to float, or Policy
         One quota ("2 bm25 + 1 memory"), quotas with probabilities (in sequences, every order of a quota's
         slots counts as likely as any other), or a policy as it stands. What a policy
@@ -113,17 +113,17 @@ class TwoStage:
         If the target cannot be stated on this log, or the logging policy is not the one that wrote it.
     """
 
-    log: OwnLog
+    log: RunLog
     target: str | Mapping[str, float] | Policy
     logging: Policy | None = None
     pages: ShadowPages = field(init=False, repr=False)
-    _tree: Tree = field(init=False, repr=False)
+    _tree: QuotaTree = field(init=False, repr=False)
     _arms: tuple[str, ...] = field(init=False, repr=False)
     _audit: float = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self._arms = tuple(self.log.parts.about["arms"])
-        self._tree = Tree(self.log.n_slots, len(self._arms))
+        self._tree = QuotaTree(self.log.n_slots, len(self._arms))
         self.pages = ShadowPages(self.log.parts, self.log.n_slots)
         if isinstance(self.target, (str, Mapping)):
             quota_distribution(self.target, self._arms, self.log.n_slots)
@@ -150,7 +150,7 @@ class TwoStage:
             if len(part.events):
                 yield self._batch(part)
 
-    def _batch(self, part: OwnPart) -> TwoStageBatch:
+    def _batch(self, part: RunPart) -> TwoStageBatch:
         events = part.events
         first = events.request_indptr[:-1]
         requests = _requests(events, first, part.request)
@@ -160,7 +160,7 @@ class TwoStage:
         if slots == 1 and not self.log.parts.slabs:
             path = np.zeros((len(first), 2), np.int64)
             path[:, 1] = events.action
-            law, known = Law(logged, ()), np.ones(len(first), np.bool_)
+            law, known = QuotaLaw(logged, ()), np.ones(len(first), np.bool_)
             sequence, outside = _ratio(target.quota, logged, path[:, 1]), _outside(target.quota, logged)
         else:
             path = self._tree.path(events.action.reshape(-1, slots))
@@ -197,7 +197,7 @@ class TwoStage:
             events.key[first], reward, requests.context, quota, target.quota, weight, own, mass, seen
         )
 
-    def _target_law(self, events: Events, requests: Requests, first: Int64) -> Law:
+    def _target_law(self, events: Events, requests: Requests, first: Int64) -> QuotaLaw:
         """Return what the target does, of quotas and, in a log of slabs, slot by slot."""
         n, target = len(requests), self.target
         if isinstance(target, (str, Mapping)):
@@ -222,7 +222,7 @@ class TwoStage:
             logged.n_actions,
             self.quotas[logged.action],
         )
-        return Law(_scatter(events, target.probabilities(requests, actions, rng)), ())
+        return QuotaLaw(_scatter(events, target.probabilities(requests, actions, rng)), ())
 
     def _slabs(self, events: Events, first: Int64) -> Slabs:
         """Return what builds the action set of any slot of the logged requests."""
@@ -243,7 +243,7 @@ class TwoStage:
 
     def _logging_law(
         self, events: Events, requests: Requests, version: Int32, path: Int64, logged: Float64
-    ) -> tuple[Law, Bool]:
+    ) -> tuple[QuotaLaw, Bool]:
         """Return the logging policy's law and where it is known."""
         n = len(requests)
         law, known = self._tree.uniform(n), version == -1
@@ -251,7 +251,7 @@ class TwoStage:
             builder = self._slabs(events, events.request_indptr[:-1])
             rng = np.random.default_rng(0)
             own = self._tree.policy_law(self.logging, requests, builder, rng, audit=self._audit)
-            law, known = Law.where(known, law, own), np.ones(n, np.bool_)
+            law, known = QuotaLaw.where(known, law, own), np.ones(n, np.bool_)
         rows = np.arange(n)
         restated = np.stack([p[rows, path[:, s]] for s, p in enumerate(law.step)], axis=1)
         # to believe it only where it agrees would choose requests by what was drawn, which is a bias
@@ -330,7 +330,7 @@ def _by_page(law: Float64, group: Int64) -> Float64:
     return np.asarray(np.bincount(flat, law.reshape(-1), n * q), np.float64).reshape(n, q)
 
 
-def _sequence(target: Law, path: Int64, events: Events, logged: Float64) -> tuple[Float64, Float64]:
+def _sequence(target: QuotaLaw, path: Int64, events: Events, logged: Float64) -> tuple[Float64, Float64]:
     """Return weights of the logged sequences and what the target would have done outside the support."""
     n, slots, _ = logged.shape
     action = events.action.reshape(n, slots)

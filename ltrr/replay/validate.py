@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ltrr.replay.faults import KINDS
+from ltrr.replay.faults import FAULTS
 from ltrr.replay.replay_log import ReplayLog
 from ltrr.replay.tally import Tally
 
@@ -24,7 +24,7 @@ class FaultCount:
     Parameters
     ----------
     kind : str
-        One of `ltrr.replay.faults.KINDS`.
+        One of `ltrr.replay.faults.FAULTS`.
     count : int
         Rows that have it.
     rows : tuple of int
@@ -175,8 +175,8 @@ class Validation:
         out.append(f"faults       {'none' if not self.faults else ''}".rstrip())
         for f in self.faults:
             where = f", rows {', '.join(map(str, f.rows))}{'…' * (f.count > len(f.rows))}" if f.rows else ""
-            said = f" ({f.detail})" if f.detail else ""
-            out.append(f"  {f.kind}: {f.count:,}{where}{said}: {f.meaning}")
+            detail = f" ({f.detail})" if f.detail else ""
+            out.append(f"  {f.kind}: {f.count:,}{where}{detail}: {f.meaning}")
         out.append(self.answer)
         return "\n".join(out)
 
@@ -294,9 +294,9 @@ def _fault_counts(log: ReplayLog) -> tuple[FaultCount, ...]:
     for kind, n in sorted(faults.counts.items(), key=lambda pair: (-pair[1], pair[0])):
         rows = faults.rows_of(kind)
         whole = [f.detail for f in faults.kept if f.kind == kind] if len(rows) and not rows[0] else []
-        said = ", ".join(whole) if whole else first[kind].detail if kind in first else ""
+        detail = ", ".join(whole) if whole else first[kind].detail if kind in first else ""
         numbers = tuple(r for r in rows[:_FIRST_ROWS].tolist() if r)
-        out.append(FaultCount(kind, n, numbers, said, KINDS[kind]))
+        out.append(FaultCount(kind, n, numbers, detail, FAULTS[kind]))
     return tuple(out)
 
 

@@ -29,12 +29,12 @@ class Verdict:
 
     Parameters
     ----------
-    word : "supported", "weak" or "cannot answer"
+    label : "supported", "weak" or "cannot answer"
     reason : str
         One sentence.
     """
 
-    word: str
+    label: str
     reason: str
 
 
@@ -72,7 +72,7 @@ def judge(
 
     Examples
     --------
-    >>> judge({"n": 5000.0, "ess": 4.2, "mean_weight": 1.0}).word
+    >>> judge({"n": 5000.0, "ess": 4.2, "mean_weight": 1.0}).label
     'cannot answer'
     >>> judge({"n": 5000.0, "ess": 656.0, "mean_weight": 1.0}).reason
     'effective sample size 656 of 5,000 rows, below 1,000: intervals may miss more often than stated.'

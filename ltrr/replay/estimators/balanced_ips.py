@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from ltrr.replay.batch import Batch
+from ltrr.replay.batch import ReplayBatch
 from ltrr.replay.estimators.base import needed
 from ltrr.replay.estimators.snips import SNIPS
 from ltrr.types import Float64
@@ -27,7 +27,7 @@ class BalancedIPS(SNIPS):
     --------
     >>> import numpy as np
     >>> balanced = BalancedIPS()
-    >>> balanced.add(Batch(np.arange(2), np.array([1.0, 0.0]), balanced_weight=np.array([1.5, 0.5])))
+    >>> balanced.add(ReplayBatch(np.arange(2), np.array([1.0, 0.0]), balanced_weight=np.array([1.5, 0.5])))
     >>> balanced.value()
     0.75
 
@@ -44,7 +44,7 @@ class BalancedIPS(SNIPS):
     proportion: ClassVar[bool] = False
     bias: ClassVar[str] = "rests on a classifier's density ratio."
 
-    def terms(self, batch: Batch) -> Float64:
+    def terms(self, batch: ReplayBatch) -> Float64:
         """Return ``(ŵ r, ŵ)``."""
         weight = needed(batch, "balanced_weight", self.name)
         return np.stack([weight * batch.reward, weight], axis=1)

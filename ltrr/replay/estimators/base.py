@@ -12,7 +12,7 @@ import numpy as np
 
 from ltrr import _check
 from ltrr.errors import InputError
-from ltrr.replay.batch import Batch
+from ltrr.replay.batch import ReplayBatch
 from ltrr.replay.moments import Moments
 from ltrr.types import Float64, Int64
 
@@ -27,11 +27,11 @@ _STEP = 1e-100
 """Step of the complex-step derivative: its square vanishes, so the derivative has no cancellation."""
 
 
-def needed(batch: Batch, name: str, estimator: str) -> Float64:
+def needed(batch: ReplayBatch, name: str, estimator: str) -> Float64:
     """Return a column of a batch that an estimator cannot do without."""
     value: Float64 | None = getattr(batch, name)
     if value is None:
-        raise InputError(f"`{estimator}` needs `Batch.{name}`, which was not given")
+        raise InputError(f"`{estimator}` needs `ReplayBatch.{name}`, which was not given")
     return value
 
 
@@ -57,9 +57,9 @@ class Estimator(ABC):
     width: ClassVar[int] = 1
     """Number of terms, k."""
     needs: ClassVar[frozenset[str]] = frozenset({"weight"})
-    """Optional columns of `Batch` that the terms are made of."""
+    """Optional columns of `ReplayBatch` that the terms are made of."""
     weight: ClassVar[str] = "weight"
-    """Column of `Batch` that reweights the rows; "" where nothing rests on what the logging policy tried."""
+    """Column of `ReplayBatch` that reweights the rows; "" where the estimate needs no weights."""
     slate: ClassVar[bool] = False
     """True where requests may have several slots."""
     whole_reward: ClassVar[bool] = False
@@ -130,7 +130,7 @@ class Estimator(ABC):
         return replace(self)
 
     @abstractmethod
-    def terms(self, batch: Batch) -> Float64:
+    def terms(self, batch: ReplayBatch) -> Float64:
         """Return the terms of each request, (requests, k)."""
 
     @abstractmethod
@@ -145,7 +145,7 @@ class Estimator(ABC):
         del weight_bound, low, high
         return None
 
-    def rows(self, batch: Batch) -> Float64:
+    def rows(self, batch: ReplayBatch) -> Float64:
         """Return ``(c, c · terms)`` of each request, (requests, k + 1)."""
         if not self.slate and not batch.single:
             raise InputError(
@@ -160,11 +160,11 @@ class Estimator(ABC):
         return out
 
     @staticmethod
-    def keys(batch: Batch) -> Int64:
+    def keys(batch: ReplayBatch) -> Int64:
         """Return the key of each request, in the order of `rows`."""
         return batch.key if batch.single else batch.key[batch.indptr[:-1]]
 
-    def add(self, batch: Batch) -> None:
+    def add(self, batch: ReplayBatch) -> None:
         """Take in a batch."""
         self.moments.add(self.rows(batch))
 

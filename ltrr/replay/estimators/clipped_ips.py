@@ -31,9 +31,9 @@ class ClippedIPS(IPS):
     Examples
     --------
     >>> import numpy as np
-    >>> from ltrr.replay import Batch
+    >>> from ltrr.replay import ReplayBatch
     >>> clipped = ClippedIPS(3.0)
-    >>> clipped.add(Batch(np.arange(2), np.array([1.0, 1.0]), weight=np.array([5.0, 0.5])))
+    >>> clipped.add(ReplayBatch(np.arange(2), np.array([1.0, 1.0]), weight=np.array([5.0, 0.5])))
     >>> clipped.value()
     1.75
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ltrr.replay.batch import Batch
+from ltrr.replay.batch import ReplayBatch
 from ltrr.replay.estimators.base import Estimator, needed
 from ltrr.types import Float64
 
@@ -23,7 +23,7 @@ class IPS(Estimator):
     --------
     >>> import numpy as np
     >>> ips = IPS()
-    >>> ips.add(Batch(np.arange(2), np.array([1.0, 0.0]), weight=np.array([2.0, 0.5])))
+    >>> ips.add(ReplayBatch(np.arange(2), np.array([1.0, 0.0]), weight=np.array([2.0, 0.5])))
     >>> ips.value()
     1.0
 
@@ -43,7 +43,7 @@ class IPS(Estimator):
         """Return the largest of the bent weights, given the largest weight."""
         return weight_bound
 
-    def terms(self, batch: Batch) -> Float64:
+    def terms(self, batch: ReplayBatch) -> Float64:
         """Return ``w r``, with the weights as `shrunk` leaves them."""
         return (self.shrunk(needed(batch, "weight", self.name)) * batch.reward)[:, None]
 

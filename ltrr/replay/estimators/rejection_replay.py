@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from ltrr.replay.batch import Batch
+from ltrr.replay.batch import ReplayBatch
 from ltrr.replay.estimators.base import Estimator, needed
 from ltrr.types import Float64
 
@@ -28,7 +28,7 @@ class RejectionReplay(Estimator):
     --------
     >>> import numpy as np
     >>> replay = RejectionReplay()
-    >>> replay.add(Batch(np.arange(3), np.array([1.0, 0.0, 1.0]), accept=np.array([1.0, 1.0, 0.0])))
+    >>> replay.add(ReplayBatch(np.arange(3), np.array([1.0, 0.0, 1.0]), accept=np.array([1.0, 1.0, 0.0])))
     >>> replay.value()
     0.5
 
@@ -44,7 +44,7 @@ class RejectionReplay(Estimator):
     weight: ClassVar[str] = "accept"
     proportion: ClassVar[bool] = True
 
-    def terms(self, batch: Batch) -> Float64:
+    def terms(self, batch: ReplayBatch) -> Float64:
         """Return ``(z r, z)``."""
         accept = needed(batch, "accept", self.name)
         return np.stack([accept * batch.reward, accept], axis=1)

@@ -41,9 +41,9 @@ class SubGaussian(IPS):
     Examples
     --------
     >>> import numpy as np
-    >>> from ltrr.replay import Batch
+    >>> from ltrr.replay import ReplayBatch
     >>> estimator = SubGaussian(0.5)
-    >>> estimator.add(Batch(np.arange(2), np.array([1.0, 1.0]), weight=np.array([3.0, 0.0])))
+    >>> estimator.add(ReplayBatch(np.arange(2), np.array([1.0, 1.0]), weight=np.array([3.0, 0.0])))
     >>> estimator.value()
     0.75
 
@@ -94,9 +94,10 @@ class SubGaussianDR(DR):
     Examples
     --------
     >>> import numpy as np
-    >>> from ltrr.replay import Batch
+    >>> from ltrr.replay import ReplayBatch
     >>> estimator, q = SubGaussianDR(0.5), np.array([0.5])
-    >>> estimator.add(Batch(np.arange(1), np.array([1.0]), weight=np.array([3.0]), q_logged=q, q_target=q))
+    >>> weight = np.array([3.0])
+    >>> estimator.add(ReplayBatch(np.arange(1), np.ones(1), weight=weight, q_logged=q, q_target=q))
     >>> estimator.value()
     1.25
 

@@ -31,10 +31,10 @@ class Asymptotic:
     Examples
     --------
     >>> import numpy as np
-    >>> from ltrr.replay.batch import Batch
+    >>> from ltrr.replay.batch import ReplayBatch
     >>> from ltrr.replay.estimators.ips import IPS
     >>> ips = IPS()
-    >>> ips.add(Batch(np.arange(4), np.array([1.0, 0.0, 1.0, 0.0]), weight=np.ones(4)))
+    >>> ips.add(ReplayBatch(np.arange(4), np.array([1.0, 0.0, 1.0, 0.0]), weight=np.ones(4)))
     >>> interval = Asymptotic().interval(ips)
     >>> round(interval.low, 3), interval.mean, round(interval.high, 3)
     (-0.066, 0.5, 1.066)

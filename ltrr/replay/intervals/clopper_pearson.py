@@ -30,10 +30,10 @@ class ClopperPearson:
     Examples
     --------
     >>> import numpy as np
-    >>> from ltrr.replay.batch import Batch
+    >>> from ltrr.replay.batch import ReplayBatch
     >>> from ltrr.replay.estimators.snips import SNIPS
     >>> snips, method = SNIPS(), ClopperPearson()
-    >>> batch = Batch(np.arange(10), np.array([1.0] + [0.0] * 9), weight=np.ones(10))
+    >>> batch = ReplayBatch(np.arange(10), np.array([1.0] + [0.0] * 9), weight=np.ones(10))
     >>> snips.add(batch)
     >>> method.add(snips.rows(batch), snips.keys(batch))
     >>> interval = method.interval(snips)

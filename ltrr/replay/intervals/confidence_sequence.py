@@ -65,11 +65,11 @@ class ConfidenceSequence:
     Examples
     --------
     >>> import numpy as np
-    >>> from ltrr.replay.batch import Batch
+    >>> from ltrr.replay.batch import ReplayBatch
     >>> from ltrr.replay.estimators.snips import SNIPS
     >>> snips = SNIPS()
     >>> sequence = ConfidenceSequence(reward_range=(0.0, 1.0)).fork(snips)
-    >>> batch = Batch(np.arange(1000), np.arange(1000) % 2.0, weight=np.ones(1000))
+    >>> batch = ReplayBatch(np.arange(1000), np.arange(1000) % 2.0, weight=np.ones(1000))
     >>> snips.add(batch)
     >>> sequence.add(snips.rows(batch), snips.keys(batch))
     >>> interval = sequence.interval(snips)

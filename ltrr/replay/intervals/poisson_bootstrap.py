@@ -51,9 +51,9 @@ class PoissonBootstrap:
     Examples
     --------
     >>> import numpy as np
-    >>> from ltrr.replay.batch import Batch
+    >>> from ltrr.replay.batch import ReplayBatch
     >>> from ltrr.replay.estimators.snips import SNIPS
-    >>> batch = Batch(np.arange(500), np.arange(500.0) % 2, weight=np.ones(500))
+    >>> batch = ReplayBatch(np.arange(500), np.arange(500.0) % 2, weight=np.ones(500))
     >>> snips, bootstrap = SNIPS(), PoissonBootstrap(seed=1)
     >>> snips.add(batch)
     >>> bootstrap.add(snips.rows(batch), snips.keys(batch))

@@ -17,14 +17,14 @@ from ltrr.types import Float64
 
 __all__ = ["check_kind", "fit_means", "tree_options"]
 
-KINDS = ("lightgbm", "ridge", "logistic")
+MODELS = ("lightgbm", "ridge", "logistic")
 
 _N_TREES = 100
 
 Predict = Callable[[Any], Float64]
 
 
-def check_kind(name: str, kind: Any, known: tuple[str, ...] = KINDS) -> None:
+def check_kind(name: str, kind: Any, known: tuple[str, ...] = MODELS) -> None:
     """Refuse what is neither a known name nor a scikit-learn estimator."""
     if isinstance(kind, str) or not (hasattr(kind, "fit") and hasattr(kind, "predict")):
         _check.choice(name, kind, known)

@@ -49,11 +49,11 @@ class Found:
 
     notes: list[tuple[str, Int64, list[str]]] = field(default_factory=list)
 
-    def note(self, kind: str, rows: Int64, values: list[Any], said: str) -> None:
-        """Note rows and the values found there; ``said`` names the column and what it should hold."""
+    def note(self, kind: str, rows: Int64, values: list[Any], detail: str) -> None:
+        """Note rows and the values found there; ``detail`` names the column and what it should hold."""
         if len(rows):
             shown = [repr(v) if len(repr(v)) <= _SHOWN else repr(v)[:_SHOWN] + "…" for v in values]
-            self.notes.append((kind, np.asarray(rows, np.int64), [f"{said}, got {v}" for v in shown]))
+            self.notes.append((kind, np.asarray(rows, np.int64), [f"{detail}, got {v}" for v in shown]))
 
 
 def plain(column: pa.Array | pa.ChunkedArray, name: str, found: Found) -> pa.Array:
@@ -74,8 +74,8 @@ def plain(column: pa.Array | pa.ChunkedArray, name: str, found: Found) -> pa.Arr
         nul = pc.match_substring(column, "\0")
         if pc.any(nul).as_py():
             bad = _where(nul)
-            said = f"`{name}` must be text in UTF-8 without NUL"
-            found.note("unreadable", bad, column.take(pa.array(bad)).to_pylist(), said)
+            detail = f"`{name}` must be text in UTF-8 without NUL"
+            found.note("unreadable", bad, column.take(pa.array(bad)).to_pylist(), detail)
             column = pc.if_else(nul, pa.scalar(None, column.type), column)
     return column
 
@@ -150,9 +150,9 @@ def whole(column: pa.Array | pa.ChunkedArray, name: str, found: Found, *, top: i
     """Return a column as integers from 0 to ``top``; what is none is told, and 0 stands in its place."""
     value = numbers(column, name, found)
     missing = np.isnan(value)
-    # what was unreadable is missing by now, and told already
-    told = np.concatenate([rows for _, rows, _ in found.notes] or [np.zeros(0, np.int64)])
-    gone = np.setdiff1d(np.flatnonzero(missing), told)
+    # what was unreadable is missing by now, and noted already
+    noted = np.concatenate([rows for _, rows, _ in found.notes] or [np.zeros(0, np.int64)])
+    gone = np.setdiff1d(np.flatnonzero(missing), noted)
     found.note("missing value", gone, [None] * len(gone), f"`{name}` must be an integer from 0 to {top}")
     with np.errstate(invalid="ignore"):
         good = (value >= 0) & (value <= top) & (value == np.floor(value))
@@ -186,8 +186,8 @@ def times(column: pa.Array | pa.ChunkedArray, name: str, found: Found) -> Float6
             out[rows] = numbers(some, name, Found()) if stamp is None else _stamps(some, stamp)
             left[rows[~np.isnan(out[rows])]] = False
     bad = np.flatnonzero(left)
-    said = f"`{name}` must be seconds or a time in ISO 8601"
-    found.note("unreadable", bad, text.take(pa.array(bad, pa.int64())).to_pylist(), said)
+    detail = f"`{name}` must be seconds or a time in ISO 8601"
+    found.note("unreadable", bad, text.take(pa.array(bad, pa.int64())).to_pylist(), detail)
     return out
 
 

@@ -62,8 +62,8 @@ def csv_tables(part: Path, wanted: Mapping[str, str], bad: str) -> Iterator[pa.T
 
     def note(row: pacsv.InvalidRow) -> str:
         # the header is row 1 and blank lines do not count
-        said = f"a row must have {row.expected_columns} fields, got {row.actual_columns}"
-        wrong.append((row.number - 2, said))
+        detail = f"a row must have {row.expected_columns} fields, got {row.actual_columns}"
+        wrong.append((row.number - 2, detail))
         nonlocal last
         last = (row.number - 2, "\n" in row.text)
         return "skip"
@@ -157,8 +157,8 @@ def _filled(table: pa.Table, wrong: list[tuple[int, str]], done: int, bad: str) 
     gap = np.zeros(n + mine, bool)
     gap[at] = True
     index[~gap] = np.arange(n)
-    said = np.full(n + mine, None, object)
-    said[at] = [text for _, text in wrong[:mine]]
+    details = np.full(n + mine, None, object)
+    details[at] = [text for _, text in wrong[:mine]]
     del wrong[:mine]
     out = table.take(pa.array(index, mask=gap))
-    return out.append_column(bad, pa.array(said, pa.string())), done + n + mine
+    return out.append_column(bad, pa.array(details, pa.string())), done + n + mine

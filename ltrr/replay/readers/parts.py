@@ -69,8 +69,10 @@ def readable(path: Path) -> Iterator[None]:
     except InputError:
         raise
     except (OSError, EOFError, zlib.error, pa.ArrowException, UnicodeDecodeError, MemoryError) as error:
-        said = " ".join(str(error).split())[:200] or type(error).__name__
-        raise InputError(f"{path}: cannot be read: {said}; the file is damaged or no such format") from error
+        detail = " ".join(str(error).split())[:200] or type(error).__name__
+        raise InputError(
+            f"{path}: cannot be read: {detail}; the file is damaged or no such format"
+        ) from error
 
 
 def open_bytes(path: Path) -> IO[bytes]:

@@ -151,8 +151,8 @@ class VwTextLog:
                 out.features.count(emitted, named)
         if not out.has_costs or out.n_actions == 0:
             raise InputError(f"{self.name}: must hold labels action:cost:probability, it holds none")
-        out.context.settle()
-        out.features.settle()
+        out.context.finish()
+        out.features.finish()
         return out
 
     @cached_property

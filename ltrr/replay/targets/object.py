@@ -102,8 +102,8 @@ class ObjectTarget(Distribution):
             try:
                 stated = np.asarray(self.wrapped.predict_proba(x), np.float64)
             except ValueError as error:
-                said = " ".join(str(error).split())
-                raise InputError(f"`{self.name}` cannot read the log's context: {said}") from error
+                detail = " ".join(str(error).split())
+                raise InputError(f"`{self.name}` cannot read the log's context: {detail}") from error
         if stated.shape != (len(events), len(place)):
             raise InputError(
                 f"`{self.name}.predict_proba` must return one column for each of {len(place)} classes, got "

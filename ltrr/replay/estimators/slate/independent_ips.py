@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from ltrr._kernels.slate import independent
-from ltrr.replay.batch import Batch
+from ltrr.replay.batch import ReplayBatch
 from ltrr.replay.estimators.base import BIASED, Estimator, needed
 from ltrr.types import Float64
 
@@ -30,7 +30,7 @@ class IndependentIPS(Estimator):
     >>> import numpy as np
     >>> ips = IndependentIPS()
     >>> key, reward = np.array([0, 0, 1, 1]), np.array([1.0, 1.0, 0.0, 1.0])
-    >>> ips.add(Batch(key, reward, weight=np.array([2.0, 1.5, 0.5, 2.0])))
+    >>> ips.add(ReplayBatch(key, reward, weight=np.array([2.0, 1.5, 0.5, 2.0])))
     >>> ips.value()
     2.75
 
@@ -44,7 +44,7 @@ class IndependentIPS(Estimator):
     slate: ClassVar[bool] = True
     bias: ClassVar[str] = BIASED
 
-    def terms(self, batch: Batch) -> Float64:
+    def terms(self, batch: ReplayBatch) -> Float64:
         """Return ``Σ_k w_k r_k``."""
         out = np.empty(len(batch.indptr) - 1)
         independent(batch.indptr, needed(batch, "weight", self.name), batch.reward, out)

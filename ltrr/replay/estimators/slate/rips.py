@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from ltrr._kernels.slate import cascade
-from ltrr.replay.batch import Batch
+from ltrr.replay.batch import ReplayBatch
 from ltrr.replay.estimators.base import BIASED, Estimator, needed
 from ltrr.types import Float64
 
@@ -29,7 +29,7 @@ class RIPS(Estimator):
     >>> import numpy as np
     >>> rips = RIPS()
     >>> key, reward = np.array([0, 0, 1, 1]), np.array([1.0, 1.0, 0.0, 1.0])
-    >>> rips.add(Batch(key, reward, weight=np.array([2.0, 1.5, 0.5, 2.0])))
+    >>> rips.add(ReplayBatch(key, reward, weight=np.array([2.0, 1.5, 0.5, 2.0])))
     >>> rips.value()
     3.0
 
@@ -43,7 +43,7 @@ class RIPS(Estimator):
     slate: ClassVar[bool] = True
     bias: ClassVar[str] = BIASED
 
-    def terms(self, batch: Batch) -> Float64:
+    def terms(self, batch: ReplayBatch) -> Float64:
         """Return ``Σ_k (Π_{j<=k} w_j) r_k``."""
         out, nothing = np.empty(len(batch.indptr) - 1), np.empty(0)
         cascade(batch.indptr, needed(batch, "weight", self.name), batch.reward, nothing, nothing, out)

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from ltrr._kernels.slate import sequence
-from ltrr.replay.batch import Batch
+from ltrr.replay.batch import ReplayBatch
 from ltrr.replay.estimators.base import Estimator, needed
 from ltrr.types import Float64
 
@@ -28,7 +28,7 @@ class SlateIPS(Estimator):
     >>> import numpy as np
     >>> ips = SlateIPS()
     >>> key, reward = np.array([0, 0, 1, 1]), np.array([1.0, 1.0, 0.0, 1.0])
-    >>> ips.add(Batch(key, reward, weight=np.array([2.0, 1.5, 0.5, 2.0])))
+    >>> ips.add(ReplayBatch(key, reward, weight=np.array([2.0, 1.5, 0.5, 2.0])))
     >>> ips.value()
     3.5
 
@@ -42,7 +42,7 @@ class SlateIPS(Estimator):
     slate: ClassVar[bool] = True
     whole_reward: ClassVar[bool] = True
 
-    def terms(self, batch: Batch) -> Float64:
+    def terms(self, batch: ReplayBatch) -> Float64:
         """Return ``(Π_k w_k) (Σ_k r_k)``."""
         out = np.empty((len(batch.indptr) - 1, 2))
         sequence(batch.indptr, needed(batch, "weight", self.name), batch.reward, out)

@@ -8,7 +8,7 @@ from typing import Any
 
 from ltrr.bandits.registry import BEST_STATIC, POLICIES, PRESETS
 from ltrr.errors import InputError, nearest
-from ltrr.replay.batch import Batch
+from ltrr.replay.batch import ReplayBatch
 from ltrr.replay.estimators import Estimator, RejectionReplay
 from ltrr.replay.events import Events
 from ltrr.replay.models import Models
@@ -19,13 +19,13 @@ from ltrr.replay.replay_log import ReplayLog
 from ltrr.replay.spec import make, spec_of
 from ltrr.types import Float64
 
-__all__ = ["Learner", "learner_of"]
+__all__ = ["LearningTarget", "learning_target"]
 
 PREFIX = "learning:"
 
 
 @dataclass
-class Learner:
+class LearningTarget:
     """A learning policy as a target: it has no probabilities of its own before the walk.
 
     Parameters
@@ -67,7 +67,9 @@ class Learner:
             entry.methods = [*entry.methods, plan.bootstrap.fork()]
         out = PolicyJudge(self, [entry], Models(), len(log.space.actions), plan.settings.seed)
         for events, accept in self.replay.walk(log):
-            batch = Batch(events.key, events.reward, slot=events.slot, count=events.count, accept=accept)
+            batch = ReplayBatch(
+                events.key, events.reward, slot=events.slot, count=events.count, accept=accept
+            )
             out.diagnostics.add(batch, events, None)
             entry.add(entry.estimator.rows(batch), Estimator.keys(batch), batch)
             if on_chunk is not None:
@@ -75,7 +77,7 @@ class Learner:
         return out
 
 
-def learner_of(item: Any, *, seed: int) -> Learner | None:
+def learning_target(item: Any, *, seed: int) -> LearningTarget | None:
     """Return what ``learning:NAME`` or a `LearningReplay` means; None for all that is no learner.
 
     NAME is a kind of policy (``ltrr list policies``) or ``module:Class``, values of parameters after further
@@ -87,7 +89,7 @@ def learner_of(item: Any, *, seed: int) -> Learner | None:
         If there is no such policy, or it does not learn.
     """
     if isinstance(item, LearningReplay):
-        return Learner(f"{PREFIX}{type(item.policy).__name__}", item)
+        return LearningTarget(f"{PREFIX}{type(item.policy).__name__}", item)
     if not isinstance(item, str) or not item.startswith(PREFIX):
         return None
     name = item.removeprefix(PREFIX)
@@ -100,4 +102,4 @@ def learner_of(item: Any, *, seed: int) -> Learner | None:
         raise InputError(f"policy `{PREFIX}NAME` must name a kind of policy, got {name!r}{hint}")
     else:
         policy = make(POLICIES, spec_of(POLICIES, name, item), item)
-    return Learner(item, LearningReplay(policy, seed=seed))
+    return LearningTarget(item, LearningReplay(policy, seed=seed))

@@ -16,7 +16,7 @@ from ltrr.errors import InputError, nearest
 from ltrr.logs.tables import TABLES, Log
 from ltrr.types import Int64, Queries
 
-__all__ = ["Columns", "OwnParts", "find_log"]
+__all__ = ["PartColumns", "RunParts", "find_log"]
 
 _ABOUT = {"policies": list, "arms": list, "context": list, "action_features": dict, "quotas": list}
 
@@ -39,7 +39,7 @@ def find_log(path: str | Path) -> Path:
 
 
 @dataclass(frozen=True)
-class Columns:
+class PartColumns:
     """Chosen columns of one part of a table.
 
     Parameters
@@ -101,7 +101,7 @@ class Columns:
 
 
 @dataclass(frozen=True)
-class OwnParts:
+class RunParts:
     """The parts of one logged policy: which there are, and how to read them.
 
     Parameters
@@ -170,10 +170,10 @@ class OwnParts:
             raise InputError(f"{file}: column `text` must be texts, got {texts.type}; write the log anew")
         return Queries(tuple(texts.to_pylist()))
 
-    def read(self, table: str, seed: int, part: int, columns: tuple[str, ...]) -> Columns:
+    def read(self, table: str, seed: int, part: int, columns: tuple[str, ...]) -> PartColumns:
         """Return the named columns of one part of a table."""
         file = self._file(table, seed, part)
-        return Columns(file, self._open(file, columns))
+        return PartColumns(file, self._open(file, columns))
 
     def _file(self, table: str, seed: int, part: int) -> Path:
         return self._cell(table, seed) / f"part-{part:05d}.parquet"

@@ -18,12 +18,12 @@ from ltrr.replay.admit import AdmitState, admit
 from ltrr.replay.events import Events, Space
 from ltrr.replay.faults import Faults
 from ltrr.replay.raw import Raw
-from ltrr.replay.readers.own_parts import Columns, OwnParts, find_log
+from ltrr.replay.readers.run_parts import PartColumns, RunParts, find_log
 from ltrr.types import Bool, Int32, Int64, Queries
 from ltrr.types.quotas import all_quotas, quota_name
 from ltrr.types.ragged import take_flat
 
-__all__ = ["WARM_UP", "OwnLog", "OwnPart", "open_own"]
+__all__ = ["WARM_UP", "RunLog", "RunPart", "open_run_log"]
 
 WARM_UP = ("all", "only", "without")
 """Which requests are read, by whether the random warm-up decided them."""
@@ -36,7 +36,7 @@ _SEED_STRIDE = 1 << 40
 
 
 @dataclass(frozen=True)
-class OwnPart:
+class RunPart:
     """One part of our own log with what events alone do not say.
 
     Parameters
@@ -59,12 +59,12 @@ class OwnPart:
 
 
 @dataclass
-class OwnLog:
-    """The log of one policy of a run as a `ltrr.replay.ReplayLog`; see `open_own`.
+class RunLog:
+    """The log of one policy of a run as a `ltrr.replay.ReplayLog`; see `open_run_log`.
 
     Parameters
     ----------
-    parts : OwnParts
+    parts : RunParts
         Where the parts lie.
     warm_up : "all", "only" or "without"
         Which requests are read.
@@ -74,7 +74,7 @@ class OwnLog:
         Look for requests that are logged twice.
     """
 
-    parts: OwnParts
+    parts: RunParts
     warm_up: str = "all"
     on_error: str = "fail"
     check_duplicates: bool = True
@@ -136,7 +136,7 @@ class OwnLog:
         for part in self.read():
             yield part.events
 
-    def read(self) -> Iterator[OwnPart]:
+    def read(self) -> Iterator[RunPart]:
         """Yield the parts with request ids and versions beside their events."""
         self.faults = Faults(self.on_error, self.name)
         state = AdmitState(check_duplicates=self.check_duplicates)
@@ -154,11 +154,11 @@ class OwnLog:
             by_row = np.argsort(raw.row, kind="stable")
             kept = by_row[np.searchsorted(raw.row[by_row], events.row)]
             version = decisions.numbers("version", np.int32)[order]
-            yield OwnPart(seed, number, events, request[kept], version[kept])
+            yield RunPart(seed, number, events, request[kept], version[kept])
             first += len(decisions)
         state.finish(self.faults)
 
-    def _order(self, decisions: Columns) -> Int64:
+    def _order(self, decisions: PartColumns) -> Int64:
         """Return the chosen rows by request and slot."""
         order = np.lexsort((decisions.numbers("slot", np.int16), decisions.numbers("request", np.int64)))
         if self.warm_up == "all":
@@ -166,7 +166,7 @@ class OwnLog:
         warm = decisions.numbers("version", np.int32)[order] == -1
         return np.asarray(order[warm == (self.warm_up == "only")])
 
-    def _raw(self, seed: int, number: int, decisions: Columns, order: Int64, first: int) -> Raw:
+    def _raw(self, seed: int, number: int, decisions: PartColumns, order: Int64, first: int) -> Raw:
         """Return the unchecked columns of a part, ``first`` rows of the table before it."""
         requests = self.parts.read("requests", seed, number, _REQUESTS)
         request = decisions.numbers("request", np.int64)[order]
@@ -262,7 +262,7 @@ def _places(known: Int64, wanted: Int64) -> Int64:
     return np.where(hit, np.append(order, -1)[place], -1)
 
 
-def _ragged(columns: Columns, name: str, indptr: Int64, width: int, dtype: DTypeLike) -> NDArray[Any]:
+def _ragged(columns: PartColumns, name: str, indptr: Int64, width: int, dtype: DTypeLike) -> NDArray[Any]:
     """Return a column of lists with ``width`` values an action, (N, width)."""
     own, values = columns.lists(name, dtype)
     if not np.array_equal(own, indptr * width):
@@ -273,7 +273,7 @@ def _ragged(columns: Columns, name: str, indptr: Int64, width: int, dtype: DType
     return values.reshape(int(indptr[-1]), width)
 
 
-def open_own(
+def open_run_log(
     path: str | Path,
     *,
     policy: str | None = None,
@@ -281,7 +281,7 @@ def open_own(
     on_error: str = "fail",
     warm_up: str = "all",
     check_duplicates: bool = True,
-) -> OwnLog:
+) -> RunLog:
     """Open the log of one policy that ltrr itself wrote.
 
     One row is a slot of a request; seeds are one log. Eligible actions, distributions and action features
@@ -316,9 +316,9 @@ def open_own(
     >>> world = ltrr.worlds.Music(n_items=300, n_queries=100, seed=1)
     >>> loop = {"warmup": 20, "slot_size": 4, "held_out": 0}
     >>> run = ltrr.simulate(world, policies=["random"], rounds=40, seeds=1, loop=loop, quiet=True)
-    >>> log = open_own(run.folder, policy="random")
+    >>> log = open_run_log(run.folder, policy="random")
     >>> log.space.actions, log.space.n_slots, sum(len(events) for events in log.chunks())
     (('bm25', 'dense', 'memory', 'popular'), 3, 120)
     """
-    parts = OwnParts(find_log(path), policy or "", seed)
-    return OwnLog(parts, warm_up, on_error, check_duplicates)
+    parts = RunParts(find_log(path), policy or "", seed)
+    return RunLog(parts, warm_up, on_error, check_duplicates)

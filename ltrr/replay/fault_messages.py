@@ -1,4 +1,4 @@
-"""What the flags of a faulty row are called, and what is said of it."""
+"""The kinds of fault that flags stand for, and the message for a faulty row."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ltrr.replay.faults import WARNS
 from ltrr.replay.raw import Raw
 from ltrr.types import Int32
 
-__all__ = ["FLAGS", "SPOILING", "TOLERANCE", "word"]
+__all__ = ["FLAGS", "SPOILING", "TOLERANCE", "message"]
 
 TOLERANCE = 1e-3
 """How far probabilities may be off: their sum absolutely, a propensity relatively.
@@ -106,13 +106,13 @@ class _Row:
         return np.asarray(getattr(self.raw, name)[begin : begin + len(self.actions)])
 
 
-def word(bits: int, raw: Raw, space: Space, i: int, start: int) -> str:
-    """Say in a few words what stands in local row ``i``, whose request begins in row ``start``.
+def message(bits: int, raw: Raw, space: Space, i: int, start: int) -> str:
+    """Describe what was found in local row ``i``, whose request begins in row ``start``.
 
-    Of several flags in ``bits`` the lowest is worded.
+    Where ``bits`` holds several flags, the lowest is described.
     """
-    said = _WORDS[bits & -bits]
-    return said if isinstance(said, str) else said(_Row(raw, space, i, start))
+    found = _MESSAGES[bits & -bits]
+    return found if isinstance(found, str) else found(_Row(raw, space, i, start))
 
 
 def _number(value: float) -> str:
@@ -178,7 +178,7 @@ def _again(row: _Row) -> str:
     return row.event if row.raw.slot is None else f"{row.event}, slot {int(row.raw.slot[row.i])}"
 
 
-_WORDS: dict[int, str | Callable[[_Row], str]] = {
+_MESSAGES: dict[int, str | Callable[[_Row], str]] = {
     flag.ACTION_MISSING: "no action, or one that is not known",
     flag.EVENT_MISSING: "no event id",
     flag.REWARD_MISSING: "no reward",
