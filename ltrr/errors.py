@@ -1,4 +1,4 @@
-"""What ltrr raises when the fault lies in what it was given."""
+"""The error that ltrr raises when its input is at fault."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ __all__ = ["InputError", "nearest", "printable"]
 
 
 class InputError(ValueError):
-    """A user's mistake, said in one line: the cause and the remedy. The command line exits with 2."""
+    """Bad input, reported in one line with the cause and the remedy; the command line exits with 2."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Say which known word is meant: ``"; did you mean 'bm25'?"`` or the whole list.
+    """Suggest which known name was meant: ``"; did you mean 'bm25'?"`` or the whole list.
 
     Examples
     --------
@@ -28,9 +28,9 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def printable(text: str, *, keep: str = "") -> str:
-    r"""Return text with control characters, line ends and marks of direction spelled out.
+    r"""Return text with control characters, line ends and directional marks spelled out.
 
-    Such characters move a terminal's cursor, turn a line around, or are no XML.
+    Such characters move a terminal's cursor, reverse a line, or are not valid XML.
 
     Parameters
     ----------

@@ -408,7 +408,7 @@ def estimates(batches: list[TwoStageBatch], quotas: np.ndarray) -> Iterator[dict
         ess = float(total**2 / (weight @ weight)) if total else 0.0
         error = float(weight.std() / np.sqrt(len(weight)))
         summary = {"n": len(weight), "ess": ess, "mean_weight": mean, "mean_weight_se": error}
-        verdict = judge(summary).word if outside < 1e-9 else CANNOT
+        verdict = judge(summary).label if outside < 1e-9 else CANNOT
         for kind, made in KINDS.items():
             estimator = made()
             for b in batches:

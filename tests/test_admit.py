@@ -152,7 +152,7 @@ SPOILED = [
         "0.61 against 0.6",
     ),
     ("action not eligible", put(LISTS, "eligible", 4, [1, 2]), ABC, 4, [1, 2, 3], "action 'a'"),
-    ("action repeated", put(LISTS, "eligible", 3, [0, 2, 0]), ABC, 3, [1, 2, 4], "action 'a' stands 2 times"),
+    ("action repeated", put(LISTS, "eligible", 3, [0, 2, 0]), ABC, 3, [1, 2, 4], "action 'a' occurs 2 times"),
     ("no eligible action", put(LISTS, "eligible", 2, []), ABC, 2, [1, 3, 4], "an empty list"),
     ("duplicate event", PLAIN | {"event": [5, 6, 7, 5]}, ABC, 4, [1, 2, 3], "event '5'"),
     ("duplicate event", PLAIN | {"event": [5, 5, 6, 7]}, ABC, 2, [1, 3, 4], "event '5'"),
@@ -681,7 +681,7 @@ def test_duplicates_found_after_the_pass(on_error):
         state.finish(faults)
         assert faults.counts["duplicate event"] == 1
         assert faults.first["duplicate event"].row == 5
-        assert "left in" in faults.first["duplicate event"].detail
+        assert "kept" in faults.first["duplicate event"].detail
     else:
         with pytest.raises(InputError, match="row 5: 1 requests repeat an id that came after the first 2"):
             state.finish(faults)

@@ -171,19 +171,19 @@ def test_the_tail_that_is_kept_tells_the_same_as_all_weights(monkeypatch, order,
     top = np.sort(weight)[::-1]
     for found in (once, streamed, merged):
         assert len(found._largest) == keep
-        said = found.summary()
-        assert said["pareto_k"] == want
-        assert said["max_weight"] == top[0]
-        assert said["max_weight_share"] == pytest.approx(top[0] / weight.sum(), rel=1e-12)
-        assert said["top1_percent_share"] == pytest.approx(top[:10].sum() / weight.sum(), rel=1e-12)
+        message = found.summary()
+        assert message["pareto_k"] == want
+        assert message["max_weight"] == top[0]
+        assert message["max_weight_share"] == pytest.approx(top[0] / weight.sum(), rel=1e-12)
+        assert message["top1_percent_share"] == pytest.approx(top[:10].sum() / weight.sum(), rel=1e-12)
 
 
 def test_shares_beyond_the_kept_weights_are_not_told(monkeypatch):
-    for keep, told in ((10, True), (9, False)):
+    for keep, reported in ((10, True), (9, False)):
         monkeypatch.setattr("ltrr.replay.diagnostics._KEEP", keep)
         found = Diagnostics(2)
         found.add(ReplayBatch(np.arange(1_000), np.ones(1_000), weight=np.arange(1.0, 1_001.0)))
-        assert (found.summary()["top1_percent_share"] is not None) == told
+        assert (found.summary()["top1_percent_share"] is not None) == reported
 
 
 @pytest.mark.parametrize(("n", "tail"), [(0, 0), (1, 1), (24, 5), (225, 45), (226, 46), (10_000, 300)])
@@ -235,7 +235,7 @@ GOOD = {
 
 
 @pytest.mark.parametrize(
-    ("change", "label", "said"),
+    ("change", "label", "message"),
     [
         ({}, SUPPORTED, "20,000"),
         ({"ess": 9.9}, CANNOT, "9.9"),
@@ -252,13 +252,13 @@ GOOD = {
         ({"calibration_p": 1e-9}, WEAK, "do not fit"),
         ({"mean_inverse_propensity": 0.7, "mean_inverse_propensity_se": 0.01}, WEAK, "1/propensity"),
         ({"n": 0.0}, CANNOT, "no usable row"),
-        ({"rewarded": 0.0}, CANNOT, "no proof"),
+        ({"rewarded": 0.0}, CANNOT, "does not show"),
     ],
 )
-def test_verdicts(change, label, said):
+def test_verdicts(change, label, message):
     verdict = judge(GOOD | change)
     assert verdict.label == label
-    assert said in verdict.reason
+    assert message in verdict.reason
 
 
 def test_verdicts_beyond_weights():

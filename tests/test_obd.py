@@ -111,16 +111,16 @@ def test_actions_are_known_without_the_table_of_items(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("items", "said"),
+    ("items", "message"),
     [
         ([*ITEMS, ("2", "1", "z")], "one row an item"),
         ([("0", "1", "x"), ("", "1", "x")], "one row an item"),
         ([], "must hold items"),
     ],
 )
-def test_wrong_table_of_items_is_one_line(tmp_path, items, said):
+def test_wrong_table_of_items_is_one_line(tmp_path, items, message):
     write_obd(tmp_path, items=items)
-    with pytest.raises(InputError, match=said) as error:
+    with pytest.raises(InputError, match=message) as error:
         read(tmp_path)
     assert "\n" not in str(error.value)
 
@@ -139,7 +139,7 @@ def test_wrong_columns_and_folders(tmp_path):
     with pytest.raises(InputError, match="must have the column 'position'"):
         read(tmp_path, format="obd")
     (tmp_path / "men.csv").rename(tmp_path / "item_context.csv")
-    with pytest.raises(InputError, match=r"beside item_context\.csv"):
+    with pytest.raises(InputError, match=r"next to item_context\.csv"):
         read(tmp_path, format="obd")
     write_obd(tmp_path)
     with pytest.raises(InputError, match="takes no `columns`"):

@@ -404,7 +404,7 @@ def test_what_cannot_be_learned_from_is_one_line():
         [Events(events.space, events.row, events.key, events.action, events.reward, context=events.context)]
     )
     log = MemoryLog([events])
-    for ask, said in (
+    for ask, message in (
         (lambda: learn_policy(bare, method="ips"), '"dm" does without'),
         (lambda: learn_policy(bare, model="vw"), "must hold propensities"),
         (lambda: learn_policy(log, method="drr"), "did you mean 'dr'"),
@@ -417,7 +417,7 @@ def test_what_cannot_be_learned_from_is_one_line():
         (lambda: learn_policy(MemoryLog([events.take(np.arange(3))])), "at least 6 usable rows"),
         (lambda: learn_policy(MemoryLog([events.take(np.arange(0))]), model="vw"), "no usable rows"),
     ):
-        with pytest.raises(InputError, match=said) as error:
+        with pytest.raises(InputError, match=message) as error:
             ask()
         assert "\n" not in str(error.value)
     assert learn_policy(bare, method="dm").probabilities(events).shape == (120,)

@@ -1,4 +1,4 @@
-"""Our own logs as events: nothing lost, every fault told; and shadow retrieval, which changes nothing."""
+"""Logs of ltrr as events: nothing lost, every fault reported; and shadow retrieval, which changes nothing."""
 
 import json
 import shutil
@@ -264,12 +264,12 @@ def test_spoilt_bytes_end_in_one_line_or_in_faults(copy):
         for at in rng.integers(0, len(whole), 3):
             spoilt[at] = rng.integers(256)
         file.write_bytes(spoilt[: rng.integers(len(whole) // 2, len(whole) + 1)] if trial % 2 else spoilt)
-        said = ""
+        message = ""
         try:
             read(open_run_log(copy, on_error="skip"))
         except InputError as error:
-            said = str(error)
-        assert "\n" not in said
+            message = str(error)
+        assert "\n" not in message
         file.write_bytes(whole)
 
 

@@ -1,4 +1,4 @@
-"""Credit: which slots earned a page's reward, told from clicks and provenance alone."""
+"""Credit: which slots earned a page's reward, judged by clicks and provenance alone."""
 
 from __future__ import annotations
 

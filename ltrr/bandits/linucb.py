@@ -39,7 +39,7 @@ class LinUCB(BasePolicy):
     space : "slabs" or "allocations"
         What an action is.
     refactor_every : int >= 1
-        After how many lessons A⁻¹ is computed anew from A, which keeps rounding errors from adding up.
+        Number of updates after which A⁻¹ is recomputed from A, so that rounding errors do not add up.
 
     Raises
     ------

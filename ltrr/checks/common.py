@@ -76,7 +76,7 @@ class Case:
     tolerance: float = 0.0
 
     call: ClassVar[str]
-    """The function that strangers call."""
+    """Name of the public function that runs the checks."""
     group: ClassVar[str]
     """Where the component is registered, a key of `ltrr.registry.REGISTRIES`."""
     protocol: ClassVar[Any]
@@ -95,7 +95,7 @@ class Case:
 
     @property
     def name(self) -> str:
-        """What messages call the component."""
+        """Name of the component in messages."""
         return type(self.component).__name__
 
     @classmethod
@@ -192,11 +192,11 @@ class LearningCase(Case, ABC):
     """
 
     verb: ClassVar[str]
-    """The method that answers."""
+    """Name of the method that answers."""
     answers: ClassVar[str]
-    """What it answers with."""
+    """What its answers are called."""
     lessons: ClassVar[int] = 3
-    """Batches of feedback that teach a pupil something; as many again teach it more."""
+    """Batches of feedback after which a component has learned something; as many again teach it more."""
 
     @abstractmethod
     def fresh(self) -> Any:
@@ -215,7 +215,7 @@ class LearningCase(Case, ABC):
         """Require that the component has an empty answer to no question."""
 
     def knows(self, component: Any) -> Any:
-        """Return what two components have in common that learned the same."""
+        """Return what must be equal in two components that learned the same."""
         return self.ask(component)
 
     @cached_property

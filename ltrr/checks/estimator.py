@@ -58,7 +58,7 @@ class _Case(LogCase):
         return pupil
 
     def must_agree(self, one: Any, other: Any, member: str, what: str) -> None:
-        """Require that two estimators say the same, but for rounding."""
+        """Require that two estimators agree, but for rounding."""
         must, root = self.must(member), np.sqrt(one.moments.n)
         value, error = one.value(), one.standard_error()
         size = abs(value) + abs(error) * root
@@ -74,7 +74,7 @@ class _Case(LogCase):
         kind, must = type(self.component), self.must()
         must(isinstance(self.component, Estimator), "be an `ltrr.replay.estimators.Estimator`, got another")
         name = getattr(self.component, "name", None)
-        self.must("name")(isinstance(name, str) and name != "", f"be a word, got {name!r}")
+        self.must("name")(isinstance(name, str) and name != "", f"be a name, got {name!r}")
         doc = inspect.getdoc(kind) or ""
         # a dataclass without a docstring gets its signature for one
         own = doc not in ("", inspect.getdoc(Estimator)) and not doc.startswith(f"{self.name}(")
@@ -144,7 +144,7 @@ class _Case(LogCase):
             refused(partial(self.fed, several), text)
 
     def check_value_is_a_number(self) -> None:
-        """Nothing has no value; what was seen has a finite one."""
+        """Without rows there is no value; with rows it is finite."""
         refused(self.fresh().value, f"`{self.name}.value()` before any row")
         for n in (1, _REQUESTS):
             value = self.fed(weighty(self.batch(n))).value()
@@ -164,7 +164,7 @@ class _Case(LogCase):
         )
 
     def check_order_does_not_matter(self) -> None:
-        """Turn the requests about: their rows are the same, and so is the estimate."""
+        """Reorder the requests: their rows are the same, and so is the estimate."""
         batch = self.batch()
         order = np.random.default_rng(12).permutation(_REQUESTS)
         turned = requests_in(batch, order)
@@ -193,7 +193,7 @@ class _Case(LogCase):
         refused(self.fed(none).value, f"`{self.name}.value()` after an empty batch alone")
 
     def check_parts_merge_to_one_pass(self) -> None:
-        """Cut the log anywhere and merge the parts in any order: it is one pass."""
+        """Cut the log anywhere and merge the parts in any order: the result equals one pass."""
         batch = self.batch()
         whole = self.fed(batch)
         cuts = (0, 1, 1, 40, 41, 200, _REQUESTS)
@@ -219,7 +219,7 @@ class _Case(LogCase):
         self.must()(abs(got - want) <= _EXACT * size, text)
 
     def check_fork_has_seen_nothing(self) -> None:
-        """Fork what has seen a log: the fork has seen nothing, keeps the parameters, and goes its own way."""
+        """Fork what has seen a log: the fork is empty, independent, and has the same parameters."""
         pupil, must = self.fed(self.batch()), self.must("fork")
         fork = pupil.fork()
         kept = fork.parameters() == self.component.parameters() and repr(fork) == repr(self.component)

@@ -92,7 +92,7 @@ class _Case(LogCase):
         for key in ("fork", "add", "merge", "interval"):
             self.must(key)(callable(getattr(self.component, key)), "be a method, got no function")
         name = self.component.name
-        self.must("name")(isinstance(name, str) and name != "", f"be a word, got {name!r}")
+        self.must("name")(isinstance(name, str) and name != "", f"be a name, got {name!r}")
         kind = type(self.component.fork(self.estimators[0]))
         self.must("fork")(kind is type(self.component), f"return a {self.name}, got {kind.__name__}")
         self.must("interval")(
@@ -120,7 +120,7 @@ class _Case(LogCase):
                 self.answered(pupil, method)
                 method.merge(other)
                 after = self.ends(pupil, other)
-            self.must("merge")(before == after, "leave alone what it merges, got another interval of that")
+            self.must("merge")(before == after, "not change what it merges, got another interval of that")
 
     def check_intervals_are_of_the_estimate(self) -> None:
         """Answers have ends in order, no NaN, the estimate as their mean, and say on how many they rest."""
@@ -151,7 +151,7 @@ class _Case(LogCase):
         must(grew, "be wider at a higher level, got the same")
 
     def check_fork_has_seen_nothing(self) -> None:
-        """Fork what has seen a log: the fork answers as one that saw nothing, and goes its own way."""
+        """Fork what has seen a log: the fork answers as one that saw nothing, and is independent of it."""
         more, must = self.batch(seed=16), self.must("fork")
         for estimator, batch in self.logs():
             pupil, method = self.fed(estimator, batch)
@@ -254,7 +254,7 @@ def check_interval(
 ) -> None:
     """Check that an interval method keeps `ltrr.replay.intervals.IntervalMethod`; it is only ever forked.
 
-    Whether its intervals cover as often as they say is not asked here: that takes many logs.
+    Whether its intervals cover as often as stated is not checked here: that takes many logs.
 
     Parameters
     ----------

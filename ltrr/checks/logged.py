@@ -66,7 +66,7 @@ def batch_of(
     reward_range : (float, float)
         Of rewards and predictions; both ends are met.
     n_slots : int
-        Requests have from 1 to so many slots.
+        Requests have from 1 to this many slots.
     counted : bool
         Whether requests stand for 1 to 4 events, or for one each.
     seed : int
@@ -109,7 +109,7 @@ def requests_in(batch: ReplayBatch, order: Int64) -> ReplayBatch:
 
 
 def given(column: Float64 | None) -> Float64:
-    """Return a column of a batch of ours, which has them all."""
+    """Return a column of one of our batches, which have them all."""
     return np.zeros(0) if column is None else column
 
 
@@ -119,5 +119,5 @@ def without(batch: ReplayBatch, columns: Iterable[str]) -> ReplayBatch:
 
 
 def weighty(batch: ReplayBatch) -> ReplayBatch:
-    """Return the batch with no row that weighs nothing: a ratio is defined whichever requests are taken."""
+    """Return the batch without rows of weight 0: a ratio is defined whichever requests are taken."""
     return replace(batch, weight=np.maximum(given(batch.weight), 0.1), accept=np.ones(len(batch)))

@@ -95,7 +95,7 @@ class _Case(LearningCase):
                 _stated(policy, requests, actions)
 
     def check_probabilities_are_probabilities(self) -> None:
-        """Numbers are finite, not negative, and sum to 1 a request, in every slot, learned or not."""
+        """Numbers are finite, not negative, and sum to 1 a request, before and after learning."""
         for when, policy in self.both():
             for p, actions in zip(self.ask(policy), self.probe[1].actions, strict=True):
                 self.must_be_probabilities(p, actions, when)
@@ -142,7 +142,7 @@ class _Case(LearningCase):
         sharp, stated = bool(np.isin(seen, (0.0, 1.0)).all()), self.component.deterministic
         self.must("deterministic")(
             bool(stated) == sharp,
-            f"be {sharp}, got {stated}: from it logs know whether they can be reweighted",
+            f"be {sharp}, got {stated}: logs rely on it to say whether they can be reweighted",
         )
 
     def check_fork_is_unlearned(self) -> None:
@@ -192,7 +192,7 @@ def _rows(actions: ActionSet) -> Any:
 
 
 def _drawn(p: Float64, actions: ActionSet, times: int, *, seed: int) -> Any:
-    """Return how often each action is drawn when each request is drawn for so many times."""
+    """Return how often each action is drawn when each request is drawn for this many times."""
     rows = np.tile(np.arange(len(actions)), times)
     u = np.random.default_rng([8, seed]).random(len(rows))
     # features take no part in draws, and would be most of what is copied

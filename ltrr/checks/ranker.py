@@ -36,7 +36,7 @@ class _Case(LearningCase):
     verb, answers, lessons = "score", "scores", 2
 
     def fresh(self) -> Any:
-        """Return a ranker of its own: a fork where there is one, else a copy."""
+        """Return an independent ranker: a fork where there is one, else a copy."""
         fork = getattr(self.component, "fork", None)
         return copy.deepcopy(self.component) if fork is None else fork()
 
@@ -120,8 +120,8 @@ def check_ranker(
 ) -> None:
     """Check that a ranker keeps `ltrr.protocols.Ranker`; it is only ever forked or copied.
 
-    Two times 300 requests are taught, with pages of 10 places of which about a third is clicked; give a
-    ranker that trains on a schedule one that falls due within them.
+    The ranker learns from two times 300 requests, with pages of 10 places of which about a third is clicked;
+    a ranker that trains on a schedule must fall due within them.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Replay: judge policies from logs, and say what a log can and cannot answer."""
+"""Replay: estimate policies from logs, and say what a log can and cannot answer."""
 
 from ltrr.replay.batch import ReplayBatch
 from ltrr.replay.evaluate import evaluate, run

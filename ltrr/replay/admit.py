@@ -1,4 +1,4 @@
-"""From columns as parsed to checked events: what is faulty is counted, reported and left out."""
+"""From columns as parsed to checked events: faulty rows are counted, reported and excluded."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from ltrr.types import Bool, Int8, Int64, UInt32
 __all__ = ["AdmitState", "admit"]
 
 _REPORTED = {*SPOILS, "dangling event"}
-"""Kinds that a reader tells of a row; nothing further is said of such a row."""
+"""Kinds that a reader reports of a row; no further fault of such a row is reported."""
 
 _LARGEST = float(np.finfo(np.float64).max)
 
 
 def _frozen(values: NDArray[Any]) -> NDArray[Any]:
-    """Return a view that cannot be written: kernels are compiled once, for such columns only."""
+    """Return a read-only view: kernels are compiled once, for such columns only."""
     view = values.view()
     view.flags.writeable = False
     return view
@@ -43,24 +43,24 @@ def admit(raw: Raw, space: Space, faults: Faults, state: AdmitState) -> Events:
     """Check a chunk and return its good rows.
 
     Row by row: actions, rewards, propensities, distributions, eligible actions, counts, target columns,
-    context and times. By request: slots run from 0 without a gap and stand together, event and slot occur
-    once, rewards add up to what was declared. Where a slot is faulty its whole request is left out, because
-    weights of sequences need all slots; a repeated row goes alone, and the first one stays. A row that cannot
-    be parsed counts with the request before it while that has fewer slots than ``space.n_slots``. Where there
-    are distributions but no propensities, the propensity is the chosen action's entry. A missing time is
-    reported, and the time before it is used.
+    context and times. By request: slots run from 0 without a gap and are adjacent, event and slot occur once,
+    rewards add up to what was declared. Where a slot is faulty its whole request is excluded, because weights
+    of sequences need all slots; of a repeated row only the repetitions are excluded, and the first one is
+    kept. A row that cannot be parsed counts with the request before it while that has fewer slots than
+    ``space.n_slots``. Where there are distributions but no propensities, the propensity is the chosen
+    action's entry. A missing time is reported, and the time before it is used.
 
     Parameters
     ----------
     raw : Raw
-        Columns as parsed; the slots of a request must lie in one chunk. They are not written into.
+        Columns as parsed; the slots of a request must lie in one chunk. They are not modified.
     space : Space
         What the ids mean.
     faults : Faults
         Where faults and numbers of rows (`Faults.seen`) are counted; it decides whether a fault stops the
         pass.
     state : AdmitState
-        What spans chunks; one for each pass.
+        What is kept from chunk to chunk; one for each pass.
 
     Returns
     -------
@@ -118,7 +118,7 @@ def admit(raw: Raw, space: Space, faults: Faults, state: AdmitState) -> Events:
 
 
 def _typed(raw: Raw, space: Space) -> Raw:
-    """Return the columns in their types; a column of wrong length is the reader's fault and raises."""
+    """Return the columns in their types; a column of wrong length is the reader's fault and an error."""
     n = len(raw.row)
     shapes: dict[str, tuple[Any, tuple[int | None, ...]]] = {
         "row": (np.int64, (n,)),
@@ -151,7 +151,7 @@ def _typed(raw: Raw, space: Space) -> Raw:
 
 
 def _reported(raw: Raw, ids: Identity | None) -> tuple[Int8, Bool]:
-    """Return which rows belong to a request by place only, and which the reader has reported of."""
+    """Return which rows belong to a request by place only, and of which the reader has reported a fault."""
     n = len(raw.row)
     unattached, reported = np.zeros(n, np.int8), np.zeros(n, np.bool_)
     if ids is not None:
@@ -239,7 +239,7 @@ def _events(raw: Raw, space: Space, ids: Identity | None, start: Int64) -> Event
 def _note(
     raw: Raw, space: Space, faults: Faults, flags: UInt32, reported: Bool, start: Int64, keep: Bool
 ) -> None:
-    """Tell of all faults of a chunk, the kind that comes first in the chunk first."""
+    """Report all faults of a chunk, the kind that comes first in the chunk first."""
     found: list[tuple[int, str, Int64, list[str]]] = []
     for kind, places, texts in raw.faults:
         order = np.argsort(places, kind="stable")

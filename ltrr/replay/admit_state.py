@@ -19,7 +19,7 @@ __all__ = ["AdmitState"]
 
 @dataclass
 class AdmitState:
-    """What spans the chunks of one pass over a log.
+    """What one pass over a log keeps from chunk to chunk.
 
     Parameters
     ----------
@@ -27,8 +27,8 @@ class AdmitState:
         Compare every event id with all earlier ones. Without it only repetitions next to one another are
         found.
     in_memory : int
-        Requests whose ids are kept in memory, >= 1; ids beyond are compared by way of temporary files when
-        the pass is over.
+        Requests whose ids are kept in memory, >= 1; further ids are compared in temporary files when the pass
+        is over.
     deterministic : bool
         True while every propensity was 1.
     duplicates : Duplicates
@@ -59,8 +59,8 @@ class AdmitState:
         Raises
         ------
         InputError
-            If duplicates come to light that the pass has already let through, unless ``faults.on_error`` is
-            "report": then they are counted, and stay in.
+            If duplicates are found that the pass has already let through, unless ``faults.on_error`` is
+            "report": then they are counted, and kept.
         """
         self._finish_duplicates(faults)
         if self._rows == 0:
@@ -92,9 +92,7 @@ class AdmitState:
                 f"the first {self.in_memory:,} requests, and estimates hold them already; remove them from "
                 "the log (--on-error report lists them), or read it without the duplicate check"
             )
-        details = [
-            f"found after the pass, beyond {self.in_memory:,} requests in memory; left in"
-        ] * faults.keep
+        details = [f"found after the pass, beyond {self.in_memory:,} requests in memory; kept"] * faults.keep
         faults.note("duplicate event", rows[same], details)
         faults.note("slots out of order", rows[~same], details)
 

@@ -1,4 +1,4 @@
-"""Allocation policies judged from our own logs, as rows of a replay's tables."""
+"""Allocation policies judged from logs of ltrr, as rows of a replay's tables."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ __all__ = ["allocation_of", "with_allocations"]
 PREFIX = "quota:"
 
 LEVELS = ("sequence-ips", "quota-ips", "quota-snips", "quota-dr", "page-ips", "page-snips", "page-dr")
-"""What is estimated of an allocation policy, the fewest assumptions first."""
+"""Estimators for an allocation policy, those with the fewest assumptions first."""
 
 
 def allocation_of(item: Any, log: ReplayLog) -> str | None:
-    """Return the quota that ``quota:2 bm25 + 1 memory`` means; None for all that is no allocation.
+    """Return the quota that ``quota:2 bm25 + 1 memory`` means; None for anything that is not an allocation.
 
     Raises
     ------
     InputError
-        If the log is not one of ours.
+        If ltrr did not write the log.
     """
     if not isinstance(item, str) or not item.startswith(PREFIX):
         return None
     if not isinstance(log, RunLog):
         raise InputError(
-            f"policy {item!r} divides slots among arms: only logs of this package hold what that needs, got "
+            f"policy {item!r} divides slots among arms: only logs written by ltrr hold what that needs, got "
             f"the format {log.format!r}"
         )
     return item.removeprefix(PREFIX)

@@ -1,4 +1,4 @@
-"""What estimators see: weights, rewards and predictions of one chunk under one target policy."""
+"""The input of estimators: weights, rewards and predictions of one chunk under one target policy."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["ReplayBatch"]
 
 @dataclass(frozen=True)
 class ReplayBatch:
-    """n logged decisions seen from one target policy; the slots of one request are adjacent.
+    """n logged decisions under one target policy; the slots of one request are adjacent.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The closed loop: estimates from logs set against the truth, which a simulation knows."""
+"""The closed loop: estimates from logs compared with the truth, which a simulation knows."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def answers(
 ) -> pd.DataFrame:
     """Return what a replay says about policies whose value is known, refused answers included.
 
-    `ltrr.replay.evaluate` keeps a number back where its verdict is *cannot answer*. Whether it is right to do
-    so can only be judged with the number at hand, so here it stands, with its asymptotic interval.
+    `ltrr.replay.evaluate` withholds the number where its verdict is *cannot answer*. Whether it is right to
+    do so can only be judged with the number at hand, so it is given here, with its asymptotic interval.
 
     Parameters
     ----------
@@ -154,10 +154,10 @@ def score(frame: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
 
 
 def by_verdict(frame: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
-    """Return how good answers are given the verdict on them: the test of the verdict.
+    """Return how good the answers are for each verdict: the test of the verdict.
 
-    Where the verdict is *cannot answer* the number is the one that was kept back, so that the row says what
-    keeping it back was good for.
+    Where the verdict is *cannot answer* the number is the one that was withheld, so that the row shows what
+    withholding it prevented.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""All policies side by side on one log, with the differences between them."""
+"""All policies on one log, with the differences between them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Comparison", "Pair"]
 
 @dataclass
 class Pair:
-    """A paired difference and the two it is of.
+    """A paired difference and its two terms.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ class Comparison:
                 self.resampler.enrol(entry.estimator)
 
     def entries(self) -> list[Entry]:
-        """Return all that are resampled together."""
+        """Return all entries that are resampled together."""
         own = [entry for judge in self.judges for entry in judge.entries]
         return [self.logged, *own, *(pair.entry for pair in self.pairs)]
 

@@ -1,4 +1,4 @@
-"""Judge policies from a log: one call."""
+"""Judge policies from a log in one call."""
 
 from __future__ import annotations
 
@@ -74,10 +74,10 @@ def run(
     policies : sequence
         As in `evaluate`; names must differ. ``learning:NAME`` or a `LearningReplay` is a policy that learns
         along the log, judged by rejection replay alone; ``quota:2 bm25 + 1 memory``, on logs of
-        this package, is a division of the slots, judged with the ranker and the page behind it.
+        this package, is a division of the slots, judged together with the ranker and the page.
     estimators : sequence of str or Estimator
     on_stage : callable, optional
-        Called with a line about what is done next.
+        Called with a line about the next stage.
     on_chunk : callable, optional
         Called with the number of rows of each chunk read.
     **options
@@ -90,7 +90,7 @@ def run(
     policies = several("policies", policies)
     opened = read(log) if isinstance(log, (str, Path)) else log
     say = on_stage or (lambda _: None)
-    say("reading what the log holds")
+    say("scanning the log")
     space = opened.space
     # another log named by a policy is read as this one was
     reader = partial(read, format=opened.format, columns=getattr(opened, "columns", None))

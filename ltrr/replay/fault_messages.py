@@ -82,14 +82,14 @@ class _Row:
         return "none" if values is None else _number(values[self.i])
 
     def name(self, action: int) -> str:
-        """Return what an action is called."""
+        """Return an action's name for messages."""
         actions = self.space.actions
         known = 0 <= action < len(actions)
         return f"action {actions[action]!r}" if known else f"action id {action} of {len(actions)}"
 
     @property
     def event(self) -> str:
-        """What the request is called."""
+        """The request's name for messages."""
         return "the request" if self.raw.event is None else f"event {str(self.raw.event[self.i])!r}"
 
     @property
@@ -100,7 +100,7 @@ class _Row:
         return self.raw.eligible[self.raw.indptr[self.i] : self.raw.indptr[self.i + 1]]
 
     def ragged(self, name: str) -> NDArray[Any]:
-        """Return what stands beside the eligible actions."""
+        """Return the column's values for the eligible actions."""
         size = len(self.space.actions)
         begin = self.i * size if self.raw.indptr is None else int(self.raw.indptr[self.i])
         return np.asarray(getattr(self.raw, name)[begin : begin + len(self.actions)])
@@ -121,7 +121,7 @@ def _number(value: float) -> str:
 
 def _repeated(row: _Row) -> str:
     actions, times = np.unique(row.actions, return_counts=True)
-    return f"{row.name(int(actions[times > 1][0]))} stands {int(times[times > 1][0])} times"
+    return f"{row.name(int(actions[times > 1][0]))} occurs {int(times[times > 1][0])} times"
 
 
 def _unknown_eligible(row: _Row) -> str:
@@ -204,6 +204,6 @@ _MESSAGES: dict[int, str | Callable[[_Row], str]] = {
     flag.DUPLICATE: _again,
     flag.SLOT_ORDER: _slot,
     flag.NOT_ADJACENT: lambda row: f"{row.event} again, after other requests",
-    flag.TIME_MISSING: "no value; the time before it stands in",
+    flag.TIME_MISSING: "no value; the time before it is used",
     flag.TIME_BACK: lambda row: f"time {row.number('time')}",
 }

@@ -14,7 +14,7 @@ from ltrr.types import Int64
 __all__ = ["FAULTS", "ON_ERROR", "SPOILS", "WARNS", "Fault", "Faults"]
 
 ON_ERROR = ("fail", "skip", "report")
-"""Stop at the first faulty row; leave faulty rows out; leave them out and keep the number of every one."""
+"""Stop at the first faulty row; exclude faulty rows; exclude them and keep the number of every one."""
 
 SPOILS = MappingProxyType(
     {
@@ -26,35 +26,35 @@ SPOILS = MappingProxyType(
         "propensity not finite": "the propensity is not a finite number",
         "propensity not positive": "a chosen action cannot have had probability 0 or less, nor below 1e-30",
         "propensity above 1": "a probability cannot exceed 1",
-        "probability outside [0, 1]": "a logged probability of an action is none",
+        "probability outside [0, 1]": "a logged probability of an action is not in [0, 1]",
         "probabilities do not sum to 1": "the logged distribution over the actions does not sum to 1",
-        "propensity differs from distribution": "the propensity is not the action's entry in it",
+        "propensity differs from distribution": "the propensity is not the action's entry there",
         "action not eligible": "the chosen action is not among the actions that could be chosen",
-        "action repeated": "an action stands twice in the list of eligible actions",
+        "action repeated": "an action occurs twice in the list of eligible actions",
         "no eligible action": "the list of eligible actions is empty",
         "unseen category": "an action or a category that the declared lists do not hold",
-        "duplicate event": "an event id stands in an earlier row already",
+        "duplicate event": "an event id occurs in an earlier row already",
         "slots out of order": "the slots of a request do not run from 0 without a gap, or are not adjacent",
         "counts differ": "the slots of one request stand for different numbers of events",
-        "slot of a faulty request": "another slot of the same request has a fault; a request is judged whole",
+        "slot of a faulty request": "another slot of the same request has a fault; requests are judged whole",
         "click without impression": "a click on an item that was not shown",
         "count not positive": "the share of events kept must lie in (0, 1]",
-        "target outside [0, 1]": "a target probability of the chosen action is no probability",
+        "target outside [0, 1]": "a target probability of the chosen action is not a probability",
         "context not finite": "a context value is not a finite number",
     }
 )
-"""Faults of a row that keep it out of any estimate, and what they mean."""
+"""Faults that exclude a row from every estimate, and what they mean."""
 
 WARNS = MappingProxyType(
     {
         "dangling event": "a decision whose outcome never arrived, or an outcome without its decision",
         "time runs backwards": "an event is older than the one before it",
         "time missing": "an event has no time, in a log that has times",
-        "constant column": "a column holds one value only, so it tells policies nothing",
+        "constant column": "a column holds one value only, so policies learn nothing from it",
         "deterministic logging": "every propensity is 1: no other action was ever tried",
     }
 )
-"""Faults that are told but keep no row out."""
+"""Faults that are reported but exclude no row."""
 
 FAULTS = MappingProxyType({**SPOILS, **WARNS})
 """All kinds of fault and what they mean."""
@@ -122,7 +122,7 @@ class Faults:
         _check.integer("Faults.keep", self.keep, low=0)
 
     def room(self, kind: str) -> int:
-        """Return how many more faults of a kind will have their details kept: no more need be worded."""
+        """Return how many more faults of a kind will have their details kept: no more need be described."""
         return max(0, self.keep - self.counts.get(kind, 0))
 
     def note(self, kind: str, rows: Int64, details: list[str] | None = None) -> None:
@@ -135,7 +135,7 @@ class Faults:
         rows : int64 (m,)
             Row numbers, ascending; 0 for a fault of the whole log.
         details : list of str, optional
-            What stands in the first of them.
+            What was found in the first of them.
 
         Raises
         ------
@@ -156,8 +156,8 @@ class Faults:
             detail = f": {texts[0]}" if texts and texts[0] else ""
             more = f" (and {len(rows) - 1:,} more of the rows read with it)" if len(rows) > 1 else ""
             raise InputError(
-                f"{self.where}, row {int(rows[0])}: {kind}{detail}{more}; {FAULTS[kind]}; mend the log, or "
-                "leave such rows out with --on-error skip"
+                f"{self.where}, row {int(rows[0])}: {kind}{detail}{more}; {FAULTS[kind]}; correct the "
+                "log, or leave such rows out with --on-error skip"
             )
 
     def seen(self, rows: int, used: int) -> None:
@@ -167,7 +167,7 @@ class Faults:
 
     @property
     def skipped(self) -> int:
-        """Rows left out."""
+        """Rows excluded."""
         return self.rows - self.used
 
     @property

@@ -26,7 +26,7 @@ PREFIX = "learning:"
 
 @dataclass
 class LearningTarget:
-    """A learning policy as a target: it has no probabilities of its own before the walk.
+    """A learning policy as a target: it has no probabilities before the walk.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class LearningTarget:
 
     @property
     def note(self) -> str:
-        """How many rows the replay kept, which is how long the policy lived."""
+        """How many rows the replay kept, which is the length of the policy's run."""
         kept, rows = self.replay.kept, self.replay.rows
         if not rows:
             return ""
@@ -61,7 +61,7 @@ class LearningTarget:
         raise InputError(f"`{self.name}` states probabilities along a walk only, not of {len(events)} rows")
 
     def judge(self, log: ReplayLog, plan: Plan, on_chunk: Callable[[int], None] | None) -> PolicyJudge:
-        """Walk the log and return the judge with what was kept."""
+        """Walk the log and return the judge with the rows that were kept."""
         entry = plan.entry(RejectionReplay.name, RejectionReplay())
         if plan.bootstrap is not None:  # walked apart from the others, so with a bootstrap of its own
             entry.methods = [*entry.methods, plan.bootstrap.fork()]
@@ -78,10 +78,10 @@ class LearningTarget:
 
 
 def learning_target(item: Any, *, seed: int) -> LearningTarget | None:
-    """Return what ``learning:NAME`` or a `LearningReplay` means; None for all that is no learner.
+    """Return what ``learning:NAME`` or a `LearningReplay` means; None for anything that does not learn.
 
     NAME is a kind of policy (``ltrr list policies``) or ``module:Class``, values of parameters after further
-    colons; it starts untaught.
+    colons; it starts untrained.
 
     Raises
     ------

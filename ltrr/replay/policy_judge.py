@@ -27,7 +27,7 @@ __all__ = ["Entry", "PolicyJudge", "Resampler"]
 
 @dataclass
 class Resampler:
-    """One bootstrap for many estimators: their rows stand side by side, since the draws are what costs.
+    """One bootstrap for many estimators, whose rows share its draws, which are the main cost.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ class Entry:
     Parameters
     ----------
     name : str
-        What the estimator was asked for as.
+        The text by which the estimator was requested.
     estimator : Estimator
     methods : sequence of IntervalMethod
         All but the bootstrap that estimators share.
@@ -97,7 +97,7 @@ class Entry:
         return self.estimator.weight not in ("", "weight")
 
     def own_weights(self) -> dict[str, float | None]:
-        """Return the diagnostics that change where the estimator has weights of its own."""
+        """Return the diagnostics that change where the estimator has its own weights."""
         if not self.weighs_anew or not self._own.n:
             return {}
         mean = float(self._own.mean[0])
@@ -157,7 +157,7 @@ class PolicyJudge:
         return ReplayBatch(events.key, events.reward, slot=events.slot, count=events.count, **columns), pi
 
     def _modelled(self, events: Events, pi: Float64) -> dict[str, Float64]:
-        """Return the columns that rest on models, as far as they are needed and there."""
+        """Return the columns that rest on models, as far as they are needed and available."""
         out: dict[str, Float64] = {}
         models, name, indptr = self.models, self.target.name, events.actions.indptr
         for prefix, model in (("q", models.reward_of(name)), ("mrdr", models.mrdr.get(name))):

@@ -1,4 +1,4 @@
-"""The law of a request's quota under a policy: summed over the orders in which slots can be filled."""
+"""The distribution of a request's quota under a policy, summed over the orders of filling slots."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ltrr.types.quotas import all_quotas, quota_of
 __all__ = ["FIXED", "QuotaLaw", "LoggedCredit", "QuotaTree", "quota_distribution"]
 
 FIXED = (SingleArm, StaticQuota, EqualSplit, Uniform)
-"""Policies that look at nothing but the quota so far, so that any log can state them."""
+"""Policies that depend on nothing but the quota so far, so that any log can state them."""
 
 
 def quota_distribution(weights: str | Mapping[str, float], arms: tuple[str, ...], n_slots: int) -> Float64:
@@ -38,7 +38,7 @@ def quota_distribution(weights: str | Mapping[str, float], arms: tuple[str, ...]
     Raises
     ------
     InputError
-        If a quota is none of the log's, or the probabilities are no distribution.
+        If a quota is not one of the log's, or the probabilities are not a distribution.
 
     Examples
     --------
@@ -77,7 +77,7 @@ class LoggedCredit(CreditHistory):
 
 @dataclass(frozen=True)
 class QuotaLaw:
-    """What a policy does with B requests, of S slots among R arms.
+    """The distribution of the quotas of B requests under a policy, S slots among R arms.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ class QuotaLaw:
 class QuotaTree:
     """The quotas that filling S slots one after another passes through.
 
-    Policies see of earlier slots the quota so far and nothing else, so the sequences that reach a quota are
+    Of earlier slots policies see only the quota so far, so the sequences that reach a quota are
     summed by a recursion over quotas: 15 steps instead of 64 sequences for 3 slots and 4 arms.
 
     Parameters
@@ -207,7 +207,7 @@ class QuotaTree:
         return self.law(step, n=len(requests))
 
     def exchangeable(self, quota: Float64) -> QuotaLaw:
-        """Return the law that reaches given quotas (B, Q) with every order of the slots alike.
+        """Return the law with given quotas (B, Q) in which all orders of the slots are equally likely.
 
         For targets that say nothing about order: what is drawn and shown depends on the quota alone. The
         next slot is then a draw without replacement from what is left of the quota.

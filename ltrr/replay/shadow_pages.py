@@ -81,7 +81,7 @@ class ShadowPages:
         place = candidate - np.repeat(indptr[:-1], np.diff(start))
         source = np.column_stack((place, arm[order], rank[order])).astype(np.int32)
         if len(source) and not 0 <= int(source[:, 1].min()) <= int(source[:, 1].max()) < arms:
-            raise InputError(f"{table.file}: column `arm` must lie in [0, {arms}), write the log anew")
+            raise InputError(f"{table.file}: column `arm` must lie in [0, {arms}), write the log again")
         quotas = all_quotas(self.n_slots, arms)
         group = np.empty((len(request), len(quotas)), np.int64)
         page = np.empty((len(request), len(quotas), page_size), np.int32)
@@ -101,7 +101,7 @@ class ShadowPages:
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(
                 f"{self.parts.folder}/log.json: `settings.loop` must state fallback, slot_size and "
-                "page_size; write the log anew"
+                "page_size; write the log again"
             ) from error
 
     def _check(self, seed: int, part: int, request: Int64, items: Int64) -> None:

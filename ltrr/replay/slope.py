@@ -1,4 +1,4 @@
-"""Choosing how far to bend weights, from the log itself."""
+"""Choosing from the log how far to bend weights."""
 
 from __future__ import annotations
 
@@ -70,14 +70,14 @@ class Slope(Estimator):
     of the choice is within a constant of the best candidate's, without the bias being known.
     ``CNF(i) = z_{1 − δ / 2m} se_i`` for m candidates.
 
-    All candidates are accumulated side by side, so merging and intervals work as for any estimator; the value
+    All candidates are accumulated together, so merging and intervals work as for any estimator; the value
     is the chosen candidate's, and so is the interval, which does *not* know that a choice was made on the
     same rows.
 
     Parameters
     ----------
     kind : str
-        One of `SLOPE_KINDS`, or the import path of a class with a ``bent_at`` of its own.
+        One of `SLOPE_KINDS`, or the import path of a class that has ``bent_at``.
     breaks : tuple of float
         Weights at which the candidates break, from `grid_of` or `BREAKS`; in any order, no two alike.
     delta : float

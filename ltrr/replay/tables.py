@@ -1,4 +1,4 @@
-"""All tables of a replay, and what must be said beside them."""
+"""All tables of a replay, and the notes that go with them."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def _blocks(judges: list[PolicyJudge]) -> pd.DataFrame:
 
 
 def _about(log: ReplayLog, judges: list[PolicyJudge], models: Models, settings: Settings) -> dict[str, Any]:
-    """Return what the tables are of."""
+    """Return what the tables describe."""
     faults = log.faults
     first = faults.first
     plain = {
@@ -123,7 +123,7 @@ def _about(log: ReplayLog, judges: list[PolicyJudge], models: Models, settings: 
 
 
 def _notes(log: ReplayLog, judges: list[PolicyJudge], models: Models) -> list[str]:
-    """Return what must be said loudly."""
+    """Return the warnings of a replay."""
     out = []
     left_out = sum(getattr(log, "left_out", ()))
     if left_out:
@@ -153,7 +153,7 @@ def _notes(log: ReplayLog, judges: list[PolicyJudge], models: Models) -> list[st
     faults = log.faults
     if faults.skipped:
         out.append(
-            f"{faults.skipped:,} of {faults.rows:,} rows were left out: "
+            f"{faults.skipped:,} of {faults.rows:,} rows were excluded: "
             + ", ".join(f"{kind} ({count:,})" for kind, count in faults.counts.items())
             + "."
         )

@@ -21,7 +21,7 @@ from ltrr.types import Float64
 __all__ = ["DEFAULT_TWO_STAGE", "TwoStageEstimate", "two_stage"]
 
 DEFAULT_TWO_STAGE = ("sequence-ips", "quota-ips", "quota-snips", "quota-dr", "page-ips")
-"""The default estimators; any level goes with any of ips, snips and dr."""
+"""The default estimators; any level combines with any of ips, snips and dr."""
 
 _KINDS: dict[str, type[Estimator]] = {kind.name: kind for kind in (IPS, SNIPS, DR)}
 _NOTHING = 1e-9
@@ -45,13 +45,13 @@ class TwoStageEstimate:
     mean_weight : float
         Near 1 where probabilities are right and the target's choices are covered.
     own : float
-        Share of requests whose weights are the level's own, see `TwoStageBatch`.
+        Share of requests whose weights are those of the level itself, see `TwoStageBatch`.
     outside : float
         Mean target mass on what the logging policy could not have done.
     reason : str
         Why there is no answer, or "".
     note : str
-        What must be known with the answer, or "".
+        What must be stated with the answer, or "".
     estimator : Estimator
         The accumulator itself, for intervals; its value is meaningless where ``reason`` is not empty.
     """
@@ -80,7 +80,7 @@ def two_stage(
     warm_up: str = "all",
     on_error: str = "fail",
 ) -> tuple[TwoStageEstimate, ...]:
-    """Estimate the value of an allocation policy from our own log.
+    """Estimate the value of an allocation policy from a log of ltrr.
 
     Parameters
     ----------
@@ -186,7 +186,7 @@ class _Sums:
         if self.level == "page" and self.own == 0:
             return "no request's other pages are known: scores or the logging policy's law are missing"
         if outside > _NOTHING:
-            return f"{outside:.3g} of the target's choices lie where the logging policy never went"
+            return f"{outside:.3g} of the target's choices have probability 0 under the logging policy"
         if self.square == 0.0:
             return "no logged request agrees with the target"
         return ""

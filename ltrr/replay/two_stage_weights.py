@@ -1,4 +1,4 @@
-"""Importance weights of another allocation policy in our own logs: by sequence, quota and page."""
+"""Importance weights of another allocation policy in logs of ltrr: by sequence, quota and page."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ltrr.types import ActionSet, Bool, Float32, Float64, Int32, Int64, Requests
 __all__ = ["LEVELS", "TwoStage", "TwoStageBatch"]
 
 LEVELS = ("sequence", "quota", "page")
-"""What weights compare: the sequence of arms, the quota it makes, the page the ranker makes of it."""
+"""What weights compare: the sequence of arms, its quota, or the page that the ranker makes of it."""
 
 _AGREES = 1e-9
 """Largest difference between a logged distribution and one restated; float64 logs agree to 1e-15."""
@@ -32,7 +32,7 @@ _AGREES = 1e-9
 
 @dataclass(frozen=True)
 class TwoStageBatch:
-    """B requests seen from one target policy, at every level.
+    """B requests under one target policy, at every level.
 
     Parameters
     ----------
@@ -47,8 +47,8 @@ class TwoStageBatch:
     target : float64 (B, Q)
         The target's law of the quota.
     weight : mapping of level to float64 (B,)
-        Target probability over logging probability of what was logged. Where a level's own is not known, the
-        next lower level's stands, which is right too and varies more.
+        Target probability over logging probability of what was logged. Where a level's own weight is not
+        known, the next lower level's is used, which is also right and varies more.
     own : mapping of level to bool (B,)
         Where the weight is the level's own.
     outside : mapping of level to float64 (B,)
@@ -76,7 +76,7 @@ class TwoStageBatch:
 
 @dataclass
 class TwoStage:
-    """Importance weights of an allocation policy in our own log, at the levels of sequence, quota and page.
+    """Importance weights of an allocation policy in a log of ltrr, by sequence, quota and page.
 
     The candidates that slots draw pass through a ranker, so a page depends on the quota (slots per arm) and
     not on the order of slots; many quotas show the same page. Coarser levels have the same expectation and
@@ -93,7 +93,7 @@ class TwoStage:
     (`ltrr.LoopSetting.log_shadow`).
 
     The value is that of the target's choices in the states that the logged run was in (its memory, ranker,
-    credits), not of a run that the target had shaped from its beginning. At the level of pages the rewards
+    credits), not of a run that the target controlled from its beginning. At the level of pages the rewards
     are net of the costs of the logged quotas, so that with costs only sequence and quota are exact.
 
     Parameters
@@ -101,9 +101,9 @@ class TwoStage:
     log : RunLog
     target : str, mapping of str to float, or Policy
         One quota ("2 bm25 + 1 memory"), quotas with probabilities (in sequences, every order of a quota's
-        slots counts as likely as any other), or a policy as it stands. What a policy
-        over slabs sees in unlogged slots is rebuilt from the logged context and credits; policies of the
-        other action space than the log's must be fixed ones.
+        slots counts as likely as any other), or a policy as it is. What a policy over slabs sees in unlogged
+        slots is rebuilt from the logged context and credits; policies of the other action space than the
+        log's must be fixed ones.
     logging : Policy, optional
         The policy that wrote the log, as it was then, if it learned nothing while it logged.
 
@@ -145,7 +145,7 @@ class TwoStage:
         return self._tree.nodes[-1]
 
     def batches(self) -> Iterator[TwoStageBatch]:
-        """Yield the log part by part; each pass reads it anew."""
+        """Yield the log part by part; each pass reads it again."""
         for part in self.log.read():
             if len(part.events):
                 yield self._batch(part)
@@ -307,7 +307,7 @@ def _scatter(events: Events, values: Float64) -> Float64:
 def _full(events: Events) -> Float64:
     """Return the logged distributions, (n, A)."""
     if events.probabilities is None:
-        raise InputError("a log of ltrr must hold the full distributions; write it anew")
+        raise InputError("a log of ltrr must hold the full distributions; write it again")
     return _scatter(events, events.probabilities)
 
 

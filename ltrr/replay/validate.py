@@ -51,7 +51,7 @@ class Validation:
     name, format : str
         The log and its format.
     rows, usable : int
-        Rows read, and rows without a fault that keeps them out.
+        Rows read, and rows without a fault that excludes them.
     requests, slots : int
         Requests among the usable rows, and most slots that one of them has.
     actions, actions_taken : int
@@ -63,7 +63,7 @@ class Validation:
     reward_nonzero : int
         Rows with a reward other than 0.
     slot_rewards : bool
-        True where every slot has a reward of its own.
+        True where every slot has its own reward.
     first_time, last_time : float or None
         Seconds.
     propensity_min, propensity_median, propensity_max : float or None
@@ -139,12 +139,12 @@ class Validation:
         """Return the findings as plain lines."""
         out = [
             f"{self.name} ({self.format})",
-            f"rows         {self.rows:,}, usable {self.usable:,}, left out {self.rows - self.usable:,}",
+            f"rows         {self.rows:,}, usable {self.usable:,}, excluded {self.rows - self.usable:,}",
             f"requests     {self.requests:,}, up to {self.slots} slot{'s' * (self.slots != 1)} each",
             f"actions      {self.actions:,}, taken {self.actions_taken:,}{self._eligible()}",
         ]
         if self.usable:
-            whole = "" if self.slot_rewards else "; a request's stands at its last slot"
+            whole = "" if self.slot_rewards else "; a request's reward is at its last slot"
             out.append(
                 f"reward       mean {_g(self.reward_mean)}, from {_g(self.reward_min)} to "
                 f"{_g(self.reward_max)}, other than 0 in {self.reward_nonzero:,} rows{whole}"

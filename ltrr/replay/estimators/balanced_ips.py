@@ -17,11 +17,12 @@ __all__ = ["BalancedIPS"]
 
 @dataclass
 class BalancedIPS(SNIPS):
-    """Rewards weighted by a density ratio that a classifier learnt, ``Σ ŵ_i r_i / Σ ŵ_i``.
+    """Rewards weighted by a density ratio that a classifier learned, ``Σ ŵ_i r_i / Σ ŵ_i``.
 
     ``ŵ = p̂ / (1 − p̂)``, where p̂(x, a) is the classifier's probability that a pair (x, a) was drawn by the
     target policy and not by the log. Needs no propensities. The ratios need not average 1, hence the
-    normalisation. Right as far as the classifier is; its errors are a bias that more rows alone do not cure.
+    normalisation. Right as far as the classifier is; its errors are a bias that more rows alone do not
+    remove.
 
     Examples
     --------

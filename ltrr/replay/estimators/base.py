@@ -21,14 +21,14 @@ __all__ = ["BIASED", "Estimator", "needed", "positive"]
 E = TypeVar("E", bound="Estimator")
 
 BIASED = "biased by design: the interval leaves the bias out."
-"""`Estimator.bias` where there is no more to say."""
+"""`Estimator.bias` where no more is known."""
 
 _STEP = 1e-100
 """Step of the complex-step derivative: its square vanishes, so the derivative has no cancellation."""
 
 
 def needed(batch: ReplayBatch, name: str, estimator: str) -> Float64:
-    """Return a column of a batch that an estimator cannot do without."""
+    """Return a column of a batch that an estimator needs."""
     value: Float64 | None = getattr(batch, name)
     if value is None:
         raise InputError(f"`{estimator}` needs `ReplayBatch.{name}`, which was not given")
@@ -63,11 +63,11 @@ class Estimator(ABC):
     slate: ClassVar[bool] = False
     """True where requests may have several slots."""
     whole_reward: ClassVar[bool] = False
-    """True where the reward of a slate as a whole will do; others need the reward of every slot."""
+    """True where the total reward of a slate is enough; others need the reward of every slot."""
     bias: ClassVar[str] = ""
-    """Why the interval does not tell the whole error; "" where the estimate is consistent.
+    """Why the interval does not cover the whole error; "" where the estimate is consistent.
 
-    Consistent: it goes to the policy's value when the weights are right.
+    Consistent: it converges to the policy's value when the weights are right.
     """
     ratio: ClassVar[bool] = False
     """True where the terms are ``(w r, w)`` with weights that average 1, and the value is their ratio."""

@@ -20,17 +20,17 @@ __all__ = ["Difference"]
 class Difference(Estimator):
     """First estimate minus second, of two policies on the same requests, ``θ₁(m₁) − θ₂(m₂)``.
 
-    The terms of both stand side by side, so covariances, resamples and bounds see them together: what the log
-    did to both alike cancels. Where both estimates are means of bounded terms the one term is ``s₁ − s₂``,
-    and finite-sample bounds apply; they take the same weight bound for both policies.
+    The terms of both are joined, so covariances, resamples and bounds apply to both together, and errors that
+    both share cancel. Where both estimates are means of bounded terms the one term is ``s₁ − s₂``, and
+    finite-sample bounds apply; they take the same weight bound for both policies.
 
     Take in two batches of the same requests, one a policy, by `add_pair`; intervals take `paired` rows.
 
     Parameters
     ----------
     first, second : Estimator
-        The estimators, of the same kind or not. What they have seen is not looked at, but by kinds that
-        choose (`Slope`) or correct for the number of rows (`CressieRead`): those must see the same batches.
+        The estimators, of the same kind or not. What they have seen is ignored, except by kinds that choose
+        (`Slope`) or correct for the number of rows (`CressieRead`): those must see the same batches.
 
     Raises
     ------
@@ -96,7 +96,7 @@ class Difference(Estimator):
         }
 
     def terms(self, batch: ReplayBatch) -> Float64:
-        """Raise `InputError`: one batch knows one policy."""
+        """Raise `InputError`: one batch is for one policy."""
         del batch
         raise InputError("`Difference` takes two batches, one a policy: use add_pair, and paired for rows")
 

@@ -16,8 +16,8 @@ __all__ = ["DM"]
 class DM(Estimator):
     """Mean predicted reward under the target policy, ``(1/n) Σ_i Σ_a π(a | x_i) q̂(x_i, a)``.
 
-    Needs no propensities and has a small variance, but it believes the reward model: its bias is the model's
-    error under the target policy, which more rows do not cure and which its interval does not show.
+    Needs no propensities and has a small variance, but it relies on the reward model: its bias is the model's
+    error under the target policy, which more rows do not remove and its interval does not show.
 
     Examples
     --------

@@ -41,7 +41,7 @@ class DR(Estimator):
     needs: ClassVar[frozenset[str]] = frozenset({"weight", "q"})
 
     def shrunk(self, weight: Float64) -> Float64:
-        """Return what stands in the weights' place; estimators that bend weights say here how."""
+        """Return the weights as used; estimators that bend weights override this."""
         return weight
 
     def largest(self, weight_bound: float) -> float:

@@ -17,7 +17,7 @@ class IPS(Estimator):
     """Mean of weighted rewards, ``(1/n) Σ w_i r_i`` with ``w = π(a | x) / π_b(a | x)``.
 
     Unbiased wherever π_b > 0 where π > 0 and the propensities are right. Its variance grows with the largest
-    weights, and it does not move with a shift of all rewards.
+    weights, and a shift of all rewards does not shift it by the same amount.
 
     Examples
     --------
@@ -36,7 +36,7 @@ class IPS(Estimator):
     name: ClassVar[str] = "ips"
 
     def shrunk(self, weight: Float64) -> Float64:
-        """Return what stands in the weights' place; estimators that bend weights say here how."""
+        """Return the weights as used; estimators that bend weights override this."""
         return weight
 
     def largest(self, weight_bound: float) -> float:

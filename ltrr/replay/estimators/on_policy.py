@@ -18,7 +18,7 @@ __all__ = ["OnPolicy"]
 class OnPolicy(Estimator):
     """Mean reward of a request under the policy that wrote the log, ``(1/n) Σ r_i`` (slots summed).
 
-    What every other policy is compared with; it needs no weights.
+    The reference for every other policy; it needs no weights.
 
     Examples
     --------

@@ -20,9 +20,9 @@ class RejectionReplay(Estimator):
 
     Accepting a row with a probability proportional to ``π(a | x) / π_b(a | x)`` leaves rows as the target
     policy would have made them, so a policy that learns from accepted rows only is judged as it would have
-    learnt. On a log of uniform choices that is: accept where the target's own draw is the logged action.
-    Accepting equal actions on a log that is *not* uniform answers another question. Most rows are thrown
-    away: with A actions about n / A are left.
+    learned. On a log of uniform choices that is: accept where the target's own draw is the logged action.
+    Accepting equal actions on a log that is *not* uniform answers another question. Most rows are discarded:
+    with A actions about n / A are left.
 
     Examples
     --------

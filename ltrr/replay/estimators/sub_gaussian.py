@@ -82,9 +82,9 @@ class SubGaussian(IPS):
 class SubGaussianDR(DR):
     """Doubly robust with corrected weights.
 
-    ``(1/n) Σ q̂(x_i, π) + (r_i − q̂(x_i, a_i)) w_i / (1 − λ + λ w_i)``. What the correction takes from the
-    weights is filled in by the reward model, so the bias is that of `SubGaussian` with the model's errors in
-    the rewards' place. λ → 0 is DR.
+    ``(1/n) Σ q̂(x_i, π) + (r_i − q̂(x_i, a_i)) w_i / (1 − λ + λ w_i)``. The reward model fills in what the
+    correction takes from the weights, so the bias is that of `SubGaussian` with the model's errors in place
+    of the rewards. λ → 0 is DR.
 
     Parameters
     ----------

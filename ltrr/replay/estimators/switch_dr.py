@@ -1,4 +1,4 @@
-"""Doubly robust estimation that leaves rows with large weights to the reward model."""
+"""Doubly robust estimation that uses the reward model alone for rows with large weights."""
 
 from __future__ import annotations
 

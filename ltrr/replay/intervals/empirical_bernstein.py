@@ -15,8 +15,8 @@ class EmpiricalBernstein(Bounded):
     """Mean ± ``s sqrt(2 ln(4 / α) / n) + 7 (b − a) ln(4 / α) / (3 (n − 1))`` for n terms in [a, b].
 
     s is the sample standard deviation (divisor n − 1). The range matters only at order 1/n, so the interval
-    is narrower than Hoeffding's where the spread is small for the range. Each tail holds at most α/2: the
-    one-sided bound, whose logarithm is ``ln(2 / δ)``, is taken at ``δ = α/2``.
+    is narrower than Hoeffding's where the spread is small compared with the range. Each tail holds at most
+    α/2: the one-sided bound, whose logarithm is ``ln(2 / δ)``, is taken at ``δ = α/2``.
 
     Parameters
     ----------

@@ -15,7 +15,7 @@ class Hoeffding(Bounded):
     """Mean ± ``(b − a) sqrt(ln(2 / α) / (2 n))`` for n independent terms in [a, b].
 
     Right for every n and every distribution in the range, hence wide: a term of IPS ranges up to the largest
-    weight, however rarely it is met. Each tail holds at most α/2.
+    weight, however rarely that occurs. Each tail holds at most α/2.
 
     Parameters
     ----------

@@ -23,7 +23,7 @@ _TABLE = 50_000_000
 """Most entries of the table of cells, folds and actions (400 MB)."""
 
 _ACTIONS = 256
-"""Most actions a classifier is trained on: its trees are as many as its actions."""
+"""Most actions a classifier is trained on: it has as many trees as actions."""
 
 _POWERS = np.geomspace(0.25, 4.0, 41)
 """Powers of the probabilities that calibration chooses from."""
@@ -38,7 +38,7 @@ def _counted(events: Events) -> Float64:
 
 @dataclass
 class ChoiceTable:
-    """Shares of the actions by cell, for each fold counted on all others."""
+    """Shares of the actions by cell, for each fold counted on all other folds."""
 
     cells: tuple[str, ...]
     prior: float

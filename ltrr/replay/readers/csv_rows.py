@@ -1,4 +1,4 @@
-"""CSV files as Arrow tables of text; rows with another number of fields keep their place."""
+"""CSV files as Arrow tables of text; rows with a wrong number of fields keep their place."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["csv_names", "csv_tables"]
 
 _BLOCK_BYTES = 1 << 22
 _NO_TEXT = re.compile("[\udc80-\udcff]")
-"""What bytes that are no UTF-8 become when they are decoded with "surrogateescape"."""
+"""What bytes that are not UTF-8 become when they are decoded with "surrogateescape"."""
 
 
 def csv_names(part: Path) -> list[str]:
@@ -46,9 +46,9 @@ def csv_names(part: Path) -> list[str]:
 
 
 def csv_tables(part: Path, wanted: Mapping[str, str], bad: str) -> Iterator[pa.Table]:
-    """Yield the wanted columns as text; column ``bad`` tells rows with another number of fields.
+    """Yield the wanted columns as text; column ``bad`` marks rows with a wrong number of fields.
 
-    Such rows are null in all other columns. Bytes that are no UTF-8 stand as NUL. Blank lines do not count.
+    Such rows are null in all other columns. Bytes that are not UTF-8 become NUL. Blank lines do not count.
 
     Raises
     ------
@@ -81,7 +81,7 @@ def csv_tables(part: Path, wanted: Mapping[str, str], bad: str) -> Iterator[pa.T
             yield table
     if text.quotes % 2 and (last == (done - 1, True) or _ends_in_quotes(part, names)):
         raise InputError(
-            f"{part}: a quotation mark is opened and never closed, so that rows after it are lost; mend it"
+            f"{part}: a quotation mark is opened and never closed, so that rows after it are lost; close it"
         )
 
 
@@ -99,7 +99,7 @@ def _opened(text: _Text, names: list[str], include: list[str], note: Any) -> Any
 class _Text(io.RawIOBase):
     """A byte stream of valid UTF-8 that counts quotation marks; other bytes become NUL.
 
-    Arrow hands rows with a wrong number of fields to Python as text, and loses those that are none.
+    Arrow hands rows with a wrong number of fields to Python as text, and loses those that are not text.
     """
 
     def __init__(self, raw: IO[bytes]) -> None:

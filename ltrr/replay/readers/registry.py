@@ -15,7 +15,7 @@ __all__ = ["LOG_FORMATS"]
 
 
 def _tables(format_: str, meaning: str) -> partial[TableLog]:
-    """Return what opens tables of one format, with a line about it for `Registry.about`."""
+    """Return the function that opens tables of one format, with a line about it for `Registry.about`."""
     opener = partial(open_table, format=format_)
     vars(opener)["meaning"] = meaning
     return opener

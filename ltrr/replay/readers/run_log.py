@@ -1,4 +1,4 @@
-"""Our own logs: four linked tables, streamed part by part as slots with rewards."""
+"""Logs that ltrr wrote: four linked tables, streamed part by part as slots with rewards."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ _REQUESTS = ("request", "session", "user", "query", "time", "context", "reward")
 _DECISIONS = ("request", "slot", "action", "propensity", "version", "actions", "probabilities", "features")
 
 _SEED_STRIDE = 1 << 40
-"""Request ids lie below this, so that seeds times this plus the id tells requests of all seeds apart."""
+"""Request ids lie below this, so that the seed times this plus the id is unique over seeds."""
 
 
 @dataclass(frozen=True)
 class RunPart:
-    """One part of our own log with what events alone do not say.
+    """One part of a log of ltrr, with what events alone do not hold.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ class RunPart:
     request : int64 (n,)
         Each row's request id as logged.
     version : int32 (n,)
-        Lessons that the logging policy had learned; −1 for the random warm-up.
+        Number of learning updates of the logging policy; −1 for the random warm-up.
     """
 
     seed: int
@@ -86,7 +86,7 @@ class RunLog:
 
     @property
     def name(self) -> str:
-        """What the log is called in tables: folder and policy."""
+        """Name of the log in tables: folder and policy."""
         return f"{self.parts.folder} ({self.parts.policy})"
 
     @property
@@ -101,7 +101,7 @@ class RunLog:
 
     @cached_property
     def n_slots(self) -> int:
-        """Slots that a quota divides, however many decisions that took."""
+        """Number of slots that a quota divides, however many decisions were logged."""
         quotas, n_arms = self.parts.about["quotas"], len(self.parts.about["arms"])
         try:
             n_slots = sum(quotas[0])
@@ -113,7 +113,7 @@ class RunLog:
             pass
         raise InputError(
             f"{self.parts.folder}/log.json: `quotas` must list all ways to divide slots among {n_arms} arms, "
-            "in order; write the log anew"
+            "in order; write the log again"
         )
 
     @cached_property
@@ -137,7 +137,7 @@ class RunLog:
             yield part.events
 
     def read(self) -> Iterator[RunPart]:
-        """Yield the parts with request ids and versions beside their events."""
+        """Yield the parts: events with request ids and versions."""
         self.faults = Faults(self.on_error, self.name)
         state = AdmitState(check_duplicates=self.check_duplicates)
         first, before = 0, None
@@ -172,7 +172,7 @@ class RunLog:
         request = decisions.numbers("request", np.int64)[order]
         known = requests.numbers("request", np.int64)
         if len(request) and not 0 <= int(request.min()) <= int(request.max()) < _SEED_STRIDE:
-            raise InputError(f"{decisions.file}: column `request` must lie in [0, 2^40); write the log anew")
+            raise InputError(f"{decisions.file}: column `request` must lie in [0, 2^40); write the log again")
         at = _places(known, request)
         found = at >= 0
         rows = at[found]
@@ -211,7 +211,7 @@ class RunLog:
     def _faults(
         self, seed: int, number: int, request: Int64, known: Int64, found: Bool
     ) -> list[tuple[str, Int64, list[str]]]:
-        """Return what only the tables together can tell, by local row."""
+        """Return the faults that show only across tables, by local row."""
         out: list[tuple[str, Int64, list[str]]] = []
 
         def note(kind: str, rows: Int64, say: str) -> None:
@@ -221,7 +221,7 @@ class RunLog:
         note("missing value", np.flatnonzero(~found), "request {} is not in the table of requests")
         ids, count = np.unique(known, return_counts=True)
         twice = np.flatnonzero(np.isin(request, ids[count > 1]))
-        note("duplicate event", twice, "request {} stands twice in the table of requests")
+        note("duplicate event", twice, "request {} occurs twice in the table of requests")
         start = np.flatnonzero(np.append(True, request[1:] != request[:-1])[: len(request)])
         size = np.diff(np.append(start, len(request)))
         short = start[size < self.space.n_slots]
@@ -239,11 +239,11 @@ class RunLog:
         return out
 
     def _note(self, kind: str, requests: Int64, say: str) -> None:
-        """Tell of requests that have no row here."""
+        """Report faults of requests that have no row here."""
         self.faults.note(kind, np.zeros(len(requests), np.int64), [say.format(r) for r in requests[:20]])
 
     def _unseen_clicks(self, seed: int, number: int, known: Int64) -> Int64:
-        """Return the requests, ascending, with a click on what was none of their candidates."""
+        """Return the requests, ascending, with a click on an item that was not a candidate."""
         shown = self.parts.read("impressions", seed, number, ("request", "item", "click"))
         drawn = self.parts.read("candidates", seed, number, ("request", "item"))
         click = shown.numbers("click", np.bool_)
@@ -255,7 +255,7 @@ class RunLog:
 
 
 def _places(known: Int64, wanted: Int64) -> Int64:
-    """Return where each wanted id stands first in ``known``; −1 where it does not."""
+    """Return the first place of each wanted id in ``known``; −1 where it is absent."""
     order = np.argsort(known, kind="stable")
     place = np.searchsorted(known[order], wanted)
     hit = np.append(known[order], -1)[place] == wanted
@@ -268,7 +268,7 @@ def _ragged(columns: PartColumns, name: str, indptr: Int64, width: int, dtype: D
     if not np.array_equal(own, indptr * width):
         raise InputError(
             f"{columns.file}: column `{name}` must hold {width} values for each of `actions`; "
-            "write the log anew"
+            "write the log again"
         )
     return values.reshape(int(indptr[-1]), width)
 
@@ -286,9 +286,9 @@ def open_run_log(
 
     One row is a slot of a request; seeds are one log. Eligible actions, distributions and action features
     (named as logged) are those that the policy decided with. The reward is what was observed, net of costs:
-    actions that came later than the setting's attribution window are lost to it as they were to the policy.
-    Where a request has several slots its reward stands at the last of them, zeros before. A part of the log
-    is in memory at a time.
+    actions that came later than the setting's attribution window are not in it, as the policy did not learn
+    from them. Where a request has several slots its reward is recorded at the last of them, with zeros
+    before. A part of the log is in memory at a time.
 
     Parameters
     ----------
@@ -308,7 +308,7 @@ def open_run_log(
     Raises
     ------
     InputError
-        If this is no log, a table, part or column is missing or damaged, or the choice is not clear.
+        If this is not a log, a table, part or column is missing or damaged, or the choice is not clear.
 
     Examples
     --------

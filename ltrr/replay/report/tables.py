@@ -136,7 +136,7 @@ def tables(evaluation: Evaluation) -> list[dict[str, Any]]:
         ),
         _table(
             "Verdicts",
-            "The gravest reason of each.",
+            "The most serious reason of each.",
             ["verdict", "reason", "of"],
             _plain([[label, reason, "; ".join(of)] for label, reason, of in verdicts(table)]),
             wrap=True,

@@ -1,4 +1,4 @@
-"""Target policies as words, import paths or objects name them."""
+"""Target policies from names, import paths or objects."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _options(name: str, text: str, known: list[str]) -> tuple[str, dict[str, str
 
 
 def _is_file(path: Path) -> bool:
-    """Say whether a file is there; words that no file system takes as a name name none."""
+    """Say whether a file is there; texts that are not a valid file name are none."""
     try:
         return path.is_file()
     except OSError:
@@ -54,7 +54,7 @@ def _is_file(path: Path) -> bool:
 
 
 def _split(text: str) -> tuple[str, str]:
-    """Return the word and what follows it, a colon included: options may follow without a value."""
+    """Return the name and what follows it, a colon included: options may follow without a value."""
     name = re.split(r"[:?]", text, maxsplit=1)[0]
     return name, text[len(name) :]
 
@@ -106,12 +106,12 @@ def _of_object(item: Any) -> Target:
 
 
 def parse_target(item: Any, log: ReplayLog, *, read: Reader | None = None) -> Target:
-    """Return the target policy that words, an import path, a policy or another object mean for a log.
+    """Return the target policy that a text, a policy or another object means for a log.
 
-    Words are those of `TARGETS`: ``uniform``, ``always:ITEM``, ``logged:PATH?cells=position,age``,
+    Names are those of `TARGETS`: ``uniform``, ``always:ITEM``, ``logged:PATH?cells=position,age``,
     ``epsilon:0.1?of=policy:FOLDER`` and so on. Options follow a question mark, joined by ``&``; what follows
-    ``of=`` is a policy of its own. Estimated policies take a pass over their log here. ``module:Class`` makes
-    an object, with values of its parameters after further colons.
+    ``of=`` is another policy. Estimated policies take a pass over their log here. ``module:Class`` makes an
+    object, with values of its parameters after further colons.
 
     Parameters
     ----------
@@ -125,8 +125,8 @@ def parse_target(item: Any, log: ReplayLog, *, read: Reader | None = None) -> Ta
     Raises
     ------
     InputError
-        If the words are unknown (the nearest known one is told), a file or module cannot be read, or an
-        object can do nothing that is needed.
+        If the name is unknown (the nearest known one is suggested), a file or module cannot be read, or an
+        object has none of the needed methods.
     """
     if isinstance(item, (str, Path)):
         return _of_text(str(item), Asked(log, partial(parse_target, log=log, read=read), read))

@@ -1,4 +1,4 @@
-"""The words that name target policies."""
+"""The target policies that have names."""
 
 from __future__ import annotations
 
@@ -23,4 +23,4 @@ TARGETS = Registry(
         "learning": named.learning,
     },
 )
-"""Words by which target policies are named; entry points add policies and targets of other distributions."""
+"""Names of target policies; entry points add policies and targets of other distributions."""

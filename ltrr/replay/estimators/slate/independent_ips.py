@@ -1,4 +1,4 @@
-"""Inverse propensity scoring of every slot for itself."""
+"""Inverse propensity scoring of every slot separately."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class IndependentIPS(Estimator):
     """Mean of ``Σ_k w_k r_k``: every slot is weighted by its own action alone.
 
     Unbiased where a slot's reward depends on the context and on that slot's action only, and the policies
-    fill slots independently given the context (or what fills the others leaves the slot's probabilities
-    alone). Biased where slots act on each other: a good first result that ends the search, say. It needs
-    rewards by slot: where a log keeps one reward a request, at its last slot, the weights of the other slots
-    are lost and the estimate answers no question.
+    fill slots independently given the context (or a slot's probabilities do not depend on the others). Biased
+    where slots affect each other: where a good first result ends the search, for instance. It needs rewards
+    by slot: where a log keeps one reward a request, at its last slot, the weights of the other slots are lost
+    and the estimate is meaningless.
 
     Examples
     --------

@@ -23,7 +23,7 @@ class PI(Estimator):
     ``E[R | x, a] = Σ_k φ_k(x, a_k)``, and logging and target policy fill slots independently given the
     context (only then does the pseudo-inverse of the logged second moments take this form; for slots filled
     without replacement it is an approximation). Biased where actions of different slots interact. It needs
-    only the slate's total reward, wherever that stands, and its weights may be negative.
+    only the slate's total reward, in whichever slot it is recorded, and its weights may be negative.
 
     Examples
     --------

@@ -19,10 +19,10 @@ __all__ = ["RIPS"]
 class RIPS(Estimator):
     """Mean of ``Σ_k (Π_{j<=k} w_j) r_k``: a slot's reward is weighted by its own and the earlier actions.
 
-    Unbiased under the cascade assumption: the user goes down the slots, so a slot's reward may depend on
+    Unbiased under the cascade assumption: the user reads the slots in order, so a slot's reward may depend on
     actions and rewards of slots before it, but not on slots after it. Biased where later slots draw
     attention from earlier ones. Early slots escape the product of all weights that `SlateIPS` puts on them;
-    where the only reward stands at the last slot the two are equal.
+    where the only reward is at the last slot the two are equal.
 
     Examples
     --------

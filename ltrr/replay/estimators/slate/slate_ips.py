@@ -20,7 +20,7 @@ class SlateIPS(Estimator):
     """Mean of ``(Π_k w_k) (Σ_k r_k)``: a slate counts as often as the target policy would have made it.
 
     ``w_k`` is the target's probability of the action in slot k, given the slots before it, over the logged
-    one. Unbiased whatever the slots do to each other, as long as every slate that the target can make could
+    one. Unbiased however slots affect each other, as long as every slate that the target can make could
     have been logged. The weight is a product, so its variance grows exponentially with the number of slots.
 
     Examples
