@@ -765,7 +765,7 @@ FAULTY = [
         "jsonl",
         b'{"action": "a", "reward": 1}\n{"action": "a", "reward": 1\n',
         2,
-        "unreadable: the line is no JSON",
+        "unreadable: the line is not JSON",
     ),
     (
         "jsonl",
@@ -777,7 +777,7 @@ FAULTY = [
         "jsonl",
         b'{"action": "a", "reward": 1}\n{"action": "a", "reward": 1}{"action": "a"}\n',
         2,
-        "the line is no JSON",
+        "the line is not JSON",
     ),
     (
         "jsonl",
@@ -792,10 +792,10 @@ FAULTY = [
         2,
         "`action` must be text",
     ),
-    ("jsonl", b'{"action": "a", "reward": 1}\n{"action": "\xff", "reward": 1}\n', 2, "the line is no UTF-8"),
-    ("jsonl", b'{"action": "a", "reward": 1}\n{"action": "a\x00", "reward": 1}\n', 2, "the line is no JSON"),
+    ("jsonl", b'{"action": "a", "reward": 1}\n{"action": "\xff", "reward": 1}\n', 2, "the line is not UTF-8"),
+    ("jsonl", b'{"action": "a", "reward": 1}\n{"action": "a\x00", "reward": 1}\n', 2, "the line is not JSON"),
     ("jsonl", b'{"action": "a", "reward": 1}\n{"action": "a", "reward": 1e999}\n', 2, "reward not finite"),
-    ("jsonl", b'{"action": "a", "reward": 1}\n' + b"[" * 100_000 + b"\n", 2, "the line is no JSON"),
+    ("jsonl", b'{"action": "a", "reward": 1}\n' + b"[" * 100_000 + b"\n", 2, "the line is not JSON"),
     (
         "jsonl",
         b'{"action": "a", "reward": 1, "eligible": ["a"]}\n{"action": "a", "reward": 1, "eligible": 3}\n',

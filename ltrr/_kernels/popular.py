@@ -10,9 +10,9 @@ __all__ = ["count_actions"]
 
 @kernel
 def count_actions(page: Int32, acted: Bool, decay: float, lessons: int, count: Float64, clock: Int64) -> None:
-    """Count the actions of pages (B, K); ``count[i]`` is as it was after lesson ``clock[i]``.
+    """Count the actions of pages (B, K); ``count[i]`` is as it was after update ``clock[i]``.
 
-    Counts depend on the lessons' order alone, not on how they are cut into batches, to the last bit.
+    Counts depend on the order of the updates alone, not on how they are cut into batches, to the last bit.
     """
     for b in range(len(page)):
         now = lessons + b + 1

@@ -98,7 +98,7 @@ def load(path: Path | str) -> Any:
     Raises
     ------
     InputError
-        If a file is absent or damaged, the format is unknown, or the class is no policy or cannot be
+        If a file is absent or damaged, the format is unknown, or the class is not a policy or cannot be
         imported.
     """
     folder = Path(path)

@@ -159,7 +159,7 @@ class KnownWorld:
         Raises
         ------
         InputError
-            If the policy is no distribution for every request.
+            If the policy is not a distribution for every request.
         """
         policy = self._checked("log", logging)
         key = np.arange(_check.integer("KnownWorld.log.n", n, low=0), dtype=np.int64)

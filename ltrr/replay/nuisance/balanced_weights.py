@@ -93,7 +93,7 @@ class BalancedWeights:
         Raises
         ------
         InputError
-            If there is no row, or ``pi`` is no distribution in some row.
+            If there is no row, or ``pi`` is not a distribution in some row.
         """
         if len(events) == 0:
             raise InputError("`BalancedWeights.fit` needs at least one event, got none")

@@ -31,7 +31,7 @@ def csv_names(part: Path) -> list[str]:
     Raises
     ------
     InputError
-        If it names none or is no text.
+        If it names none or is not text.
     """
     # the first line alone must be text: a fault in a later row is that row's
     text = partial(io.TextIOWrapper, encoding="utf-8-sig", errors="surrogateescape", newline="")
@@ -41,7 +41,7 @@ def csv_names(part: Path) -> list[str]:
         except csv.Error as error:
             raise InputError(f"{part}: its first line must name the columns: {error}") from error
     if not names or any("\0" in n or _NO_TEXT.search(n) for n in names):
-        raise InputError(f"{part}: its first line must name the columns, it is empty or no text")
+        raise InputError(f"{part}: its first line must name the columns, it is empty or not text")
     return names
 
 

@@ -22,7 +22,7 @@ __all__ = ["json_names", "json_tables"]
 _BLOCK_BYTES = 1 << 22
 _HEAD_BYTES = 1 << 18
 _LINE_BYTES = 1 << 28
-"""Longest line: what is longer is no JSON lines."""
+"""Longest line: a longer one means that the file is not JSON lines."""
 
 _FINAL = {
     "number": pa.float64(),
@@ -65,7 +65,7 @@ def _first(part: Path) -> list[dict[str, Any]]:
 
 
 def json_tables(part: Path, wanted: Mapping[str, str], bad: str, like: Path) -> Iterator[pa.Table]:
-    """Yield the wanted columns in the types of what they hold; column ``bad`` tells unreadable rows.
+    """Yield the wanted columns in the types of what they hold; column ``bad`` marks unreadable rows.
 
     ``wanted`` says what a column holds: "number", "text", "time", "numbers", "texts" or "any" (numbers where
     the first lines of the file ``like`` hold numbers, else text). Blank lines do not count.
@@ -136,9 +136,9 @@ def _parsed(line: bytes) -> tuple[dict[str, Any] | None, str]:
     try:
         value = json.loads(line.decode())
     except UnicodeDecodeError:
-        return None, "the line is no UTF-8"
+        return None, "the line is not UTF-8"
     except (ValueError, RecursionError) as error:
-        return None, f"the line is no JSON: {' '.join(str(error).split())[:100]}"
+        return None, f"the line is not JSON: {' '.join(str(error).split())[:100]}"
     if not isinstance(value, dict):
         return None, f"the line must be a JSON object, it is a {type(value).__name__}"
     return value, ""

@@ -38,7 +38,7 @@ def checked(name: str, events: Events, value: object) -> Float64:
     Raises
     ------
     InputError
-        If their number is wrong, or a row is no distribution.
+        If their number is wrong, or a row is not a distribution.
     """
     try:
         out = np.asarray(value, np.float64).reshape(-1)

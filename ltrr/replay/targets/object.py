@@ -44,7 +44,7 @@ class ObjectTarget(Distribution):
     Raises
     ------
     InputError
-        If the object has neither, its classes or columns do not fit the log, or a row is no distribution.
+        If the object has neither, its classes or columns do not fit the log, or a row is not a distribution.
 
     Examples
     --------
