@@ -230,8 +230,9 @@ that of the population. Logs on which an estimator has no value (rejection repla
 excluded from its lines.
 
 Normal and bootstrap intervals must cover 95 %, neither less nor more, where ESS >= {ENOUGH_ESS:,}; the
-others, which are conservative, must cover at least 95 %, everywhere. A line is out of band where the binomial p-value
-is below 0.01 / {judged}, so that one table in a hundred would have such a line by chance. "weak log" is not judged.
+others, which are conservative, must cover at least 95 %, everywhere. A line is out of band where the
+binomial p-value is below 0.01 / {judged}, so that one table in a hundred would have
+such a line by chance. "weak log" is not judged.
 
 {len(out)} of {judged} judged lines are out of band. On weak logs {len(weak)} of
 {sum(not x.judged for x in lines)} lines would be: normal and bootstrap intervals there miss more often than
