@@ -1,4 +1,4 @@
-"""Imports follow the order of the rooms, without circles."""
+"""Imports follow the order of the packages, without circles."""
 
 import ast
 from graphlib import CycleError, TopologicalSorter
@@ -22,7 +22,7 @@ LAYERS = (
     ("checks",),
     ("cli", "__main__"),
 )
-"""From the bottom up; a room may import from its own layer and from those below."""
+"""From the bottom up; a package may import from its own layer and from those below."""
 
 LATE = {
     ("cli.listing", "bandits.registry"): "the command line answers `--help` without loading the engines",
@@ -57,7 +57,7 @@ def resolve(node):
     if isinstance(node, ast.Import):
         names = [alias.name for alias in node.names]
     else:
-        # `from ltrr.room import name` means the module `room.name` where there is one
+        # `from ltrr.package import name` means the module `package.name` where there is one
         names = [f"{node.module}.{alias.name}" for alias in node.names]
         names = [n if n.removeprefix("ltrr.") in MODULES else str(node.module) for n in names]
     return {n.removeprefix("ltrr.") for n in names if n.startswith("ltrr.")}

@@ -352,6 +352,8 @@ def test_a_mutated_row_changes_no_other(form, tmp_path_factory, at, place, value
     if not line.strip() or line.startswith(b"shared"):
         return
     cut = int(place * len(line))
+    if form.startswith("csv") and line[cut : cut + 1] == b'"':
+        return  # without its quotation mark a CSV row goes on in the next line
     lines[at] = line[:cut] + bytes([value]) + line[cut + 1 :]
     if not lines[at].strip():
         return

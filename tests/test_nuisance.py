@@ -436,7 +436,7 @@ def test_two_folds_leave_no_fold_to_calibrate_on():
     model.fit(events)
     plain.fit(events)
     assert np.array_equal(model.predict(events), plain.predict(events))
-    assert model.notes == ("two folds leave none to calibrate on: predictions are not calibrated",)
+    assert model.notes == ("with two folds none is left to calibrate on: predictions are not calibrated",)
 
 
 def test_what_a_reward_model_refuses():
@@ -460,7 +460,7 @@ def test_what_a_reward_model_refuses():
         RewardModel().fit(events, outcome=np.full(50, np.inf))
     with pytest.raises(InputError, match="rewards of 0 and 1"):
         RewardModel("logistic").fit(events)
-    with pytest.raises(InputError, match=r"`KNeighborsRegressor` cannot weigh rows"):
+    with pytest.raises(InputError, match=r"`KNeighborsRegressor` cannot weight rows"):
         RewardModel(KNeighborsRegressor()).fit(events, np.arange(50.0))
     model = RewardModel("ridge")
     model.fit(events)

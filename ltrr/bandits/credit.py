@@ -54,8 +54,8 @@ def credit(
     page       the whole page's reward (for allocations, whose one slot is the page)
     ========== =====================================================================================
 
-    Items that only a spilled slab brought (bit 31) earn for nobody, except under ``page``. Clicks are taken
-    as they are: position bias is in them.
+    Items that only a spilled slab brought (bit 31) earn credit for no slot, except under ``page``. Clicks are
+    taken as they are: position bias is in them.
 
     Parameters
     ----------

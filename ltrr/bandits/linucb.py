@@ -17,7 +17,7 @@ from ltrr.types import ActionSet, Feedback, Float64, Int64, Requests, taken
 
 __all__ = ["LinUCB"]
 
-_CELLS = 1 << 22  # joint features are built for so many numbers at a time: 16 MB
+_CELLS = 1 << 22  # joint features are built for this many numbers at a time: 16 MB
 
 
 @dataclass(eq=False)

@@ -84,7 +84,9 @@ class _Case(Case):
         before = encoder.encode(list(self.texts))
         encoder.encode(list(_UNKNOWN))
         after = encoder.encode(list(self.texts))
-        self.must("encode")(self.same(before, after), "answer the same question alike, got other vectors")
+        self.must("encode")(
+            self.same(before, after), "give the same answer to the same question, got other vectors"
+        )
 
     def check_batch_does_not_matter(self) -> None:
         """Encode texts alone, in another order and among others: they get the same vectors."""

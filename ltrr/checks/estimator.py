@@ -173,14 +173,14 @@ class _Case(LogCase):
         self.must_agree(self.fed(batch), self.fed(turned), "add", "not depend on the order of requests")
 
     def check_standard_error_is_one(self) -> None:
-        """No standard error is negative, and that of requests that are all alike is 0."""
+        """No standard error is negative, and that of identical requests is 0."""
         must = self.must("standard_error")
         for n in (2, _REQUESTS):
             error = self.fed(weighty(self.batch(n))).standard_error()
             must(np.isfinite(error) and error >= 0.0, f"be finite and >= 0, got {error!r}")
         alike = self.fed(requests_in(weighty(self.batch(counted=False)), np.zeros(50, np.int64)))
         error = alike.standard_error()
-        must(error <= _EXACT * (1.0 + abs(alike.value())), f"be 0 where all terms are alike, got {error!r}")
+        must(error <= _EXACT * (1.0 + abs(alike.value())), f"be 0 where all terms are equal, got {error!r}")
 
     def check_empty_batch(self) -> None:
         """No requests add nothing, and merging what has seen nothing adds nothing."""
@@ -273,7 +273,7 @@ class _Case(LogCase):
                 must, (low, high) = self.must("bounds"), bounds
                 mean = np.array([[0.25], [-3.0]])
                 alone = self.component.width == 1 and same(estimator.combine(mean), mean[:, 0])
-                must(alone, f"be None, as the estimate is no mean of one term, got {bounds}")
+                must(alone, f"be None, as the estimate is not the mean of one term, got {bounds}")
                 terms = estimator.terms(batch_of(2000, weight_bound=top, reward_range=span))
                 slack = _EXACT * (abs(low) + abs(high))
                 must(

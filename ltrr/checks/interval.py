@@ -107,7 +107,7 @@ class _Case(LogCase):
             fed = self.fed(estimator, batch)
             answers = [self.ends(*fed) for _ in range(3)]
             alike = answers[0] == answers[1] == answers[2]
-            self.must("interval")(alike, f"answer the same question alike, got {answers}")
+            self.must("interval")(alike, f"give the same answer to the same question, got {answers}")
 
     def check_arguments_are_left_alone(self) -> None:
         """Nothing is written into rows, keys, what is merged, or the estimator."""
@@ -210,7 +210,7 @@ class _Case(LogCase):
                 self.must("interval")(wide, f"be None, refused or wide from one request, got {got}")
 
     def check_odd_logs_have_no_nan(self) -> None:
-        """Rows without weight, rewards all alike, one heavy row, counts: None, refused, or ends in order."""
+        """Rows without weight, equal rewards, one heavy row, counts: None, refused, or ends in order."""
         low, high = self.reward_range
         plain = self.sharp(60)
         n = len(plain)

@@ -115,7 +115,7 @@ class _Case(LearningCase):
             first, *_, last = (self.ask(policy) for _ in range(5))
             self.must(self.verb, when)(
                 self.same(first, last),
-                "answer the same question alike until it learns; draw from the given `rng` only",
+                "give the same answer to the same question until it learns; draw from the given `rng` only",
             )
 
     def check_batch_does_not_matter(self) -> None:

@@ -200,7 +200,7 @@ class _Case(Case):
         self.must("truth")(len(truth) == 0, f"be empty for no requests, got {len(truth)} rows")
 
     def check_state_continues_exactly(self) -> None:
-        """Restore from stored state: the copy goes on where the original is."""
+        """Restore from stored state: the copy continues from the same point."""
         (world, requests), other = self.asked(_REQUESTS), self.fresh()
         state = world.state()
         stored = pack(state)

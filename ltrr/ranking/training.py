@@ -161,9 +161,9 @@ class Schedule:
 def page_weights(query: Int32, weighting: str) -> Float64:
     """Return a weight a page, with mean 1.
 
-    ``"page"`` weighs all alike. ``"query"`` divides by the number of the query's pages, so that each distinct
-    query weighs the same in all and head queries cannot outweigh the others. A page without a query (−1)
-    counts as a query of its own.
+    ``"page"`` weights all equally. ``"query"`` divides by the number of the query's pages, so that each
+    distinct query weighs the same in all and head queries cannot outweigh the others. A page without a query
+    (−1) counts as a query of its own.
 
     Examples
     --------

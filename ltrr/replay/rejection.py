@@ -183,7 +183,7 @@ class LearningReplay:
     Parameters
     ----------
     policy : Policy
-        Goes on from what it has learned; every walk starts from a copy, so that walks are alike.
+        Goes on from what it has learned; every walk starts from a copy, so that walks give the same result.
     batch : int >= 1
         How many kept rows are learned at once. 1 is the textbook's loop; with more, the policy is updated
         less often, as in a system whose model is updated at intervals, and walks are faster.
@@ -244,7 +244,7 @@ class LearningReplay:
             accept = np.zeros(len(events))
             start = 0
             while start < len(events):
-                # the policy stays as it is up to its next lesson, so rows up to there are asked about at once
+                # the policy does not change until its next update, so rows up to there are computed at once
                 missing = self.batch - sum(len(part) for part, _ in lessons)
                 ahead = 1 + int(missing / max(self.acceptance_rate, 1.0 / _LOOK_AHEAD))
                 end = min(start + min(ahead, _LOOK_AHEAD), len(events))

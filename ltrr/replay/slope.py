@@ -37,7 +37,7 @@ def grid_of(weights: Float64, size: int = 8) -> tuple[float, ...]:
     weights : float64 (m,)
         Weights of the log under the target, a sample of them, or their quantiles.
     size : int
-        Number of candidates, at least 2; fewer come back where all weights are alike.
+        Number of candidates, at least 2; fewer are returned where all weights are equal.
 
     Raises
     ------
@@ -79,7 +79,7 @@ class Slope(Estimator):
     kind : str
         One of `SLOPE_KINDS`, or the import path of a class that has ``bent_at``.
     breaks : tuple of float
-        Weights at which the candidates break, from `grid_of` or `BREAKS`; in any order, no two alike.
+        Weights at which the candidates break, from `grid_of` or `BREAKS`; in any order, all different.
     delta : float
         Probability in (0, 1) with which some candidate's estimate may lie further from its mean than CNF.
 

@@ -62,7 +62,7 @@ def described(value: Any) -> tuple[str, dict[str, Any], str]:
     >>> described(Queries(("blue",)))[:2]
     ('ltrr.types.requests:Queries', {'text': ['blue']})
     >>> described(lambda text: text)[2]
-    "<lambda> is no name of the module 'ltrr.types.component'"
+    "<lambda> is not a name in the module 'ltrr.types.component'"
     """
     kind = value if inspect.isroutine(value) else type(value)
     held = _name_in_module(value)
@@ -103,7 +103,7 @@ def importable(value: Any) -> tuple[str, str]:
     if kind.__module__ == "__main__":
         return path, f"{kind.__qualname__} was defined in a notebook or script"
     if not _found_again(kind):
-        return path, f"{kind.__qualname__.split('.')[-1]} is no name of the module {kind.__module__!r}"
+        return path, f"{kind.__qualname__.split('.')[-1]} is not a name in the module {kind.__module__!r}"
     lost = (
         [] if inspect.isroutine(value) else [n for n in _own_settings(value) if n not in kept_settings(value)]
     )

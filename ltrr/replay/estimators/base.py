@@ -140,7 +140,7 @@ class Estimator(ABC):
     def bounds(self, weight_bound: float, low: float, high: float) -> tuple[float, float] | None:
         """Return the range of the one term, given the largest weight and the range of rewards.
 
-        None where the estimate is no mean of bounded terms, so that finite-sample bounds do not apply.
+        None where the estimate is not a mean of bounded terms, so that finite-sample bounds do not apply.
         """
         del weight_bound, low, high
         return None

@@ -110,7 +110,7 @@ class Bounded(ABC):
         Returns
         -------
         Interval or None
-            None where the estimate is no mean of bounded terms, where rows stand for more or fewer events
+            None where the estimate is not a mean of bounded terms, where rows stand for more or fewer events
             than one, where no range is known, and for fewer than two requests.
 
         Raises

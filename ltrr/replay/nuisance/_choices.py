@@ -107,7 +107,7 @@ class ChoiceTable:
         return out
 
     def _combine(self, columns: list[Any], n: int) -> tuple[Int64, Bool]:
-        """Return one code a row for the values of all columns, and whether all values were met."""
+        """Return one code a row for the values of all columns, and whether all values are known."""
         code, known = np.zeros(n, np.int64), np.ones(n, np.bool_)
         for values, column in zip(self._values, columns, strict=True):
             at = np.minimum(np.searchsorted(values, column), len(values) - 1)
@@ -184,7 +184,7 @@ class Choices:
         return np.concatenate(columns, axis=1).astype(np.float64)
 
     def _train(self, x: Float64, y: Any, weight: Float64, n_actions: int, seed: int) -> Predict:
-        """Return a function to probabilities (m, n_actions) of all actions, 0 for those not met."""
+        """Return a function to probabilities (m, n_actions) of all actions, 0 for those not seen."""
         known, label = np.unique(y, return_inverse=True)
         mean, scale = x.mean(axis=0), x.std(axis=0)
         scale = np.where(scale > 0, scale, 1.0)

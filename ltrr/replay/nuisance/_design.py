@@ -94,7 +94,7 @@ class Design:
 
     Trees get the action's id as one more column, declared categorical. Linear models get standardised
     numbers, an indicator for each place and each of the most frequent actions, and, while they fit, the
-    products of the actions' indicators and numbers, so that every action has slopes of its own.
+    products of the actions' indicators and numbers, so that every action has its own slopes.
 
     Parameters
     ----------

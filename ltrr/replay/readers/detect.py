@@ -55,7 +55,7 @@ def _of_folder(folder: Path) -> str:
         for p in sorted(folder.rglob("*"))
         if p.is_file() and not any(part.startswith(("_", ".")) for part in p.relative_to(folder).parts)
     ]
-    # a table of items beside a log sorts before it, and other files may lie there too
+    # a table of items next to a log sorts before it, and there may be other files
     for file in files:
         if file.name != "item_context.csv" and (found := _of_file(file)) is not None:
             return found

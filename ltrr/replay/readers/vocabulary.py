@@ -175,7 +175,7 @@ class Category:
     Parameters
     ----------
     levels : tuple of str
-        The levels; if `OTHER` is the last, it stands for all values that are none of them.
+        The levels; if `OTHER` is the last, it stands for all other values.
     """
 
     levels: tuple[str, ...]

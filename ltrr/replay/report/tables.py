@@ -186,7 +186,7 @@ def _plain(rows: list[list[str]]) -> list[dict[str, Any]]:
 
 
 def _fault_cells(f: dict[str, Any]) -> list[str]:
-    first = f"{f['first_row']:,}" if f["first_row"] else "–"  # a fault of the whole log stands in no row
+    first = f"{f['first_row']:,}" if f["first_row"] else "–"  # a fault of the whole log has no row
     return [f["fault"], f"{f['rows']:,}", first, f["detail"], f["meaning"]]
 
 

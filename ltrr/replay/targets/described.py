@@ -14,7 +14,7 @@ __all__ = ["blocks", "described"]
 NAMED = 256
 """Most actions that get a column each."""
 
-_NUMBERS = 1 << 22  # so many numbers of features at a time: 16 MB
+_NUMBERS = 1 << 22  # numbers of features at a time: 16 MB
 
 
 def described(events: Events) -> ActionSet:

@@ -140,7 +140,7 @@ class Logged(Distribution):
         code = np.zeros(len(events), np.int64)
         for column in columns.T:
             value, place = np.unique(column, return_inverse=True)
-            # numbered anew after each column, so that products stay small
+            # renumbered after each column, so that products stay small
             code = np.unique(code * len(value) + place, return_inverse=True)[1]
         first, inverse = np.unique(code, return_index=True, return_inverse=True)[1:]
         return [row.tobytes() for row in columns[first]], inverse

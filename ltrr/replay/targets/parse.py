@@ -46,7 +46,7 @@ def _options(name: str, text: str, known: list[str]) -> tuple[str, dict[str, str
 
 
 def _is_file(path: Path) -> bool:
-    """Say whether a file is there; texts that are not a valid file name are none."""
+    """Return whether a text is the path of a file; False where it cannot be a path."""
     try:
         return path.is_file()
     except OSError:

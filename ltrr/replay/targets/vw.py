@@ -37,7 +37,7 @@ class VWTarget(Distribution):
     Raises
     ------
     InputError
-        If the file cannot be read as a model, or it is no model of actions with features.
+        If the file cannot be read as a model, or is not a model of actions with features.
     """
 
     path: Path | str

@@ -66,7 +66,7 @@ class Without(Distribution):
 
     @property
     def note(self) -> str:
-        """Whether rows were met where nothing was left, and the first of them."""
+        """A note on rows where nothing was left, and the first of them."""
         notes = [str(getattr(self.of, "note", ""))]
         if self._emptied is not None:
             notes.append(
