@@ -9,7 +9,15 @@ __all__ = ["InputError", "nearest", "printable"]
 
 
 class InputError(ValueError):
-    """Bad input, reported in one line with the cause and the remedy; the command line exits with 2."""
+    """Bad input, reported in one line with the cause and the remedy; the command line exits with 2.
+
+    Examples
+    --------
+    >>> from ltrr.retrieval import BM25
+    >>> BM25(k1=-1.0)
+    Traceback (most recent call last):
+    ltrr.errors.InputError: `BM25.k1` must be a number >= 0 and <= 1000, got -1.0
+    """
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

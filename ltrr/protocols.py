@@ -45,7 +45,22 @@ State = dict[str, Any]
 
 @runtime_checkable
 class Stateful(Protocol):
-    """Anything whose state a checkpoint must hold."""
+    """Anything whose state a checkpoint must hold.
+
+    Examples
+    --------
+    >>> class Counter:
+    ...     def __init__(self):
+    ...         self.n = 0
+    ...     def state(self):
+    ...         return {"n": np.array(self.n)}
+    ...     def restore(self, state):
+    ...         self.n = int(state["n"])
+    >>> counter = Counter()
+    >>> counter.restore({"n": np.array(3)})
+    >>> isinstance(counter, Stateful), counter.n
+    (True, 3)
+    """
 
     def state(self) -> State:
         """Return the learned state as copies: arrays and bytes by name."""
@@ -56,7 +71,21 @@ class Stateful(Protocol):
 
 @runtime_checkable
 class World(Stateful, Protocol):
-    """Who asks what, what exists, and what is true."""
+    """Who asks what, what exists, and what is true.
+
+    Examples
+    --------
+    >>> from ltrr.worlds import Topics, TopicWorld
+    >>> topics = Topics.from_frames(
+    ...     {"item": ["a", "b"], "title": ["red shoe", "blue hat"]},
+    ...     {"query": [1, 2], "text": ["shoe", "hat"]},
+    ...     {"query": [1, 2], "item": ["a", "b"], "grade": [2, 1]},
+    ... )
+    >>> world = TopicWorld(topics).fork(Streams(seed=1))
+    >>> asked, items = world.next(1), Items(np.array([0, 2]), np.array([0, 1]))
+    >>> isinstance(world, World), asked.texts(), world.truth(asked, items).grade.tolist()
+    (True, ['hat'], [0, 1])
+    """
 
     @property
     def catalogue(self) -> Catalogue:
@@ -85,7 +114,16 @@ class World(Stateful, Protocol):
 
 @runtime_checkable
 class Encoder(Protocol):
-    """Turns texts into vectors; a text's vector must not depend on the other texts."""
+    """Turns texts into vectors; a text's vector must not depend on the other texts.
+
+    Examples
+    --------
+    >>> class Lengths:
+    ...     def encode(self, texts):
+    ...         return np.array([[len(text), 1.0] for text in texts], np.float32)
+    >>> isinstance(Lengths(), Encoder), Lengths().encode(["red", "shoe"]).tolist()
+    (True, [[3.0, 1.0], [4.0, 1.0]])
+    """
 
     def encode(self, texts: Sequence[str]) -> Float32:
         """Return float32 (n, dim)."""
@@ -93,7 +131,24 @@ class Encoder(Protocol):
 
 @runtime_checkable
 class Retriever(Stateful, Protocol):
-    """One retrieval strategy (arm)."""
+    """One retrieval strategy (arm).
+
+    Examples
+    --------
+    The same two items for everybody; `ltrr.retrieval.Arm` supplies what an arm without learning needs.
+
+    >>> from ltrr.retrieval import Arm
+    >>> class Editorial(Arm):
+    ...     def index(self, catalogue):
+    ...         self.picks = [0, 2]
+    ...     def retrieve(self, requests, depth):
+    ...         return Candidates.from_lists([self.picks] * len(requests), depth=depth)
+    >>> arm = Editorial()
+    >>> arm.index(Catalogue(("a", "b", "c"), {"title": ("x", "y", "z")}))
+    >>> one = Requests(*(np.zeros(1),) * 3, np.array([-1]), np.zeros(1), np.zeros((1, 0)))
+    >>> isinstance(arm, Retriever), arm.retrieve(one, np.array([5])).item.tolist()
+    (True, [0, 2])
+    """
 
     @property
     def static(self) -> bool:
@@ -115,6 +170,16 @@ class FeatureProvider(Protocol):
 
     A provider that is not an arm may also have the members of `Retriever`: ``index`` is called with the
     catalogue, and one whose ``static`` is False is copied for each run, taught, and checkpointed.
+
+    Examples
+    --------
+    >>> class IsEven:
+    ...     def features(self, requests, items):
+    ...         return ("is_even",), np.float32((items.item >= 0) & (items.item % 2 == 0))[:, None]
+    >>> asked = Items(np.array([0, 3]), np.array([4, 7, -1]))
+    >>> names, values = IsEven().features(Requests.empty(), asked)
+    >>> isinstance(IsEven(), FeatureProvider), values.T.tolist()
+    (True, [[1.0, 0.0, 0.0]])
     """
 
     def features(self, requests: Requests, items: Items) -> tuple[Sequence[str], Float32]:
@@ -126,7 +191,25 @@ class FeatureProvider(Protocol):
 
 @runtime_checkable
 class Policy(Stateful, Protocol):
-    """Chooses among actions, one slot at a time, by stating probabilities."""
+    """Chooses among actions, one slot at a time, by stating probabilities.
+
+    Examples
+    --------
+    `ltrr.bandits.BasePolicy` supplies everything but the probabilities.
+
+    >>> from dataclasses import dataclass
+    >>> from ltrr.bandits import BasePolicy
+    >>> @dataclass
+    ... class Coin(BasePolicy):
+    ...     space: str = "slabs"
+    ...     def probabilities(self, requests, actions, rng):
+    ...         size = np.diff(actions.indptr)
+    ...         return np.repeat(1.0 / size, size)
+    >>> two = ActionSet(np.array([0, 2]), np.arange(2), np.zeros((2, 0)), (), n_actions=2)
+    >>> one = Requests(*(np.zeros(1),) * 3, np.array([-1]), np.zeros(1), np.zeros((1, 0)))
+    >>> isinstance(Coin(), Policy), Coin().probabilities(one, two, np.random.default_rng(0)).tolist()
+    (True, [0.5, 0.5])
+    """
 
     @property
     def space(self) -> str:
@@ -157,6 +240,24 @@ class Ranker(Stateful, Protocol):
     these columns; a ranker without it is forked or copied. ``allocation_dependent``, where true, appends the
     columns of `ltrr.ranking.provenance` to the rows; oracles, which must score all allocations at once, are
     then skipped.
+
+    Examples
+    --------
+    A ranker that never learns, and orders by the first column.
+
+    >>> class ByFirstColumn:
+    ...     version = 0
+    ...     def score(self, features):
+    ...         return features[:, 0].astype(np.float64)
+    ...     def learn(self, feedback):
+    ...         pass
+    ...     def state(self):
+    ...         return {}
+    ...     def restore(self, state):
+    ...         pass
+    >>> ranker = ByFirstColumn()
+    >>> isinstance(ranker, Ranker), ranker.score(np.array([[0.5, 9.0], [2.0, 1.0]], np.float32)).tolist()
+    (True, [0.5, 2.0])
     """
 
     @property
@@ -171,7 +272,16 @@ class Ranker(Stateful, Protocol):
 
 
 class PageOutcome(Protocol):
-    """What a user did on B pages of K places."""
+    """What a user did on B pages of K places.
+
+    Examples
+    --------
+    >>> from ltrr.users import Outcome
+    >>> click = np.array([[True, False], [False, False]])
+    >>> outcome: PageOutcome = Outcome(click, satisfied=click, abandoned=~click.any(axis=1))
+    >>> outcome.abandoned.tolist()
+    [False, True]
+    """
 
     @property
     def click(self) -> Bool:
@@ -188,7 +298,24 @@ class PageOutcome(Protocol):
 
 @runtime_checkable
 class UserModel(Protocol):
-    """How users examine, click and are satisfied."""
+    """How users examine, click and are satisfied.
+
+    Examples
+    --------
+    Users who look at the first place only; `ltrr.users.TableUser` turns a table into the whole model.
+
+    >>> from ltrr.users import TableUser, UserTables
+    >>> class FirstPlace(TableUser):
+    ...     def tables(self, k, max_grade):
+    ...         by_grade = np.arange(max_grade + 1) / max_grade
+    ...         return UserTables.positions(np.arange(k) == 0, attract=by_grade, satisfy=by_grade)
+    >>> page = Truth(
+    ...     indptr=[0, 2], item=[4, 7], grade=[1, 2], judged=[True, True], n_relevant=[2], ideal=[[2, 1]],
+    ...     topic=[0], max_grade=2,
+    ... )
+    >>> isinstance(FirstPlace(), UserModel), FirstPlace().probabilities(page).click.tolist()
+    (True, [[0.5, 0.0]])
+    """
 
     def tables(self, k: int, max_grade: int) -> Any:
         """Return the model as `ltrr.users.UserTables` of ``k`` places, for the oracles."""

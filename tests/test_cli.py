@@ -387,7 +387,17 @@ def test_a_run_prints_a_whole_table_and_no_progress(finished):
     assert lines[0].strip() == "tiny"
     assert lines[-1] == "Report: run/report.html"
     assert "…" not in out
-    for word in ("policy", "reward", "first", "seen", "nDCG", "recall", "linucb-allocations", "equal"):
+    for word in (
+        "policy",
+        "reward",
+        "first-time",
+        "repeated",
+        "own",
+        "nDCG",
+        "recall",
+        "linucb-allocations",
+        "equal",
+    ):
         assert word in out
     assert len({len(line) for line in lines[1:6]}) == 1
 
@@ -395,14 +405,14 @@ def test_a_run_prints_a_whole_table_and_no_progress(finished):
 def test_a_narrow_terminal_keeps_names_whole(finished, ltrr, capsys, monkeypatch):
     from rich.console import Console
 
-    from ltrr.cli.simulate import _print_table
-    from ltrr.study.result import Result
+    from ltrr.cli.run_table import print_run
+    from ltrr.study.tables import Tables
 
     folder, _ = finished
     monkeypatch.setattr(Console, "is_terminal", property(lambda _: True))
     for width in (40, 60, 80):
         monkeypatch.setenv("COLUMNS", str(width))
-        _print_table(Result(folder / "run"), "tiny")
+        print_run(Tables.read(folder / "run"))
         out = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
         assert "linucb-allocations" in out
         assert "reward" in out
@@ -442,7 +452,7 @@ def test_report_draws_again_and_names_what_is_missing(finished, ltrr, monkeypatc
     assert ltrr("report", "run", "run") == (0, "Report: run/comparison.html\n", "")
     Path("part").mkdir()
     Path("part/summary.csv").write_bytes(Path("run/summary.csv").read_bytes())
-    refused(ltrr("report", "part"), "not complete", "part/study.toml", "simulate it again")
+    refused(ltrr("report", "part"), "not complete", "curves.csv", "simulate it again")
 
 
 @pytest.mark.parametrize("what", ["arms", "policies", "rankers", "users", "worlds", "studies"])

@@ -158,7 +158,7 @@ def test_an_object_world_and_own_policies_run(tmp_path):
     )
     assert set(result.summary().policy) == {"best-static", "linucb", "equal"}
     assert result.policy("linucb").alpha == 2.0
-    assert result.plot_regret().get_title(loc="left").startswith("Cumulative regret")
+    assert result.plot_regret().get_title(loc="left").startswith("Regret against the best static")
     result.policy("linucb").save(tmp_path / "saved")
     assert ltrr.load_policy(tmp_path / "saved").alpha == 2.0
 

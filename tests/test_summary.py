@@ -14,23 +14,19 @@ from ltrr.metrics import best_in_class, learnable_gap, paired_ratio
 from ltrr.simulation.loop import Loop
 from ltrr.simulation.measure import Measures, round_columns
 from ltrr.study.build import build, make_world, prepare, system_of
+from ltrr.study.cells import Cells
+from ltrr.study.comparators import best_shares
+from ltrr.study.curves import checkpoints, curve_values, even_checkpoints, windows
 from ltrr.study.report import _loss_note, write_report
 from ltrr.study.study import Study, Tuning
-from ltrr.study.summary import (
-    _best_shares,
-    _Cells,
-    _checkpoints,
-    _curve_values,
-    _gap_closed,
-    _summary_values,
-    _trend,
-    _windows,
-)
+from ltrr.study.summary import gap_closed, summary_values, trend
+from ltrr.study.tables import Tables
 from ltrr.types import all_quotas
 from ltrr.users.rewards import Reward
 
 ARMS = ("bm25", "dense", "memory", "popular")
 ROUNDS, WARMUP, SEEDS = 200, 50, 2
+LATE = ROUNDS - WARMUP
 POLICIES = ("best-static", "linucb", "vw-squarecb")
 SPLIT = ("reward", "ndcg", "recall_budget", "recall_page", "mrr")
 JUDGED = [
@@ -115,12 +111,23 @@ def twin_summary(folder, policy):
     out |= {f"{m}_held_out": [t[m].mean() for t in held] for m in (*SPLIT, "calls", "candidates")}
     out |= {f"{m}_held_out": [t[m].mean() for t in held_oracles] for m in ("oracle_reward", "oracle_recall")}
     gaps = [a.reward - b.reward for a, b in zip(static, rounds, strict=True)]
-    out["regret_static"] = [g.sum() for g in gaps]
+    out["regret_static"] = [g[WARMUP:].sum() for g in gaps]
+    out["difference_static"] = [-g[WARMUP:].mean() for g in gaps]
+    pages, others = read(folder, "pages", policy), read(folder, "pages", "best-static")
+    for metric, column in (("candidates_shared", "candidates"), ("page_shared", "page")):
+        out[metric] = [
+            np.mean([
+                len(set(a) & set(b)) / len(set(a) | set(b))
+                for r, a, b in zip(mine.request, mine[column], theirs[column], strict=True)
+                if r >= WARMUP
+            ])
+            for mine, theirs in zip(pages, others, strict=True)
+        ]  # fmt: skip
     out |= {m: [t[m].mean() for t in judged] for m in JUDGED}
-    out["regret_oracle"] = [ROUNDS * (t.oracle_reward - t.reward).mean() for t in oracles]
-    out["regret_ideal"] = [ROUNDS * (t.ideal - t.reward).mean() for t in oracles]
+    out["regret_oracle"] = [LATE * (t.oracle_reward - t.reward).mean() for t in judged]
+    out["regret_ideal"] = [LATE * (t.ideal - t.reward).mean() for t in judged]
     class_gaps = excess_over_class(oracles)
-    out["regret_class"] = [ROUNDS * g.mean() for g in class_gaps]
+    out["regret_class"] = [LATE * g[g.index >= WARMUP].mean() for g in class_gaps]
     for name, parts in (("excess_static", gaps), ("excess_class", class_gaps)):
         early, late_third = range(50, 100), range(150, 200)
         out[f"{name}_early"] = [g[g.index.isin(early)].mean() for g in parts]
@@ -171,20 +178,23 @@ def test_curves_equal_the_twin(run, policy):
     total = {"regret_static": gaps, "regret_class": class_gaps}
     total["regret_oracle"] = [t.oracle_reward - t.reward for t in by_round]
     total["regret_ideal"] = [t.ideal - t.reward for t in by_round]
+    series["difference_static"] = [-g for g in gaps]
     assert set(table.metric) == set(series) | set(total)
     for metric, own in table.groupby("metric"):
         points = own["round"].tolist()
         assert points == sorted(set(points))
         assert points[-1] == ROUNDS
-        assert WARMUP in points
-        start = 0
+        late = metric in total or metric == "difference_static"
+        assert min(points) > WARMUP if late else WARMUP in points
+        start = WARMUP if late else 0
         for point, *got in own[["round", "mean", "low", "high"]].itertuples(index=False):
             if metric in series:
                 values = [g[(g.index >= start) & (g.index < point)].mean() for g in series[metric]]
             elif metric == "regret_static":
-                values = [g[g.index < point].sum() for g in gaps]
+                values = [g[(g.index >= WARMUP) & (g.index < point)].sum() for g in gaps]
             else:
-                values = [g[g.index < point].mean() * point for g in total[metric]]
+                until = [g[(g.index >= WARMUP) & (g.index < point)] for g in total[metric]]
+                values = [g.mean() * (point - WARMUP) for g in until]
             np.testing.assert_allclose(
                 got, student(values), rtol=0, atol=1e-9 * max(1, abs(np.array(got)).max())
             )
@@ -295,7 +305,7 @@ def cells(reward, oracle):
         {**table, "reward": np.array(r, float), "oracle_reward": np.array(o, float)}
         for r, o in zip(reward, oracle, strict=True)
     ]
-    return _Cells(rounds, oracles)
+    return Cells(rounds, oracles)
 
 
 def small(rounds, warmup, **loop):
@@ -307,22 +317,22 @@ def test_gap_closed_by_hand():
     static = cells([[9, 9, 0.2, 0.4], [9, 9, 0.4, 0.4]], [[9, 9, 1, 1]] * 2)
     own = cells([[0, 0, 0.4, 0.6], [0, 0, 0.5, 0.68]], [[5, 5, 0.8, 1.0], [5, 5, 0.9, 1.08]])
     # after two rounds of warm-up: leads .2 and .19; the oracle adds .4 to the policy
-    closed = _gap_closed(own, static, study)
+    closed = gap_closed(own, static, study)
     want = paired_ratio(np.array([0.2, 0.19]), np.array([0.6, 0.59]))
     assert closed.mean == pytest.approx(0.195 / 0.595, abs=1e-12)
     assert (closed.low, closed.high) == pytest.approx((want.low, want.high), abs=1e-9)
-    assert _gap_closed(own, own, study) is None
-    assert _gap_closed(own, None, study) is None
-    assert _gap_closed(_Cells(own.rounds), static, study) is None
-    early = _Cells(own.rounds, [{k: v[:2] for k, v in t.items()} for t in own.oracles])
-    assert _gap_closed(early, static, study) is None
+    assert gap_closed(own, own, study) is None
+    assert gap_closed(own, None, study) is None
+    assert gap_closed(Cells(own.rounds), static, study) is None
+    early = Cells(own.rounds, [{k: v[:2] for k, v in t.items()} for t in own.oracles])
+    assert gap_closed(early, static, study) is None
 
 
 def test_windows_by_hand():
     values = np.array([1.0, 2.0, 6.0, 4.0, 9.0])
-    assert _windows(values, np.array([1, 3, 5])).tolist() == [1.0, 4.0, 6.5]
-    assert _windows(values, np.array([5])).tolist() == [4.4]
-    assert _windows(values > 3, np.array([2, 5])).tolist() == [0.0, 1.0]
+    assert windows(values, np.array([1, 3, 5])).tolist() == [1.0, 4.0, 6.5]
+    assert windows(values, np.array([5])).tolist() == [4.4]
+    assert windows(values > 3, np.array([2, 5])).tolist() == [0.0, 1.0]
 
 
 def test_curves_of_judged_rounds_reach_the_end():
@@ -332,8 +342,8 @@ def test_curves_of_judged_rounds_reach_the_end():
     judged = {"round": np.array([3]), "reward": np.array([0.5]), "context": np.zeros((1, 2), np.float32)}
     judged |= {m: np.array([0.75]) for m in ("oracle_reward", "ideal", "loss_retrieval", "loss_ranking")}
     judged |= {"oracle_recall": np.ones(1), "quota_reward": np.array([[0.5, 0.625]], np.float32)}
-    own = _Cells([table], [judged])
-    got = {m: (v.tolist(), r.tolist()) for m, v, r in _curve_values(own, None, study, _checkpoints(study))}
+    own = Cells([table], [judged])
+    got = {m: (v.tolist(), r.tolist()) for m, v, r in curve_values(own, None, study, checkpoints(study))}
     assert got["regret_oracle"] == ([[0.25 * 7]], [7])
     assert got["regret_class"] == ([[0.125 * 7]], [7])
     assert got["loss_ranking"] == ([[0.75]], [7])
@@ -344,28 +354,34 @@ def test_trends_by_hand():
     """Ten rounds, a warm-up of three: thirds of two rounds, 3–4 and 8–9."""
     table = {"round": np.arange(10)}
     gap = np.array([9.0, 9.0, 9.0, 1.0, 3.0, 7.0, 7.0, 7.0, 0.0, 1.0])
-    got = dict(_trend("x", [gap, gap + 1], [table, table], small(10, 3)))
+    got = dict(trend("x", [gap, gap + 1], [table, table], small(10, 3)))
     assert {k: v.tolist() for k, v in got.items()} == {
         "x_early": [2.0, 3.0],
         "x_late": [0.5, 1.5],
         "x_fall": [1.5, 1.5],
     }
     judged = {"round": np.array([4, 9])}
-    got = dict(_trend("x", [np.array([4.0, 1.0])], [judged], small(10, 3)))
+    got = dict(trend("x", [np.array([4.0, 1.0])], [judged], small(10, 3)))
     assert got["x_fall"].tolist() == [3.0]
-    assert dict(_trend("x", [gap], [table], small(10, 9))) == {}
+    assert dict(trend("x", [gap], [table], small(10, 9))) == {}
 
 
 def test_checkpoints_by_hand():
-    assert _checkpoints(small(100, 30, feedback_every=50)).tolist() == [30, 50, 100]
-    assert _checkpoints(small(70, 0, feedback_every=100)).tolist() == [70]
-    assert _checkpoints(small(7, 6, feedback_every=1)).tolist() == [1, 2, 3, 4, 5, 6, 7]
-    points = _checkpoints(small(3010, 300, feedback_every=50))
+    assert checkpoints(small(100, 30, feedback_every=50)).tolist() == [30, 50, 100]
+    assert checkpoints(small(70, 0, feedback_every=100)).tolist() == [70]
+    assert checkpoints(small(7, 6, feedback_every=1)).tolist() == [1, 2, 3, 4, 5, 6, 7]
+    points = checkpoints(small(3010, 300, feedback_every=50))
     assert points[0] == 50
     assert points[-1] == 3010
     assert 300 in points
     assert set(points % 50) == {0, 10}
     assert np.all(np.diff(points) > 0)
+
+
+def test_even_checkpoints_by_hand():
+    assert even_checkpoints(small(3000, 300, feedback_every=50)).tolist()[:2] == [500, 700]
+    assert even_checkpoints(small(100, 30, feedback_every=50)).tolist() == [80, 100]
+    assert even_checkpoints(small(4, 2, feedback_every=1)).tolist() == [3, 4]
 
 
 def test_equally_good_quotas_share_the_oracle_evenly():
@@ -374,7 +390,7 @@ def test_equally_good_quotas_share_the_oracle_evenly():
     values[0, [0, 19]] = [1.0, 1.0 - 5e-7]  # (0, 0, 0, 3) and (3, 0, 0, 0)
     values[1, 19] = 1.0
     # all equal: every arm gets a quarter
-    share = _best_shares(values, make_study())
+    share = best_shares(values, make_study())
     np.testing.assert_allclose(share, [(0.5 + 1 + 0.25) / 3, 0.25 / 3, 0.25 / 3, (0.5 + 0.25) / 3])
 
 
@@ -383,7 +399,7 @@ def test_rounds_count_from_the_first_request_of_the_stream():
     own = cells([[1, 2, 3, 4]], [[4, 4, 4, 4]])
     table = {**own.rounds[0], "request": np.arange(4) + 1000, "asked": np.array([0, 0, 1, 0])}
     table |= {m: table["reward"] for m in round_columns(ARMS) if m != "reward"}
-    got = dict(_summary_values(_Cells([table]), None, small(4, 2)))
+    got = dict(summary_values(Cells([table]), None, small(4, 2)))
     assert got["reward"].tolist() == [3.5]
     assert got["reward_seen"].tolist() == [3.0]
     assert got["reward_first"].tolist() == [4.0]
@@ -412,4 +428,4 @@ def test_one_seed_and_a_user_whose_best_order_is_not_by_grade(untuned, tmp_path)
 
 def test_the_report_trusts_an_exact_ideal(run):
     _, folder = run
-    assert "grade order is not the best order" not in _loss_note(pd.read_csv(folder / "summary.csv"))
+    assert "grade order is not the best order" not in _loss_note(Tables.read(folder))

@@ -59,6 +59,7 @@ def order_terms(term: Int32, bound: Float32, out: Int32) -> int:
     """
     n = 0
     for t in term:
+        # Insertion, since queries have few terms; strictly smaller, so that equal bounds keep their order.
         if t >= 0 and bound[t] > 0.0:
             at = n
             while at > 0 and bound[out[at - 1]] < bound[t]:
@@ -79,6 +80,7 @@ def _weight(rows: Rows, doc: int, term: int) -> np.float32:
             low = middle + 1
         else:
             high = middle
+    # The bisection ends at the first term not below the wanted one, which may belong to the next document.
     if low < rows.indptr[doc + 1] and rows.term[low] == term:
         weight: np.float32 = rows.weight[low]
         return weight
@@ -89,11 +91,27 @@ def _weight(rows: Rows, doc: int, term: int) -> np.float32:
 def score_pairs(
     q_indptr: Int64, q_term: Int32, indptr: Int64, item: Int32, rows: Rows, bound: Float32, out: Float32
 ) -> None:
-    """Fill ``out`` (N,) with the scores of each request's items; −1 items score 0."""
+    """Fill ``out`` (N,) with the scores of each request's items; −1 items score 0.
+
+    Parameters
+    ----------
+    q_indptr, q_term : int64 (B + 1,), int32 (T,)
+        Terms of each query, −1 where unknown.
+    indptr, item : int64 (B + 1,), int32 (N,)
+        Items of each request.
+    rows : Rows
+        Weights by document.
+    bound : float32 (V,)
+        Largest weight of each term.
+    out : float32 (N,)
+        Filled.
+    """
     terms = np.empty(len(q_term), np.int32)
     for b in range(len(indptr) - 1):
         m = order_terms(q_term[q_indptr[b] : q_indptr[b + 1]], bound, terms)
         for i in range(indptr[b], indptr[b + 1]):
+            # In float32 and in the order of `search`, or the two would differ in the last bit. An absent term
+            # adds an exact 0, as if it had been passed over.
             total = np.float32(0.0)
             if item[i] >= 0:
                 for j in range(m):
@@ -104,8 +122,10 @@ def score_pairs(
 @kernel
 def _best_of_all(acc: Float32, k: int, heap: UInt64) -> int:
     """Fill ``heap`` with the keys of the best ``k`` documents of positive score and return their number."""
+    # Scores are never negative, and the bits of such floats rise with their value, so integers are compared.
     bits = acc.view(np.int32)
     size = 0
+    # The heap takes scores above 0 only: documents that no term touched stay out.
     floor = np.int32(0)
     for start in range(0, len(bits), _CHUNK):
         chunk = bits[start : start + _CHUNK]
@@ -118,6 +138,8 @@ def _best_of_all(acc: Float32, k: int, heap: UInt64) -> int:
                 if chunk[i] > floor:
                     size = offer(heap, size, k, key_of(chunk[i], start + i))
                     if size == k:
+                        # Until the heap is full anything positive may enter; from then on its smallest key is
+                        # the k-th best.
                         floor = np.int32(key_bits(heap[0]))
     return size
 
@@ -159,6 +181,8 @@ def _add_to_touched(doc: Int32, weight: Float32, acc: Float32) -> None:
     """Add a term's weights to documents that have a score already."""
     for p in range(len(doc)):
         d = doc[p]
+        # A product with 0 or 1 instead of a branch. Untouched documents stay at exactly 0 and cannot come
+        # back.
         acc[d] += weight[p] * np.float32(acc[d] > 0.0)
 
 
@@ -181,7 +205,9 @@ def _search_one(
 ) -> int:
     """Fill ``heap`` with the keys of the best ``k`` documents, descending; leave ``acc`` all zero."""
     m = len(terms)
+    # One rounding for each addition to a score, and one to spare for the sums of bounds.
     slack = 1.0 + (m + 1) * _ROUNDING
+    # The largest score that an untouched document can still reach, and the postings that are not yet walked.
     rest = 0.0
     left = 0
     for t in terms:
@@ -196,17 +222,22 @@ def _search_one(
         if growing and left > min(n, many) and (dense or n >= k):
             size = _best_of_all(acc, k, heap) if dense else _best_of_touched(acc, touched[:n], k, heap)
             kth = float(acc[key_item(heap[0])]) if size == k else 0.0
+            # Strictly below: a newcomer with the same score but a lower id would belong to the k best.
             if rest * slack < kth:
                 growing = False
                 if not dense:
+                    # The k-th best score only grows, so a document that cannot reach today's never will.
                     n = _drop(acc, touched[:n], kth / slack - rest * slack)
                     if n * (m - j) * _LOOKUP < left:
+                        # Terms are added in the same order as by postings, and absent ones as exact zeros:
+                        # the bits agree.
                         for d in touched[:n]:
                             for t in terms[j:]:
                                 acc[d] += _weight(rows, d, t)
                         break
         start, end = postings.indptr[terms[j]], postings.indptr[terms[j] + 1]
         doc, weight = postings.doc[start:end], postings.weight[start:end]
+        # Not after the early exit: the list is short by then, and can no longer grow.
         dense = dense or (growing and n + len(doc) > many)
         if not growing:
             _add_to_touched(doc, weight, acc)
@@ -214,10 +245,12 @@ def _search_one(
             _add(doc, weight, acc)
         else:
             n = _add_and_list(doc, weight, acc, touched, n)
+        # Subtracting errs by about 1e-16 of the first sum. The slack covers that unless bounds differ by 1e9.
         rest -= postings.bound[terms[j]]
         left -= end - start
     size = _best_of_all(acc, k, heap) if dense else _best_of_touched(acc, touched[:n], k, heap)
     sort_descending(heap, size)
+    # Without a list of what was touched the whole array is cleared, which costs no more than a walk.
     if dense:
         acc[:] = 0.0
     else:
@@ -241,6 +274,19 @@ def search(
 
     At most ``out_indptr[b + 1] - out_indptr[b]`` documents, all of positive score, score descending, then
     document ascending.
+
+    Parameters
+    ----------
+    q_indptr, q_term : int64 (B + 1,), int32 (T,)
+        Terms of each query, −1 where unknown.
+    out_indptr : int64 (B + 1,)
+        Room for each query's documents.
+    postings, rows : Postings, Rows
+        The same weights by term and by document.
+    item, score : int32 (out_indptr[B],), float32 (out_indptr[B],)
+        Filled from the beginning of each query's room.
+    count : int64 (B,)
+        Filled.
     """
     n_docs = len(rows.indptr) - 1
     n_terms = 0
@@ -253,6 +299,7 @@ def search(
     # one place more than there are documents, since `_add_and_list` writes before it knows
     touched = np.empty(n_docs + 1, np.int32)
     heap = np.empty(depth, np.uint64)
+    # The score leaves the key as bits, so that no conversion can change it.
     bits = score.view(np.uint32)
     for b in range(len(count)):
         start = out_indptr[b]

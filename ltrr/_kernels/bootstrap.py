@@ -32,6 +32,7 @@ _T0, _T1, _T2, _T3, _T4, _T5, _T6, _T7 = (np.uint16(c) for c in CUMULATIVE)
 @kernel
 def _draw(k0: np.uint64, k1: np.uint64, key: np.uint64, block: int, word: NDArray[np.uint64]) -> None:
     """Fill ``word`` with the outputs of counters (key, 16 block + t): output w of call t goes to 16 w + t."""
+    # Stored by output, so that neighbouring t write neighbouring words, as vector instructions need.
     for t in range(_CALLS):
         x0, x1, x2, x3 = key, np.uint64(_CALLS * block + t), np.uint64(0), np.uint64(0)
         a, b = k0, k1
@@ -51,6 +52,7 @@ def _count(u: NDArray[np.uint16], weight: NDArray[np.uint8]) -> None:
     """Turn 16 random bits each into Poisson weights."""
     for j in range(len(u)):
         x = u[j]
+        # Eight comparisons, no branch: a search would branch on random bits, which cannot be predicted.
         low = np.uint8(x >= _T0) + np.uint8(x >= _T1) + np.uint8(x >= _T2) + np.uint8(x >= _T3)
         high = np.uint8(x >= _T4) + np.uint8(x >= _T5) + np.uint8(x >= _T6) + np.uint8(x >= _T7)
         weight[j] = np.uint8(low + high)
@@ -62,8 +64,20 @@ def poisson_sums(k0: np.uint64, k1: np.uint64, key: Int64, rows: Float64, out: F
 
     Threads share out blocks of resamples and go through all rows in order, so that sums do not depend on
     how many threads there are.
+
+    Parameters
+    ----------
+    k0, k1 : uint64
+        Key of the stream.
+    key : int64 (n,)
+        Key of each row's request.
+    rows : float64 (n, k)
+        What is summed.
+    out : float64 (k, resamples)
+        Added to.
     """
     n, k = rows.shape
+    # Each thread owns its columns of `out`, so that no sum is split between threads.
     for b in numba.prange(out.shape[1] // BLOCK):
         word = np.empty(4 * _CALLS, np.uint64)
         u = word.view(np.uint16)
@@ -78,10 +92,12 @@ def poisson_sums(k0: np.uint64, k1: np.uint64, key: Int64, rows: Float64, out: F
                     _count(u, p[r])
                     x[r] = rows[i + r]
                 else:
+                    # The weights of an earlier row are still in p[r]; times 0 they add nothing.
                     x[r] = 0.0
             for c in range(k):
                 x0, x1, x2, x3 = x[0, c], x[1, c], x[2, c], x[3, c]
                 for j in range(BLOCK):
+                    # The brackets fix the order of additions, which decides the last bit.
                     total[c, j] += (x0 * p[0, j] + x1 * p[1, j]) + (x2 * p[2, j] + x3 * p[3, j])
         out[:, b * BLOCK : (b + 1) * BLOCK] += total
 

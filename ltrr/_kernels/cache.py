@@ -14,10 +14,21 @@ __all__ = ["beginnings"]
 def beginnings(
     indptr: Int64, item: Int32, score: Float32, row: Int64, depth: Int32
 ) -> tuple[Int64, Int32, Float32]:
-    """Return the first ``depth[b]`` entries, or as many as there are, of the list ``row[b]``, as CSR."""
+    """Return the first ``depth[b]`` entries, or as many as there are, of the list ``row[b]``, as CSR.
+
+    Parameters
+    ----------
+    indptr, item, score : int64 (L + 1,), int32 (N,), float32 (N,)
+        L stored lists.
+    row : int64 (B,)
+        The list that each request takes.
+    depth : int32 (B,)
+        How many entries it takes at most.
+    """
     out_indptr = np.zeros(len(row) + 1, np.int64)
     for b in range(len(row)):
         length = indptr[row[b] + 1] - indptr[row[b]]
+        # Widths come first, so that the outputs are allocated once, at their size.
         out_indptr[b + 1] = out_indptr[b] + min(length, np.int64(depth[b]))
     out_item = np.empty(out_indptr[-1], np.int32)
     out_score = np.empty(out_indptr[-1], np.float32)

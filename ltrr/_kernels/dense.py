@@ -22,6 +22,8 @@ _CHUNK = 256
 def dot(x: Float32, y: Float32) -> np.float32:
     """Return the inner product of two rows, summed in four lanes that are then added, in this order."""
     # lanes are scalars, since an array of them would be allocated at each call; the order stands in the code
+    # They start at +0, so that no sum is −0: its key would sort below that of +0, and equal scores would not
+    # be tied.
     a = b = c = d = np.float32(0.0)
     whole = len(x) // 4 * 4
     for i in range(0, whole, 4):
@@ -38,6 +40,7 @@ def dot(x: Float32, y: Float32) -> np.float32:
 def normalise_rows(rows: Float32) -> None:
     """Scale each row to length 1, in place; zero rows stay zero."""
     for i in range(len(rows)):
+        # Summed in float64: squares of small float32 values would vanish, and long rows would lose digits.
         total = 0.0
         for value in rows[i]:
             total += np.float64(value) * np.float64(value)
@@ -65,6 +68,7 @@ def score_pairs(
 @kernel
 def _floor(score: Float32, k: int, heap: UInt64) -> np.float32:
     """Return the k-th largest score, where there are at least k."""
+    # The approximate scores may be negative, which `key_of` allows for.
     bits = score.view(np.int32)
     size = 0
     floor = np.float32(-np.inf)
@@ -75,6 +79,7 @@ def _floor(score: Float32, k: int, heap: UInt64) -> np.float32:
             above += np.int32(value > floor)
         if above > 0:
             for i in range(start, start + len(chunk)):
+                # Only the value of the k-th best is wanted, so it does not matter which of equal scores stay.
                 if score[i] > floor:
                     size = offer(heap, size, k, key_of(bits[i], i))
                     if size == k:
@@ -97,6 +102,21 @@ def select(
 
     ``approximate[b, i]`` is within half of ``margin`` of the ordered score of query b and item ``row[i]``,
     rows ascending; no query asks for more items than there are rows.
+
+    Parameters
+    ----------
+    approximate : float32 (B, n)
+        Scores of all rows, from a matrix product.
+    margin : float
+        Twice the largest error of such a score.
+    query, vector : float32 (B, d), float32 (N, d)
+        Vectors of length 1 or 0.
+    row : int32 (n,)
+        Item of each column of ``approximate``.
+    out_indptr : int64 (B + 1,)
+        Room for each query's items.
+    item, score : int32 (out_indptr[B],), float32 (out_indptr[B],)
+        Filled, score descending, then item ascending.
     """
     depth = 0
     for b in range(len(query)):
@@ -109,6 +129,10 @@ def select(
         k = out_indptr[b + 1] - out_indptr[b]
         if k == 0:
             continue
+        # At least k items have an approximate score of the floor or more, so that the k-th best ordered score
+        # is no lower than the floor less half the margin; whatever reaches that has at least the floor less
+        # the whole margin. Rounding to float32 is harmless: no float32 lies between the bound and its nearest
+        # neighbour.
         least = np.float32(_floor(approximate[b], k, heap) - margin)
         size = 0
         for start in range(0, len(row), _CHUNK):
@@ -119,6 +143,8 @@ def select(
             if above > 0:
                 for i in range(start, start + len(chunk)):
                     if approximate[b, i] >= least:
+                        # Rows ascend, but the key holds the id as well, so ties do not rest on the order of
+                        # the offers.
                         exact[0] = dot(query[b], vector[row[i]])
                         size = offer(heap, size, k, key_of(exact_bits[0], row[i]))
         sort_descending(heap, size)

@@ -55,7 +55,21 @@ def new_bank(n_models: int, dimension: int, ridge: float) -> Bank:
 
 @kernel
 def joint(indptr: Int64, features: Float32, context: Float32, crossed: Int64, out: Float32) -> None:
-    """Fill ``out`` (N, 1 + F + len(crossed)·D) with bias, action features and crossed features × context."""
+    """Fill ``out`` (N, 1 + F + len(crossed)·D) with bias, action features and crossed features × context.
+
+    Parameters
+    ----------
+    indptr : int64 (B + 1,)
+        Actions of each request.
+    features : float32 (N, F)
+        Of the actions.
+    context : float32 (B, D)
+        Of the requests.
+    crossed : int64 (c,)
+        Columns of ``features`` that are multiplied by the context.
+    out : float32 (N, 1 + F + c·D)
+        Filled.
+    """
     n_features = features.shape[1]
     n_context = context.shape[1]
     for b in range(len(indptr) - 1):
@@ -77,26 +91,43 @@ def _bound(x: Float64, inverse: Float64, weights: Float64, alpha: float) -> floa
     mean = 0.0
     for i in range(len(x)):
         mean += weights[i] * x[i]
+    # The confidence term costs d² and is not needed for the mean alone.
     if alpha == 0.0:
         return mean
     square = 0.0
     for i in range(len(x)):
         xi = x[i]
+        # Features are often one-hot: a row of A⁻¹ whose x is zero need not be read.
         if xi != 0.0:
+            # A⁻¹ is symmetric: twice the lower triangle with half the diagonal is the whole quadratic form.
             part = 0.5 * inverse[i, i] * xi
             for j in range(i):
                 part += inverse[i, j] * x[j]
             square += 2.0 * xi * part
+    # Rounding may push a variance near 0 below it, and the root of that would be NaN.
     return mean + alpha * math.sqrt(max(square, 0.0))
 
 
 @fast
 def shared_bounds(x: Float32, bank: Bank, alpha: float, out: Float64) -> None:
-    """Fill ``out`` (N,) with the bounds of rows ``x`` (N, d) under the bank's only regression."""
+    """Fill ``out`` (N,) with the bounds of rows ``x`` (N, d) under the bank's only regression.
+
+    Parameters
+    ----------
+    x : float32 (N, d)
+        Joint features of each request's actions.
+    bank : Bank
+        One regression.
+    alpha : float >= 0
+        α, the width of the confidence term in standard errors.
+    out : float64 (N,)
+        Filled.
+    """
     inverse = bank.inverse[0]
     weights = bank.weights[0]
     row = np.empty(x.shape[1])
     for n in range(x.shape[0]):
+        # Widened to float64 once, not at each of the d products.
         row[:] = x[n]
         out[n] = _bound(row, inverse, weights, alpha)
 
@@ -125,10 +156,26 @@ def _bound_outer(x: Float64, outer: Float64, inverse: Float64, weights: Float64,
 
 @fast
 def disjoint_bounds(indptr: Int64, action: Int32, x: Float32, bank: Bank, alpha: float, out: Float64) -> None:
-    """Fill ``out`` (N,) with the bound of each action's own regression at its request's ``x`` (B, d)."""
+    """Fill ``out`` (N,) with the bound of each action's own regression at its request's ``x`` (B, d).
+
+    Parameters
+    ----------
+    indptr, action : int64 (B + 1,), int32 (N,)
+        Actions of each request; an action is the number of its regression.
+    x : float32 (B, d)
+        Context of each request.
+    bank : Bank
+        A regression for each action.
+    alpha : float >= 0
+        α, the width of the confidence term in standard errors.
+    out : float64 (N,)
+        Filled.
+    """
     d = x.shape[1]
     row = np.empty(d)
     outer = np.empty(d * d)
+    # A view: the bank's arrays are contiguous. All actions of a request share x, so x xᵀ is made once for
+    # them.
     flat = bank.inverse.reshape(len(bank.lessons), d * d)
     for b in range(len(indptr) - 1):
         row[:] = x[b]
@@ -145,9 +192,12 @@ def _learn_one(x: Float64, reward: float, bank: Bank, m: int, refactor_every: in
     gram, inverse = bank.gram[m], bank.inverse[m]
     target, weights = bank.target[m], bank.weights[m]
     u[:] = 0.0
+    # The residual under the weights before this row: θ moves along A⁻¹x by it, which saves the product A⁻¹b.
     error = reward
     for i in range(d):
         xi = x[i]
+        # Zeros change neither A, b nor u. A⁻¹ is symmetric, so rows stand for columns and memory is read in
+        # order.
         if xi != 0.0:
             error -= weights[i] * xi
             target[i] += reward * xi
@@ -155,10 +205,13 @@ def _learn_one(x: Float64, reward: float, bank: Bank, m: int, refactor_every: in
                 u[j] += xi * inverse[i, j]
                 gram[i, j] += xi * x[j]
     bank.lessons[m] += 1
+    # Counted for each regression, not for each call, so that batches of another size refactor at the same
+    # rows.
     if bank.lessons[m] % refactor_every == 0:
         fresh = np.linalg.inv(gram)
         for i in range(d):
             for j in range(d):
+                # LAPACK's inverse is symmetric only to rounding, and `_bound` trusts one triangle.
                 inverse[i, j] = 0.5 * (fresh[i, j] + fresh[j, i])
         for i in range(d):
             total = 0.0
@@ -166,6 +219,7 @@ def _learn_one(x: Float64, reward: float, bank: Bank, m: int, refactor_every: in
                 total += inverse[i, j] * target[j]
             weights[i] = total
         return
+    # A⁻¹ is positive definite, so that 1 + xᵀA⁻¹x is at least 1 and the division is safe.
     scale = 1.0
     for i in range(d):
         scale += x[i] * u[i]
@@ -179,10 +233,25 @@ def _learn_one(x: Float64, reward: float, bank: Bank, m: int, refactor_every: in
 
 @fast
 def learn(x: Float32, model: Int64, reward: Float64, bank: Bank, refactor_every: int) -> None:
-    """Teach rows ``x`` (n, d) with their rewards to the regressions ``model`` (n,), in order and in place."""
+    """Teach rows ``x`` (n, d) with their rewards to the regressions ``model`` (n,), in order and in place.
+
+    Parameters
+    ----------
+    x : float32 (n, d)
+        What was seen of each row.
+    model : int64 (n,)
+        The regression that learns it.
+    reward : float64 (n,)
+        r, what it earned.
+    bank : Bank
+        Changed.
+    refactor_every : int >= 1
+        A regression's inverse is recomputed after this many of its own rows.
+    """
     row = np.empty(x.shape[1])
     u = np.empty(x.shape[1])
     for n in range(x.shape[0]):
+        # In order, one by one: each row changes the inverse that the next one needs.
         row[:] = x[n]
         _learn_one(row, reward[n], bank, model[n], refactor_every, u)
 
@@ -197,6 +266,7 @@ def shared_play(
         best, best_bound = 0, -math.inf
         for n in range(x.shape[1]):
             bound = _bound(x[t, n], bank.inverse[0], bank.weights[0], alpha)
+            # Strictly larger, so that the lowest position wins a tie.
             if bound > best_bound:
                 best, best_bound = n, bound
         chosen[t] = best

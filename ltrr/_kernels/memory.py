@@ -13,6 +13,7 @@ __all__ = ["coverage", "learn", "locate", "ranked"]
 @kernel
 def _find(row: Int32, n: int, item: int) -> int:
     """Return the place of ``item`` among the first ``n`` of a row, or −1."""
+    # A scan: the default 64 items of a row are four cache lines, and nothing need be kept in order.
     for i in range(n):
         if row[i] == item:
             return i
@@ -24,6 +25,7 @@ def _weakest(item: Int32, actions: Float32, shows: Float32) -> int:
     """Return the place of the fewest actions, then the fewest shows, then the highest item id."""
     worst = 0
     for i in range(1, len(item)):
+        # Down to the item id, so that who leaves never depends on where an entry stands.
         if actions[i] != actions[worst]:
             weaker = actions[i] < actions[worst]
         elif shows[i] != shows[worst]:
@@ -46,10 +48,27 @@ def learn(
     shows: Float32,
     size: Int32,
 ) -> None:
-    """Count shows and actions of the pages (B, K) into the table (Q, C), row by row, place by place."""
+    """Count shows and actions of the pages (B, K) into the table (Q, C), row by row, place by place.
+
+    Parameters
+    ----------
+    query : int32 (B,)
+        −1 where a request has none.
+    page : int32 (B, K)
+        Items shown; −1 for an empty place.
+    acted : bool (B, K)
+        Where the user acted.
+    alive : bool (N,)
+        Items that may be entered.
+    item, actions, shows : int32 (Q, C), float32 (Q, C), float32 (Q, C)
+        The table; changed.
+    size : int32 (Q,)
+        Filled places of each row; changed.
+    """
     capacity = item.shape[1]
     for b in range(len(query)):
         q = query[b]
+        # Requests without a query have no memory; −1 would count in the last row.
         if q < 0:
             continue
         for k in range(page.shape[1]):
@@ -58,9 +77,11 @@ def learn(
                 continue
             at = _find(item[q], size[q], i)
             if at >= 0:
+                # Whole numbers are exact in float32 up to 16.7 million, in half the memory of float64.
                 shows[q, at] += np.float32(1.0)
                 if acted[b, k]:
                     actions[q, at] += np.float32(1.0)
+            # Only an action enters an item; a dead one may not be returned, so it must not take a place.
             elif acted[b, k] and alive[i]:
                 if size[q] < capacity:
                     at = size[q]
@@ -74,10 +95,21 @@ def learn(
 
 @kernel
 def locate(query: Int32, indptr: Int64, wanted: Int32, item: Int32, size: Int32) -> Int64:
-    """Return the flat position (N,) of each (query, item) pair in the table, −1 where it is not stored."""
+    """Return the flat position (N,) of each (query, item) pair in the table, −1 where it is not stored.
+
+    Parameters
+    ----------
+    query : int32 (B,)
+        Queries, of which some may be beyond the table.
+    indptr, wanted : int64 (B + 1,), int32 (N,)
+        Items of each request.
+    item, size : int32 (Q, C), int32 (Q,)
+        The table.
+    """
     out = np.empty(len(wanted), np.int64)
     for b in range(len(query)):
         q = query[b]
+        # A query that came after the last lesson has no row yet.
         known = 0 <= q < len(size)
         for j in range(indptr[b], indptr[b + 1]):
             at = _find(item[q], size[q], wanted[j]) if known else -1
@@ -96,13 +128,27 @@ def ranked(
     prior_actions: float,
     prior_shows: float,
 ) -> tuple[Int32, Float32]:
-    """Return the best entries of each query, as many as ``indptr`` has room for, by rate and item id."""
+    """Return the best entries of each query, as many as ``indptr`` has room for, by rate and item id.
+
+    Parameters
+    ----------
+    query : int32 (B,)
+        −1 only where ``indptr`` has no room.
+    indptr : int64 (B + 1,)
+        Room for each request, at most as many as its query has entries.
+    item, actions, shows, size : int32 (Q, C), float32 (Q, C), float32 (Q, C), int32 (Q,)
+        The table.
+    prior_actions, prior_shows : float >= 0
+        What is added to the actions and shows of each entry before the rate is taken.
+    """
     out_item = np.empty(indptr[-1], np.int32)
     out_rate = np.empty(indptr[-1], np.float32)
+    # Scratch for one query, made once for all.
     order = np.empty(item.shape[1], np.int64)
     rate = np.empty(item.shape[1], np.float32)
     for b in range(len(query)):
         start, room = indptr[b], indptr[b + 1] - indptr[b]
+        # Asked before q is used: where there is no room it may be −1.
         if room == 0:
             continue
         q = query[b]
@@ -112,6 +158,7 @@ def ranked(
                 (np.float64(actions[q, i]) + prior_actions) / (np.float64(shows[q, i]) + prior_shows)
             )
             at = i
+            # Insertion: at most `capacity` entries, and it needs no keys of its own.
             while at > 0 and (
                 rate[i] > rate[order[at - 1]]
                 or (rate[i] == rate[order[at - 1]] and item[q, i] < item[q, order[at - 1]])

@@ -32,13 +32,20 @@ def moments(rows: Float64, mean: Float64, comoment: Float64) -> None:
             total = 0.0
             for i in range(size):
                 total += block[a, i]
+            # Deviations from the block's own mean: sums of squares less n times a squared mean would lose all
+            # digits where the mean is large beside the spread.
             centre = total / size
             for i in range(size):
                 block[a, i] -= centre
+            # The mean of all rows so far moves towards the block's by its share of the rows. (Chan, Golub,
+            # LeVeque, "Algorithms for computing the sample variance", Am. Stat. 37, 1983.)
             delta[a] = centre - mean[a]
             mean[a] += delta[a] * (size / joined)
+        # 0 in the first block, where there is nothing to be merged with.
         factor = start * (size / joined)
         for a in range(k):
+            # Symmetric: half of the products suffice, and the copy at the end makes both halves equal to the
+            # bit.
             for b in range(a, k):
                 total = 0.0
                 for i in range(size):

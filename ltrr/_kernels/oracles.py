@@ -29,10 +29,13 @@ def _ones(word: np.uint64) -> int:
     # sums within ever wider fields; shifts and adds only, since a product would overflow without the JIT
     word = word - ((word >> _ONE) & _M1)
     word = (word & _M2) + ((word >> _2) & _M2)
+    # A byte holds at most 8, which fits into four bits, so that one mask after the sum is enough.
     word = (word + (word >> _4)) & _M4
+    # From here on no field overflows (64 fits into a byte), so that nothing is masked until the end.
     word = word + (word >> _8)
     word = word + (word >> _16)
     word = word + (word >> _32)
+    # The bytes above are partial sums; 7 bits hold 0 to 64.
     return int(word & _LOW)
 
 
@@ -46,6 +49,7 @@ def _prefixes(source: Int32, n_arms: int, n_words: int, available: Int32) -> NDA
     available[:] = 0
     for i in range(len(source)):
         a = source[i, 1]
+        # Ranks of a list have no gap, so that the deepest one gives its length.
         available[a] = max(available[a], source[i, 2] + 1)
     longest = 0
     for a in range(n_arms):
@@ -57,6 +61,8 @@ def _prefixes(source: Int32, n_arms: int, n_words: int, available: Int32) -> NDA
     for a in range(n_arms):
         for d in range(1, available[a] + 1):
             for w in range(n_words):
+                # Each prefix holds the one before it: the union under any quota is then one OR for each arm
+                # and word.
                 masks[a, d, w] |= masks[a, d - 1, w]
     return masks
 
@@ -82,10 +88,14 @@ def _page(
         for a in range(len(depth)):
             if depth[a] > 0:
                 word |= masks[a, depth[a], w]
+        # Counted over all words, although the page may be full already.
         size += _ones(word)
         hits += _ones(word & relevant[w])
         while word != 0 and found < len(page):
+            # Minus one flips the lowest set bit and the zeros below it: the AND clears that bit, which is the
+            # best place.
             rest = word & (word - _ONE)
+            # The bits below the lowest one, counted, are its position.
             page[found] = grade[64 * w + _ones((word ^ rest) - _ONE)]
             word = rest
             found += 1
@@ -111,6 +121,25 @@ def quota_pages(
     Request b owns the grades ``indptr[b]:indptr[b + 1]``, in the ranker's order, and the sources
     ``source_start[b]:source_start[b + 1]`` (place in that order, arm, rank). ``counts`` (B, Q, 2) receives
     the size of each union and its number of relevant candidates.
+
+    Parameters
+    ----------
+    indptr, source_start : int64 (B + 1,)
+        Candidates and sources of each request.
+    source : int32 (M, 3)
+        Place in the ranker's order, arm, and rank within the arm.
+    grade : int8 (N,)
+        In the ranker's order.
+    quotas : int32 (Q, R)
+        Slots of each arm.
+    slot_size : int
+        Candidates a slot.
+    fallback : int32 (F,)
+        Arms that deliver what others came back short of, in this order.
+    page : int8 (B, Q, K)
+        Filled.
+    counts : int32 (B, Q, 2)
+        Filled.
     """
     n_quotas, n_arms = quotas.shape
     available = np.zeros(n_arms, np.int32)
@@ -121,6 +150,7 @@ def quota_pages(
         for place in range(len(own)):
             if own[place] > 0:
                 relevant[place >> 6] |= _ONE << np.uint64(place & 63)
+        # Once a request: its hundreds of quotas differ only in where the prefixes end.
         masks = _prefixes(source[source_start[b] : source_start[b + 1]], n_arms, len(relevant), available)
         for q in range(n_quotas):
             delivered(quotas[q], available, slot_size, fallback, depth)
@@ -130,6 +160,7 @@ def quota_pages(
 @kernel
 def best_pages(indptr: Int64, grade: Int8, page: Int8) -> None:
     """Fill ``page`` (B, K) with each request's highest grades, descending, −1 for empty places."""
+    # A grade is an int8, so that counting sorts in one pass, without comparisons.
     count = np.zeros(128, np.int64)
     for b in range(len(indptr) - 1):
         count[:] = 0

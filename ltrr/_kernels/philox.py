@@ -30,6 +30,7 @@ def _high(a: np.uint64, b: np.uint64) -> np.uint64:
     """Return the upper 64 bits of a product of two 64-bit numbers."""
     a0, a1 = a & _LOW, a >> _32
     b0, b1 = b & _LOW, b >> _32
+    # Schoolbook multiplication by halves. No sum wraps: (2³² − 1)² + 2 (2³² − 1) is 2⁶⁴ − 1.
     t = a0 * b0
     u = a1 * b0 + (t >> _32)
     v = a0 * b1 + (u & _LOW)
@@ -63,6 +64,7 @@ else:
 def philox_uniform(k0: np.uint64, k1: np.uint64, c0: np.uint64, c1: np.uint64) -> float:
     """Return the first output of counter (c0, c1, 0, 0) under key (k0, k1) as a float in [0, 1)."""
     x0, x1, x2, x3 = c0, c1, np.uint64(0), np.uint64(0)
+    # Ten rounds as the authors advise; seven pass their tests, and three more are their margin.
     for _ in range(10):
         h0 = _high(_M0, x0)
         l0 = _times(_M0, x0)
@@ -71,11 +73,23 @@ def philox_uniform(k0: np.uint64, k1: np.uint64, c0: np.uint64, c1: np.uint64) -
         x0, x1, x2, x3 = h1 ^ x1 ^ k0, l1, h0 ^ x3 ^ k1, l0
         k0 = _plus(k0, _W0)
         k1 = _plus(k1, _W1)
+    # 53 bits fill the mantissa: the product is exact, and 1 is never reached. The other three words are
+    # dropped, so that a draw depends on its own counter alone.
     return np.float64(x0 >> _11) * _TO_UNIT
 
 
 @kernel
 def uniforms(k0: np.uint64, k1: np.uint64, a: Int64, b: Int64, out: Float64) -> None:
-    """Fill ``out`` with the uniforms of counters (a[i], b[i])."""
+    """Fill ``out`` with the uniforms of counters (a[i], b[i]).
+
+    Parameters
+    ----------
+    k0, k1 : uint64
+        Key of the stream.
+    a, b : int64 (n,)
+        The two counters of each number.
+    out : float64 (n,)
+        Filled, in [0, 1).
+    """
     for i in range(len(out)):
         out[i] = philox_uniform(k0, k1, np.uint64(a[i]), np.uint64(b[i]))

@@ -13,11 +13,24 @@ def count_actions(page: Int32, acted: Bool, decay: float, lessons: int, count: F
     """Count the actions of pages (B, K); ``count[i]`` is as it was after update ``clock[i]``.
 
     Counts depend on the order of the updates alone, not on how they are cut into batches, to the last bit.
+
+    Parameters
+    ----------
+    page, acted : int32 (B, K), bool (B, K)
+        Items shown, −1 for an empty place, and where the user acted.
+    decay : float in (0, 1]
+        Factor on all counts from one update (one page) to the next.
+    lessons : int
+        Number of updates before these.
+    count, clock : float64 (N,), int64 (N,)
+        Decayed actions of each item, and the update of the last one; changed.
     """
     for b in range(len(page)):
         now = lessons + b + 1
         for k in range(page.shape[1]):
             i = page[b, k]
             if i >= 0 and acted[b, k]:
+                # The decay of all lessons since the last action, at once. A count of long ago underflows to
+                # 0, which is right.
                 count[i] = count[i] * decay ** (now - clock[i]) + 1.0
                 clock[i] = now

@@ -18,6 +18,7 @@ def query_profile(indptr: Int64, term: Int32, idf: Float64, out: Float32) -> Non
     """
     for b in range(len(indptr) - 1):
         known = 0
+        # Summed in float64 and narrowed once, so that long queries lose no digits.
         total = 0.0
         n = indptr[b + 1] - indptr[b]
         for j in range(indptr[b], indptr[b + 1]):
@@ -43,11 +44,23 @@ def shared_terms(
     """Fill ``out`` (N,) with the share of the query's distinct terms that each item has.
 
     ``item_term`` rises strictly within an item. An unknown token is a term of its own that no item has.
+
+    Parameters
+    ----------
+    query_indptr, query_term : int64 (B + 1,), int32 (T,)
+        Tokens of each query.
+    indptr, item : int64 (B + 1,), int32 (N,)
+        Items of each request.
+    item_indptr, item_term : int64 (catalogue + 1,), int32 (P,)
+        Distinct terms of each item.
+    out : float32 (N,)
+        Filled.
     """
     for b in range(len(indptr) - 1):
         start, end = query_indptr[b], query_indptr[b + 1]
         distinct = 0
         for j in range(start, end):
+            # Every pair of tokens is compared: queries have a dozen, and a set would have to be allocated.
             distinct += _is_first(query_term, start, j)
         for i in range(indptr[b], indptr[b + 1]):
             found = 0
@@ -66,6 +79,7 @@ def _is_first(term: Int32, start: int, j: int) -> bool:
         return True
     first = True
     for other in range(start, j):
+        # No early exit: a loop without branches can be vectorised.
         first &= term[other] != term[j]
     return first
 
@@ -80,6 +94,7 @@ def _contains(term: Int32, low: int, high: int, wanted: int) -> bool:
             low = middle + 1
         else:
             high = middle
+    # The bisection may end past the item's terms, where those of the next item begin.
     return low < end and term[low] == wanted
 
 
@@ -98,6 +113,19 @@ def fill_rows(
 
     Column ``age_column`` gets the days since release, no less than 0; the last columns get the request's row
     of ``per_request`` and the item's row of ``per_item``. Rows of empty places (−1) become zero.
+
+    Parameters
+    ----------
+    indptr, item : int64 (B + 1,), int32 (N,)
+        Items of each request.
+    per_request, per_item : float32 (B, P), float32 (catalogue, I)
+        Columns of each request and of each item.
+    time, released : float64 (B,), float64 (catalogue,)
+        Seconds on the world's clock.
+    age_column : int
+        Column of the age in days.
+    out : float32 (N, F)
+        Filled in ``age_column`` and in the last P + I columns.
     """
     n_request, n_item = per_request.shape[1], per_item.shape[1]
     n_pair = out.shape[1] - n_request - n_item
@@ -107,6 +135,7 @@ def fill_rows(
             if chosen < 0:
                 out[i, :] = 0.0
                 continue
+            # The difference is taken in float64: float32 seconds of today's clock are two minutes apart.
             out[i, age_column] = max(0.0, (time[b] - released[chosen]) / _DAY_SECONDS)
             for c in range(n_request):
                 out[i, n_pair + c] = per_request[b, c]
@@ -120,5 +149,6 @@ def weighted_sum(features: Float32, column: Int64, weight: Float64, out: Float64
     for i in range(len(features)):
         total = 0.0
         for c in range(len(column)):
+            # In order and in float64, so that the ranking is the same on every machine.
             total += weight[c] * features[i, column[c]]
         out[i] = total

@@ -18,6 +18,7 @@ def dcg(grade: Int8, gain: Float64, discount: Float64, out: Float64) -> None:
     for b in range(len(grade)):
         total = 0.0
         for place in range(width):
+            # Also keeps −1, an empty place, from reading the last gain.
             if grade[b, place] > 0:
                 total += gain[grade[b, place]] * discount[place]
         out[b] = total

@@ -87,10 +87,13 @@ def flag_values(
         a, r = action[i], reward[i]
         if not 0 <= a < n_actions:
             f |= ACTION_MISSING if a < 0 else ACTION_UNKNOWN
+        # One test passes nearly every row. NaN fails both comparisons, so it is among the few that are told
+        # apart.
         if not (low <= r <= high and abs(r) <= LARGEST):
             f |= REWARD_MISSING if np.isnan(r) else REWARD_INFINITE if abs(r) > LARGEST else REWARD_RANGE
         if has_propensity:
             p = propensity[i]
+            # Again NaN and infinity fail with the rest, and are named only then.
             if not LEAST <= p <= 1.0:
                 if np.isnan(p):
                     f |= PROPENSITY_MISSING
@@ -138,6 +141,7 @@ def flag_distributions(
 
     ``probabilities`` and ``propensity`` may be empty. NaN is returned where the chosen action's is not known.
     """
+    # Row numbers as marks: a repeated action is seen without clearing n_actions places for each row.
     stamp = np.full(n_actions, -1, np.int64)
     stated = len(probabilities) > 0
     entry = np.full(len(action), np.nan)
@@ -151,6 +155,7 @@ def flag_distributions(
                 stamp[a] = i
             else:
                 f |= ELIGIBLE_UNKNOWN
+            # The first of repeated entries is the one that counts; the row is left out anyway.
             if place < 0 and a == action[i]:
                 place = j
             if stated:
@@ -160,14 +165,18 @@ def flag_distributions(
         if indptr[i] == indptr[i + 1]:
             f |= NO_ELIGIBLE
         elif place < 0 and 0 <= action[i] < n_actions:
+            # An unknown action is a fault of its own, and is not also called not eligible.
             f |= NOT_ELIGIBLE
         if stated and indptr[i] < indptr[i + 1]:
+            # The sum of faulty entries says nothing new; one fault is reported once.
             if not f & PROBABILITY and abs(total - 1.0) > tolerance:
                 f |= SUM
             if place >= 0:
                 entry[i] = probabilities[place]
                 if len(propensity) > 0 and LEAST <= propensity[i] <= 1.0 and not f & PROBABILITY:
                     p, q = propensity[i], entry[i]
+                    # Relative to the larger: propensities span many decades, and an absolute tolerance would
+                    # pass any small one.
                     if abs(p - q) > tolerance * max(p, q):
                         f |= DIFFERS
         flags[i] |= np.uint32(f)
@@ -181,6 +190,7 @@ def flag_times(time: Float64, unattached: Int8, last: float, flags: UInt32, out:
     ``last`` is the latest known time before the chunk, NaN if there is none; returned is the one after it.
     Where nothing came before, the first time known in the chunk is filled in, else 0.
     """
+    # A row whose request is not known may bear an outcome's time: it neither fills gaps nor moves the clock.
     first = last
     for i in range(len(time)):
         if np.isnan(first) and np.isfinite(time[i]) and unattached[i] == 0:
@@ -194,6 +204,7 @@ def flag_times(time: Float64, unattached: Int8, last: float, flags: UInt32, out:
             continue
         out[i] = t
         if unattached[i] == 0:
+            # False while nothing came before, since `last` is NaN.
             if t < last:
                 flags[i] |= np.uint32(TIME_BACK)
             last = fill = t
@@ -211,13 +222,16 @@ def request_starts(
     `ATTACHED`) counts with the request before it unless that has ``n_slots`` rows already: to judge that
     request without a slot would be wrong, to leave it out costs one request.
     """
+    # The last row whose id could be read; those that could not are passed over in the comparison.
     known = -1
     for i in range(len(unattached)):
         begin = i == 0
         if not begin:
             s = start[i - 1]
             if unattached[i] == ATTACHED:
+                # Without slots a request is one row, so that nothing can be attached to the one before.
                 begin = len(slot) == 0 or i - s >= n_slots or unattached[s] != 0
+            # The request before has no id to compare with: none of its rows could be read.
             elif unattached[i] == ALONE or known < s:
                 begin = True
             elif len(first) == 0:
@@ -254,6 +268,8 @@ def flag_slots(
         if s == i:
             seen, expected = np.int64(0), 0
         if unattached[i] != 0:
+            # An unreadable row stands for the slot that it would have had, or all after it would seem out of
+            # order.
             expected += 1
             continue
         bit = _slot_bit(slot, i)
@@ -261,6 +277,7 @@ def flag_slots(
             flags[i] |= np.uint32(DUPLICATE if earlier[s] & bit else NOT_ADJACENT)
             continue
         value = slot[i] if len(slot) > 0 else 0
+        # The last bit is shared by all later slots, so that it cannot show a repetition.
         if seen & bit and value < _BITS:
             flags[i] |= np.uint32(DUPLICATE)
             continue
@@ -290,6 +307,7 @@ def flag_requests(
                 lead = i if lead < 0 else lead
                 if count[i] != count[lead]:
                     flags[i] |= np.uint32(COUNTS_DIFFER)
+        # The fault is set on the last good row, where the sum is complete.
         ends = i + 1 == n or start[i + 1] == i + 1
         if ends and tail >= 0 and np.isfinite(total) and not low <= total <= high:
             flags[tail] |= np.uint32(REWARD_RANGE)
@@ -301,6 +319,8 @@ def keep_requests(start: Int64, bad: Bool, flags: UInt32, keep: Bool) -> None:
     n = len(start)
     lead = 0
     for i in range(n):
+        # One pass forward cannot do: a bad last row takes the first one out. So `keep` of a request's first
+        # row holds the state of the request until the second pass.
         if start[i] == i:
             lead = i
             keep[lead] = True

@@ -54,6 +54,17 @@ def cascade(
     """Fill ``out`` (B,) with ``Σ_k W_k (r_k − q_logged_k) + W_{k−1} q_target_k``.
 
     Predictions of length 0 stand for zeros everywhere, which leaves ``Σ_k W_k r_k``.
+
+    Parameters
+    ----------
+    indptr : int64 (B + 1,)
+        Slots of each request.
+    weight, reward : float64 (n,)
+        w_k and r_k of each slot.
+    q_logged, q_target : float64 (n,) or (0,)
+        Predicted reward from this slot on, of the logged action and under the target policy.
+    out : float64 (B,)
+        Filled.
     """
     plain = len(q_logged) == 0
     for b in range(len(indptr) - 1):
@@ -63,6 +74,7 @@ def cascade(
                 product *= weight[i]
                 total += product * reward[i]
             else:
+                # Before the slot's own weight: the prediction for the target needs only the slots above it.
                 total += product * q_target[i]
                 product *= weight[i]
                 total += product * (reward[i] - q_logged[i])
@@ -90,6 +102,8 @@ def prefixes(indptr: Int64, weight: Float64, reward: Float64, out: Float64) -> N
 def rewards_to_go(indptr: Int64, weight: Float64, reward: Float64, out: Float64) -> None:
     """Fill ``out`` (n,) with ``G_k = r_k + w_{k+1} G_{k+1}``, from the last slot of each request back."""
     for b in range(len(indptr) - 1):
+        # From the end, so that each weight is used once; forwards it would be a product for each pair of
+        # slots.
         after = 0.0
         for i in range(indptr[b + 1] - 1, indptr[b] - 1, -1):
             out[i] = reward[i] + after

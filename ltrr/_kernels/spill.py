@@ -14,6 +14,19 @@ def delivered(quota: Int32, available: Int32, slot_size: int, fallback: Int32, o
 
     Each arm delivers its quota times ``slot_size`` or as many as it has (``available``, counted up to the
     whole budget). What is missing spills to the fallback arms in their order, as far as they have more.
+
+    Parameters
+    ----------
+    quota : int32 (R,)
+        Slots of each arm.
+    available : int32 (R,)
+        Candidates that each arm has, counted up to the whole budget.
+    slot_size : int
+        Candidates a slot.
+    fallback : int32 (F,)
+        Arms that deliver what is missing, in this order.
+    out : int32 (R,)
+        Filled.
     """
     missing = 0
     for a in range(len(quota)):
@@ -22,6 +35,7 @@ def delivered(quota: Int32, available: Int32, slot_size: int, fallback: Int32, o
         missing += asked - out[a]
     spilled = 0
     for a in fallback:
+        # Fallback arms may have been asked themselves, so that only what they have beyond that is left.
         extra = min(missing, available[a] - out[a])
         if extra > 0:
             out[a] += extra

@@ -23,8 +23,10 @@ def key_of(bits: int, item: int) -> np.uint64:
     ``bits`` are those of a float32 score as int32. The bits of positive floats rise with their value;
     those of negative ones fall, and are turned round.
     """
+    # A negative int32 is widened with ones: only its lower half is the float.
     raw = np.uint64(bits) & _LOW
     rising = raw ^ _LOW if bits < 0 else raw | _SIGN
+    # The id is turned round, so that among equal scores the lower id has the larger key.
     return (rising << _32) | (_LOW - np.uint64(item))
 
 
@@ -45,8 +47,10 @@ def key_bits(key: np.uint64) -> np.uint64:
 def _sift_down(heap: UInt64, root: int, n: int) -> None:
     """Restore the min-heap ``heap[:n]`` below ``root``."""
     value = heap[root]
+    # Values move up into the hole and the root is written once, at its end: half the writes of swapping.
     child = 2 * root + 1
     while child < n:
+        # The smaller child moves up, or it would stand below a larger one.
         if child + 1 < n and heap[child + 1] < heap[child]:
             child += 1
         if heap[child] >= value:
@@ -60,6 +64,7 @@ def _sift_down(heap: UInt64, root: int, n: int) -> None:
 @kernel
 def offer(heap: UInt64, n: int, k: int, key: np.uint64) -> int:
     """Offer a key to the ``k`` largest kept in the min-heap ``heap[:n]``; return the new ``n``."""
+    # The smallest kept key is the root: most offers lose to it in one comparison, the others cost log k.
     if n < k:
         at = n
         while at > 0:

@@ -10,7 +10,19 @@ __all__ = ["draw_topics", "grade_items"]
 
 @kernel
 def draw_topics(query: Int32, u: Float64, indptr: Int64, topic: Int32, weight: Float64, out: Int64) -> None:
-    """Fill ``out`` (B,) with the topic that each request means, by inverse CDF over its query's topics."""
+    """Fill ``out`` (B,) with the topic that each request means, by inverse CDF over its query's topics.
+
+    Parameters
+    ----------
+    query : int32 (B,), >= 0
+        Query of each request.
+    u : float64 (B,), in [0, 1)
+        Uniforms.
+    indptr, topic, weight : int64 (Q + 1,), int32 (M,), float64 (M,)
+        Topics of each query and their probabilities.
+    out : int64 (B,)
+        Filled.
+    """
     for b in range(len(query)):
         left = u[b]
         chosen = -1
@@ -39,6 +51,17 @@ def grade_items(
 
     The topic's items ascend, so each item is found by binary search. An empty place (−1) has grade −1 and
     is not listed; an item without a judgement has grade 0 and is not listed.
+
+    Parameters
+    ----------
+    indptr, item : int64 (B + 1,), int32 (N,)
+        Items of each request.
+    topic : int64 (B,)
+        Topic of each request.
+    topic_indptr, topic_item, topic_grade : int64 (T + 1,), int32 (J,), int8 (J,)
+        Graded items of each topic, items ascending.
+    grade, listed : int8 (N,), bool (N,)
+        Filled.
     """
     for b in range(len(topic)):
         start = topic_indptr[topic[b]]

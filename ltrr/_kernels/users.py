@@ -63,6 +63,7 @@ def _any_value(grades: Int8, n: int, table: Float64, independent: bool, kind: in
         g = grades[k]
         a = table[ATTRACT, k, g]
         s = table[SATISFY, k, g] if kind == SATISFIED else 1.0
+        # Places do not depend on one another, so that the chance of nothing is a product.
         if independent:
             none *= 1.0 - table[EXAMINE, k, g] * a * s
         else:
@@ -86,6 +87,7 @@ def _summed_value(grades: Int8, n: int, table: Float64, independent: bool, kind:
     examined = 1.0
     got = 0.0
     total = 0.0
+    # Over all K places, filled or not: a short page is not worth more for being short.
     for k in range(table.shape[1]):
         weight = 1.0 / np.log2(k + 2.0) if kind == DCG else 1.0
         total += weight
@@ -123,7 +125,19 @@ def page_values(grades: Int8, table: Float64, independent: bool, kind: int, out:
 def page_probabilities(
     grades: Int8, table: Float64, independent: bool, examined: Float64, click: Float64, satisfied: Float64
 ) -> None:
-    """Fill P(examined), P(click) and P(satisfied) of each place (B, K); empty places are left as they are."""
+    """Fill P(examined), P(click) and P(satisfied) of each place (B, K); empty places are left as they are.
+
+    Parameters
+    ----------
+    grades : int8 (B, K)
+        Grades of pages, −1 for empty places at the end.
+    table : float64 (6, K, G)
+        The user model, see the module.
+    independent : bool
+        Whether places are examined independently of one another; a chain if not.
+    examined, click, satisfied : float64 (B, K)
+        Filled.
+    """
     for b in range(len(grades)):
         e = 1.0
         for k in range(filled_places(grades[b])):
@@ -133,6 +147,7 @@ def page_probabilities(
             examined[b, k] = e
             click[b, k] = e * table[ATTRACT, k, g]
             satisfied[b, k] = click[b, k] * table[SATISFY, k, g]
+            # Without effect where places are independent: the next place sets it anew.
             e *= _go(table, k, g)
 
 
@@ -154,6 +169,7 @@ def conditional_clicks(grades: Int8, table: Float64, independent: bool, click: B
             out[b, k] = p
             if click[b, k]:
                 e = (1.0 - s) * table[GO_CLICK, k, g] + s * table[GO_SATISFIED, k, g]
+            # Bayes: P(examined | no click) = e (1 − a) / (1 − e a). At p = 1 that would be 0 / 0.
             elif p < 1.0:
                 e = e * (1.0 - a) / (1.0 - p) * table[GO_SKIP, k, g]
             else:
@@ -180,5 +196,6 @@ def sample_pages(
             satisfied[b, k] = content
             if not independent:
                 row = GO_SATISFIED if content else (GO_CLICK if clicked else GO_SKIP)
+                # With u in [0, 1) and a strict comparison, 0 means never and 1 always.
                 if u[b, k, 2] >= table[row, k, g]:
                     break

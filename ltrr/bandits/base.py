@@ -23,7 +23,22 @@ P = TypeVar("P", bound="BasePolicy")
 
 
 class BasePolicy(ABC):
-    """A policy whose parameters are dataclass fields and whose learned state is ``field(init=False)``."""
+    """A policy whose parameters are dataclass fields and whose learned state is ``field(init=False)``.
+
+    Examples
+    --------
+    A policy of one's own states probabilities; parameters, forking and state come with the base.
+
+    >>> from dataclasses import dataclass
+    >>> @dataclass
+    ... class FirstOffered(BasePolicy):
+    ...     space: str = "slabs"
+    ...     def probabilities(self, requests, actions, rng):
+    ...         return greedy(actions, np.zeros(len(actions.action)))
+    >>> policy = FirstOffered().fork()
+    >>> policy.parameters(), policy.state(), policy.deterministic
+    ({'space': 'slabs'}, {}, False)
+    """
 
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
 

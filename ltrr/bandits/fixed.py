@@ -49,8 +49,11 @@ class SingleArm(BasePolicy):
 
     Examples
     --------
-    >>> SingleArm("bm25").deterministic
-    True
+    >>> from ltrr.types import ActionSet, Requests
+    >>> one = Requests(*(np.zeros(1),) * 3, np.array([-1]), np.zeros(1), np.zeros((1, 0)))
+    >>> actions = ActionSet(np.array([0, 2]), np.arange(2), np.eye(2), ("arm:bm25", "arm:dense"), n_actions=2)
+    >>> SingleArm("dense").probabilities(one, actions, np.random.default_rng(0)).tolist()
+    [0.0, 1.0]
     """
 
     arm: str | int
@@ -139,8 +142,14 @@ class StaticQuota(BasePolicy):
 
     Examples
     --------
-    >>> StaticQuota((2, 0, 1))
-    StaticQuota(quota=(2, 0, 1), space='slabs')
+    The first slot went to arm 0; one slot for each arm is reached by arm 1 alone.
+
+    >>> from ltrr.types import ActionSet, Requests
+    >>> quota = np.array([[2, 0], [1, 1]])
+    >>> actions = ActionSet(np.array([0, 2]), np.arange(2), np.zeros((2, 0)), (), n_actions=2, quota=quota)
+    >>> one = Requests(*(np.zeros(1),) * 3, np.array([-1]), np.zeros(1), np.zeros((1, 0)))
+    >>> StaticQuota((1, 1)).probabilities(one, actions, np.random.default_rng(0)).tolist()
+    [0.0, 1.0]
     """
 
     quota: tuple[int, ...]

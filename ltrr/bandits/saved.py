@@ -100,6 +100,15 @@ def load(path: Path | str) -> Any:
     InputError
         If a file is absent or damaged, the format is unknown, or the class is not a policy or cannot be
         imported.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from ltrr.bandits.linucb import LinUCB
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     LinUCB(0.5).save(folder)
+    ...     load(folder).alpha
+    0.5
     """
     folder = Path(path)
     try:

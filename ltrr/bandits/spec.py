@@ -25,6 +25,14 @@ class PolicySpec:
         Kind and settings; the kind is a name of `POLICIES`, `BEST_STATIC`, or an import path.
     ranker : mapping or Component
         Replaces the study's for this policy; a mapping without ``kind`` changes single settings.
+
+    Examples
+    --------
+    >>> spec = PolicySpec("eager", Component("linucb", {"alpha": 2.0}), ranker={"kind": "prior"})
+    >>> spec.settings()
+    {'name': 'eager', 'kind': 'linucb', 'alpha': 2.0, 'ranker': {'kind': 'prior'}}
+    >>> PolicySpec("best", Component("best-static")).best_static
+    True
     """
 
     name: str

@@ -26,8 +26,11 @@ class Uniform(BasePolicy):
 
     Examples
     --------
-    >>> Uniform("allocations").deterministic
-    False
+    >>> from ltrr.types import ActionSet, Requests
+    >>> one = Requests(*(np.zeros(1),) * 3, np.array([-1]), np.zeros(1), np.zeros((1, 0)))
+    >>> actions = ActionSet(np.array([0, 4]), np.arange(4), np.zeros((4, 0)), (), n_actions=4)
+    >>> Uniform().probabilities(one, actions, np.random.default_rng(0)).tolist()
+    [0.25, 0.25, 0.25, 0.25]
     """
 
     space: str = "slabs"

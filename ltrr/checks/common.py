@@ -49,7 +49,16 @@ class CheckError(AssertionError):
 
 
 class Finding(Exception):
-    """What a check found wrong: a message on its way to `CheckError`."""
+    """What a check found wrong: a message on its way to `CheckError`.
+
+    Examples
+    --------
+    >>> try:
+    ...     raise Finding("`Mine.score` must be finite")
+    ... except Finding as finding:
+    ...     str(CheckError("finite", str(finding)))
+    'finite: `Mine.score` must be finite'
+    """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +79,22 @@ class Case:
     ------
     InputError
         If the component is a class, or lacks a member.
+
+    Examples
+    --------
+    A check of one's own, and a component that fails it.
+
+    >>> from ltrr.protocols import Encoder
+    >>> class Finite(Case):
+    ...     call, group, protocol = "check_finite", "encoders", Encoder
+    ...     def check_finite(self):
+    ...         self.must("encode")(np.isfinite(self.component.encode(["a"])).all(), "be finite, got NaN")
+    >>> class Broken:
+    ...     def encode(self, texts):
+    ...         return np.full((len(texts), 2), np.nan)
+    >>> Finite(component=Broken()).run(skip=None)
+    Traceback (most recent call last):
+    ltrr.checks.common.CheckError: finite: `Broken.encode` must be finite, got NaN
     """
 
     component: Any
@@ -169,7 +194,19 @@ def _path(kind: Any) -> str:
 
 
 def refused(call: Callable[[], object], what: str) -> None:
-    """Raise a `Finding` unless ``call``, named by ``what``, raises an `InputError` of one line."""
+    """Raise a `Finding` unless ``call``, named by ``what``, raises an `InputError` of one line.
+
+    Examples
+    --------
+    >>> def half(n):
+    ...     if n % 2:
+    ...         raise InputError(f"`n` must be even, got {n}")
+    ...     return n // 2
+    >>> refused(lambda: half(3), "an odd number")
+    >>> refused(lambda: half(4), "an odd number")
+    Traceback (most recent call last):
+    ltrr.checks.common.Finding: an odd number must raise `InputError`, got 2
+    """
     try:
         got = call()
     except InputError as error:
@@ -189,6 +226,13 @@ class LearningCase(Case, ABC):
     ----------
     component, tolerance
         As in `Case`.
+
+    Examples
+    --------
+    What every component that learns is checked for, before its own checks:
+
+    >>> Learner.checks()
+    ('follows_protocol', 'empty_batch', 'state_can_be_stored', 'state_continues_exactly')
     """
 
     verb: ClassVar[str]

@@ -25,6 +25,11 @@ def same(one: Any, other: Any, tolerance: float = 0.0) -> bool:
     one, other : array, Candidates, or tuple or list of such
     tolerance : float >= 0
         Largest difference of two numbers; at 0 they are the same bit for bit (NaN equals nothing).
+
+    Examples
+    --------
+    >>> same(np.array([0.1]), np.array([0.1 + 1e-12])), same(np.array([0.1]), np.array([0.1 + 1e-12]), 1e-9)
+    (False, True)
     """
     if isinstance(one, Candidates):
         return same_lists(one, other, tolerance)
@@ -44,6 +49,15 @@ def same_lists(one: Candidates, other: Candidates, tolerance: float = 0.0) -> bo
     """Say whether two batches of candidates are the same.
 
     Within a tolerance, items whose scores are that close may change places, also across the end of a list.
+
+    Examples
+    --------
+    Two items of nearly the same score may change places within a tolerance.
+
+    >>> one = Candidates.from_lists([[4, 7]], depth=[2], scores=[[1.0, 1.0 - 1e-7]])
+    >>> other = Candidates.from_lists([[7, 4]], depth=[2], scores=[[1.0, 1.0 - 1e-7]])
+    >>> same_lists(one, other), same_lists(one, other, 1e-6)
+    (False, True)
     """
     keys = ("indptr", "capped", "score", "item")
     exact = [same(getattr(one, key), getattr(other, key)) for key in keys]
@@ -77,7 +91,18 @@ def _texts(requests: Requests) -> list[str]:
 
 
 def copies(*values: Any) -> Callable[[], bool]:
-    """Return a function that says whether all arrays and texts within ``values`` are what they were."""
+    """Return a function that says whether all arrays and texts within ``values`` are what they were.
+
+    Examples
+    --------
+    >>> values = np.zeros(2)
+    >>> untouched = copies(values)
+    >>> untouched()
+    True
+    >>> values[0] = 1.0
+    >>> untouched()
+    False
+    """
     before = copy.deepcopy(_parts(values))
 
     def untouched() -> bool:

@@ -33,6 +33,19 @@ class LogCase(Case):
     ------
     InputError
         If a number is out of range.
+
+    Examples
+    --------
+    >>> from ltrr.replay.estimators import IPS
+    >>> from ltrr.replay.estimators.base import Estimator
+    >>> class Named(LogCase):
+    ...     call, group, protocol = "check_named", "estimators", Estimator
+    ...     def check_name(self):
+    ...         self.must("name")(self.component.name, "say what it is called")
+    >>> Named(component=IPS(), weight_bound=10.0, reward_range=(0.0, 1.0)).run(skip=None)
+    >>> Named(component=IPS(), weight_bound=0.5, reward_range=(0.0, 1.0))
+    Traceback (most recent call last):
+    ltrr.errors.InputError: `weight_bound` must be a number > 1, got 0.5
     """
 
     weight_bound: float

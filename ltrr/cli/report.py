@@ -1,4 +1,4 @@
-"""`ltrr report`: draw a run again, or two side by side."""
+"""`ltrr report`: draw a run or a replay again, or set two runs side by side."""
 
 from __future__ import annotations
 
@@ -15,21 +15,30 @@ __all__ = ["report"]
 
 @app.command(
     epilog="Examples:\n\n"
-    "  ltrr report runs/default       draws its figures and report.html anew\n\n"
-    "  ltrr report runs/a runs/b      writes runs/a/comparison.html"
+    "  ltrr report runs/default       draws its figures and report.html again\n\n"
+    "  ltrr report runs/a runs/b      writes runs/a/comparison.html: differences, and both runs\n\n"
+    "  ltrr report runs/replay-men    draws the page of a replay again"
 )
 def report(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="Folder of a finished run.")],
+    run: Annotated[str, typer.Argument(metavar="RUN", help="Folder of a finished run, or of a replay.")],
     other: Annotated[
-        str | None, typer.Argument(metavar="[RUN2]", help="A second run to set beside it.")
+        str | None, typer.Argument(metavar="[RUN2]", help="A second one of the same kind to compare with.")
     ] = None,
 ) -> None:
-    """(Re)draw the figures and report.html of a run, or set two runs side by side."""
+    """(Re)draw the figures and report.html of a run or a replay, or set two side by side."""
+    from ltrr.replay.report.folder import compare_replays, is_replay, redraw
+    from ltrr.study.comparison import write_comparison
     from ltrr.study.report import write_report
 
-    second = Path(other) if other is not None else None
+    folders = [Path(place) for place in (run, other) if place is not None]
+    replays = [is_replay(folder) for folder in folders]
+    if len(set(replays)) > 1:
+        raise InputError(f"{run} and {other} are a run and a replay: give two of the same kind")
     try:
-        page = write_report(Path(run), second)
+        if replays[0]:
+            page = redraw(folders[0]) if other is None else compare_replays(*folders)
+        else:
+            page = write_report(folders[0]) if other is None else write_comparison(*folders)
     except OSError as error:
         cause = f"{error.filename or run}: {error.strerror or error}"
         raise InputError(

@@ -6,33 +6,19 @@ import os
 import shlex
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.cells import cell_len
-from rich.console import Console
-from rich.table import Table
 
 from ltrr.cli.app import app, say
 from ltrr.cli.folders import free_folder
+from ltrr.cli.run_table import print_run
 from ltrr.errors import InputError
 
 if TYPE_CHECKING:
-    from ltrr.study.result import Result
     from ltrr.study.study import Study
 
 __all__ = ["simulate"]
-
-COLUMNS = {
-    "reward": "reward",
-    "regret_static": "regret",
-    "reward_held_out": "held-out",
-    "reward_first": "first",
-    "reward_seen": "seen",
-    "ndcg": "nDCG",
-    "recall_budget": "recall",
-}
-"""Metrics that the final table shows, the most telling first, by a head short enough for a terminal."""
 
 
 # A blank line parts the lines of an epilog.
@@ -98,7 +84,7 @@ def simulate(
         # pandas writes what JSON has no number for, such as the open interval of a single seed, as null
         typer.echo(result.summary().to_json(orient="records", double_precision=15))
     elif not quiet:
-        _print_table(result, chosen.name)
+        print_run(result.tables)
         typer.echo(f"Report: {page}")
 
 
@@ -147,41 +133,3 @@ def _how_to_go_on(folder: Path) -> str:
     if not _holds_run(folder):
         return "nothing was written yet"
     return f"go on with: ltrr simulate --resume --out {shlex.quote(os.fspath(folder))}"
-
-
-def _print_table(result: Result, title: str) -> None:
-    """Print one row a policy, best first, with as many columns as fit beside whole names."""
-    from ltrr.metrics.measures import digits_of, meaning_of
-
-    summary = result.summary().set_index(["policy", "metric"])
-    own = result.measures
-    heads = COLUMNS | {measure.name: measure.label for measure in own}
-    shown = [m for m in heads if m in set(summary.index.get_level_values("metric"))]
-    columns = [["policy", *map(str, result.table().index)]]
-    for metric in shown:
-        digits = digits_of(metric, own)
-        columns.append([heads[metric], *(_cell(summary, p, metric, digits) for p in columns[0][1:])])
-    console = Console()
-    widths = [max(map(cell_len, column)) + 3 for column in columns]  # a line and a space on either side
-    n = len(columns)
-    while console.is_terminal and n > 2 and sum(widths[:n]) + 1 > console.width:
-        n -= 1
-    told = {heads[m]: meaning_of(m, own) for m in shown[: n - 1]}
-    meanings = "; ".join(f"{head}: {meaning}" for head, meaning in told.items() if meaning)
-    caption = f"Means over seeds after the warm-up, ± half the 95 % interval. {meanings}."
-    table = Table(title=title, title_justify="left", caption=caption, caption_justify="left")
-    for i, column in enumerate(columns[:n]):
-        table.add_column(column[0], justify="right" if i else "left", no_wrap=True)
-    for row in zip(*(column[1:] for column in columns[:n]), strict=True):
-        table.add_row(*row)
-    Console(width=max(sum(widths[:n]) + 1, 40)).print(table, markup=False, highlight=False)
-
-
-def _cell(summary: Any, policy: str, metric: str, digits: int) -> str:
-    """Return a mean with half its interval, or without where one seed tells no interval."""
-    if (policy, metric) not in summary.index:
-        return "–"
-    row = summary.loc[(policy, metric)]
-    half = (row["high"] - row["low"]) / 2
-    spread = f" ±{half:.{digits}f}" if 0 <= half < float("inf") else ""
-    return f"{row['mean']:.{digits}f}{spread if metric in ('reward', 'regret_static') else ''}"

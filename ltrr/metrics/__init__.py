@@ -1,6 +1,7 @@
 """Measures of lists, of runs and of comparators that see the truth."""
 
 from ltrr.metrics.halving import Halving, successive_halving
+from ltrr.metrics.holm import Together, judged_together
 from ltrr.metrics.intervals import (
     Curve,
     Interval,
@@ -37,6 +38,7 @@ __all__ = [
     "LossSplit",
     "Measure",
     "QuotaValues",
+    "Together",
     "answerable",
     "best_in_class",
     "best_order_value",
@@ -44,6 +46,7 @@ __all__ = [
     "bootstrap_mean",
     "candidate_recall",
     "ideal_value",
+    "judged_together",
     "learnable_gap",
     "ndcg",
     "paired_difference",

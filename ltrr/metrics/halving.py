@@ -27,6 +27,13 @@ class Halving:
         Their values on the last rung.
     rungs : tuple of int64 arrays
         The candidates that each rung evaluated.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> found = Halving(np.array([2]), np.array([0.9]), (np.arange(4), np.array([2, 3])))
+    >>> [len(rung) for rung in found.rungs], found.survivors.tolist()
+    ([4, 2], [2])
     """
 
     survivors: Int64

@@ -52,6 +52,13 @@ class Interval:
         Ends of the interval; −inf and inf where one value says nothing about the spread.
     n : int
         Number of independent values (seeds, groups) behind it.
+
+    Examples
+    --------
+    >>> Interval(mean=0.5, low=0.25, high=0.75, n=12).bounded
+    True
+    >>> Interval(mean=0.5, low=-np.inf, high=np.inf, n=1).bounded
+    False
     """
 
     mean: float
@@ -75,6 +82,12 @@ class Curve:
         As in `Interval`.
     n : int
         Number of independent values at each checkpoint.
+
+    Examples
+    --------
+    >>> curve = Curve(np.array([0.2, 0.5]), np.array([0.1, 0.4]), np.array([0.3, 0.6]), n=10)
+    >>> len(curve), (curve.high - curve.low).round(1).tolist()
+    (2, [0.2, 0.2])
     """
 
     mean: Float64

@@ -91,6 +91,14 @@ def _recall_page(batch: Any) -> Any:
     return recall(grade, batch.truth_page.n_relevant, k=grade.shape[1])
 
 
+def _own_share(batch: Any) -> Any:
+    union = batch.union
+    delivered = np.diff(union.source_indptr[union.indptr])
+    share = np.zeros(len(delivered))
+    np.divide(batch.own.sum(axis=1), delivered, out=share, where=delivered > 0)
+    return share
+
+
 STANDARD = (
     Measure(
         "reward",
@@ -155,6 +163,12 @@ STANDARD = (
         digits=1,
         meaning="candidates that fallback arms delivered",
     ),
+    Measure(
+        "own",
+        "own candidates",
+        _own_share,
+        meaning="share of the candidates that came from the slots' own arms; the rest spilled",
+    ),
 )
 """The measures of every study, in the order of their columns."""
 
@@ -179,24 +193,46 @@ JUDGED = (
 
 DERIVED = (
     Measure(
+        "difference_static",
+        "difference to best static",
+        meaning="reward minus that of the best static allocation, a request, paired by seed",
+    ),
+    Measure(
+        "candidates_shared",
+        "candidates shared with best static",
+        digits=2,
+        meaning="candidates in common, over those that either draws",
+    ),
+    Measure(
+        "page_shared",
+        "page shared with best static",
+        digits=2,
+        meaning="items in common, over those that either shows",
+    ),
+    Measure(
         "regret_static",
         "regret to best static (sum)",
         digits=1,
-        meaning="sum against the best static allocation",
+        meaning="sum after the warm-up, against the best static allocation",
     ),
     Measure(
         "regret_oracle",
         "regret to oracle (sum)",
         digits=1,
-        meaning="sum against the best quota of each request",
+        meaning="sum after the warm-up, against the best quota of each request",
     ),
     Measure(
         "regret_class",
         "regret to best in class (sum)",
         digits=1,
-        meaning="sum against the best linear policy",
+        meaning="sum after the warm-up, against the best linear policy",
     ),
-    Measure("regret_ideal", "regret to ideal (sum)", digits=1, meaning="sum against the ideal page"),
+    Measure(
+        "regret_ideal",
+        "regret to ideal (sum)",
+        digits=1,
+        meaning="sum after the warm-up, against the ideal page",
+    ),
     Measure(
         "oracle_gap_closed", "oracle gap closed", meaning="share of the oracle's lead over the best static"
     ),
@@ -207,7 +243,7 @@ DERIVED = (
 """What the summary computes from several columns."""
 
 APART = {
-    "_seen": ", seen queries",
+    "_seen": ", repeated queries",
     "_first": ", first-time queries",
     "_held_out": ", held-out queries (frozen)",
 }
@@ -242,7 +278,9 @@ def label_of(metric: str, measures: Sequence[Measure] = ()) -> str:
 def digits_of(metric: str, measures: Sequence[Measure] = ()) -> int:
     """Return the digits after the point with which a metric of ``summary.csv`` is shown."""
     measure, _ = _found(metric, measures)
-    return 3 if measure is None else measure.digits
+    if measure is None:
+        return 2 if metric.startswith(("slots_", "own_")) else 3
+    return measure.digits
 
 
 def meaning_of(metric: str, measures: Sequence[Measure] = ()) -> str:

@@ -41,6 +41,18 @@ class QuotaValues:
         Candidate recall of the union; 0 for requests without relevant items.
     n_candidates : int32 (B, Q)
         Size of the union.
+
+    Examples
+    --------
+    Two requests, three quotas: what the best quota of each request is worth, and the best single quota.
+
+    >>> import numpy as np
+    >>> values = QuotaValues(
+    ...     reward=np.array([[0.2, 0.5, 0.4], [0.8, 0.3, 0.4]]), ndcg=np.ones((2, 3)),
+    ...     recall=np.ones((2, 3)), n_candidates=np.full((2, 3), 60),
+    ... )
+    >>> values.reward.max(axis=1).tolist(), int(values.reward.mean(axis=0).argmax())
+    ([0.5, 0.8], 0)
     """
 
     reward: Float64
@@ -159,6 +171,27 @@ def quota_walk(
     ------
     InputError
         If pool, scores and truth do not belong together, or an arm is out of range.
+
+    Examples
+    --------
+    Two arms with two candidates each; only item 7 is relevant, and only arm 1 has it.
+
+    >>> import numpy as np
+    >>> from ltrr.retrieval.union import union
+    >>> from ltrr.types import Candidates
+    >>> lists = [Candidates.from_lists([own], depth=[2]) for own in ([4, 5], [7, 4])]
+    >>> pool = union(lists, delivered=[[2, 2]], quota=[[1, 1]], slot_size=2)
+    >>> truth = Truth(
+    ...     indptr=pool.indptr, item=pool.item, grade=[0, 0, 1], judged=[True] * 3, n_relevant=[1],
+    ...     ideal=[[1, 0]], topic=[0], max_grade=1,
+    ... )
+    >>> sure = UserTables.positions([1.0, 0.5], attract=np.array([0.0, 1.0]), satisfy=np.array([0.0, 1.0]))
+    >>> values = quota_walk(
+    ...     pool, np.array([3.0, 1.0, 2.0]), truth, np.array([[1, 0], [0, 1]]), slot_size=2,
+    ...     fallback=np.zeros(0), page_size=2, tables=sure, reward_code=0,
+    ... )
+    >>> values.reward.tolist(), values.recall.tolist(), values.n_candidates.tolist()
+    ([[0.0, 0.5]], [[0.0, 1.0]], [[2, 2]])
     """
     score = _check.array("score", score, np.float64, (len(pool.item),))
     quotas = _check.array("quotas", quotas, np.int32, (None, None))
@@ -227,6 +260,17 @@ def ideal_value(truth: Truth, *, page_size: int, tables: UserTables, reward_code
     ------
     InputError
         If ``truth.ideal`` is cut before the page's end although relevant items may follow.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> sure = UserTables.positions([1.0, 0.5], attract=np.array([0.0, 1.0]), satisfy=np.array([0.0, 1.0]))
+    >>> truth = Truth(
+    ...     indptr=[0, 2], item=[4, 7], grade=[0, 0], judged=[True, True], n_relevant=[1], ideal=[[1, 0]],
+    ...     topic=[0], max_grade=1,
+    ... )
+    >>> ideal_value(truth, page_size=2, tables=sure, reward_code=0).tolist()
+    [1.0]
     """
     ideal = truth.ideal[:, :page_size]
     missing = page_size - ideal.shape[1]
@@ -250,6 +294,19 @@ def best_order_value(truth: Truth, *, page_size: int, tables: UserTables, reward
         The user model for pages of ``page_size`` places.
     reward_code : int
         Kind of reward: 0 satisfied, 1 click, 2 clicks, 3 dcg.
+
+    Examples
+    --------
+    The union's only relevant item comes last, and would be first in the best order.
+
+    >>> import numpy as np
+    >>> sure = UserTables.positions([0.5, 0.1], attract=np.array([0.0, 1.0]), satisfy=np.array([0.0, 1.0]))
+    >>> truth = Truth(
+    ...     indptr=[0, 3], item=[4, 5, 7], grade=[0, 0, 1], judged=[True, True, True], n_relevant=[1],
+    ...     ideal=[[1, 0]], topic=[0], max_grade=1,
+    ... )
+    >>> best_order_value(truth, page_size=2, tables=sure, reward_code=0).tolist()
+    [0.5]
     """
     page = np.empty((len(truth), page_size), np.int8)
     kernels.best_pages(truth.indptr, truth.grade, page)

@@ -26,7 +26,13 @@ def provenance_names(arms: Sequence[str]) -> tuple[str, ...]:
 
 
 def rank_columns(names: Sequence[str]) -> tuple[int, ...]:
-    """Return the columns that hold ranks."""
+    """Return the columns that hold ranks.
+
+    Examples
+    --------
+    >>> rank_columns(("bm25", "rank@bm25", "rank@dense", "score@bm25"))
+    (1, 2)
+    """
     return tuple(i for i, name in enumerate(names) if name.startswith(_RANK))
 
 
@@ -35,6 +41,15 @@ def provenance(union: Union, n_arms: int) -> Float32:
 
     An arm that did not draw the candidate has rank −1 and score 0. The columns depend on the allocation: an
     arm without slots drew nothing.
+
+    Examples
+    --------
+    >>> from ltrr.retrieval.union import union
+    >>> from ltrr.types import Candidates
+    >>> arms = [Candidates.from_lists([own], depth=[2]) for own in ([4, 5], [5, 7])]
+    >>> drawn = union(arms, delivered=[[2, 2]], quota=[[1, 1]], slot_size=2)
+    >>> provenance(drawn, 2).tolist()
+    [[0.0, -1.0, 1.0, 0.0], [1.0, 0.0, 0.5, 1.0], [-1.0, 1.0, 0.0, 0.5]]
     """
     out = np.zeros((len(union.item), 2 * n_arms), np.float32)
     out[:, :n_arms] = -1.0

@@ -27,6 +27,15 @@ class ClickedPages:
         Rows as shown.
     label : int8 (P, K)
         2 for a satisfied click, 1 for another click, 0 for none, −1 for an empty place.
+
+    Examples
+    --------
+    >>> pages = ClickedPages(
+    ...     request=np.array([8]), query=np.array([3]), features=np.zeros((1, 3, 2), np.float32),
+    ...     label=np.array([[2, 0, -1]], np.int8),
+    ... )
+    >>> len(pages), (pages.label >= 0).sum(axis=1).tolist()
+    (1, [2])
     """
 
     request: Int64
@@ -61,6 +70,17 @@ class PageWindow:
     ----------
     size : int
         How many pages are kept, >= 1.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> features, label = np.zeros((1, 2, 1), np.float32), np.array([[1, 0]], np.int8)
+    >>> page = ClickedPages(np.array([1]), np.array([0]), features, label)
+    >>> window = PageWindow(size=2)
+    >>> for request in (1, 2, 3):
+    ...     window.append(replace(page, request=np.array([request])))
+    >>> len(window), window.pages().request.tolist()
+    (2, [2, 3])
     """
 
     size: int

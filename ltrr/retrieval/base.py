@@ -25,6 +25,23 @@ class Arm:
     always_full : bool
         True where the arm returns as many items as it is asked for, whatever the query, as long as the
         catalogue has them, so that it can stand in for slabs that come back short.
+
+    Examples
+    --------
+    An arm of one's own: the newest items, whatever the query.
+
+    >>> import numpy as np
+    >>> from ltrr.types import Candidates, Catalogue, Requests
+    >>> class Newest(Arm):
+    ...     def index(self, catalogue):
+    ...         self.order = np.argsort(-catalogue.released, kind="stable").tolist()
+    ...     def retrieve(self, requests, depth):
+    ...         return Candidates.from_lists([self.order] * len(requests), depth=depth)
+    >>> arm = Newest()
+    >>> arm.index(Catalogue(("a", "b", "c"), {"title": ("x", "y", "z")}, released=np.array([0.0, 9.0, 5.0])))
+    >>> one = Requests(*(np.zeros(1),) * 3, np.array([-1]), np.zeros(1), np.zeros((1, 0)))
+    >>> arm.retrieve(one, np.array([2])).item.tolist(), arm.state()
+    ([1, 2], {})
     """
 
     static = True

@@ -53,8 +53,12 @@ class Batch:
         Earlier requests with the same query text, before this batch.
     calls : int32 (B,)
         Arms called.
+    own : int32 (B, R)
+        Candidates that each arm delivered to its own slots, before any spill.
     n_candidates : int64 (B,)
         Distinct candidates.
+    sampled_rows : int64 (b,)
+        Rows of the evenly spaced requests whose page and candidates are kept, and that oracles judge.
     expected : float64 (B,)
         Latent mean reward given the page, net of costs.
     sampled : float64 (B,)
@@ -78,7 +82,9 @@ class Batch:
     truth_union: Truth
     asked: Int32
     calls: Int32
+    own: Int32
     n_candidates: Int64
+    sampled_rows: Int64
     expected: Float64
     sampled: Float64
     censored: Bool

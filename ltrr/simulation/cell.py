@@ -25,6 +25,9 @@ from ltrr.simulation.measure import Measures
 
 __all__ = ["Cell"]
 
+SAMPLED = ("oracles", "pages")
+"""Tables of evenly spaced requests: what `Measures` has a method for, and may have no rows of."""
+
 
 @dataclass
 class Cell:
@@ -82,51 +85,57 @@ class Cell:
         work = self.folder / "cells" / self.name
         work.mkdir(parents=True, exist_ok=True)
         checkpoint = work / "checkpoint.npz"
-        part, judged = 0, []
+        part: int = 0
+        parts: dict[str, list[int]] = {kind: [] for kind in SAMPLED}
         writer = LogWriter(self.folder / "log", self.policy, self.seed)
         if checkpoint.exists():
             saved = load_state(checkpoint)
-            if "judged" not in saved:
+            if "parts" not in saved:
                 raise _not_whole(checkpoint, "was written by another version of ltrr", work)
-            part, judged = saved["part"], saved["judged"]
-            self._check_parts(work, part, judged, writer)
+            part, parts = saved["part"], saved["parts"]
+            self._check_parts(work, part, parts, writer)
             self.loop.restore(saved["loop"])
         writer.drop_after(part)
         measures = Measures(self.loop, tuple(self.measures))
         while self.loop.round < self.rounds:
-            if self._segment(work, part, measures, writer if self.logged else None):
-                judged.append(part)
+            for kind in self._segment(work, part, measures, writer if self.logged else None):
+                parts[kind].append(part)
             part += 1
-            state = pack({"part": part, "judged": judged, "loop": self.loop.state()})
+            state = pack({"part": part, "parts": parts, "loop": self.loop.state()})
             write_aside(checkpoint, state)
             self.loop.restore(unpack(state)["loop"])
-        self._finish(work, part, judged, measures)
+        self._finish(work, part, parts, measures)
         seconds = {"wall_seconds": time.perf_counter() - started, "cpu_seconds": time.process_time() - cpu}
         place = self.folder / "timings" / f"{self.name}.json"
         place.parent.mkdir(exist_ok=True)
         write_aside(place, json.dumps(seconds).encode())
 
-    def _check_parts(self, work: Path, parts: int, judged: list[int], writer: LogWriter) -> None:
+    def _check_parts(
+        self, work: Path, n_parts: int, parts: Mapping[str, list[int]], writer: LogWriter
+    ) -> None:
         """Refuse to go on from a checkpoint if a part that it counts is missing."""
-        paths = [_part(work, "rounds", n) for n in range(parts)] + [_part(work, "oracles", n) for n in judged]
+        paths = [_part(work, "rounds", n) for n in range(n_parts)]
+        paths += [_part(work, kind, n) for kind, numbers in parts.items() for n in numbers]
         if self.logged:
-            paths += [writer.path(table, n) for table in TABLES for n in range(parts)]
+            paths += [writer.path(table, n) for table in TABLES for n in range(n_parts)]
         for path in paths:
             if not path.exists():
                 raise _not_whole(path, "is missing", work)
 
-    def _segment(self, work: Path, part: int, measures: Measures, writer: LogWriter | None) -> bool:
-        """Serve up to the next checkpoint, write the segment's parts, and say whether oracles judged it."""
+    def _segment(self, work: Path, part: int, measures: Measures, writer: LogWriter | None) -> list[str]:
+        """Serve up to the next checkpoint, write the segment's parts, return the kinds of sampled ones."""
         setting, loop = self.loop.setting, self.loop
         end = min((loop.round // setting.checkpoint_every + 1) * setting.checkpoint_every, self.rounds)
-        rounds, oracles = [], []
+        rounds = []
+        sampled: dict[str, list[pa.Table]] = {kind: [] for kind in SAMPLED}
         while loop.round < end:
             stop = min(setting.warmup, end) if loop.round < setting.warmup else end
             batch = loop.step(min(setting.feedback_every, stop - loop.round))
             rounds.append(measures.rounds(batch))
-            judged = measures.oracles(batch)
-            if judged is not None:
-                oracles.append(judged)
+            for kind, tables in sampled.items():
+                table = getattr(measures, kind)(batch)
+                if table is not None:
+                    tables.append(table)
             if writer is not None:
                 writer.append(
                     batch.feedback,
@@ -142,11 +151,12 @@ class Cell:
         if writer is not None:
             writer.flush(part)
         write_table(_part(work, "rounds", part), pa.concat_tables(rounds))
-        if oracles:
-            write_table(_part(work, "oracles", part), pa.concat_tables(oracles))
-        return bool(oracles)
+        found = [kind for kind, tables in sampled.items() if tables]
+        for kind in found:
+            write_table(_part(work, kind, part), pa.concat_tables(sampled[kind]))
+        return found
 
-    def _finish(self, work: Path, parts: int, judged: list[int], measures: Measures) -> None:
+    def _finish(self, work: Path, n_parts: int, parts: Mapping[str, list[int]], measures: Measures) -> None:
         """Judge the frozen policy, join the parts, and put everything into its place."""
         if self.loop.setting.held_out:
             batch = self.loop.judge_held_out(self.loop.setting.held_out)
@@ -159,9 +169,10 @@ class Cell:
         # policies of a notebook can be judged, but nobody could load them again
         if not why_not_saved(policy):
             save_policy(policy, self.folder / "policies" / self.name)
-        if judged:
-            self._put("oracles", _joined(work, "oracles", judged))
-        rounds = _joined(work, "rounds", range(parts))
+        for kind, numbers in parts.items():
+            if numbers:
+                self._put(kind, _joined(work, kind, numbers))
+        rounds = _joined(work, "rounds", range(n_parts))
         if len(rounds) != self.rounds:
             raise _not_whole(work, f"holds {len(rounds)} rounds in place of {self.rounds}", work)
         self._put("rounds", rounds)

@@ -18,6 +18,17 @@ class DelayQueue:
 
     Feedback leaves in order of arrival, ties by request id, so that learning does not depend on how batches
     were cut.
+
+    Examples
+    --------
+    Two pages: the feedback on one arrives after a minute, that on the other after an hour.
+
+    >>> from dataclasses import replace
+    >>> from ltrr.checks.data import feedback_of, requests_of
+    >>> queue = DelayQueue()
+    >>> queue.push(replace(feedback_of(requests_of(2)), arrived_at=np.array([60.0, 3600.0])))
+    >>> queue.pop(now=59.0) is None, len(queue.pop(now=60.0)), len(queue)
+    (True, 1, 1)
     """
 
     _pending: list[Feedback] = field(init=False, repr=False, default_factory=list)
@@ -100,7 +111,16 @@ def pack_feedback(feedback: Feedback) -> State:
 
 
 def unpack_feedback(state: State, queries: Queries) -> Feedback:
-    """Return the feedback that `pack_feedback` took apart; ``queries`` is the world's table of texts."""
+    """Return the feedback that `pack_feedback` took apart; ``queries`` is the world's table of texts.
+
+    Examples
+    --------
+    >>> from ltrr.checks.data import feedback_of, requests_of
+    >>> before = feedback_of(requests_of(3))
+    >>> after = unpack_feedback(pack_feedback(before), before.requests.queries)
+    >>> np.array_equal(after.credit, before.credit), after.requests.texts() == before.requests.texts()
+    (True, True)
+    """
     requests, decision = state["requests"], state["decision"]
     slots = [decision["slots"][str(s)] for s in range(len(decision["slots"]))]
     actions = tuple(

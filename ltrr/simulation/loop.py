@@ -127,7 +127,7 @@ class Loop:
         asked = system.context.asked(requests)
         requests = system.context.build(requests)
         decision = self._decide(requests, warm=warm, audit=audit)
-        drawn, calls = self._retrieve(requests, decision)
+        drawn, calls, own = self._retrieve(requests, decision)
         pool_union = self._pool(requests.take(oracle_rows)) if not system.allocation_dependent else None
         score, pool_score, features = self._score(requests, oracle_rows, drawn, pool_union)
         page = build_page(drawn, score, self.setting.page_size)
@@ -152,7 +152,9 @@ class Loop:
             truth_union=system.world.truth(requests, drawn.items),
             asked=asked,
             calls=calls,
+            own=own,
             n_candidates=n_candidates,
+            sampled_rows=oracle_rows,
             expected=system.reward.expected(system.user, truth_page) - cost,
             sampled=gross - cost,
             censored=censored,
@@ -203,12 +205,16 @@ class Loop:
             version=version,
         )
 
-    def _retrieve(self, requests: Requests, decision: Decision) -> tuple[Union, Int32]:
-        """Call the arms that have slots, spill what came back short, and merge."""
+    def _retrieve(self, requests: Requests, decision: Decision) -> tuple[Union, Int32, Int32]:
+        """Call the arms that have slots, spill what came back short, and merge.
+
+        Returns the union, the arms called (B,), and what each arm delivered to its own slots (B, R).
+        """
         setting = self.setting
         depth = decision.quota * np.int32(setting.slot_size)
         parts = [arm.retrieve(requests, depth[:, a]) for a, arm in enumerate(self.system.arms)]
         got = np.stack([np.diff(p.indptr) for p in parts], axis=1).astype(np.int32)
+        own = got.copy()
         missing = (depth - got).sum(axis=1, dtype=np.int32)
         called = depth > 0
         for a in setting.fallback_index:
@@ -220,7 +226,7 @@ class Loop:
             length = np.diff(parts[a].indptr).astype(np.int32)
             missing = missing - (length - got[:, a])
             got[:, a] = length
-        return self._merge(parts, got, decision), called.sum(axis=1, dtype=np.int32)
+        return self._merge(parts, got, decision), called.sum(axis=1, dtype=np.int32), own
 
     def _merge(self, parts: list[Candidates], got: Int32, decision: Decision) -> Union:
         setting = self.setting

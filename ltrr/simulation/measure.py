@@ -14,15 +14,16 @@ from ltrr.simulation.batch import Batch, Pool
 from ltrr.simulation.loop import Loop
 from ltrr.types import Float32, Float64, Int32, Int64, Truth
 from ltrr.types.quotas import all_quotas
-from ltrr.types.ragged import take_flat
+from ltrr.types.ragged import indptr_of, take_flat
 from ltrr.users.rewards import grade_order_is_best
 
 __all__ = ["Measures", "round_columns"]
 
 
 def round_columns(arms: Sequence[str], measures: Sequence[Measure] = ()) -> tuple[str, ...]:
-    """Return the measures of a round in order: the standard ones, a study's own, slots by arm."""
-    return (*(m.name for m in (*STANDARD, *measures)), *(f"slots_{a}" for a in arms))
+    """Return the measures of a round in order: the standard ones, a study's own, slots and own candidates."""
+    by_arm = (f"{kind}_{arm}" for kind in ("slots", "own") for arm in arms)
+    return (*(m.name for m in (*STANDARD, *measures)), *by_arm)
 
 
 @dataclass
@@ -44,6 +45,8 @@ class Measures:
     >>> batch = loop.step(20)
     >>> measures.rounds(batch).num_rows, measures.oracles(batch).num_rows
     (20, 1)
+    >>> measures.pages(batch).column_names
+    ['request', 'page', 'candidates']
     """
 
     loop: Loop
@@ -65,7 +68,25 @@ class Measures:
         }
         for a, name in enumerate(self.loop.setting.arms):
             columns[f"slots_{name}"] = feedback.decision.quota[:, a]
+        for a, name in enumerate(self.loop.setting.arms):
+            columns[f"own_{name}"] = batch.own[:, a]
         return pa.table(columns)
+
+    def pages(self, batch: Batch) -> pa.Table | None:
+        """Return one row an evenly spaced request: items of the page, and candidates by ascending id."""
+        rows = batch.sampled_rows
+        if len(rows) == 0:
+            return None
+        indptr, flat = take_flat(batch.union.indptr, rows)
+        page = batch.page.item[rows]
+        shown = page >= 0
+        return pa.table(
+            {
+                "request": batch.feedback.requests.request[rows],
+                "page": _lists(indptr_of(shown.sum(axis=1)), page[shown]),
+                "candidates": _lists(indptr, batch.union.item[flat]),
+            }
+        )
 
     def oracles(self, batch: Batch) -> pa.Table | None:
         """Return one row a judged request: the ideal, every quota's value, the loss split, the context.
@@ -173,6 +194,10 @@ def _wide(values: Float32 | Float64) -> pa.Array:
     return pa.FixedSizeListArray.from_arrays(
         pa.array(np.ascontiguousarray(values, np.float32).reshape(-1)), values.shape[1]
     )
+
+
+def _lists(indptr: Int64, values: Int32) -> pa.Array:
+    return pa.ListArray.from_arrays(pa.array(indptr.astype(np.int32)), pa.array(values))
 
 
 def _rows_of(truth: Truth, rows: Int64) -> Truth:

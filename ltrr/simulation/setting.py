@@ -53,6 +53,12 @@ class LoopSetting:
         candidates). The log then determines the page that any other quota would have shown. Nothing else
         changes: not what is drawn, shown, learned or counted as cost. Every request then takes its deepest
         retrieval, and the table of candidates grows several times.
+
+    Examples
+    --------
+    >>> setting = LoopSetting(arms=("bm25", "popular"), n_slots=3, slot_size=20, fallback=("popular",))
+    >>> setting.budget, setting.fallback_index
+    (60, (1,))
     """
 
     arms: tuple[str, ...] = ("bm25", "dense", "memory", "popular")

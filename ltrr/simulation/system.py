@@ -29,6 +29,11 @@ def providers_of(arms: Mapping[str, Retriever]) -> dict[str, FeatureProvider]:
     """Return the providers of features by default: `SHOWN_TO_RANKERS` and every other arm that offers any.
 
     An arm with the name of one of these serves as that provider, so that it is indexed and trained once.
+
+    Examples
+    --------
+    >>> list(providers_of({}))
+    ['bm25', 'dense', 'memory', 'popular']
     """
     out: dict[str, Any] = {
         name: arms[name] if isinstance(arms.get(name), FeatureProvider) else ARMS.make(name, {}, "features")
@@ -48,6 +53,20 @@ class Prepared:
         Static arms are cached for all known queries; learning arms are indexed and have learned nothing.
     context : ContextFeatures
     features : RankFeatures
+
+    Examples
+    --------
+    >>> from ltrr.retrieval import BM25, Memory
+    >>> from ltrr.worlds import Topics, TopicWorld
+    >>> topics = Topics.from_frames(
+    ...     {"item": ["a", "b"], "title": ["red shoe", "blue hat"]},
+    ...     {"query": [1, 2], "text": ["shoe", "hat"]},
+    ...     {"query": [1, 2], "item": ["a", "b"], "grade": [1, 1]},
+    ... )
+    >>> arms = {"bm25": BM25(), "memory": Memory()}
+    >>> prepared = Prepared.build(TopicWorld(topics), arms, LoopSetting(arms=tuple(arms)), providers=arms)
+    >>> [type(arm).__name__ for arm in prepared.arms.values()]
+    ['StaticCache', 'Memory']
     """
 
     world: World
@@ -92,6 +111,31 @@ class System:
     providers : mapping of str to FeatureProvider
         Providers of features that learn and are not arms.
     arm_names : tuple of str
+
+    Examples
+    --------
+    Two systems that share the indexes, each with a policy and a memory of its own.
+
+    >>> from ltrr.bandits import LinUCB, Uniform
+    >>> from ltrr.ranking import PriorRanker
+    >>> from ltrr.retrieval import BM25, Memory
+    >>> from ltrr.users import PBM
+    >>> from ltrr.worlds import Topics, TopicWorld
+    >>> topics = Topics.from_frames(
+    ...     {"item": ["a", "b"], "title": ["red shoe", "blue hat"]},
+    ...     {"query": [1, 2], "text": ["shoe", "hat"]},
+    ...     {"query": [1, 2], "item": ["a", "b"], "grade": [1, 1]},
+    ... )
+    >>> arms = {"bm25": BM25(), "memory": Memory()}
+    >>> setting = LoopSetting(arms=tuple(arms))
+    >>> prepared = Prepared.build(TopicWorld(topics), arms, setting, providers=arms)
+    >>> parts = {"ranker": PriorRanker(), "user": PBM(), "reward": Reward()}
+    >>> one, two = (
+    ...     System.fork(prepared, setting, Streams(seed=1), policy=policy, **parts)
+    ...     for policy in (LinUCB(), Uniform())
+    ... )
+    >>> one.arms[0] is two.arms[0], one.arms[1] is two.arms[1]
+    (True, False)
     """
 
     world: World
@@ -208,7 +252,15 @@ class System:
 
 
 def fresh(component: Any) -> Any:
-    """Return a component with the same parameters that has learned nothing: a fork, or a copy."""
+    """Return a component with the same parameters that has learned nothing: a fork, or a copy.
+
+    Examples
+    --------
+    >>> from ltrr.bandits import Uniform
+    >>> policy = Uniform("allocations")
+    >>> fresh(policy), fresh(policy) is policy
+    (Uniform(space='allocations'), False)
+    """
     fork = getattr(component, "fork", None)
     if fork is not None:
         return fork()

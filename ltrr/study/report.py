@@ -1,86 +1,55 @@
-"""report.html: one file that opens offline, with question, answer, tables and figures."""
+"""report.html: one file that opens offline, with question, verdict, figures, tables and sampled requests."""
 
 from __future__ import annotations
 
-import json
-import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 
 from ltrr._state import write_aside
 from ltrr.errors import InputError
-from ltrr.metrics.measures import APART, Measure, digits_of, label_of
 from ltrr.report.canvas import as_svg, save_png, stamp
 from ltrr.report.page import drawing, render
 from ltrr.study import figures
-from ltrr.study.notes import read_measures, read_notes
-
-__all__ = ["write_report"]
-
-MAIN = (
-    *("reward", "reward_seen", "reward_first", "reward_held_out"),
-    *("regret_static", "oracle_gap_closed"),
+from ltrr.study.figures.roles import looks
+from ltrr.study.figures.slots import adaptive
+from ltrr.study.findings import findings
+from ltrr.study.page_tables import (
+    arms_table,
+    comparator_lines,
+    comparator_table,
+    difference_table,
+    own_columns,
+    policy_table,
 )
+from ltrr.study.tables import Tables
+from ltrr.study.verdict import Verdict, verdict
+
+__all__ = ["notebook_view", "section", "write_report"]
+
+MAIN = ("reward", "difference_static", "reward_seen", "reward_first", "reward_held_out", "oracle_gap_closed")
 QUALITY = (
     *("ndcg", "mrr", "recall_page", "recall_budget", "recall_budget_first", "recall_budget_held_out"),
     *("satisfied_clicks", "unjudged"),
 )
 LOSS = (
     *("ideal", "loss_retrieval", "loss_ranking", "loss_cost", "loss_noise", "oracle_reward", "oracle_recall"),
-    *("regret_oracle", "regret_class", "excess_class_early", "excess_class_late", "excess_class_fall"),
+    *("regret_static", "regret_oracle", "regret_class"),
+    *("excess_class_early", "excess_class_late", "excess_class_fall"),
 )
-COST = ("calls", "candidates", "spilled")
+COST = ("calls", "candidates", "own", "spilled", "candidates_shared")
 
 
-@dataclass(frozen=True)
-class _Run:
-    """The tables of a run's folder."""
-
-    folder: Path
-    study: dict[str, Any]
-    summary: pd.DataFrame
-    curves: pd.DataFrame
-    comparators: pd.DataFrame
-    own: tuple[Measure, ...]
-    notes: tuple[str, ...]
-
-    @staticmethod
-    def read(folder: Path) -> _Run:
-        if not (folder / "summary.csv").is_file():
-            raise InputError(
-                f"{folder} holds no finished run: summary.csv is missing; "
-                f"run `ltrr simulate --out {folder}` first"
-            )
-        study = tomllib.loads((folder / "study.toml").read_text(encoding="utf-8"))
-        summary, curves, comparators = (
-            pd.read_csv(folder / f"{name}.csv") for name in ("summary", "curves", "comparators")
-        )
-        own, notes = read_measures(folder), read_notes(folder)
-        return _Run(folder, study, summary, curves, comparators, own, notes)
-
-    @property
-    def stamp(self) -> str:
-        """Study, seed and version for every figure."""
-        environment = json.loads((self.folder / "environment.json").read_text(encoding="utf-8"))
-        seeds = f"{self.study['seeds']} seeds from {self.study['seed']}"
-        return f"study {self.study['name']} · {seeds} · ltrr {environment['ltrr']}"
-
-
-def write_report(folder: str | Path, other: str | Path | None = None) -> Path:
-    """Draw a run's figures and its ``report.html``; with ``other`` set two runs side by side.
+def write_report(folder: str | Path) -> Path:
+    """Draw a run's figures and its ``report.html`` again.
 
     Parameters
     ----------
     folder : path
         Folder of a finished run; figures and page are written into it.
-    other : path, optional
-        A second run, shown below the first; the page is then ``comparison.html``.
 
     Returns
     -------
@@ -90,14 +59,12 @@ def write_report(folder: str | Path, other: str | Path | None = None) -> Path:
     Raises
     ------
     InputError
-        Where a folder holds no finished run or cannot be written.
+        Where the folder holds no finished run or cannot be written.
     """
-    first = _Run.read(Path(folder))
-    runs = [first] if other is None else [first, _Run.read(Path(other))]
-    title = " and ".join(run.study["name"] for run in runs)
+    tables = Tables.read(folder)
     with drawing():
-        page = render("report.html.j2", title=title, runs=[_section(run, save=other is None) for run in runs])
-    place = first.folder / ("report.html" if other is None else "comparison.html")
+        page = render("report.html.j2", title=tables.study["name"], run=section(tables, save=True))
+    place = tables.folder / "report.html"
     try:
         write_aside(place, page.encode())
     except OSError as error:
@@ -105,159 +72,195 @@ def write_report(folder: str | Path, other: str | Path | None = None) -> Path:
     return place
 
 
-def _section(run: _Run, *, save: bool) -> dict[str, Any]:
+def notebook_view(tables: Tables) -> str:
+    """Return verdict, findings and the table of policies as HTML for a notebook."""
+    part = next(_policies(tables))
+    values = {"verdict": _box(verdict(tables)), "findings": findings(tables), "table": part["tables"][0]}
+    return render("notebook.html.j2", **values)
+
+
+@dataclass(frozen=True)
+class _Figure:
+    """A figure of the page: file name, axes, caption, and what it shows in words."""
+
+    name: str
+    axes: Axes
+    caption: str
+    alternative: str
+
+
+def section(tables: Tables, *, save: bool) -> dict[str, Any]:
     """Return what the template shows of one run; ``save`` also writes the PNG files."""
-    drawn: list[tuple[str, Axes, str]] = []
-    curves, summary = run.curves, run.summary
-    has = set(curves.metric)
-    if "regret_static" in has:
-        drawn.append(
-            ("regret", figures.regret(curves, summary), "Below zero: better than the best fixed allocation.")
-        )
-    elif "regret_oracle" in has:
-        drawn.append(("regret", figures.regret(curves, summary, against="oracle"), ""))
-    drawn.append(("recall", figures.recall(curves, summary), "How many of the right items the union holds."))
-    drawn.append(
-        ("reward", figures.reward(curves, summary), "Expected under the world's truth, never sampled clicks.")
-    )
-    if "regret_oracle" in has and "regret_static" in has:
-        caption = "The oracle knows what no policy can see: it bounds what context could earn."
-        drawn.append(("regret_oracle", figures.regret(curves, summary, against="oracle"), caption))
-    if "loss_retrieval" in set(summary.metric):
-        drawn.append(
-            ("loss_split", figures.loss(summary), "Whiskers: 95 % intervals of each part over seeds.")
-        )
-    adaptive = _adaptive(curves)
-    if adaptive:
-        caption = "Policies whose slots differ between requests or over time."
-        drawn.append(("slots", figures.slots_grid(curves, adaptive), caption))
-    for _, axes, _ in drawn:
-        stamp(axes, run.stamp)
+    found = verdict(tables)
+    parts = [part for make in _PARTS for part in make(tables)]
+    drawn = [figure for part in parts for figure in part["figures"]]
+    for figure in drawn:
+        stamp(figure.axes, tables.stamp)
     if save:
-        save_png(run.folder, drawn)
-    study = run.study
-    loop = study["loop"]
-    setting = (
-        f"{study['seeds']} seeds × {study['rounds']} requests; "
-        f"{len(loop['arms'])} arms ({', '.join(loop['arms'])}); "
-        f"budget {loop['n_slots']} slots × {loop['slot_size']} candidates; page of {loop['page_size']}; "
-        f"lessons every {loop['feedback_every']} requests; "
-        f"the first {loop['warmup']} are a warm-up at random; "
-        f"users: {study['user'].get('kind')}; reward: {study['reward']['kind']}; "
-        "intervals are 95 % over seeds."
-    )
-    tuning = run.folder / "tuning.json"
+        save_png(tables.folder, [(f.name, f.axes, f.caption) for f in drawn])
+    for part in parts:
+        part["figures"] = [
+            {"svg": as_svg(f.axes, f.alternative), "caption": f.caption} for f in part["figures"]
+        ]
+    tuning = tables.folder / "tuning.json"
     return {
-        "name": study["name"],
-        "question": study["question"],
-        "answer": _answer(run),
-        "notes": run.notes,
-        "setting": setting,
-        "tables": _tables(run),
-        "figures": [{"svg": as_svg(a), "caption": c} for _, a, c in drawn],
-        "study": (run.folder / "study.toml").read_text(encoding="utf-8"),
+        "name": tables.study["name"],
+        "question": tables.study["question"],
+        "verdict": _box(found),
+        "findings": findings(tables),
+        "notes": tables.notes,
+        "setting": _setting(tables),
+        "parts": parts,
+        "study": (tables.folder / "study.toml").read_text(encoding="utf-8"),
         "tuning": tuning.read_text(encoding="utf-8") if tuning.exists() else "none",
-        "environment": (run.folder / "environment.json").read_text(encoding="utf-8"),
+        "environment": (tables.folder / "environment.json").read_text(encoding="utf-8"),
     }
 
 
-def _adaptive(curves: pd.DataFrame) -> list[str]:
-    """Return the policies whose slots differ from request to request or change over time."""
-    own = curves[curves.metric.str.startswith("slots_")]
-    names = []
-    for name, rows in own.groupby("policy", sort=False):
-        late = rows[rows["round"] > rows["round"].median()]
-        if (late.groupby("metric")["mean"].std() > 1e-9).any():
-            names.append(str(name))
-    return names
+_KINDS = {"yes": "supported", "yes, at a price": "weak", "not shown": "weak", "no": "cannot"}
+"""How answers are coloured."""
 
 
-def _answer(run: _Run) -> list[str]:
-    """Say in a sentence or two what came out."""
-    means = run.summary.pivot_table(index="policy", columns="metric", values="mean")
-    rows = run.summary.set_index(["policy", "metric"])
-    order = means["reward"].sort_values(ascending=False)
-    best = str(order.index[0])
-    lines = [f"Highest expected reward: {best} with {_number(rows.loc[(best, 'reward')])} a request."]
-    if "regret_static" in means:
-        regret = means["regret_static"].drop(index=_static(run), errors="ignore")
-        per = regret / run.study["rounds"]
-        ahead, behind = [], []
-        for name in regret.sort_values().index:
-            row = rows.loc[(name, "regret_static")]
-            if row["high"] < 0:
-                ahead.append(f"{name} ({-per[name]:+.3f})")
-            elif row["low"] > 0:
-                behind.append(f"{name} ({-per[name]:+.3f})")
-        better, worse = ", ".join(ahead) or "none", ", ".join(behind) or "none"
-        said = f"better than the best static allocation: {better}; worse: {worse}"
-        lines.append(f"Paired over seeds, per request and with 95 % intervals clear of zero, {said}.")
-    gap = run.comparators
-    if len(gap):
-        pick = gap[(gap["set"] == "stream") & (gap.metric == "reward")].set_index("comparator")
-        if {"static", "oracle"} <= set(pick.index):
-            line = (
-                f"World: on the state of {pick.reference.iloc[0]}, the best single quota earns "
-                f"{float(pick['mean']['static']):.3f} "
-                f"and the per-request oracle {float(pick['mean']['oracle']):.3f}"
+def _box(found: Verdict | None) -> dict[str, Any] | None:
+    """Return the box at the head of the page."""
+    if found is None:
+        return None
+    heads = {"against static": f"against {found.static}", "against runner-up": f"against {found.runner_up}"}
+    return {
+        "question": f"Ship {found.policy}?",
+        "answer": f"{found.answer.capitalize()}.",
+        "kind": _KINDS.get(found.answer, "cannot"),
+        "detail": found.detail,
+        "reasons": found.reasons,
+        "head": ["policy minus reference", *(heads[c] for c in found.lines.columns)],
+        "rows": [[str(line[0]), *line[1:]] for line in found.lines.itertuples()],
+    }
+
+
+def _setting(tables: Tables) -> str:
+    study, loop = tables.study, tables.study["loop"]
+    return (
+        f"{study['seeds']} seeds × {study['rounds']} requests; "
+        f"{len(loop['arms'])} arms ({', '.join(loop['arms'])}); "
+        f"budget {loop['n_slots']} slots × {loop['slot_size']} candidates; page of {loop['page_size']}; "
+        f"learning updates every {loop['feedback_every']} requests; "
+        f"the first {loop['warmup']} are a warm-up at random, which no mean counts; "
+        f"users: {study['user'].get('kind')}; reward: {study['reward']['kind']}; "
+        "intervals are 95 % over seeds."
+    )
+
+
+Part = dict[str, Any]
+
+
+def _part(
+    title: str, figures_: Sequence[_Figure | None], tables_: Sequence[Any], lines: Sequence[str] = ()
+) -> Part:
+    return {
+        "title": title,
+        "lines": list(lines),
+        "figures": [f for f in figures_ if f is not None],
+        "tables": [t for t in tables_ if t is not None],
+    }
+
+
+def _differences(tables: Tables) -> Iterator[Part]:
+    table = difference_table(tables)
+    if table is None:
+        return
+    caption = (
+        "Thick: 95 % interval of the difference alone. Thin: corrected by Holm over all differences; where "
+        "it excludes zero, the difference is found. Blue: best policy; orange: runner-up; pink: random."
+    )
+    words = [f"{row['name']} {' '.join(row['cells'][0].values())}" for row in table["rows"]]
+    text = f"Difference of reward to {tables.best_static}, all requests: {'; '.join(words)}."
+    figure = _Figure("differences", figures.differences(tables), caption, text)
+    yield _part(f"Differences to {tables.best_static}", [figure], [table])
+
+
+def _policies(tables: Tables) -> Iterator[Part]:
+    note = "Expected reward a request after the warm-up; ± half of the 95 % interval; best first."
+    yield _part("Policies", [], [policy_table(tables, MAIN, note, star=True)])
+
+
+def _learning(tables: Tables) -> Iterator[Part]:
+    has, drawn = set(tables.curves.metric), []
+    if "difference_static" in has:
+        caption = "Above zero: better than the best fixed allocation. Means of windows of equal length."
+        drawn.append(_lines(tables, "learning", figures.learning, "difference_static", caption))
+        caption = "Below zero: better than the best fixed allocation. Counted from the end of the warm-up."
+        drawn.append(_lines(tables, "regret", figures.regret, "regret_static", caption))
+    if "regret_oracle" in has:
+        caption = "The oracle knows what no policy can see: it bounds what context could earn."
+        drawn.append(
+            _lines(
+                tables,
+                "regret_oracle" if drawn else "regret",
+                lambda t: figures.regret(t, against="oracle"),
+                "regret_oracle",
+                caption,
             )
-            for key, name in (("linear gap closed", "linear"), ("trees gap closed", "tree")):
-                if key in pick.index:
-                    r = pick.loc[key]
-                    closed = f"{r['mean']:.0%} [{r['low']:.0%}, {r['high']:.0%}]"
-                    line += (
-                        f"; a full-information {name} router closes {closed} of the gap on held-out topics"
-                    )
-            lines.append(line + ".")
-    return lines
-
-
-def _static(run: _Run) -> list[str]:
-    return [p["name"] for p in run.study["policies"] if p["kind"] == "best-static"]
-
-
-def _number(row: Any, digits: int = 3) -> str:
-    return f"{row['mean']:.{digits}f} [{row['low']:.{digits}f}, {row['high']:.{digits}f}]"
-
-
-def _tables(run: _Run) -> list[dict[str, Any]]:
-    """Return the tables of policies and of comparators."""
-    arms = tuple(f"slots_{a}" for a in run.study["loop"]["arms"])
-    out = [
-        _table(
-            run,
-            MAIN,
-            "Policies",
-            "Expected reward a request after the warm-up; ± half of the 95 % interval; best first.",
-        ),
-        _table(run, QUALITY, "Retrieval and ranking", "Means over requests after the warm-up."),
-        _table(
-            run,
-            LOSS,
-            "Where reward is lost",
-            _loss_note(run.summary),
-        ),
-        _table(
-            run,
-            (*COST, *arms),
-            "Cost and allocation",
-            "A request; a slab that comes back short spills to the fallback arms.",
-        ),
-    ]
-    if run.own:
-        names = tuple(m.name + suffix for m in run.own for suffix in ("", *(APART if m.split else ())))
-        out.append(
-            _table(run, names, "Measures of this study's own", "Means over requests after the warm-up.")
         )
-    if len(run.comparators):
-        out.append(_comparator_table(run.comparators))
-    return out
+    names = adaptive(tables)
+    if names:
+        text = "; ".join(f"{name}: {_mix(tables, name)}" for name in names)
+        caption = "Policies whose slots change over time; the first part is the warm-up."
+        drawn.append(_Figure("slots", figures.slots(tables), caption, f"Shares of slots by arm. {text}."))
+    if drawn:
+        yield _part("Learning", drawn, [])
 
 
-def _loss_note(summary: pd.DataFrame) -> str:
+def _mix(tables: Tables, name: str) -> str:
+    """Say how a policy shared its slots after the warm-up."""
+    loop = tables.study["loop"]
+    shares = {arm: tables.mean(name, f"slots_{arm}") / loop["n_slots"] for arm in loop["arms"]}
+    return ", ".join(f"{arm} {share:.0%}" for arm, share in shares.items())
+
+
+def _lines(tables: Tables, name: str, draw: Callable[[Tables], Axes], metric: str, caption: str) -> _Figure:
+    """Return a figure of lines, with their last values in words."""
+    rows = tables.curves[tables.curves.metric == metric]
+    last = rows.groupby("policy", sort=False).last()["mean"].sort_values(ascending=False)
+    axes = draw(tables)
+    title = axes.get_title(loc="left").replace("\\$", "$")
+    words = "; ".join(f"{policy} {value:.3g}" for policy, value in last.items())
+    return _Figure(name, axes, caption, f"{title}. At the end: {words}.")
+
+
+def _cost(tables: Tables) -> Iterator[Part]:
+    arms = tuple(f"slots_{a}" for a in tables.study["loop"]["arms"])
+    note = "A request. Own candidates came from the arms that the policy chose; the rest spilled."
+    words = "; ".join(
+        f"{n} {tables.mean(n, 'reward'):.3f} at {tables.mean(n, 'calls'):.2f} arm calls"
+        for n in looks(tables)
+    )
+    caption = "Dotted: the policies that none beats in both. Lines are 95 % intervals."
+    figure = _Figure("cost", figures.cost(tables), caption, f"Reward against arm calls. {words}.")
+    yield _part(
+        "Reward against cost", [figure], [policy_table(tables, (*COST, *arms), note), arms_table(tables)]
+    )
+
+
+def _loss(tables: Tables) -> Iterator[Part]:
+    table = policy_table(tables, LOSS, _loss_note(tables))
+    if len(table["head"]) == 1:
+        return
+    drawn = None
+    if "loss_retrieval" in set(tables.summary.metric):
+        names = tables.means[["loss_retrieval", "loss_ranking"]].dropna()
+        words = "; ".join(
+            f"{name} {row.loss_retrieval:.3f} by retrieval, {row.loss_ranking:.3f} by ranking"
+            for name, row in names.iterrows()
+        )
+        caption = "Whiskers: 95 % intervals of each part over seeds."
+        drawn = _Figure("loss_split", figures.loss(tables), caption, f"Loss against the ideal page. {words}.")
+    yield _part("Where reward is lost", [drawn], [table])
+
+
+def _loss_note(tables: Tables) -> str:
     """Say how the losses add up, and where the ideal is no upper bound."""
     note = "On evenly spaced requests: ideal − got = retrieval + ranking + cost + noise."
-    exact = summary.loc[summary.metric == "ideal_is_exact", "mean"]
+    exact = tables.summary.loc[tables.summary.metric == "ideal_is_exact", "mean"]
     if (exact < 1).any():
         note += (
             " Under this user and reward grade order is not the best order of a page: ideal and losses are "
@@ -266,60 +269,22 @@ def _loss_note(summary: pd.DataFrame) -> str:
     return note
 
 
-def _table(run: _Run, columns: Sequence[str], title: str, note: str) -> dict[str, Any]:
-    rows = run.summary.set_index(["policy", "metric"])
-    means = run.summary.pivot_table(index="policy", columns="metric", values="mean")["reward"]
-    order = means.sort_values(ascending=False).index
-    known = set(run.summary.metric)
-    shown = {m: label_of(m, run.own) for m in columns if m in known}
-    table = []
-    for i, policy in enumerate(order):
-        cells = [
-            _cell(rows.loc[(policy, m)], m, run.own)
-            if (policy, m) in rows.index
-            else {"mean": "–", "spread": ""}
-            for m in shown
-        ]
-        table.append({"name": policy, "cells": cells, "best": i == 0 and title == "Policies"})
-    return {"title": title, "note": note, "head": ["policy", *shown.values()], "rows": table}
+def _quality(tables: Tables) -> Iterator[Part]:
+    caption = "How many of the right items the candidates hold."
+    figure = _lines(tables, "recall", figures.recall, "recall_budget", caption)
+    table = policy_table(tables, QUALITY, "Means over requests after the warm-up.")
+    yield _part("Retrieval and ranking", [figure], [table])
+    own = own_columns(tables)
+    if own:
+        table = policy_table(tables, own, "Means over requests after the warm-up.")
+        yield _part("Measures of this study's own", [], [table])
 
 
-def _cell(row: Any, metric: str, own: Sequence[Measure]) -> dict[str, str]:
-    digits = digits_of(metric, own)
-    half = (row["high"] - row["low"]) / 2
-    percent = metric == "oracle_gap_closed"
-    if percent:
-        return {"mean": f"{row['mean']:.0%}", "spread": f"[{row['low']:.0%}, {row['high']:.0%}]"}
-    return {"mean": f"{row['mean']:.{digits}f}", "spread": f"±{half:.{digits}f}" if np.isfinite(half) else ""}
+def _world(tables: Tables) -> Iterator[Part]:
+    table = comparator_table(tables)
+    if table is not None:
+        yield _part("What context could earn", [], [table], comparator_lines(tables.comparators))
 
 
-def _comparator_table(frame: pd.DataFrame) -> dict[str, Any]:
-    table = []
-    metrics = list(dict.fromkeys(frame.metric))
-    for (which, name), rows in frame.groupby(["set", "comparator"], sort=False):
-        by = rows.set_index("metric")
-        cells = []
-        for m in metrics:
-            if m not in by.index:
-                cells.append({"mean": "–", "spread": ""})
-                continue
-            row = by.loc[m]
-            bounded = np.isfinite(row["low"])
-            cells.append(
-                {
-                    "mean": f"{row['mean']:.3f}",
-                    "spread": f"[{row['low']:.2f}, {row['high']:.2f}]" if bounded else "",
-                }
-            )
-        table.append({"name": f"{name} ({which})", "cells": cells, "best": False})
-    note = (
-        f"On the trajectory of {frame.reference.iloc[0]}, judged requests, full information on every "
-        "quota; routers are cross-validated over topics, so a gap they do not close is not visible in the "
-        "logged context."
-    )
-    return {
-        "title": "The world: what context could earn",
-        "note": note,
-        "head": ["comparator", *metrics],
-        "rows": table,
-    }
+_PARTS = (_differences, _policies, _learning, _cost, _loss, _quality, _world)
+"""The parts of the page, in order."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,8 @@ from ltrr.errors import InputError, nearest
 from ltrr.logs.tables import Log
 from ltrr.metrics.measures import Measure
 from ltrr.study.notes import read_measures, read_notes
+from ltrr.study.tables import HEADS, Tables
+from ltrr.study.verdict import Verdict, verdict
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,14 +65,46 @@ class Result:
         """Return what a full-information router and the oracle reach on the reference's trajectory."""
         return pd.read_csv(self.folder / "comparators.csv")
 
-    def table(self, metrics: list[str] | None = None) -> pd.DataFrame:
-        """Return one row a policy, one column a metric, means only, best reward first."""
-        frame = self.summary().pivot_table(index="policy", columns="metric", values="mean")
-        frame = frame.sort_values("reward", ascending=False)
-        for metric in metrics or ():
+    def differences(self) -> pd.DataFrame:
+        """Return policy, reference, set, metric, mean, low, high, holm_low, holm_high, p, p_holm, n_seeds.
+
+        Paired differences of policies to the best static allocation, and of the best policy to all others.
+        """
+        return self.tables.differences
+
+    def arms(self) -> pd.DataFrame:
+        """Return policy, arm, requests, answered, slots, filled: what arms delivered to their own slots."""
+        return self.tables.arms
+
+    def verdict(self) -> Verdict | None:
+        """Return whether the best policy should be shipped, and why; None where there is a single policy."""
+        return verdict(self.tables)
+
+    @property
+    def tables(self) -> Tables:
+        """All tables of the run."""
+        return Tables.read(self.folder)
+
+    def table(self, metrics: Sequence[str] | None = None) -> pd.DataFrame:
+        """Return one row a policy, one column a metric, means only, best reward first.
+
+        Parameters
+        ----------
+        metrics : sequence of str, optional
+            Metrics of ``summary.csv``, or heads of the terminal's table such as ``recall``; by default all.
+        """
+        frame = self.tables.means
+        if metrics is None:
+            return frame
+        if isinstance(metrics, str):
+            raise InputError(f"`metrics` must be a list of names, got {metrics!r}; write [{metrics!r}]")
+        by_head = {head: metric for metric, head in HEADS.items()}
+        known = {str(m): m if m in frame else by_head.get(str(m), m) for m in metrics}
+        for given, metric in known.items():
             if metric not in frame:
-                raise InputError(f"the run has no metric {metric!r}{nearest(str(metric), frame.columns)}")
-        return frame if metrics is None else frame[list(metrics)]
+                names = [*frame.columns, *by_head]
+                raise InputError(f"the run has no metric {given!r}{nearest(given, names)}")
+        return frame[list(known.values())].set_axis(list(known), axis=1)
 
     def rounds(self, policy: str, seed: int = 0) -> pd.DataFrame:
         """Return the rounds of one cell."""
@@ -89,29 +124,111 @@ class Result:
             )
         return load_policy(place)
 
-    def plot_regret(self, against: str = "static") -> Axes:
+    def plot_differences(
+        self,
+        of: str | None = None,
+        *,
+        ax: Axes | None = None,
+        policies: Sequence[str] | None = None,
+        figsize: tuple[float, float] | None = None,
+    ) -> Axes:
+        """Draw a forest of paired differences to the best static allocation, a panel a set of requests.
+
+        Parameters
+        ----------
+        of : str, optional
+            One set: ``all``, ``repeated``, ``first-time`` or ``held-out``.
+        ax : Axes, optional
+            Where to draw; by default a figure of its own.
+        policies : sequence of str, optional
+            Those to draw; by default all.
+        figsize : (float, float), optional
+            Width and height in inches.
+        """
+        from ltrr.study import figures
+
+        return figures.differences(self.tables, of=of, ax=ax, policies=policies, figsize=figsize)
+
+    def plot_learning(
+        self,
+        *,
+        ax: Axes | None = None,
+        policies: Sequence[str] | None = None,
+        figsize: tuple[float, float] | None = None,
+    ) -> Axes:
+        """Draw each policy's lead over the best static allocation over time; see `plot_differences`."""
+        from ltrr.study import figures
+
+        return figures.learning(self.tables, ax=ax, policies=policies, figsize=figsize)
+
+    def plot_regret(
+        self,
+        against: str = "static",
+        *,
+        ax: Axes | None = None,
+        policies: Sequence[str] | None = None,
+        figsize: tuple[float, float] | None = None,
+    ) -> Axes:
         """Draw cumulative regret against ``static``, ``oracle``, ``class`` or ``ideal``."""
         from ltrr.study import figures
 
-        return figures.regret(self.curves(), self.summary(), against=against)
+        return figures.regret(self.tables, against=against, ax=ax, policies=policies, figsize=figsize)
 
-    def plot_recall(self) -> Axes:
+    def plot_recall(
+        self,
+        *,
+        ax: Axes | None = None,
+        policies: Sequence[str] | None = None,
+        figsize: tuple[float, float] | None = None,
+    ) -> Axes:
         """Draw candidate recall at the budget over time."""
         from ltrr.study import figures
 
-        return figures.recall(self.curves())
+        return figures.recall(self.tables, ax=ax, policies=policies, figsize=figsize)
 
-    def plot_slots(self, policy: str) -> Axes:
-        """Draw the slots that a policy gives to each arm over time."""
+    def plot_cost(
+        self,
+        metric: str = "calls",
+        *,
+        ax: Axes | None = None,
+        policies: Sequence[str] | None = None,
+        figsize: tuple[float, float] | None = None,
+    ) -> Axes:
+        """Draw reward against cost: ``calls`` or ``candidates`` a request."""
         from ltrr.study import figures
 
-        return figures.slots(self.curves(), self._known(policy))
+        return figures.cost(self.tables, metric=metric, ax=ax, policies=policies, figsize=figsize)
 
-    def plot_loss(self) -> Axes:
+    def plot_slots(
+        self,
+        policies: str | Sequence[str] | None = None,
+        *,
+        ax: Axes | None = None,
+        figsize: tuple[float, float] | None = None,
+    ) -> Axes:
+        """Draw the shares of slots that policies give to each arm over time."""
+        from ltrr.study import figures
+
+        names = [policies] if isinstance(policies, str) else policies
+        return figures.slots(self.tables, ax=ax, policies=names, figsize=figsize)
+
+    def plot_loss(
+        self,
+        *,
+        ax: Axes | None = None,
+        policies: Sequence[str] | None = None,
+        figsize: tuple[float, float] | None = None,
+    ) -> Axes:
         """Draw how each policy's distance to the ideal page divides into retrieval and ranking."""
         from ltrr.study import figures
 
-        return figures.loss(self.summary())
+        return figures.loss(self.tables, ax=ax, policies=policies, figsize=figsize)
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the verdict, what to know besides, and the table of policies."""
+        from ltrr.study.report import notebook_view
+
+        return notebook_view(self.tables)
 
     def report(self) -> Path:
         """Draw all figures and ``report.html`` anew and return the page's path."""

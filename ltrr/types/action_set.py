@@ -34,6 +34,17 @@ class ActionSet:
         where actions are slabs or allocations.
     n_actions : int
         Size of the action space; action ids lie below it.
+
+    Examples
+    --------
+    Two requests: the first may choose among two arms, the second has one left.
+
+    >>> import numpy as np
+    >>> actions = ActionSet(np.array([0, 2, 3]), np.array([0, 1, 1]), np.zeros((3, 0)), (), n_actions=2)
+    >>> len(actions), actions.width
+    (2, None)
+    >>> actions.take(np.array([1])).action.tolist()
+    [1]
     """
 
     indptr: Int64
@@ -119,7 +130,14 @@ def chosen(actions: ActionSet, action: Int32) -> Int64:
 
 
 def taken(actions: ActionSet, action: Int32) -> ActionSet:
-    """Return the action set of each request reduced to the action that it took."""
+    """Return the action set of each request reduced to the action that it took.
+
+    Examples
+    --------
+    >>> two = ActionSet(np.array([0, 2]), np.array([0, 1]), [[0.25], [0.75]], ("credit",), n_actions=2)
+    >>> taken(two, np.array([1], np.int32)).features.tolist()
+    [[0.75]]
+    """
     flat = chosen(actions, action)
     one = np.arange(len(flat) + 1)
     return ActionSet(one, actions.action[flat], actions.features[flat], actions.names, actions.n_actions)

@@ -31,6 +31,16 @@ class Candidates:
         Scores; descending within a request, ties by item id ascending.
     capped : bool (B,)
         True where the list ended at the asked depth, so that more may exist.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> score, capped = np.array([3, 1, 2]), np.array([True, False])
+    >>> found = Candidates(np.array([0, 2, 3]), np.array([4, 7, 4]), score, capped)
+    >>> found.item[found.indptr[0] : found.indptr[1]].tolist()
+    [4, 7]
+    >>> found.take(np.array([1])).item.tolist()
+    [4]
     """
 
     indptr: Int64
@@ -133,6 +143,19 @@ class Union:
         The arm's score.
     spilled : int32 (B,)
         Candidates that a fallback arm delivered for slabs that came back short.
+
+    Examples
+    --------
+    Item 4 was drawn by both arms and both slots, item 7 by arm 1 and slot 1 alone.
+
+    >>> import numpy as np
+    >>> drawn = Union(
+    ...     indptr=np.array([0, 2]), item=np.array([4, 7]), slots=np.array([0b11, 0b10]),
+    ...     source_indptr=np.array([0, 2, 3]), arm=np.array([0, 1, 1]), slab=np.array([0, 0, 0]),
+    ...     rank=np.array([0, 1, 0]), score=np.array([2.0, 0.5, 0.9]), spilled=np.array([0]),
+    ... )
+    >>> drawn.item[drawn.slots == 0b11].tolist(), np.diff(drawn.source_indptr).tolist()
+    ([4], [2, 1])
     """
 
     indptr: Int64

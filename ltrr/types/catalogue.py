@@ -36,6 +36,12 @@ class Catalogue:
         Items that may be retrieved.
     metadata : tuple of str, length N or 0
         One JSON object an item, kept as text, for arms that understand structure.
+
+    Examples
+    --------
+    >>> items = Catalogue(("a1", "b2"), {"title": ("Blue", "Hejira"), "artist": ("Joni", "Joni")})
+    >>> items.texts(), items.alive.tolist()
+    (['Blue Joni', 'Hejira Joni'], [True, True])
     """
 
     name: tuple[str, ...]

@@ -34,6 +34,13 @@ class Component:
         The object, where one was given in a call.
     unnamed : str
         Why a file cannot name the object, empty where it can.
+
+    Examples
+    --------
+    >>> Component("bm25", {"k1": 1.2}).settings()
+    {'kind': 'bm25', 'k1': 1.2}
+    >>> Component("__main__:Mine", unnamed="Mine is of a notebook or script").settings()
+    {'kind': 'object', 'class': '__main__:Mine'}
     """
 
     kind: str
@@ -170,7 +177,15 @@ def _own_settings(value: Any) -> dict[str, Any]:
 
 
 def writable(value: Any) -> tuple[Any, str]:
-    """Return a setting as a file holds it, and why that is not possible."""
+    """Return a setting as a file holds it, and why that is not possible.
+
+    Examples
+    --------
+    >>> writable({"path": Path("logs"), "ks": (1, 3)})
+    ({'path': 'logs', 'ks': [1, 3]}, '')
+    >>> writable(np.ones(2))
+    (None, 'an array is no setting of a file')
+    """
     if value is None:
         return None, "None cannot be written to a file"
     if isinstance(value, (bool, str)):
@@ -191,7 +206,13 @@ def writable(value: Any) -> tuple[Any, str]:
 
 
 def plain(value: Any) -> Any:
-    """Return mappings and sequences as dicts and lists, for TOML."""
+    """Return mappings and sequences as dicts and lists, for TOML.
+
+    Examples
+    --------
+    >>> plain({"arms": ("bm25", "dense"), "folder": Path("runs")})
+    {'arms': ['bm25', 'dense'], 'folder': 'runs'}
+    """
     if isinstance(value, Mapping):
         return {k: plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
@@ -200,5 +221,11 @@ def plain(value: Any) -> Any:
 
 
 def frozen(value: Any) -> Any:
-    """Return lists as tuples, all the way down."""
+    """Return lists as tuples, all the way down.
+
+    Examples
+    --------
+    >>> frozen([1, [2, 3]])
+    (1, (2, 3))
+    """
     return tuple(frozen(v) for v in value) if isinstance(value, list) else value

@@ -36,6 +36,19 @@ class Decision:
         The full conditional distributions that the loop drew from.
     version : int
         Number of learning updates of the policy before it decided; −1 for the warm-up's logging policy.
+
+    Examples
+    --------
+    Two slots, each filled by one of two arms. The second slot's probabilities are those after the first.
+
+    >>> import numpy as np
+    >>> two = ActionSet(np.array([0, 2]), np.array([0, 1]), np.zeros((2, 0)), (), n_actions=2)
+    >>> decision = Decision(
+    ...     action=[[0, 1]], propensity=[[0.75, 0.5]], quota=[[1, 1]], audit=[[False, False]], version=[3],
+    ...     actions=(two, two), probabilities=(np.array([0.75, 0.25]), np.array([0.5, 0.5])),
+    ... )
+    >>> decision.n_slots, decision.sequence_propensity.tolist()
+    (2, [0.375])
     """
 
     action: Int32

@@ -42,6 +42,26 @@ class Feedback:
         The share of ``reward``, before costs, that each shown item earned.
     credit : float64 (B, S)
         The reward that each slot is credited with.
+
+    Examples
+    --------
+    One slot chose arm 1, which drew item 7; a click on it satisfied the user a minute later.
+
+    >>> import numpy as np
+    >>> from ltrr.types import ActionSet, Queries
+    >>> one, two = np.zeros(1), ActionSet(np.array([0, 2]), np.arange(2), np.zeros((2, 0)), (), n_actions=2)
+    >>> feedback = Feedback(
+    ...     requests=Requests(one, one, one, one, one, np.zeros((1, 0)), (), Queries(("blue",))),
+    ...     decision=Decision(
+    ...         action=[[1]], propensity=[[0.5]], quota=[[0, 1]], audit=[[False]], version=[0],
+    ...         actions=(two,), probabilities=(np.array([0.5, 0.5]),),
+    ...     ),
+    ...     item=[[7, -1]], slots=[[1, 0]], features=np.zeros((1, 2, 0)), click=[[True, False]],
+    ...     satisfied=[[True, False]], abandoned=[False], arrived_at=[60.0], reward=[1.0],
+    ...     value=[[1.0, 0.0]], credit=[[1.0]],
+    ... )
+    >>> len(feedback), feedback.decision.action.tolist(), feedback.credit.tolist()
+    (1, [[1]], [[1.0]])
     """
 
     requests: Requests

@@ -23,6 +23,12 @@ class Items:
         Request b owns ``item[indptr[b]:indptr[b + 1]]``.
     item : int32 (N,)
         Item ids; −1 stands for an empty place.
+
+    Examples
+    --------
+    >>> lists = Items(np.array([0, 2, 3]), np.array([5, 9, 8]))
+    >>> len(lists), lists.take(np.array([1, 0])).item.tolist()
+    (2, [8, 5, 9])
     """
 
     indptr: Int64

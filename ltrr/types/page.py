@@ -25,6 +25,12 @@ class Page:
         Position of the item in the flat arrays of the union; −1 for an empty place.
     score : float64 (B, K)
         Ranker scores; −inf for an empty place.
+
+    Examples
+    --------
+    >>> page = Page([[7, 4], [4, -1]], [[1, 0], [2, -1]], [[0.9, 0.2], [0.3, -np.inf]])
+    >>> page.items.indptr.tolist(), page.items.item.tolist()
+    ([0, 2, 4], [7, 4, 4, -1])
     """
 
     item: Int32

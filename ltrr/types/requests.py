@@ -24,6 +24,12 @@ class Queries:
     ----------
     text : tuple of str
         The text of query ``q`` is ``text[q]``.
+
+    Examples
+    --------
+    >>> queries = Queries(("blue", "songs about rain"))
+    >>> len(queries), queries.text[1]
+    (2, 'songs about rain')
     """
 
     text: tuple[str, ...] = ()
@@ -50,6 +56,17 @@ class Requests:
         Names of the context's columns.
     queries : Queries
         The table that ``query`` points into (shared, not per row).
+
+    Examples
+    --------
+    Three requests a minute apart, on two queries.
+
+    >>> ids, queries = np.arange(3), Queries(("blue", "rain"))
+    >>> asked = Requests(ids, ids, ids, np.array([0, 1, 0]), 60.0 * ids, np.zeros((3, 0)), (), queries)
+    >>> asked.texts()
+    ['blue', 'rain', 'blue']
+    >>> asked.take(np.array([2])).time.tolist()
+    [120.0]
     """
 
     request: Int64

@@ -33,6 +33,17 @@ class Truth:
         The hidden information need; queries that share one are split together in cross-validation.
     max_grade : int
         The highest grade the world can give.
+
+    Examples
+    --------
+    A page of three places, one of them empty; the catalogue holds three relevant items.
+
+    >>> truth = Truth(
+    ...     indptr=[0, 3], item=[7, 4, -1], grade=[2, 0, -1], judged=[True, False, False],
+    ...     n_relevant=[3], ideal=[[2, 2, 1]], topic=[0], max_grade=2,
+    ... )
+    >>> truth.rectangle().tolist(), truth.ideal.tolist()
+    ([[2, 0, -1]], [[2, 2, 1]])
     """
 
     indptr: Int64

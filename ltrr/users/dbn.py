@@ -29,8 +29,10 @@ class SDBN(GradedUser):
 
     Examples
     --------
-    >>> SDBN().satisfy(1).tolist()
-    [0.0, 1.0]
+    P(reads on) after a skip, after a click that does not satisfy, and after one that does:
+
+    >>> SDBN().tables(k=2, max_grade=1).table[3:, 0, 1].tolist()
+    [1.0, 1.0, 0.0]
     """
 
     def tables(self, k: int, max_grade: int) -> UserTables:
@@ -65,8 +67,10 @@ class DBN(GradedUser):
 
     Examples
     --------
-    >>> DBN(gamma=0.8).gamma
-    0.8
+    P(reads on) after a skip, after a click that does not satisfy, and after one that does:
+
+    >>> DBN(gamma=0.8).tables(k=2, max_grade=1).table[3:, 0, 1].tolist()
+    [0.8, 0.8, 0.0]
     """
 
     gamma: float = 0.9

@@ -29,7 +29,13 @@ def gain(max_grade: int) -> Float64:
 
 
 def fractions(name: str, values: Any) -> tuple[float, ...]:
-    """Return at least two numbers in [0, 1], one a grade from 0."""
+    """Return at least two numbers in [0, 1], one a grade from 0.
+
+    Examples
+    --------
+    >>> fractions("PBM.attraction", [0.1, 1])
+    (0.1, 1.0)
+    """
     if isinstance(values, str) or not isinstance(values, Sequence) or len(values) < 2:
         raise InputError(f"`{name}` must be a list of numbers in [0, 1], one a grade from 0, got {values!r}")
     return tuple(_check.fraction(f"{name}[{i}]", v) for i, v in enumerate(values))
@@ -42,6 +48,13 @@ def satisfaction_by_grade(name: str, given: tuple[float, ...] | None, max_grade:
     ------
     InputError
         If the values are not one a grade.
+
+    Examples
+    --------
+    >>> satisfaction_by_grade("PBM.satisfaction", None, 1).tolist()
+    [0.0, 1.0]
+    >>> satisfaction_by_grade("PBM.satisfaction", (0.2, 0.9), 1).tolist()
+    [0.2, 0.9]
     """
     if given is None:
         return gain(max_grade)
@@ -66,6 +79,15 @@ class GradedUser(TableUser):
     ------
     InputError
         If a parameter is out of range.
+
+    Examples
+    --------
+    Clicks and satisfaction by grade, before anything is said of where users stop reading.
+
+    >>> from ltrr.users import PBM
+    >>> user = PBM(epsilon=0.1)
+    >>> user.attract(2).round(2).tolist(), user.satisfy(2).round(2).tolist()
+    ([0.1, 0.4, 1.0], [0.0, 0.33, 1.0])
     """
 
     epsilon: float = 0.1

@@ -34,6 +34,14 @@ class UserTables:
     ------
     InputError
         If the table has another shape or holds what is not a probability.
+
+    Examples
+    --------
+    Two places, grades 0 and 1: the second place is examined half the time, and only grade 1 is clicked.
+
+    >>> tables = UserTables.positions([1.0, 0.5], attract=np.array([0.0, 1.0]), satisfy=np.array([0.0, 1.0]))
+    >>> tables.independent, tables.table.shape
+    (True, (6, 2, 2))
     """
 
     independent: bool
@@ -82,6 +90,17 @@ class PageProbabilities:
         Marginals of each place.
     any_click, any_satisfied : float64 (B,)
         P(at least one click) and P(at least one satisfied click) on the page.
+
+    Examples
+    --------
+    >>> from ltrr.users import PBM
+    >>> page = Truth(
+    ...     indptr=[0, 2], item=[4, 7], grade=[0, 1], judged=[True, True], n_relevant=[1], ideal=[[1, 0]],
+    ...     topic=[0], max_grade=1,
+    ... )
+    >>> found = PBM(examination="power", epsilon=0.2).probabilities(page)
+    >>> found.examined.tolist(), found.click.tolist(), found.any_click.round(2).tolist()
+    ([[1.0, 0.5]], [[0.2, 0.5]], [0.6])
     """
 
     examined: Float64
@@ -101,6 +120,13 @@ class Outcome:
         Satisfied places are among the clicked.
     abandoned : bool (B,)
         True where nothing was clicked.
+
+    Examples
+    --------
+    >>> click = np.array([[False, True], [False, False]])
+    >>> outcome = Outcome(click, satisfied=click, abandoned=~click.any(axis=1))
+    >>> outcome.abandoned.tolist()
+    [False, True]
     """
 
     click: Bool
@@ -109,7 +135,23 @@ class Outcome:
 
 
 class TableUser(ABC):
-    """A user model (`ltrr.protocols.UserModel`) that its tables describe in full."""
+    """A user model (`ltrr.protocols.UserModel`) that its tables describe in full.
+
+    Examples
+    --------
+    A user of one's own who looks at the first place only, and clicks whatever is relevant there.
+
+    >>> class FirstPlace(TableUser):
+    ...     def tables(self, k, max_grade):
+    ...         relevant = (np.arange(max_grade + 1) > 0).astype(float)
+    ...         return UserTables.positions(np.arange(k) == 0, attract=relevant, satisfy=relevant)
+    >>> page = Truth(
+    ...     indptr=[0, 2], item=[4, 7], grade=[1, 1], judged=[True, True], n_relevant=[2], ideal=[[1, 1]],
+    ...     topic=[0], max_grade=1,
+    ... )
+    >>> FirstPlace().sample(page, np.full((1, 2, 3), 0.5)).click.tolist()
+    [[True, False]]
+    """
 
     @abstractmethod
     def tables(self, k: int, max_grade: int) -> UserTables:
@@ -198,6 +240,15 @@ def pages_of(truth: Truth) -> Int8:
     InputError
         If requests have different numbers of places, a grade is out of range, or an empty place is above a
         filled one.
+
+    Examples
+    --------
+    >>> page = Truth(
+    ...     indptr=[0, 2], item=[4, -1], grade=[1, -1], judged=[True, False], n_relevant=[1], ideal=[[1, 0]],
+    ...     topic=[0], max_grade=1,
+    ... )
+    >>> pages_of(page).tolist()
+    [[1, -1]]
     """
     places = np.diff(truth.indptr)
     if len(places) and int(places.min()) != int(places.max()):

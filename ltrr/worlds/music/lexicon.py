@@ -45,6 +45,20 @@ class Lexicon:
         Words that only nicknames are made of.
     generic : int64 (G,)
         Words such as "top" and "hits".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> two = np.arange(2)
+    >>> lexicon = Lexicon(
+    ...     words=("blue", "rain", "joni", "sad", "gloomy"), title=(two,), name=(two[:1] + 2,),
+    ...     synonyms=np.array([[3, 4]]), offset=np.array([0, 1]), nickname=two[:0], generic=two[:0],
+    ... )
+    >>> lexicon.phrases(np.array([[0, 1], [2, -1]]))
+    ('blue rain', 'joni')
+    >>> usual = lexicon.synonym(np.random.default_rng(0), np.array([0, 0, -1]), gap=0.0)
+    >>> set(usual[:2].tolist()) <= {3, 4}, int(usual[2])
+    (True, -1)
     """
 
     words: tuple[str, ...]

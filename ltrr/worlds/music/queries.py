@@ -33,6 +33,18 @@ class Need:
         Probability of each interpretation.
     pull : float
         Logarithm of how much it is asked for, by what it asks for.
+
+    Examples
+    --------
+    An ambiguous word: most who type it want one of two items, the others a third.
+
+    >>> import numpy as np
+    >>> need = Need(
+    ...     texts=("blue", "bleu"), weight=(0.75, 0.25), pull=0.0,
+    ...     grades=((np.array([4, 9]), np.array([4, 2])), (np.array([7]), np.array([4]))),
+    ... )
+    >>> [item.tolist() for item, grade in need.grades], sum(need.weight)
+    ([[4, 9], [7]], 1.0)
     """
 
     texts: tuple[str, ...]

@@ -25,6 +25,14 @@ class Language:
         Name of the language.
     onsets, nuclei, codas : tuple of str
         What a syllable may begin with, hold and end with; only a word's last syllable takes a coda.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> tongue = Language("toy", onsets=("k", "t"), nuclei=("a",), codas=("", "n"))
+    >>> words = coin(np.random.default_rng(1), tongue, n=5, taken=set())
+    >>> all(set(word) <= set("ktan") for word in words)
+    True
     """
 
     name: str

@@ -1,0 +1,54 @@
+"""What full information on the logged context could earn: comparators no policy can be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ltrr.metrics.intervals import Interval
+from ltrr.metrics.router import learnable_gap
+from ltrr.study.cells import Cells, after_warmup, bootstrap_rng, ends
+from ltrr.study.study import Study
+from ltrr.types import Float64
+from ltrr.types.quotas import all_quotas
+
+__all__ = ["best_shares", "comparators"]
+
+TIE = 1e-6
+"""Values of quotas are kept as float32; what differs by less counts as equal."""
+
+
+def comparators(own: Cells, study: Study) -> Iterator[dict[str, Any]]:
+    """Yield what full information on the logged context could earn, on the policy's trajectory."""
+    for which, tables in (("stream", own.oracles), ("held-out", own.held_out_oracles)):
+        late = after_warmup(tables, study)
+        if sum(len(r) for r in late) < 50:
+            continue
+        parts = list(zip(tables, late, strict=True))
+        context = np.concatenate([t["context"][r] for t, r in parts])
+        topic = np.concatenate([t["topic"][r] for t, r in parts])
+        if len(np.unique(topic)) < 10:
+            continue
+        for metric in ("reward", "ndcg", "recall"):
+            values = np.concatenate([t[f"quota_{metric}"][r] for t, r in parts]).astype(np.float64)
+            gap = learnable_gap(context, values, topic, rng=bootstrap_rng(study, f"router {metric}"))
+            found: dict[str, Interval | None] = {
+                key: Interval(getattr(gap, key), np.nan, np.nan, gap.n_rows)
+                for key in ("static", "oracle", "linear", "trees")
+            }
+            found |= {"linear gap closed": gap.linear_closed, "trees gap closed": gap.trees_closed}
+            for arm, share in zip(study.loop.arms, best_shares(values, study), strict=True):
+                found[f"oracle's share of {arm}"] = Interval(float(share), np.nan, np.nan, len(values))
+            for key, i in found.items():
+                if i is not None:
+                    yield {"set": which, "comparator": key, "metric": metric, **ends(i), "n": i.n}
+
+
+def best_shares(values: Float64, study: Study) -> Float64:
+    """Return each arm's share of slots (R,) in the best of the quotas (n, Q); equals share evenly."""
+    quotas = all_quotas(study.loop.n_slots, len(study.loop.arms))
+    best = values >= values.max(axis=1, keepdims=True) - TIE
+    weight = best / best.sum(axis=1, keepdims=True)
+    return np.asarray(weight.mean(axis=0) @ quotas / study.loop.n_slots)

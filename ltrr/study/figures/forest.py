@@ -1,0 +1,142 @@
+"""Forest of paired differences to the best static allocation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from ltrr import _check
+from ltrr.errors import InputError
+from ltrr.report.canvas import dress, lettering, new_axes, new_figure
+from ltrr.study.cells import SETS
+from ltrr.study.figures.roles import looks, shown
+from ltrr.study.tables import Tables
+
+__all__ = ["differences"]
+
+_TITLES = {"all": "all requests", "repeated": "repeated", "first-time": "first-time", "held-out": "held-out"}
+
+
+def differences(
+    tables: Tables,
+    *,
+    of: str | None = None,
+    ax: Axes | None = None,
+    policies: Sequence[str] | None = None,
+    figsize: tuple[float, float] | None = None,
+) -> Axes:
+    """Draw each policy's paired difference of rewards to the best static allocation, with two intervals.
+
+    The thick line is the 95 % interval of the difference alone; the thin one is corrected by Holm over all
+    differences of the study, and excludes zero where the difference is found.
+
+    Parameters
+    ----------
+    tables : Tables
+    of : str, optional
+        One set of requests: ``all``, ``repeated``, ``first-time`` or ``held-out``; by default a panel for
+        each, or ``all`` where ``ax`` is given.
+    ax : Axes, optional
+        Where to draw one set.
+    policies : sequence of str, optional
+        Those to draw; by default all.
+    figsize : (float, float), optional
+        Width and height in inches.
+
+    Returns
+    -------
+    Axes
+        The first panel.
+    """
+    static = tables.best_static
+    if static is None:
+        raise InputError("the study has no best static allocation, so there are no differences to draw")
+    if of is not None:
+        _check.choice("of", of, tuple(SETS))
+    names = [name for name in shown(tables, policies) if name != static]
+    known = set(tables.differences.set)
+    sets = [of or "all"] if of is not None or ax is not None else [name for name in SETS if name in known]
+    width, height = figsize or (2.0 + 2.1 * len(sets), 1.3 + 0.27 * len(names))
+    if ax is not None:
+        panels = [ax]
+    elif len(sets) == 1:
+        panels = [new_axes("", "", "", width=width, height=height)]
+    else:
+        figure = new_figure((width, height))
+        panels = list(figure.subplots(1, len(sets), sharey=True, squeeze=False)[0])
+        figure.suptitle(
+            f"Reward a request: difference to {lettering(static)}", fontsize=11, x=0.01, ha="left"
+        )
+    scale = _range(tables, sets, names)
+    for panel, name in zip(panels, sets, strict=True):
+        _panel(panel, tables, name, names, scale)
+    if len(panels) == 1:
+        panels[0].set_title(
+            f"Reward a request: difference to {lettering(static)}, {_TITLES[sets[0]]}",
+            loc="left",
+            fontsize=11,
+        )
+    first: Axes = panels[0]
+    first.set_yticks(np.arange(len(names)), [lettering(name) for name in names])
+    first.set_ylim(len(names) - 0.4, -0.6)
+    return first
+
+
+def _panel(axes: Axes, tables: Tables, of: str, names: Sequence[str], scale: tuple[float, float]) -> None:
+    """Draw one set of requests; a mean beyond the scale stands at its edge as a number."""
+    style = looks(tables)
+    dress(axes)
+    axes.axvline(0.0, color="#000000", linewidth=1.0)
+    rows, (low, high) = _rows(tables, of, names), scale
+    for place, name in enumerate(names):
+        if name not in rows:
+            continue
+        row, look = rows[name], style[name]
+        if not low <= row["mean"] <= high:
+            edge, side = (low, "left") if row["mean"] < low else (high, "right")
+            text = f"◂ {row['mean']:+.2f}" if side == "left" else f"{row['mean']:+.2f} ▸"
+            axes.text(edge, place, text, fontsize=8, color=look.colour, ha=side, va="center")
+            continue
+        if np.isfinite([row["low"], row["high"]]).all():
+            axes.plot([row["low"], row["high"]], [place, place], color=look.colour, linewidth=3.2, alpha=0.55)
+            axes.plot([row["holm_low"], row["holm_high"]], [place, place], color=look.colour, linewidth=0.9)
+        axes.plot([row["mean"]], [place], "o", color=look.colour, markersize=4.5 if look.marked else 3.5)
+    axes.set_xlim(low, high)
+    axes.set_title(_TITLES[of], loc="left", fontsize=9.5)
+    axes.set_xlabel("difference", fontsize=8.5)
+    axes.tick_params(labelsize=8.5)
+    axes.grid(visible=False, axis="y")
+
+
+def _rows(tables: Tables, of: str, names: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Return mean and ends of each policy's difference on a set of requests."""
+    pairs = {name: tables.pairs(name, str(tables.best_static)) for name in names}
+    columns = ("mean", "low", "high", "holm_low", "holm_high")
+    return {
+        name: {column: float(own[column][of]) for column in columns}
+        for name, own in pairs.items()
+        if of in own.index
+    }
+
+
+def _range(tables: Tables, sets: Sequence[str], names: Sequence[str]) -> tuple[float, float]:
+    """Return the scale of all panels: means far off would press all others together, and stand at its edge.
+
+    What lies within 2.5 times the median distance from zero is shown with its whole intervals, and so is each
+    mean that these intervals reach.
+    """
+    rows = [row for of in sets for row in _rows(tables, of, names).values()]
+    if not rows:
+        return -1.0, 1.0
+    near = 2.5 * float(np.median([abs(row["mean"]) for row in rows]))
+    low, high, before = -near, max(near, *(row["mean"] for row in rows)), -1
+    shown: list[dict[str, float]] = []
+    while len(shown) > before:
+        before = len(shown)
+        shown = [row for row in rows if low <= row["mean"] <= high]
+        ends = [row[c] for row in shown for c in ("mean", "holm_low", "holm_high") if np.isfinite(row[c])]
+        low, high = min(low, *ends), max(high, *ends)
+    margin = 0.05 * (high - low or 1.0)
+    return low - margin, high + margin

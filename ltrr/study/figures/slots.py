@@ -1,0 +1,108 @@
+"""Shares of the slots that policies give to each arm over time, stacked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from ltrr.errors import InputError
+from ltrr.report.canvas import COLOURS, dress, lettering, new_axes, new_figure
+from ltrr.study.figures.roles import shown
+from ltrr.study.tables import Tables
+
+__all__ = ["adaptive", "slots"]
+
+STEADY = 0.1
+"""Slots a request: who moves by less is taken for steady."""
+
+
+def slots(
+    tables: Tables,
+    *,
+    ax: Axes | None = None,
+    policies: Sequence[str] | None = None,
+    figsize: tuple[float, float] | None = None,
+) -> Axes:
+    """Draw how policies share their slots among the arms over time, from 0 to 1, a panel each.
+
+    Parameters
+    ----------
+    tables : Tables
+    ax : Axes, optional
+        Where to draw a single policy.
+    policies : sequence of str, optional
+        Those to draw; by default those whose shares change.
+    figsize : (float, float), optional
+        Width and height in inches.
+
+    Returns
+    -------
+    Axes
+        The first panel.
+    """
+    names = adaptive(tables) if policies is None else shown(tables, policies)
+    if not names:
+        raise InputError("no policy of the run changes its slots; name some with `policies`")
+    if ax is not None or len(names) == 1:
+        width, height = figsize or (7.4, 3.6)
+        axes = new_axes("", "", "", width=width, height=height, ax=ax)
+        _panel(axes, tables, names[0])
+        axes.set_title(f"Share of slots by arm: {lettering(names[0])}", loc="left", fontsize=11)
+        _legend(axes)
+        return axes
+    columns = min(3, len(names))
+    lines = -(-len(names) // columns)
+    figure = new_figure(figsize or (2.5 * columns, 1.95 * lines + 0.7))
+    panels = figure.subplots(lines, columns, squeeze=False, sharex=True, sharey=True).reshape(-1)
+    for panel in panels[len(names) :]:
+        panel.set_axis_off()
+    for i, (panel, name) in enumerate(zip(panels, names, strict=False)):
+        _panel(panel, tables, name)
+        if i + columns >= len(names):  # nothing stands below
+            panel.tick_params(labelbottom=True)
+            panel.set_xlabel("requests served", fontsize=8)
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(
+        handles, labels, loc="outside upper center", ncols=min(len(labels), 5), fontsize=8, frameon=False
+    )
+    first: Axes = panels[0]
+    return first
+
+
+def adaptive(tables: Tables) -> list[str]:
+    """Return the policies that learn, best first: their slots end elsewhere than they were in the warm-up."""
+    curves = tables.curves[tables.curves.metric.str.startswith("slots_")]
+    warm = curves["round"] <= tables.study["loop"]["warmup"]
+    last = curves.groupby(["policy", "metric"])["mean"].last()
+    shift = (last - curves[warm].groupby(["policy", "metric"])["mean"].mean()).abs().groupby("policy").max()
+    steady = curves[~warm].groupby(["policy", "metric"])["mean"].agg(np.ptp).groupby("policy").max() < STEADY
+    return [n for n in map(str, tables.means.index) if shift.get(n, 0.0) > STEADY and not steady.get(n, True)]
+
+
+def _panel(axes: Axes, tables: Tables, name: str) -> None:
+    curves = tables.curves
+    own = curves[(curves.policy == name) & curves.metric.str.startswith("slots_")]
+    table: pd.DataFrame = own.pivot_table(index="round", columns="metric", values="mean", sort=False)
+    share = table.div(table.sum(axis=1).replace(0.0, np.nan), axis=0).fillna(0.0)
+    arms = [str(metric).removeprefix("slots_") for metric in share.columns]
+    axes.stackplot(
+        share.index,
+        share.to_numpy().T,
+        labels=[lettering(arm) for arm in arms],
+        colors=[COLOURS[i % len(COLOURS)] for i in range(len(arms))],
+        alpha=0.8,
+    )
+    dress(axes)
+    axes.set_xlim(share.index[0], share.index[-1])
+    axes.set_ylim(0.0, 1.0)
+    axes.set_title(lettering(name), loc="left", fontsize=9)
+    axes.set_xlabel("requests served", fontsize=8)
+    axes.tick_params(labelsize=8)
+    axes.label_outer()
+
+
+def _legend(axes: Axes) -> None:
+    axes.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))

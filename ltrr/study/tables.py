@@ -1,0 +1,180 @@
+"""The tables of a finished run, read once for page, figures, verdict and terminal."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ltrr.bandits.registry import BEST_STATIC
+from ltrr.errors import InputError
+from ltrr.metrics.measures import Measure
+from ltrr.study.notes import read_measures, read_notes
+
+__all__ = ["HEADS", "Tables", "difference_text", "interval_text", "percent_below"]
+
+HEADS = {
+    "reward": "reward",
+    "difference_static": "difference",
+    "reward_held_out": "held-out",
+    "reward_first": "first-time",
+    "reward_seen": "repeated",
+    "own": "own",
+    "ndcg": "nDCG",
+    "recall_budget": "recall",
+}
+"""Metrics that the terminal's table shows, the most telling first, by a head short enough for it."""
+
+_CSV = ("summary", "curves", "comparators", "differences", "arms")
+
+
+@dataclass(frozen=True)
+class Tables:
+    """What a finished run's folder says.
+
+    Parameters
+    ----------
+    folder : Path
+    study : dict
+        The tables of ``study.toml``.
+    summary, curves, comparators, differences, arms : DataFrame
+        The CSV files of these names.
+    measures : tuple of Measure
+        The study's own, to read their labels.
+    notes : tuple of str
+        What was noted before the run: by the world, the ranker, the study file.
+    """
+
+    folder: Path
+    study: dict[str, Any]
+    summary: pd.DataFrame
+    curves: pd.DataFrame
+    comparators: pd.DataFrame
+    differences: pd.DataFrame
+    arms: pd.DataFrame
+    measures: tuple[Measure, ...]
+    notes: tuple[str, ...]
+
+    @staticmethod
+    def read(folder: str | Path) -> Tables:
+        """Read a run's folder.
+
+        Raises
+        ------
+        InputError
+            If it holds no finished run, or one of another version.
+        """
+        place = Path(folder)
+        if not (place / "summary.csv").is_file():
+            raise InputError(
+                f"{place} holds no finished run: summary.csv is missing; run `ltrr simulate --out {place}` "
+                "first"
+            )
+        for name in _CSV:
+            if not (place / f"{name}.csv").is_file():
+                raise InputError(
+                    f"{place} is not complete, or was written by another version of ltrr: {name}.csv is "
+                    "missing; simulate it again"
+                )
+        study = tomllib.loads((place / "study.toml").read_text(encoding="utf-8"))
+        frames = {name: pd.read_csv(place / f"{name}.csv") for name in _CSV}
+        return Tables(place, study, **frames, measures=read_measures(place), notes=read_notes(place))
+
+    @cached_property
+    def means(self) -> pd.DataFrame:
+        """One row a policy, best reward first, one column a metric: means over seeds."""
+        frame = self.summary.pivot_table(index="policy", columns="metric", values="mean")
+        return frame.sort_values("reward", ascending=False, kind="stable")
+
+    @cached_property
+    def rows(self) -> pd.DataFrame:
+        """The summary by policy and metric."""
+        return self.summary.set_index(["policy", "metric"]).sort_index()
+
+    @cached_property
+    def per_seed(self) -> pd.DataFrame:
+        """Policy, metric, seed, value: the numbers behind the summary."""
+        return pd.read_csv(self.folder / "per_seed.csv")
+
+    @cached_property
+    def best_static(self) -> str | None:
+        """The name of the best static allocation, where the study has it."""
+        return next((p["name"] for p in self.study["policies"] if p["kind"] == BEST_STATIC), None)
+
+    @property
+    def seeds(self) -> int:
+        """Number of seeds."""
+        return int(self.study["seeds"])
+
+    @property
+    def n_after_warmup(self) -> int:
+        """Requests of a seed after the warm-up."""
+        return int(self.study["rounds"] - self.study["loop"]["warmup"])
+
+    @property
+    def fallback(self) -> str:
+        """The fallback arms in order, for a sentence."""
+        return ", then ".join(self.study["loop"].get("fallback", ())) or "no other arm"
+
+    @cached_property
+    def stamp(self) -> str:
+        """Study, seeds and version, for the corner of every figure."""
+        environment = json.loads((self.folder / "environment.json").read_text(encoding="utf-8"))
+        seeds = f"{self.seeds} seeds from {self.study['seed']}"
+        return f"study {self.study['name']} · {seeds} · ltrr {environment['ltrr']}"
+
+    def row(self, policy: str, metric: str) -> dict[str, float]:
+        """Return mean, low and high of a policy's metric."""
+        found = self.rows.loc[[(policy, metric)]]
+        return {name: float(found[name].iloc[0]) for name in ("mean", "low", "high")}
+
+    def mean(self, policy: str, metric: str) -> float:
+        """Return a policy's mean of a metric over seeds."""
+        return float(self.rows["mean"][policy, metric])
+
+    def pairs(self, policy: str, reference: str, metric: str = "reward") -> pd.DataFrame:
+        """Return the differences of a policy to a reference, by set of requests."""
+        all_rows = self.differences
+        found = all_rows[
+            (all_rows.policy == policy) & (all_rows.reference == reference) & (all_rows.metric == metric)
+        ]
+        return found.set_index("set")
+
+
+def interval_text(row: Any, digits: int = 3, *, holm: bool = False, sign: bool = False) -> str:
+    """Return a mean with its interval, or with the words that one seed has none.
+
+    Examples
+    --------
+    >>> interval_text({"mean": 0.5, "low": 0.25, "high": 0.75}, 2)
+    '0.50 [0.25, 0.75]'
+    >>> interval_text({"mean": 0.5, "low": float("-inf"), "high": float("inf")}, 2, sign=True)
+    '+0.50 (one seed: no interval)'
+    """
+    low, high = (row["holm_low"], row["holm_high"]) if holm else (row["low"], row["high"])
+    form = f"{'+' if sign else ''}.{digits}f"
+    mean = format(row["mean"], form)
+    if low == float("-inf") or high == float("inf"):
+        return f"{mean} (one seed: no interval)"
+    return f"{mean} [{format(low, form)}, {format(high, form)}]"
+
+
+def difference_text(row: Any, digits: int = 3) -> str:
+    """Return a difference of rewards with its interval after Holm's correction."""
+    return interval_text(row, digits, holm=True, sign=True)
+
+
+def percent_below(share: float) -> str:
+    """Return a share in percent, rounded down: 100 % would say that nothing differs at all.
+
+    Examples
+    --------
+    >>> percent_below(0.99996), percent_below(1.0)
+    ('99.9 %', '100.0 %')
+    """
+    return f"{int(share * 1000) / 10:.1f} %"

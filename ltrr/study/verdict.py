@@ -1,0 +1,225 @@
+"""Ship it? The best policy against the best static allocation and against its rivals, with reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.special import stdtrit
+
+from ltrr.study.findings import same_as_static
+from ltrr.study.tables import Tables, difference_text, interval_text, percent_below
+
+__all__ = ["Verdict", "verdict"]
+
+YES, PRICE, NOT_SHOWN, NO, CANNOT = "yes", "yes, at a price", "not shown", "no", "cannot answer"
+
+DEARER = 0.01
+"""Costs that differ by less than this share of the reference's are called equal."""
+
+MOST_SEEDS = 1000
+"""Beyond so many seeds it is not said how many would show a difference."""
+
+
+MOST_PEERS = 5
+"""Policies that are named where more cannot be told apart from the best."""
+
+_LINES = (
+    ("reward, all requests", "all", "reward", 3),
+    ("reward, repeated queries", "repeated", "reward", 3),
+    ("reward, first-time queries", "first-time", "reward", 3),
+    ("reward, held-out queries", "held-out", "reward", 3),
+    ("arms called", "all", "calls", 2),
+    ("candidates", "all", "candidates", 1),
+)
+"""Lines of the box: label, set of requests, metric, digits."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The answer to the question whether a study's best policy should be shipped.
+
+    Parameters
+    ----------
+    policy : str
+        The policy of the highest mean reward, the best static allocation apart.
+    answer : str
+        ``yes``: it earns more than the best static allocation, and no set of requests or cost speaks against
+        it. ``yes, at a price``: it earns more, but costs more or is worse on a set of requests.
+        ``not shown``: the two cannot be told apart. ``no``: it earns less. ``cannot answer``: the study
+        cannot say.
+    detail : str
+        One sentence with the numbers.
+    reasons : tuple of str
+        What else speaks for or against it, a sentence each.
+    static, runner_up : str or None
+        What it was compared with.
+    peers : tuple of str
+        Policies that cannot be told apart from it.
+    lines : DataFrame
+        One row a set of requests or cost: columns ``against static`` and ``against runner-up``, as text.
+    """
+
+    policy: str
+    answer: str
+    detail: str
+    reasons: tuple[str, ...]
+    static: str | None
+    runner_up: str | None
+    peers: tuple[str, ...]
+    lines: pd.DataFrame
+
+    @property
+    def headline(self) -> str:
+        """Question and answer in a line."""
+        return f"Ship {self.policy}? {self.answer.capitalize()}."
+
+
+def verdict(tables: Tables) -> Verdict | None:
+    """Return the verdict of a finished run, None where it has a single policy.
+
+    A difference counts as found where Holm's test over all reward differences of ``differences.csv`` finds
+    it. All numbers are those of that table: expected reward a request after the warm-up, net of costs, paired
+    by seed.
+
+    Parameters
+    ----------
+    tables : Tables
+    """
+    rivals = [str(name) for name in tables.means.index if name != tables.best_static]
+    static = tables.best_static
+    if not rivals or (static is None and len(rivals) == 1):
+        return None
+    policy = _best(tables, rivals)
+    others = [name for name in rivals if name != policy]
+    runner_up = others[0] if others else None
+    peers = tuple(n for n in others if not _better(tables, policy, n))
+    if static is None:
+        answer, detail = _against(tables, policy, str(runner_up))
+        reasons: tuple[str, ...] = ("The study has no best static allocation to compare with.",)
+    else:
+        answer, detail = _against(tables, policy, static)
+        price = tuple(_price(tables, policy, static)) if answer == YES else ()
+        answer = PRICE if price else answer
+        reasons = price or (("It costs no more.",) if answer == YES else ())
+    blind = _blind(tables, policy)
+    if blind:
+        answer, reasons = CANNOT, (blind,)
+    else:
+        reasons = (*reasons, *_of_peers(tables, policy, peers, answer))
+    lines = _lines(tables, policy, static, runner_up)
+    return Verdict(policy, answer, detail, reasons, static, runner_up, peers, lines)
+
+
+def _best(tables: Tables, rivals: list[str]) -> str:
+    """Return the policy that ``differences.csv`` compares with all others, or the only one."""
+    against_rivals = tables.differences[tables.differences.reference != tables.best_static]
+    return str(against_rivals.policy.iloc[0]) if len(against_rivals) else rivals[0]
+
+
+def _row(tables: Tables, policy: str, reference: str, of: str = "all", metric: str = "reward") -> Any:
+    """Return a row of differences, None where there is none."""
+    rows = tables.pairs(policy, reference, metric)
+    return rows.loc[of] if of in rows.index else None
+
+
+def _better(tables: Tables, policy: str, reference: str) -> bool:
+    return bool(_row(tables, policy, reference)["holm_low"] > 0.0)
+
+
+def _against(tables: Tables, policy: str, reference: str) -> tuple[str, str]:
+    """Return what the overall difference says, and the sentence with its numbers."""
+    row = _row(tables, policy, reference)
+    if row["n_seeds"] == 1:
+        return CANNOT, f"It earns {difference_text(row)} a request against {reference}."
+    sentence = (
+        f"It earns {difference_text(row)} a request against {reference} ({tables.seeds} paired seeds, after "
+        "the warm-up, 95 % after Holm's correction)"
+    )
+    if row["holm_low"] > 0.0:
+        return YES, f"{sentence}."
+    if row["holm_high"] < 0.0:
+        return NO, f"{sentence}."
+    return NOT_SHOWN, f"{sentence}: the two cannot be told apart.{_seeds_needed(tables, row)}"
+
+
+def _seeds_needed(tables: Tables, row: Any) -> str:
+    """Say how many seeds would show a difference of the size that was seen, corrected as here."""
+    n, size = int(row["n_seeds"]), abs(row["mean"])
+    tests = int((tables.differences.metric == "reward").sum())
+    seeds = np.arange(n + 1, MOST_SEEDS + 1)
+    spread = (row["high"] - row["mean"]) / stdtrit(n - 1, 0.975) * np.sqrt(n)
+    shown = stdtrit(seeds - 1, 1.0 - 0.025 / tests) * spread / np.sqrt(seeds) < size
+    return f" If this is its size, about {seeds[shown][0]} seeds would show it." if shown.any() else ""
+
+
+def _price(tables: Tables, policy: str, static: str) -> Iterator[str]:
+    """Yield what speaks against a policy that earns more: costs, and sets of requests where it is worse."""
+    for metric, word in (("calls", "arm calls"), ("candidates", "candidates")):
+        row = _row(tables, policy, static, metric=metric)
+        level = tables.mean(static, metric)
+        if row["low"] > DEARER * level:
+            net = " (rewards are net of it)" if _has_cost(tables, metric) else ""
+            yield f"It is dearer: {interval_text(row, 2, sign=True)} {word} a request on {level:.2f}{net}."
+    for name in ("repeated", "first-time", "held-out"):
+        row = _row(tables, policy, static, name)
+        if row is not None and row["holm_high"] < 0.0:
+            yield f"It is worse on {name} queries: {difference_text(row)}."
+
+
+def _has_cost(tables: Tables, metric: str) -> bool:
+    key = "arm_cost" if metric == "calls" else "candidate_cost"
+    return bool(tables.study["reward"].get(key, 0.0))
+
+
+def _blind(tables: Tables, policy: str) -> str:
+    """Return why the study cannot judge a policy, an empty text where it can."""
+    if tables.seeds == 1:
+        return "One seed: no interval. Run several, for instance with --seeds 5."
+    if policy in same_as_static(tables):
+        shared = percent_below(tables.mean(policy, "candidates_shared"))
+        return (
+            f"It draws nearly the same candidates as {tables.best_static} ({shared} in common): what the two "
+            "earn differs by how their rankers happened to train."
+        )
+    return ""
+
+
+def _of_peers(tables: Tables, policy: str, peers: tuple[str, ...], answer: str) -> Iterator[str]:
+    """Say which policies cannot be told apart from the best, and which of the good ones is the cheapest."""
+    if not peers:
+        return
+    word = "Not" if answer in (YES, PRICE) else "It is also not"
+    many = len(peers) > MOST_PEERS + 1
+    named = ", ".join(peers[:MOST_PEERS] if many else peers)
+    more = f" and {len(peers) - MOST_PEERS} others" if many else ""
+    yield f"{word} told apart from {named}{more}."
+    static = tables.best_static
+    if static is None or answer not in (YES, PRICE):
+        return
+    good = [name for name in peers if _better(tables, name, static)]
+    calls = {name: tables.mean(name, "calls") for name in (policy, *good)}
+    cheapest = min(calls, key=lambda name: calls[name])
+    if cheapest != policy:
+        yield (
+            f"Of those that earn more than {static}, {cheapest} calls the fewest arms: {calls[cheapest]:.2f} "
+            f"a request, {policy} {calls[policy]:.2f}."
+        )
+
+
+def _lines(tables: Tables, policy: str, static: str | None, runner_up: str | None) -> pd.DataFrame:
+    """Return the box's table: rewards by set of requests, then costs."""
+    columns = {"against static": static, "against runner-up": runner_up}
+    out: dict[str, dict[str, str]] = {}
+    for label, name, metric, digits in _LINES:
+        for column, reference in columns.items():
+            row = None if reference is None else _row(tables, policy, reference, name, metric)
+            if row is not None:
+                text = interval_text(row, digits, holm=metric == "reward", sign=True)
+                out.setdefault(label, {})[column] = text
+    return pd.DataFrame.from_dict(out, orient="index", columns=[c for c, r in columns.items() if r]).fillna(
+        "–"
+    )
