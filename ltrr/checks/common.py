@@ -231,7 +231,7 @@ class LearningCase(Case, ABC):
     --------
     What every component that learns is checked for, before its own checks:
 
-    >>> Learner.checks()
+    >>> LearningCase.checks()
     ('follows_protocol', 'empty_batch', 'state_can_be_stored', 'state_continues_exactly')
     """
 

@@ -184,7 +184,7 @@ def writable(value: Any) -> tuple[Any, str]:
     >>> writable({"path": Path("logs"), "ks": (1, 3)})
     ({'path': 'logs', 'ks': [1, 3]}, '')
     >>> writable(np.ones(2))
-    (None, 'an array is no setting of a file')
+    (None, 'an array cannot be a setting in a file')
     """
     if value is None:
         return None, "None cannot be written to a file"
