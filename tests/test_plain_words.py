@@ -22,7 +22,7 @@ WORDS = {
     r"anew": "again",
     r"(?:stand|stands|stood|standing) in(?! for\b)": "is used instead, or is in",
     r"(?:stand|stands|stood|standing) (?:twice|there|beside|at the|(?:two|three|\d+) times)": "occurs, or is",
-    r"(?:speak|speaks|spoke|spoken)(?: \w+)? (?:for|about|of|as)": "is evidence for",
+    r"(?:speak|speaks|spoke|spoken)(?: \w+)? (?:for(?! or against)|about|of|as)": "is evidence for",
     r"kin": "related …",
     r"curtain": "the limit of what policies may see",
     r"heals?": "goes away, or is corrected",
