@@ -223,18 +223,20 @@ def page(lines: list[Line], n_logs: int, threshold: float, judged: int) -> str:
 
 {n_logs:,} simulated logs of each kind and length; written by `python -m benchmarks.coverage`. {bounds}.
 
-*covered*: share of logs whose interval holds the goal: the policy's value for consistent estimators, their
+*covered*: share of logs whose interval contains the goal: the policy's value for consistent estimators, their
 own limit for the others. *high end too low*: share whose interval lies below it. *bias*: mean estimate minus
-the value; *of the limit*: what is left with ever more rows; *width*: mean. *ESS* is that of the population.
-Logs on which an estimator has no value (rejection replay that accepts no row) are left out of its lines.
+the value; *of the limit*: the bias that remains as the number of rows grows; *width*: mean. *ESS* is
+that of the population. Logs on which an estimator has no value (rejection replay that accepts no row) are
+excluded from its lines.
 
-Normal and bootstrap intervals are held to 95 % from both sides where ESS >= {ENOUGH_ESS:,}; the others, which
-are conservative, from below, everywhere. A line is out of band where the binomial p-value is below
-0.01 / {judged}, so that one table in a hundred would have such a line by chance. "weak log" is not judged.
+Normal and bootstrap intervals must cover 95 %, neither less nor more, where ESS >= {ENOUGH_ESS:,}; the
+others, which are conservative, must cover at least 95 %, everywhere. A line is out of band where the
+binomial p-value is below 0.01 / {judged}, so that one table in a hundred would have
+such a line by chance. "weak log" is not judged.
 
 {len(out)} of {judged} judged lines are out of band. On weak logs {len(weak)} of
 {sum(not x.judged for x in lines)} lines would be: normal and bootstrap intervals there miss more often than
-they say, mostly by lying too low, because the large weights that carry the value were not drawn.
+stated, mostly by being too low, because the large weights that dominate the value were not drawn.
 
 | log | n | ESS | estimator | interval | covered | high end too low | width | bias | of the limit | verdict |
 |---|---:|---:|---|---|---:|---:|---:|---:|---:|---|

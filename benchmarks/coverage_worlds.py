@@ -11,7 +11,7 @@ from itertools import product
 
 import numpy as np
 
-from ltrr.replay import Batch
+from ltrr.replay import ReplayBatch
 
 POPULATION = 1e12
 """Number of events that a population stands for: no term of order 1/n is left."""
@@ -70,25 +70,25 @@ class SingleWorld:
         """Effective sample size over n in the population."""
         return float(1.0 / (self.logging * self.weight**2).sum(axis=1).mean())
 
-    def simulate(self, n: int, rng: np.random.Generator) -> Batch:
+    def simulate(self, n: int, rng: np.random.Generator) -> ReplayBatch:
         x = rng.integers(self.n_contexts, size=n)
         a = pick(self.logging[x], rng.random(n))
         r = (rng.random(n) < self.reward[x, a]).astype(float)
         accept = (rng.random(n) < self.weight[x, a] / self.weight_bound).astype(float)
         return self._batch(x, a, r, accept)
 
-    def population(self) -> Batch:
+    def population(self) -> ReplayBatch:
         x, a, r = (v.ravel() for v in np.indices((self.n_contexts, self.n_actions, 2)))
         chance = self.logging[x, a] * np.where(r == 1, self.reward[x, a], 1.0 - self.reward[x, a])
         accept = self.weight[x, a] / self.weight_bound
         return self._batch(x, a, r.astype(float), accept, POPULATION * chance / self.n_contexts)
 
-    def _batch(self, x, a, r, accept, count=None) -> Batch:
+    def _batch(self, x, a, r, accept, count=None) -> ReplayBatch:
         q = self.predicted
         member = np.eye(self.category.max() + 1)[self.category]
         marginal = (self.target @ member) / (self.logging @ member)
         weight = self.weight[x, a]
-        return Batch(
+        return ReplayBatch(
             np.arange(len(x)),
             r,
             weight=weight,
@@ -145,7 +145,7 @@ class SlateWorld:
         count = batch.count[:: self.n_slots]
         return float((count * weight * total).sum() / count.sum())
 
-    def simulate(self, n: int, rng: np.random.Generator) -> Batch:
+    def simulate(self, n: int, rng: np.random.Generator) -> ReplayBatch:
         x = rng.integers(self.n_contexts, size=n)
         action = np.stack([pick(self.logging[x, s], rng.random(n)) for s in range(self.n_slots)], axis=1)
         reward = np.zeros((n, self.n_slots))
@@ -156,7 +156,7 @@ class SlateWorld:
             reward[:, s] = paid
         return self._batch(x, action, reward)
 
-    def population(self) -> Batch:
+    def population(self) -> ReplayBatch:
         actions = np.array(list(product(range(self.n_actions), repeat=self.n_slots)))
         rewards = np.array(list(product((0.0, 1.0), repeat=self.n_slots)))
         x, i, j = (v.ravel() for v in np.indices((self.n_contexts, len(actions), len(rewards))))
@@ -169,11 +169,11 @@ class SlateWorld:
             chance = chance * self.logging[x, s, action[:, s]] * np.where(reward[:, s] > 0, p, 1.0 - p)
         return self._batch(x, action, reward, np.repeat(chance, self.n_slots))
 
-    def _batch(self, x, action, reward, count=None) -> Batch:
+    def _batch(self, x, action, reward, count=None) -> ReplayBatch:
         s = np.arange(self.n_slots)
         row = x[:, None]
         n = len(x)
-        return Batch(
+        return ReplayBatch(
             np.repeat(np.arange(n), self.n_slots),
             reward.reshape(-1),
             weight=(self.target / self.logging)[row, s, action].reshape(-1),

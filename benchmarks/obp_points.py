@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ltrr.replay.batch import Batch
+from ltrr.replay.batch import ReplayBatch
 from ltrr.replay.estimators import make_estimator
 
 ACTIONS = 10
@@ -63,7 +63,7 @@ def ours(log: dict[str, np.ndarray]) -> dict[str, float]:
     rows = np.arange(n)
     target = log["target"][rows, :, log["position"]]
     predicted = log["predicted"][rows, :, log["position"]]
-    batch = Batch(
+    batch = ReplayBatch(
         rows,
         log["reward"],
         weight=target[rows, log["action"]] / log["pscore"],

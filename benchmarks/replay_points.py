@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from ltrr.replay.batch import Batch
+from ltrr.replay.batch import ReplayBatch
 from ltrr.replay.estimators import DR, IPS, SNIPS, Estimator, SwitchDR
 from ltrr.replay.slope import Slope
 
@@ -43,14 +43,14 @@ def make_log(rng: np.random.Generator, n: int) -> dict[str, np.ndarray]:
     }
 
 
-def batches(log: dict[str, np.ndarray]) -> list[Batch]:
+def batches(log: dict[str, np.ndarray]) -> list[ReplayBatch]:
     """Return the log as batches: weights, and predictions reduced over actions."""
     out = []
     for start in range(0, len(log["reward"]), CHUNK):
         part = {name: column[start : start + CHUNK] for name, column in log.items()}
         rows = np.arange(len(part["reward"]))
         out.append(
-            Batch(
+            ReplayBatch(
                 rows + start,
                 part["reward"],
                 weight=part["target"][rows, part["action"]] / part["pscore"],
@@ -61,7 +61,7 @@ def batches(log: dict[str, np.ndarray]) -> list[Batch]:
     return out
 
 
-def judged(estimators: list[Estimator], parts: list[Batch]) -> list[tuple[float, float, float]]:
+def judged(estimators: list[Estimator], parts: list[ReplayBatch]) -> list[tuple[float, float, float]]:
     """Return value, low and high of each estimator."""
     z = stats.norm.ppf(0.975)
     out = []

@@ -68,7 +68,7 @@ def group(rng: np.random.Generator, n: int) -> pa.Table:
 
 def scan(folder: Path, chunk_rows: int | None) -> dict[str, float]:
     """Read the log and estimate; times begin after one small log has compiled everything."""
-    from ltrr.replay.batch import Batch
+    from ltrr.replay.batch import ReplayBatch
     from ltrr.replay.estimators import IPS, SNIPS
     from ltrr.replay.intervals.asymptotic import Asymptotic
     from ltrr.replay.reading import read
@@ -78,7 +78,7 @@ def scan(folder: Path, chunk_rows: int | None) -> dict[str, float]:
         rows = 0
         for events in read(path, chunk_rows=chunk_rows).chunks():
             weight = events.targets["new"] / events.propensity
-            batch = Batch(events.key, events.reward, weight=weight)
+            batch = ReplayBatch(events.key, events.reward, weight=weight)
             rows += len(events)
             for estimator in estimators:
                 estimator.add(batch)

@@ -15,17 +15,17 @@ import time
 
 import numpy as np
 
-from ltrr.replay.batch import Batch
+from ltrr.replay.batch import ReplayBatch
 from ltrr.replay.estimators.base import Estimator
 from ltrr.replay.estimators.slate import PI, RIPS, SNRIPS, CascadeDR, IndependentIPS, SlateIPS, SlateSNIPS
 
 SLOTS = 5
 
 
-def batch_of(rows: int) -> Batch:
+def batch_of(rows: int) -> ReplayBatch:
     """Return logged slates with random weights, rewards and predictions."""
     rng = np.random.default_rng(0)
-    batch = Batch(
+    batch = ReplayBatch(
         np.repeat(np.arange(rows // SLOTS), SLOTS),
         rng.random(rows),
         weight=rng.lognormal(0, 0.5, rows),
@@ -36,7 +36,7 @@ def batch_of(rows: int) -> Batch:
     return batch
 
 
-def seconds(estimator: Estimator, batch: Batch, repeats: int) -> float:
+def seconds(estimator: Estimator, batch: ReplayBatch, repeats: int) -> float:
     """Return CPU seconds of the fastest of several passes."""
     times = []
     for _ in range(repeats):

@@ -1,4 +1,4 @@
-"""Checks at the border, each with one form of message: *name* must be *what*, got *value*."""
+"""Checks of input, each with the same form of message: *name* must be *what*, got *value*."""
 
 from __future__ import annotations
 

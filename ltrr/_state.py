@@ -19,7 +19,7 @@ __all__ = ["is_aside", "load_state", "pack", "save_state", "unpack", "write_asid
 
 
 def write_aside(path: Path, data: bytes) -> None:
-    """Write a file beside its place and rename it into it, so that it is whole or absent."""
+    """Write a file under a temporary name and rename it, so that it is whole or absent."""
     aside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with aside.open("wb") as file:
@@ -113,4 +113,4 @@ def load_state(path: Path) -> dict[str, Any]:
     try:
         return unpack(path.read_bytes())
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path} cannot be read as saved state: {error}; write it anew") from error
+        raise InputError(f"{path} cannot be read as saved state: {error}; write it again") from error

@@ -1,4 +1,4 @@
-"""What ltrr raises when the fault lies in what it was given."""
+"""The error that ltrr raises when its input is at fault."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["InputError", "nearest", "printable"]
 
 
 class InputError(ValueError):
-    """A user's mistake, said in one line: the cause and the remedy. The command line exits with 2.
+    """Bad input, reported in one line with the cause and the remedy; the command line exits with 2.
 
     Examples
     --------
@@ -20,8 +20,8 @@ class InputError(ValueError):
     """
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """Say which known word is meant: ``"; did you mean 'bm25'?"`` or the whole list.
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Suggest which known name was meant: ``"; did you mean 'bm25'?"`` or the whole list.
 
     Examples
     --------
@@ -31,14 +31,14 @@ def nearest(word: str, known: Iterable[str]) -> str:
     '; known: bm25, dense'
     """
     names = sorted(known)
-    close = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(names)}"
 
 
 def printable(text: str, *, keep: str = "") -> str:
-    r"""Return text with control characters, line ends and marks of direction spelled out.
+    r"""Return text with control characters, line ends and directional marks spelled out.
 
-    Such characters move a terminal's cursor, turn a line around, or are no XML.
+    Such characters move a terminal's cursor, reverse a line, or are not valid XML.
 
     Parameters
     ----------

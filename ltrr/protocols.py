@@ -1,4 +1,4 @@
-"""The protocols between rooms: two verbs each, plus how state is carried.
+"""The protocols that components implement: two methods each, and how state is saved.
 
 Shapes: B requests, S slots, R arms, N flat values, K page places, D context, F features.
 """
@@ -45,7 +45,7 @@ State = dict[str, Any]
 
 @runtime_checkable
 class Stateful(Protocol):
-    """Whatever a checkpoint must carry.
+    """Anything whose state a checkpoint must hold.
 
     Examples
     --------
@@ -117,7 +117,7 @@ class World(Stateful, Protocol):
 
 @runtime_checkable
 class Encoder(Protocol):
-    """Turns texts into vectors; a text's vector must not depend on the texts beside it.
+    """Turns texts into vectors; a text's vector must not depend on the other texts.
 
     Examples
     --------
@@ -171,7 +171,7 @@ class Retriever(Stateful, Protocol):
 class FeatureProvider(Protocol):
     """Whatever can score any pair of request and item, for the ranker to see; many arms can.
 
-    A provider that is no arm may have the members of `Retriever` besides: ``index`` is called with the
+    A provider that is not an arm may also have the members of `Retriever`: ``index`` is called with the
     catalogue, and one whose ``static`` is False is copied for each run, taught, and checkpointed.
 
     Examples

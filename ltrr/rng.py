@@ -1,7 +1,7 @@
 """Streams of random numbers: one named, counter-based generator per kind of draw.
 
-A number is a function of (seed, replicate, stream name, counters). Counters are ids: a request, a request
-and an item, a request and a rank. So nothing has a position to save, batches may be cut anywhere, the number
+A number is a function of (seed, replicate, stream name, counters). Counters are ids: a request, a request and
+an item, a request and a rank. So generators have no position to save, batches may be cut anywhere, the number
 of workers does not matter, and policies in one study share common random numbers.
 """
 

@@ -33,7 +33,7 @@ import ltrr
 from ltrr.bandits.spec import PolicySpec, policy_spec
 from ltrr.errors import InputError
 from ltrr.protocols import Policy
-from ltrr.replay.batch import Batch
+from ltrr.replay.batch import ReplayBatch
 from ltrr.replay.closed_loop import answers
 from ltrr.replay.estimators import DR, IPS, SNIPS
 from ltrr.replay.events import Events, Space
@@ -41,7 +41,7 @@ from ltrr.replay.frozen_loop import FrozenLoop
 from ltrr.replay.intervals import Asymptotic
 from ltrr.replay.known_world import EventsLog, KnownTarget, KnownWorld
 from ltrr.replay.quota_model import QuotaModel
-from ltrr.replay.readers.own import open_own
+from ltrr.replay.readers.run_log import open_run_log
 from ltrr.replay.two_stage_weights import LEVELS, TwoStage, TwoStageBatch
 from ltrr.replay.verdict import CANNOT, judge
 from ltrr.rng import Streams
@@ -54,7 +54,7 @@ from ltrr.study.simulate import write_about
 from ltrr.study.study import Study
 from ltrr.types.quotas import all_quotas, quota_name, quota_of
 
-ESTIMATORS = (
+COMPARED = (
     "ips",
     "snips",
     "clipped-ips",
@@ -225,7 +225,7 @@ def single(plan: Plan, world: KnownWorld, seed: int, replicate: int) -> pd.DataF
             events = world.log(mixed(production, epsilon), n=max(plan.sizes), streams=streams).events
             for n in plan.sizes:
                 log = EventsLog(events.take(np.arange(n)))
-                found = answers(log, targets, truth, estimators=ESTIMATORS, reward_model="ridge")
+                found = answers(log, targets, truth, estimators=COMPARED, reward_model="ridge")
                 parts.append(found.assign(epsilon=epsilon, n=n, replicate=replicate))
     return pd.concat(parts, ignore_index=True)
 
@@ -362,7 +362,7 @@ def two_stage(plan: Plan, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
             policy = run_cell(FrozenLoop, own, shared, spec, place, seed, rounds=start + n, logged=logger)
             for target in specs:
                 wanted = target if target in QUOTAS else policies[target]
-                log = open_own(place, policy=logger, warm_up="without")
+                log = open_run_log(place, policy=logger, warm_up="without")
                 stage = TwoStage(log, wanted, None if logger == "random" else policy)
                 batches = list(stage.batches())
                 for size in plan.log_sizes:
@@ -408,14 +408,14 @@ def estimates(batches: list[TwoStageBatch], quotas: np.ndarray) -> Iterator[dict
         ess = float(total**2 / (weight @ weight)) if total else 0.0
         error = float(weight.std() / np.sqrt(len(weight)))
         summary = {"n": len(weight), "ess": ess, "mean_weight": mean, "mean_weight_se": error}
-        verdict = judge(summary).word if outside < 1e-9 else CANNOT
+        verdict = judge(summary).label if outside < 1e-9 else CANNOT
         for kind, made in KINDS.items():
             estimator = made()
             for b in batches:
                 q_logged = model.predict(b.key, b.context, b.seen[level])
                 q_target = model.predict(b.key, b.context, b.target)
                 estimator.add(
-                    Batch(
+                    ReplayBatch(
                         b.key,
                         b.reward,
                         weight=b.weight[level],
@@ -454,7 +454,7 @@ def worlds_of(
         for logger, spec in loggers.items():
             values = column(place, "oracles", spec.name, "quota_reward", start)
             for target, own in specs.items():
-                told = values[:, all_names.index(target)]
+                oracle = values[:, all_names.index(target)]
                 real = frozen[target]
                 if design == "learning":
                     real = column(place, "rounds", own.name, "reward", start)
@@ -463,9 +463,9 @@ def worlds_of(
                         "design": design,
                         "logger": logger,
                         "policy": target,
-                        "told": told.mean(),
+                        "oracle": oracle.mean(),
                         "real": real.mean(),
-                        "largest": np.abs(told - real).max(),
+                        "largest": np.abs(oracle - real).max(),
                         "seed": seed,
                     }
                 )

@@ -54,16 +54,16 @@ def covered(row: pd.Series) -> str:
 
 def verdicts(frame: pd.DataFrame, by: list[str]) -> str:
     """Return the table of answers given the verdict."""
-    told = by_verdict(frame, by)
+    verdicts = by_verdict(frame, by)
     return plain(
         pd.DataFrame(
             {
-                **{name: told[name] for name in [*by, "verdict"]},
-                "answers": told.answered.map("{:,}".format),
-                "coverage of 95 %": told.apply(covered, axis=1),
-                "RMSE": told.rmse.map("{:.3f}".format),
-                "mean half-width": told.half_width.map("{:.3f}".format),
-                "mean ESS": told.ess.map("{:,.0f}".format),
+                **{name: verdicts[name] for name in [*by, "verdict"]},
+                "answers": verdicts.answered.map("{:,}".format),
+                "coverage of 95 %": verdicts.apply(covered, axis=1),
+                "RMSE": verdicts.rmse.map("{:.3f}".format),
+                "mean half-width": verdicts.half_width.map("{:.3f}".format),
+                "mean ESS": verdicts.ess.map("{:,.0f}".format),
             }
         )
     )
@@ -157,7 +157,7 @@ def two_stage(frame: pd.DataFrame) -> None:
 
 def worlds(frame: pd.DataFrame) -> None:
     """Print what the log's world says against the target's own."""
-    frame = frame.assign(gap=frame.told - frame.real)
+    frame = frame.assign(gap=frame.oracle - frame.real)
     frozen = frame[frame.design == "frozen"]
     print(f"## Frozen: largest difference in one request {frozen.largest.max():.2g}\n")
     rows = []

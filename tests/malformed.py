@@ -36,7 +36,7 @@ class Case:
     rows: tuple[int, ...]
     gone: int
     make: Callable
-    said: str = ""
+    message: str = ""
     others: tuple[str, ...] = ()
     options: dict = field(default_factory=dict)
 
@@ -50,7 +50,7 @@ class Broken:
 
     name: str
     make: Callable
-    said: str
+    message: str
     words: tuple[str, ...] = ()
 
     def __str__(self):
@@ -164,7 +164,7 @@ def without(items, numbers, head=0):
     return [item for i, item in enumerate(items, 1 - head) if i not in numbers]
 
 
-def cells(name, kind, row, /, said="", *, rows=None, gone=None, formats=("csv",), others=(), **changes):
+def cells(name, kind, row, /, message="", *, rows=None, gone=None, formats=("csv",), others=(), **changes):
     """Return cases in which cells of one row hold something else."""
     rows = table_rows() if rows is None else rows
     gone = (row,) if gone is None else gone
@@ -177,12 +177,12 @@ def cells(name, kind, row, /, said="", *, rows=None, gone=None, formats=("csv",)
         # of a whole log nothing is left out: the mended one must be the one without the change
         mended = write(good) if gone else None
         cases.append(
-            Case(name, form, kind, (row,), len(gone), pair(write(bad), mended, f".{form}"), said, others)
+            Case(name, form, kind, (row,), len(gone), pair(write(bad), mended, f".{form}"), message, others)
         )
     return cases
 
 
-def line(name, kind, row, /, text, said="", *, gone=None, suffix=".csv", lines=None, head=1, **more):
+def line(name, kind, row, /, text, message="", *, gone=None, suffix=".csv", lines=None, head=1, **more):
     """Return the case of a log in lines in which one line is another, or several."""
     lines = as_csv(table_rows()) if lines is None else lines
     bad = list(lines)
@@ -191,7 +191,7 @@ def line(name, kind, row, /, text, said="", *, gone=None, suffix=".csv", lines=N
     form = more.pop("format", suffix.removeprefix("."))
     rows = more.pop("rows", (row,))
     good = without(lines, gone, head)
-    return Case(name, form, kind, rows, more.pop("left", len(gone)), pair(bad, good, suffix), said, **more)
+    return Case(name, form, kind, rows, more.pop("left", len(gone)), pair(bad, good, suffix), message, **more)
 
 
 def sub(old, new):
@@ -308,7 +308,7 @@ def table_cases():
             "eligible-repeated",
             "action repeated",
             15,
-            "'b' stands 2 times",
+            "'b' occurs 2 times",
             formats=CSV_JSONL,
             action="a",
             propensity=0.5,
@@ -472,7 +472,7 @@ def table_cases():
             "unreadable",
             22,
             lambda b: b[:-5],
-            "the line is no JSON",
+            "the line is not JSON",
             suffix=".jsonl",
             lines=as_jsonl(rows),
             head=0,
@@ -492,7 +492,7 @@ def table_cases():
             "unreadable",
             22,
             lambda b: b + b" " + b,
-            "the line is no JSON",
+            "the line is not JSON",
             suffix=".jsonl",
             lines=as_jsonl(rows),
             head=0,
@@ -502,7 +502,7 @@ def table_cases():
             "unreadable",
             22,
             b"[" * 50_000,
-            "the line is no JSON",
+            "the line is not JSON",
             suffix=".jsonl",
             lines=as_jsonl(rows),
             head=0,
@@ -512,7 +512,7 @@ def table_cases():
             "unreadable",
             22,
             sub("e21", b"\xc3("),
-            "the line is no UTF-8",
+            "the line is not UTF-8",
             suffix=".jsonl",
             lines=as_jsonl(rows),
             head=0,
@@ -715,9 +715,9 @@ def obd_cases():
         ("row-short", "unreadable", lambda b: b[:30], "must have 11 fields"),
     ]
     out = []
-    for name, kind, change, said in wanted:
+    for name, kind, change, message in wanted:
         bad = [*lines[:13], change(lines[13]), *lines[14:]]
-        out.append(Case(name, "obd", kind, (13,), 1, obd_pair(bad, without(lines, (13,), 1)), said))
+        out.append(Case(name, "obd", kind, (13,), 1, obd_pair(bad, without(lines, (13,), 1)), message))
     back = [*lines[:13], when(b"2001-01-01 00:00:00+00:00")(lines[13]), *lines[14:]]
     out.append(Case("time-back", "obd", "time runs backwards", (13,), 0, obd_pair(back, None)))
     return out
@@ -825,13 +825,13 @@ def dsjson_cases():
     cb, ccb, slates = cb_lines(), ccb_lines(), slates_lines()
     both = ("slot of a faulty request",)
 
-    def one(name, kind, text, said="", **more):
+    def one(name, kind, text, message="", **more):
         return line(
             name,
             kind,
             9,
             text,
-            said,
+            message,
             suffix=".json",
             lines=more.pop("lines", cb),
             head=0,
@@ -839,8 +839,8 @@ def dsjson_cases():
             **more,
         )
 
-    def two(name, kind, text, said="", *, row=9, lines=ccb, left=2, **more):
-        return one(name, kind, text, said, lines=lines, left=left, **more)
+    def two(name, kind, text, message="", *, row=9, lines=ccb, left=2, **more):
+        return one(name, kind, text, message, lines=lines, left=left, **more)
 
     return [
         one("propensity-zero", "propensity not positive", put(_label_probability=0), "0"),
@@ -979,9 +979,9 @@ def vw_cases():
     lines, adf = vw_lines(), adf_lines()
     bar = b" |u "
 
-    def one(name, kind, label, said="", **more):
+    def one(name, kind, label, message="", **more):
         text = lambda b: label.encode() + bar + b.split(bar)[1]  # noqa: E731
-        return line(name, kind, 14, text, said, suffix=".vw", lines=lines, head=0, **more)
+        return line(name, kind, 14, text, message, suffix=".vw", lines=lines, head=0, **more)
 
     out = [
         one("propensity-zero", "propensity not positive", "2:-1:0", "0"),
@@ -1004,11 +1004,13 @@ def vw_cases():
         one("nul-bytes", "unreadable", "\0:-1:0.5"),
     ]
 
-    def many(name, kind, change, said="", **more):
+    def many(name, kind, change, message="", **more):
         at = 5 * 6
         bad = [*adf[:at], *change(adf[at : at + 5]), *adf[at + 5 :]]
         good = adf[:at] + adf[at + 5 :]
-        return Case(f"adf-{name}", "vw", kind, (at + 1,), more.pop("left", 1), pair(bad, good, ".vw"), said)
+        return Case(
+            f"adf-{name}", "vw", kind, (at + 1,), more.pop("left", 1), pair(bad, good, ".vw"), message
+        )
 
     def relabel(label):
         def change(example):
@@ -1042,7 +1044,7 @@ def vw_cases():
 # -- our own logs
 
 
-def own_log(folder):
+def run_log(folder):
     """Write a log of this package: one policy, one seed, three slots a request."""
     run = run_small(
         folder / "run",
@@ -1082,7 +1084,7 @@ def with_values(column, at, value):
     return change
 
 
-def own_pair(spoil, mend):
+def run_log_pair(spoil, mend):
     """Return a maker of two copies of an own log, spoilt and mended by hand."""
 
     def make(folder, own):
@@ -1128,14 +1130,23 @@ def own_cases():
     middle = rows[1]
     both = ("slot of a faulty request",)
 
-    def one(name, kind, column, value, at=middle, said="", gone=3, others=both, told=None):
+    def one(name, kind, column, value, at=middle, message="", gone=3, others=both, reported=None):
         spoil = lambda log: rewrite(log, "decisions", with_values(column, [at - 1], value))  # noqa: E731
-        return Case(name, "ltrr", kind, told or (at,), gone, own_pair(spoil, forget([REQUEST])), said, others)
+        return Case(
+            name,
+            "ltrr",
+            kind,
+            reported or (at,),
+            gone,
+            run_log_pair(spoil, forget([REQUEST])),
+            message,
+            others,
+        )
 
-    def of_request(name, kind, column, value, told, said="", gone=3, mend=True, others=()):
+    def of_request(name, kind, column, value, reported, message="", gone=3, mend=True, others=()):
         spoil = lambda log: rewrite(log, "requests", with_values(column, [REQUEST], value))  # noqa: E731
         good = forget([REQUEST]) if mend else None
-        return Case(name, "ltrr", kind, told, gone, own_pair(spoil, good), said, others)
+        return Case(name, "ltrr", kind, reported, gone, run_log_pair(spoil, good), message, others)
 
     def unseen_click(log):
         # a click on an item that is in no world, so that it was no candidate
@@ -1166,12 +1177,12 @@ def own_cases():
             others=("propensity differs from distribution", *both),
         ),
         one("probability", "probability outside [0, 1]", "probabilities", lambda p: [-0.5] * len(p)),
-        one("action-unknown", "unseen category", "action", 17, said="action id 17 of 4"),
+        one("action-unknown", "unseen category", "action", 17, message="action id 17 of 4"),
         one("action-negative", "missing value", "action", -1),
         one("eligible-repeated", "action repeated", "actions", lambda a: [a[0]] * len(a)),
         one("feature-infinite", "context not finite", "features", lambda f: [float("inf")] * len(f)),
         one("slot-repeated", "duplicate event", "slot", 0, others=("slots out of order", *both)),
-        one("slot-negative", "slots out of order", "slot", -3, told=(5, 35)),
+        one("slot-negative", "slots out of order", "slot", -3, reported=(5, 35)),
         of_request("reward-infinite", "reward not finite", "reward", float("inf"), (rows[2],), others=both),
         of_request("reward-nan", "missing value", "reward", float("nan"), (rows[2],), others=both),
         of_request("context-nan", "context not finite", "context", lambda c: [float("nan")] * len(c), rows),
@@ -1183,7 +1194,7 @@ def own_cases():
             "click without impression",
             (rows[0],),
             3,
-            own_pair(unseen_click, forget([REQUEST])),
+            run_log_pair(unseen_click, forget([REQUEST])),
             f"request {REQUEST}",
             both,
         ),
@@ -1193,7 +1204,7 @@ def own_cases():
             "missing value",
             rows,
             3,
-            own_pair(forget([REQUEST], ("requests",)), forget([REQUEST])),
+            run_log_pair(forget([REQUEST], ("requests",)), forget([REQUEST])),
             "not in the table of requests",
             ("click without impression",),
         ),
@@ -1203,8 +1214,8 @@ def own_cases():
             "duplicate event",
             rows,
             3,
-            own_pair(twice, forget([REQUEST])),
-            "stands twice in the table of requests",
+            run_log_pair(twice, forget([REQUEST])),
+            "occurs twice in the table of requests",
         ),
         Case(
             "slot-lost",
@@ -1212,7 +1223,7 @@ def own_cases():
             "slots out of order",
             (rows[0],),
             2,
-            own_pair(lose_slot, forget([REQUEST])),
+            run_log_pair(lose_slot, forget([REQUEST])),
             "fewer than 3 slots",
             both,
         ),
@@ -1222,7 +1233,7 @@ def own_cases():
             "dangling event",
             (0,),
             0,
-            own_pair(forget([REQUEST], ("decisions",)), forget([REQUEST])),
+            run_log_pair(forget([REQUEST], ("decisions",)), forget([REQUEST])),
             "not in the table of decisions",
         ),
     ]
@@ -1236,13 +1247,13 @@ def all_cases():
 # -- logs that cannot be read at all
 
 
-def whole(name, data, said, *words, file="log.csv"):
+def whole(name, data, message, *words, file="log.csv"):
     """Return the case of one file."""
 
     def make(folder, _own=None):
         return save(folder / file, data(folder) if callable(data) else data)
 
-    return Broken(name, make, said, tuple(words))
+    return Broken(name, make, message, tuple(words))
 
 
 def cut(path, share):
@@ -1251,7 +1262,7 @@ def cut(path, share):
     return data[: int(len(data) * share)]
 
 
-def own_broken(name, spoil, said, *words):
+def own_broken(name, spoil, message, *words):
     """Return the case of an own log that is damaged."""
 
     def make(folder, own):
@@ -1259,7 +1270,7 @@ def own_broken(name, spoil, said, *words):
         spoil(folder / "log")
         return folder / "log"
 
-    return Broken(f"ltrr-{name}", make, said, tuple(words))
+    return Broken(f"ltrr-{name}", make, message, tuple(words))
 
 
 def about(**values):
@@ -1406,7 +1417,7 @@ def broken_cases():
         whole("format-dsjson-of-csv", good, "must hold decisions with outcomes", "--format", "dsjson"),
         whole("format-vw-of-csv", good, "must hold labels action:cost:probability", "--format", "vw"),
         whole("format-obd-of-csv", good, "Open Bandit Data must have the column", "--format", "obd"),
-        whole("format-ltrr-of-csv", good, "is no log: log.json is missing", "--format", "ltrr"),
+        whole("format-ltrr-of-csv", good, "is not a log: log.json is missing", "--format", "ltrr"),
         whole("format-csv-of-dsjson", cb, "no column for an action", "--format", "csv", file="log.json"),
         whole("format-unknown", good, "`format` must be", "--format", "tsv"),
         whole("unrecognised", b"\x89PNG\r\n\x1a\n" * 9, "its format is not recognised", file="log.png"),

@@ -73,13 +73,13 @@ def requests_of(chunk, space, ids, slots):
         told = row.get("told", [])
         alone = "dangling event" in told
         attached = not alone and ("unreadable" in told or (ids and row["event"] in ("", None)))
-        row["loose"] = alone or attached
+        row["unattached"] = alone or attached
         group = groups[-1] if groups else None
         join = False
         if group is not None:
-            known = [r for r in group if not r["loose"]]
+            known = [r for r in group if not r["unattached"]]
             if attached:
-                join = slots and not group[0]["loose"] and len(group) < space.n_slots
+                join = slots and not group[0]["unattached"] and len(group) < space.n_slots
             elif not alone and known:
                 join = row["event"] == known[-1]["event"] if ids else row.get("slot", 0) != 0
         if join:
@@ -110,7 +110,7 @@ def naive_admit(chunks, space, *, reward_range=None):
                     mine.append("missing value")
                 faults[row["row"]] = mine
                 slot = row["slot"] if slots else 0
-                if row["loose"]:
+                if row["unattached"]:
                     expected += 1
                     continue
                 if before:
@@ -119,7 +119,7 @@ def naive_admit(chunks, space, *, reward_range=None):
                     if again:
                         out.add(row["row"])
                         continue
-                elif slot in here:
+                elif slot in here and slot < 62:  # the kernel has one bit for all later slots
                     mine.append("duplicate event")
                     out.add(row["row"])
                     continue
@@ -133,11 +133,11 @@ def naive_admit(chunks, space, *, reward_range=None):
                     if row["count"] != counts[0]:
                         mine.append("counts differ")
                 total += row["reward"]
-            some = [r for r in group if not r["loose"]]
+            some = [r for r in group if not r["unattached"]]
             if ids and some:
                 places = {r["slot"] if slots else 0 for r in some}
                 seen.setdefault(some[0]["event"], set()).update(p for p in places if p >= 0)
-            some = [r for r in group if not r["loose"] and r["row"] not in out]
+            some = [r for r in group if not r["unattached"] and r["row"] not in out]
             if reward_range and some and math.isfinite(total):
                 low, high = reward_range
                 slack = 1e-6 * max(abs(low), abs(high))
@@ -161,7 +161,7 @@ def naive_admit(chunks, space, *, reward_range=None):
             if not math.isfinite(row["time"]):
                 if not row["hushed"]:
                     found.add(("time missing", row["row"]))
-            elif not row["loose"]:
+            elif not row["unattached"]:
                 if last_time is not None and row["time"] < last_time and not row["hushed"]:
                     found.add(("time runs backwards", row["row"]))
                 last_time = row["time"]

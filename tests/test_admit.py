@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ltrr.errors import InputError
-from ltrr.replay import Batch, Events, Faults, Space
+from ltrr.replay import Events, Faults, ReplayBatch, Space
 from ltrr.replay.admit import AdmitState, admit
 from ltrr.replay.duplicates import Duplicates, identify
 from ltrr.replay.estimators.ips import IPS
-from ltrr.replay.faults import KINDS, SPOILS, WARNS
+from ltrr.replay.faults import FAULTS, SPOILS, WARNS
 from ltrr.replay.raw import Raw
 from tests.naive_replay_checks import naive_admit
 
@@ -152,7 +152,7 @@ SPOILED = [
         "0.61 against 0.6",
     ),
     ("action not eligible", put(LISTS, "eligible", 4, [1, 2]), ABC, 4, [1, 2, 3], "action 'a'"),
-    ("action repeated", put(LISTS, "eligible", 3, [0, 2, 0]), ABC, 3, [1, 2, 4], "action 'a' stands 2 times"),
+    ("action repeated", put(LISTS, "eligible", 3, [0, 2, 0]), ABC, 3, [1, 2, 4], "action 'a' occurs 2 times"),
     ("no eligible action", put(LISTS, "eligible", 2, []), ABC, 2, [1, 3, 4], "an empty list"),
     ("duplicate event", PLAIN | {"event": [5, 6, 7, 5]}, ABC, 4, [1, 2, 3], "event '5'"),
     ("duplicate event", PLAIN | {"event": [5, 5, 6, 7]}, ABC, 2, [1, 3, 4], "event '5'"),
@@ -227,7 +227,7 @@ def test_every_kind_that_spoils_is_tried():
     # three kinds are the readers' to find; the last follows from another fault
     told_by_readers = {"unreadable", "click without impression", "slot of a faulty request"}
     assert {kind for kind, *_ in SPOILED} == set(SPOILS) - told_by_readers
-    assert set(KINDS) == set(SPOILS) | set(WARNS)
+    assert set(FAULTS) == set(SPOILS) | set(WARNS)
 
 
 @pytest.mark.parametrize(
@@ -485,7 +485,7 @@ def admit_chunks(chunks, space, **state):
         for i, row in enumerate(chunk):
             for kind in row.get("told", []):
                 told.setdefault(kind, []).append(i)
-        plain = ("row", "told", "loose", "hushed")
+        plain = ("row", "told", "unattached", "hushed")
         columns = {key: [row[key] for row in chunk] for key in chunk[0] if key not in plain}
         if "event" in columns and not isinstance(next(iter(columns["event"]), 0), int):
             columns["event"] = np.array(columns["event"], object)
@@ -545,7 +545,9 @@ def test_a_faulty_row_changes_no_other(column, place, seed):
 
     def ips(events):
         estimator = IPS()
-        estimator.add(Batch(events.key, events.reward, weight=events.targets["new"] / events.propensity))
+        estimator.add(
+            ReplayBatch(events.key, events.reward, weight=events.targets["new"] / events.propensity)
+        )
         return estimator.value()
 
     assert ips(events) == ips(clean.take(rest))
@@ -679,7 +681,7 @@ def test_duplicates_found_after_the_pass(on_error):
         state.finish(faults)
         assert faults.counts["duplicate event"] == 1
         assert faults.first["duplicate event"].row == 5
-        assert "left in" in faults.first["duplicate event"].detail
+        assert "kept" in faults.first["duplicate event"].detail
     else:
         with pytest.raises(InputError, match="row 5: 1 requests repeat an id that came after the first 2"):
             state.finish(faults)

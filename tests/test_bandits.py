@@ -182,7 +182,7 @@ def test_a_saved_policy_keeps_all_its_parameters_and_none_that_is_an_object(tmp_
     save(Nested(inner=[1, None]), tmp_path / "plain")
     assert load(tmp_path / "plain").inner == (1, None)
     for inner in (LinUCB(), len):
-        with pytest.raises(InputError, match="its parameter `inner` is no plain value"):
+        with pytest.raises(InputError, match="its parameter `inner` is not a plain value"):
             save(Nested(inner=inner), tmp_path / "object")
 
 

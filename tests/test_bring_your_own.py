@@ -492,7 +492,7 @@ def test_classes_of_a_script_work_on_workers_and_their_study_says_that_no_file_c
     assert done.returncode == 0, done.stderr
     assert "policy 'mine' was not saved" in done.stdout
     written = (tmp_path / "run" / "study.toml").read_text()
-    assert "# `policies.mine`: Mine is of a notebook or script" in written
+    assert "# `policies.mine`: Mine was defined in a notebook or script" in written
     with pytest.raises(
         InputError, match=r"`policies\.mine` was an object of '__main__:Mine' given in a call"
     ):

@@ -36,12 +36,12 @@ def write_log(path="log.csv", n=3_000, seed=0, bad=()):
     return path
 
 
-def refused(done, *said):
+def refused(done, *message):
     status, out, err = done
     assert (status, out) == (2, "")
     assert err.startswith("ltrr: ")
     assert err.count("\n") == 1
-    for text in said:
+    for text in message:
         assert text in err
 
 
@@ -171,9 +171,9 @@ def test_faulty_rows_are_left_out_and_counted(ltrr, without_figures):
     status, out, _ = ltrr("replay", "log.csv", "--on-error", "skip", "--estimators", "ips", "--out", "r")
     assert status == 0
     assert "2,997 of 3,000 rows" in out
-    assert "3 of 3,000 rows were left out" in out
+    assert "3 of 3,000 rows were excluded" in out
     assert not Path("r/faults.csv").exists()
-    assert "left out" in Path("r/report.html").read_text()
+    assert "excluded" in Path("r/report.html").read_text()
 
 
 def test_faulty_rows_are_listed(ltrr, without_figures):
@@ -198,7 +198,7 @@ def test_validate_says_what_is_wrong_and_where(ltrr):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (("replay",), "LOG"),
         (("replay", "none.csv"), "none.csv"),
@@ -220,9 +220,9 @@ def test_validate_says_what_is_wrong_and_where(ltrr):
         (("validate", "log.csv", "--format", "obd"), "timestamp"),
     ],
 )
-def test_bad_words_are_one_line(ltrr, words, said):
+def test_bad_words_are_one_line(ltrr, words, message):
     write_log(n=50)
-    refused(ltrr(*words), said)
+    refused(ltrr(*words), message)
     assert not Path("runs").exists()
 
 

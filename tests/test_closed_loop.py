@@ -114,10 +114,10 @@ def test_numbers_kept_back_are_told_here():
     assert by.value["ips"] == pytest.approx(sum(product) / 12, rel=1e-12)
     half = 1.959963984540054 * np.std(product, ddof=1) / np.sqrt(12)
     assert by.high["ips"] - by.value["ips"] == pytest.approx(half, rel=1e-9)
-    said = evaluate(log, OTHER, estimators=["ips", "snips", "pi"]).set_index("estimator")
-    assert by.verdict.to_dict() == said.verdict.drop("on-policy").to_dict()
+    message = evaluate(log, OTHER, estimators=["ips", "snips", "pi"]).set_index("estimator")
+    assert by.verdict.to_dict() == message.verdict.drop("on-policy").to_dict()
     assert by.verdict["ips"] == "cannot answer"
-    assert np.isnan(said.value["ips"])
+    assert np.isnan(message.value["ips"])
 
 
 def test_without_any_weight_there_is_no_number():
@@ -153,12 +153,12 @@ def frame_of(data):
 
 def twin(rows):
     """Return answered, bias, rmse and coverage of rows, one by one."""
-    told = [r for r in rows if r["value"] == r["value"]]
-    if not told:
+    reported = [r for r in rows if r["value"] == r["value"]]
+    if not reported:
         return 0, np.nan, np.nan, np.nan
-    errors = [r["value"] - r["truth"] for r in told]
-    hits = sum(r["low"] <= r["truth"] <= r["high"] for r in told)
-    n = len(told)
+    errors = [r["value"] - r["truth"] for r in reported]
+    hits = sum(r["low"] <= r["truth"] <= r["high"] for r in reported)
+    n = len(reported)
     return n, sum(errors) / n, (sum(e * e for e in errors) / n) ** 0.5, hits / n
 
 
@@ -243,8 +243,8 @@ def run(shared, kind, name):
 def test_what_a_frozen_log_says_of_a_quota_is_what_running_it_brings(shared):
     place = all_quotas(3, 4).tolist().index([0, 0, 3, 0])
     frozen = [run(shared, FrozenLoop, name) for name in ("random", "static")]
-    told, real = frozen[0][1][:, place], frozen[1][0]
-    np.testing.assert_allclose(told, real, atol=1e-6)
+    reported, real = frozen[0][1][:, place], frozen[1][0]
+    np.testing.assert_allclose(reported, real, atol=1e-6)
     assert np.abs(frozen[0][0] - real).max() > 0.01  # the two policies do differ
     assert frozen[0][2].lessons == frozen[1][2].lessons == 2
     # a log whose traffic trains the memory and the ranker speaks of another system
@@ -292,7 +292,7 @@ def test_what_is_left_out_of_a_log(study, larger):
 def test_single_decisions_of_every_size(study, larger):
     plan = replace(study.QUICK, sizes=(40, 200), epsilons=(0.5,))
     table = study.single(plan, larger, 1, 0)
-    assert len(table) == 2 * 3 * len(study.ESTIMATORS)
+    assert len(table) == 2 * 3 * len(study.COMPARED)
     for name, own in table.groupby("policy"):
         target = next(t for t in study.policies_of(larger, 1)[1] if t.name == name)
         assert own.truth.unique().tolist() == [larger.value(target.table)]

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ltrr.bandits.credit import KINDS, RULES, credit
+from ltrr.bandits.credit import RULES, SIGNALS, credit
 from ltrr.errors import InputError
 from tests.naive_bandits import naive_credit
 
@@ -21,7 +21,7 @@ def page_of(kind, click, satisfied):
     return click * weight / weight.sum()
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", SIGNALS)
 @pytest.mark.parametrize("rule", RULES)
 @settings(max_examples=12, deadline=None)
 @given(seed=st.integers(0, 2**32), b=st.integers(0, 6), k=st.integers(1, 6), s=st.integers(1, 5))
@@ -34,7 +34,7 @@ def test_equals_the_naive_twin(rule, kind, seed, b, k, s):
     slots = rng.integers(0, 2**s, (b, k)).astype(np.uint32)
     slots[slots == 0] = SPILLED
     u = np.round(rng.random((b, s)), 1)  # ties are common
-    code = KINDS.index(kind)
+    code = SIGNALS.index(kind)
     page = {"value": value, "slots": slots, "n_slots": s, "click": click, "satisfied": satisfied, "u": u}
     got = credit(rule, **page, reward_kind=code)
     np.testing.assert_allclose(got, naive_credit(rule, kind=kind, **page).reshape(b, s), atol=1e-12)
@@ -60,7 +60,7 @@ def test_by_hand():
         "satisfied": satisfied,
         "u": np.array([[0.9, 0.5, 0.1]]),
     }
-    half = {**page, "value": np.array([[0.5, 0.0, 0.5]]), "reward_kind": KINDS.index("satisfied")}
+    half = {**page, "value": np.array([[0.5, 0.0, 0.5]]), "reward_kind": SIGNALS.index("satisfied")}
     want = {
         "split": [0.25, 0, 0.25],
         "marginal": [0, 0, 0],
@@ -70,7 +70,7 @@ def test_by_hand():
         "page": [1, 1, 1],
     }
     assert {rule: credit(rule, **half)[0].tolist() for rule in RULES} == want
-    third = {**page, "value": np.array([[0.3, 0.2, 0.1]]), "reward_kind": KINDS.index("clicks")}
+    third = {**page, "value": np.array([[0.3, 0.2, 0.1]]), "reward_kind": SIGNALS.index("clicks")}
     assert credit("sequential", **third)[0].tolist() == [0, 0.2, 0.3]
     assert credit("marginal", **third)[0].tolist() == [0, 0.2, 0]
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from ltrr._kernels.weights import weight_pass
-from ltrr.replay.batch import Batch
+from ltrr.replay.batch import ReplayBatch
 from ltrr.replay.diagnostics import _BINS, _LOW, _PER_DECADE, MEANINGS, Diagnostics
 from ltrr.replay.events import Events, Space
 from ltrr.replay.pareto import pareto_k, tail_size
@@ -52,7 +52,9 @@ def test_by_hand():
     d = Diagnostics(n_actions=3)
     events = events_of([0, 1, 1, 0], [0.5, 0.25, 1.0, 0.5], 3)
     pi = np.array([0.5, 0.0, 0.5, 0.0, 0.5, 0.5, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0])
-    d.add(Batch(np.arange(4), np.array([1.0, 0, 1, 1]), weight=np.array([1.0, 2.0, 0.0, 2.0])), events, pi)
+    d.add(
+        ReplayBatch(np.arange(4), np.array([1.0, 0, 1, 1]), weight=np.array([1.0, 2.0, 0.0, 2.0])), events, pi
+    )
     found = d.summary()
     assert set(found) == set(MEANINGS)
     assert found["ess"] == 25 / 9
@@ -73,7 +75,7 @@ def test_support_is_exact_where_distributions_are_logged():
     d = Diagnostics(n_actions=2)
     stated = np.array([1.0, 0.0, 0.5, 0.5])
     d.add(
-        Batch(np.arange(2), np.zeros(2), weight=np.ones(2)),
+        ReplayBatch(np.arange(2), np.zeros(2), weight=np.ones(2)),
         events_of([0, 1], [1.0, 0.5], 2, stated),
         np.array([0.25, 0.75, 0.5, 0.5]),
     )
@@ -88,7 +90,7 @@ def test_parts_merge_to_one_pass(cuts, seed):
     action, reward = rng.integers(0, 4, n), rng.random(n)
     events = events_of(action, rng.uniform(0.1, 1, n), 4)
     pi = rng.dirichlet(np.ones(4), n)
-    batch = Batch(np.arange(n), reward, weight=pi[np.arange(n), action] / events.propensity)
+    batch = ReplayBatch(np.arange(n), reward, weight=pi[np.arange(n), action] / events.propensity)
     whole = Diagnostics(4)
     whole.add(batch, events, pi.reshape(-1))
     total = Diagnostics(4)
@@ -113,7 +115,7 @@ def test_calibration_finds_wrong_distributions():
     for stated in (p, np.array([0.3, 0.3, 0.4])):
         d = Diagnostics(3)
         events = events_of(action, stated[action], 3, np.tile(stated, n))
-        d.add(Batch(np.arange(n), np.zeros(n), weight=np.ones(n)), events)
+        d.add(ReplayBatch(np.arange(n), np.zeros(n), weight=np.ones(n)), events)
         answers.append(d.calibration_p())
     assert answers[0] > 1e-3
     assert answers[1] < 1e-9
@@ -127,7 +129,7 @@ def test_drift_is_found_and_uniform_p_values_are_not():
     for reward in (steady, falling):
         d = Diagnostics(2)
         for rows in np.array_split(np.arange(n), 7):
-            d.add(Batch(rows, reward[rows].astype(float), weight=np.ones(len(rows))))
+            d.add(ReplayBatch(rows, reward[rows].astype(float), weight=np.ones(len(rows))))
         answers.append(d.drift_p("reward"))
     assert answers[0] > 1e-3
     assert answers[1] < 1e-9
@@ -158,7 +160,7 @@ def test_the_tail_that_is_kept_tells_the_same_as_all_weights(monkeypatch, order,
     # all weights, exactly the tail and its threshold, in any order
     assert pareto_k(np.sort(weight)[-96:], 1_000) == pareto_k(np.sort(weight)[::-1][:96], 1_000) == want
     assert pareto_k(np.sort(weight)[-95:], 1_000) != want
-    batch = Batch(np.arange(1_000), np.ones(1_000), weight=weight)
+    batch = ReplayBatch(np.arange(1_000), np.ones(1_000), weight=weight)
     once, streamed, merged = Diagnostics(2), Diagnostics(2), Diagnostics(2)
     once.add(batch)
     for rows in np.array_split(np.arange(1_000), 23):
@@ -169,19 +171,19 @@ def test_the_tail_that_is_kept_tells_the_same_as_all_weights(monkeypatch, order,
     top = np.sort(weight)[::-1]
     for found in (once, streamed, merged):
         assert len(found._largest) == keep
-        said = found.summary()
-        assert said["pareto_k"] == want
-        assert said["max_weight"] == top[0]
-        assert said["max_weight_share"] == pytest.approx(top[0] / weight.sum(), rel=1e-12)
-        assert said["top1_percent_share"] == pytest.approx(top[:10].sum() / weight.sum(), rel=1e-12)
+        message = found.summary()
+        assert message["pareto_k"] == want
+        assert message["max_weight"] == top[0]
+        assert message["max_weight_share"] == pytest.approx(top[0] / weight.sum(), rel=1e-12)
+        assert message["top1_percent_share"] == pytest.approx(top[:10].sum() / weight.sum(), rel=1e-12)
 
 
 def test_shares_beyond_the_kept_weights_are_not_told(monkeypatch):
-    for keep, told in ((10, True), (9, False)):
+    for keep, reported in ((10, True), (9, False)):
         monkeypatch.setattr("ltrr.replay.diagnostics._KEEP", keep)
         found = Diagnostics(2)
-        found.add(Batch(np.arange(1_000), np.ones(1_000), weight=np.arange(1.0, 1_001.0)))
-        assert (found.summary()["top1_percent_share"] is not None) == told
+        found.add(ReplayBatch(np.arange(1_000), np.ones(1_000), weight=np.arange(1.0, 1_001.0)))
+        assert (found.summary()["top1_percent_share"] is not None) == reported
 
 
 @pytest.mark.parametrize(("n", "tail"), [(0, 0), (1, 1), (24, 5), (225, 45), (226, 46), (10_000, 300)])
@@ -233,7 +235,7 @@ GOOD = {
 
 
 @pytest.mark.parametrize(
-    ("change", "word", "said"),
+    ("change", "label", "message"),
     [
         ({}, SUPPORTED, "20,000"),
         ({"ess": 9.9}, CANNOT, "9.9"),
@@ -250,21 +252,21 @@ GOOD = {
         ({"calibration_p": 1e-9}, WEAK, "do not fit"),
         ({"mean_inverse_propensity": 0.7, "mean_inverse_propensity_se": 0.01}, WEAK, "1/propensity"),
         ({"n": 0.0}, CANNOT, "no usable row"),
-        ({"rewarded": 0.0}, CANNOT, "no proof"),
+        ({"rewarded": 0.0}, CANNOT, "does not show"),
     ],
 )
-def test_verdicts(change, word, said):
+def test_verdicts(change, label, message):
     verdict = judge(GOOD | change)
-    assert verdict.word == word
-    assert said in verdict.reason
+    assert verdict.label == label
+    assert message in verdict.reason
 
 
 def test_verdicts_beyond_weights():
-    assert judge(GOOD, deterministic=True).word == CANNOT
-    assert judge(GOOD, deterministic=True, weighting=False).word == SUPPORTED
-    assert judge(GOOD | {"ess": 3.0}, weighting=False).word == SUPPORTED
+    assert judge(GOOD, deterministic=True).label == CANNOT
+    assert judge(GOOD, deterministic=True, weighting=False).label == SUPPORTED
+    assert judge(GOOD | {"ess": 3.0}, weighting=False).label == SUPPORTED
     assert "frequencies" in judge(GOOD, estimated="propensities estimated by frequencies").reason
-    assert judge(GOOD, biased="rests on a model").word == WEAK
+    assert judge(GOOD, biased="rests on a model").label == WEAK
 
 
 def test_rows_needed():

@@ -74,7 +74,7 @@ def test_as_many_probabilities_as_actions(n):
 def test_the_bad_row_is_quoted_with_its_number():
     """Rows of unequal length, a bad one in the middle: the message holds its numbers and no others'."""
     stated = np.array([1.0, 0.5, 0.5, 0.25, 0.25, 0.25, 0.75, 0.25])
-    with pytest.raises(InputError, match=r"got \[0\.25, 0\.25, 0\.25\] in row 2; mend the policy"):
+    with pytest.raises(InputError, match=r"got \[0\.25, 0\.25, 0\.25\] in row 2; correct the policy"):
         draw(sets([1, 2, 3, 2]), stated, np.full(4, 0.5))
     # the first of two
     stated[2] = 0.75

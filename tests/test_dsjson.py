@@ -17,7 +17,7 @@ from ltrr.replay.events import Events
 from ltrr.replay.readers.dsjson import open_dsjson
 from ltrr.replay.readers.dsjson_features import Emitter
 from ltrr.replay.readers.dsjson_scan import Scanner
-from ltrr.replay.readers.names import Numbering
+from ltrr.replay.readers.hash_index import HashIndex
 from tests import naive_dsjson as naive
 
 FILES = (
@@ -272,7 +272,7 @@ def test_order_from_zero(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "message"),
     [
         ('"_labelIndex":1', '"_labelIndex":0', "name different actions"),
         ("[2,1,3]", "[2,1]", "`a` has 2 entries, `p` 3"),
@@ -290,14 +290,14 @@ def test_order_from_zero(tmp_path):
         ('"_labelIndex":1', '"_labelIndex":1.5', "no whole number"),
     ],
 )
-def test_lines_that_cannot_be_read(tmp_path, old, new, said):
+def test_lines_that_cannot_be_read(tmp_path, old, new, message):
     assert old in CB
     path = write(tmp_path, CB, "", CB.replace(old, new), CB.replace('"e1"', '"e4"'))
     log, events = read(path, check_duplicates=False)
     assert log.faults.counts["unreadable"] == 1
     (fault,) = (f for f in log.faults.kept if f.kind == "unreadable")
     assert fault.row == 3
-    assert said in fault.detail
+    assert message in fault.detail
     assert events.row.tolist() == [1, 4]
     with pytest.raises(InputError, match=r"log\.json, row 3: unreadable: "):
         list(open_dsjson(path, check_duplicates=False).chunks())
@@ -441,7 +441,7 @@ def test_duplicates(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         (b"", "must hold decisions"),
         (b"\n \n", "must hold decisions"),
@@ -451,9 +451,9 @@ def test_duplicates(tmp_path):
         (gzip.compress(CB.encode())[:40], "must hold decisions"),
     ],
 )
-def test_files_without_a_decision(tmp_path, text, said):
+def test_files_without_a_decision(tmp_path, text, message):
     (tmp_path / "log.json").write_bytes(text)
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=message):
         list(open_dsjson(tmp_path / "log.json").chunks())
 
 
@@ -637,7 +637,7 @@ def test_numbering_grows():
     rng = np.random.default_rng(0)
     hashes = rng.integers(0, 2**64, 30_000, dtype=np.uint64)
     hashes = hashes[rng.integers(0, 20_000, 60_000)]
-    table, seen = Numbering(1 << 20), {}
+    table, seen = HashIndex(1 << 20), {}
     for part in np.array_split(hashes, 7):
         ids, new = table.add(part)
         for j, h in enumerate(part.tolist()):
@@ -646,7 +646,7 @@ def test_numbering_grows():
             assert ids[j] == seen.setdefault(h, len(seen))
     assert len(table) == len(seen)
     assert table.find(hashes).tolist() == [seen[h] for h in hashes.tolist()]
-    small = Numbering(100)
+    small = HashIndex(100)
     ids, _ = small.add(hashes)
     assert len(small) == 100
     assert (ids < 100).all()
@@ -701,10 +701,10 @@ def test_mutated_logs_never_end_in_a_traceback(tmp_path_factory, lines, edits):
     try:
         events = Events.concat(list(log.chunks()))
     except InputError as error:
-        said = str(error)
+        message = str(error)
     else:
-        said = ""
+        message = ""
         assert len(events) == log.faults.used
         assert np.isfinite(events.reward).all()
         assert np.isfinite(events.context).all()
-    assert "\n" not in said
+    assert "\n" not in message

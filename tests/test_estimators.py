@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from ltrr.errors import InputError
-from ltrr.replay import Batch, Moments
+from ltrr.replay import Moments, ReplayBatch
 from ltrr.replay.estimators import (
     DM,
     DR,
@@ -74,7 +74,7 @@ def random_batch(rng, n, *, count=False):
     accept = (rng.random(n) < 0.4).astype(float)
     accept[0] = 1.0
     columns = ("q_logged", "q_target", "mrdr_logged", "mrdr_target")
-    return Batch(
+    return ReplayBatch(
         np.arange(n),
         rng.normal(0.5, 1.0, n),
         weight=weight,
@@ -104,7 +104,7 @@ def fed(estimator, *batches):
 
 def changed(batch, **columns):
     given = {f.name: getattr(batch, f.name) for f in fields(batch)}
-    return Batch(**{**given, **columns})
+    return ReplayBatch(**{**given, **columns})
 
 
 # twins, parts, counts
@@ -235,7 +235,7 @@ def enumerated(propensity=LOGGING, predicted=REWARD, *, reward=REWARD, logging=L
     x, a, r = (v.reshape(-1) for v in np.meshgrid([0, 1], [0, 1, 2], [0.0, 1.0], indexing="ij"))
     probability = CONTEXT[x] * logging[x, a] * np.where(r == 1.0, reward[x, a], 1.0 - reward[x, a])
     q_target = (TARGET * predicted).sum(axis=1)[x]
-    return Batch(
+    return ReplayBatch(
         np.arange(len(x)),
         r,
         weight=(TARGET / propensity)[x, a],
@@ -483,7 +483,7 @@ def test_terms_lie_within_the_bounds_and_reach_them(estimator, seed, low, span, 
     inner = np.stack([rng.uniform(0.0, top, 500), *rng.uniform(low, high, (3, 500))], axis=1)
     weight, reward, q_a, q_pi = np.concatenate([corners, inner]).T
     n = len(weight)
-    batch = Batch(
+    batch = ReplayBatch(
         np.arange(n), reward, weight=weight, marginal_weight=weight, q_logged=q_a, q_target=q_pi,
         mrdr_logged=q_a, mrdr_target=q_pi,
     )  # fmt: skip
@@ -503,11 +503,11 @@ def test_ratios_have_no_bounds():
 
 
 def test_cressie_read_by_hand():
-    batch = Batch(np.arange(2), np.array([1.0, 0.0]), weight=np.array([1.0, 0.5]))
+    batch = ReplayBatch(np.arange(2), np.array([1.0, 0.0]), weight=np.array([1.0, 0.5]))
     # weights 1, ½ and the unseen 2: u + v w with 3u + 3.5v = 1 and 3.5u + 5.25v = 1, so u = ½, v = −1/7
     assert fed(CressieRead(0.0, 2.0), batch).value() == pytest.approx(5 / 14 + 3 / 7 * 1 / 2, rel=1e-14)
     # weights 1, 2 and the unseen 0: 3u + 3v = 1 and 3u + 5v = 1, so u = ⅓ and v = 0
-    batch = Batch(np.arange(2), np.array([1.0, 0.0]), weight=np.array([1.0, 2.0]))
+    batch = ReplayBatch(np.arange(2), np.array([1.0, 0.0]), weight=np.array([1.0, 2.0]))
     assert fed(CressieRead(0.0, 2.0), batch).value() == pytest.approx(1 / 3, rel=1e-14)
 
 
@@ -534,7 +534,7 @@ def test_cressie_read_goes_to_the_control_variate():
 
 def test_cressie_read_stays_in_declared_rewards_but_keeps_its_error():
     reward = np.array([1.0, 1.0, 0.0, 1.0])
-    batch = Batch(np.arange(4), reward, weight=np.array([9.0, 0.0, 1.0, 0.1]))
+    batch = ReplayBatch(np.arange(4), reward, weight=np.array([9.0, 0.0, 1.0, 0.1]))
     free, kept = fed(CressieRead(), batch), fed(CressieRead(0.0, math.inf, 0.0, 0.1), batch)
     assert free.value() > 0.1
     assert kept.value() == 0.1
@@ -544,7 +544,7 @@ def test_cressie_read_stays_in_declared_rewards_but_keeps_its_error():
 @pytest.mark.parametrize(("low", "high", "weight"), [(0.0, 3.0, 4.0), (0.5, 9.0, 0.2)])
 def test_cressie_read_refuses_weights_outside_their_range(low, high, weight):
     with pytest.raises(InputError, match=r"must be within .*declare the range"):
-        CressieRead(low, high).add(Batch(np.arange(1), np.ones(1), weight=np.array([weight])))
+        CressieRead(low, high).add(ReplayBatch(np.arange(1), np.ones(1), weight=np.array([weight])))
 
 
 # simulated logs
@@ -566,7 +566,7 @@ def simulated():
             a = (rng.random(ROWS)[:, None] > logging.cumsum(axis=1)[x, :2]).sum(axis=1)
             own = (rng.random(ROWS)[:, None] > TARGET.cumsum(axis=1)[x, :2]).sum(axis=1)
             weight, predicted = (TARGET / logging)[x, a], WRONG_REWARD
-            batch = Batch(
+            batch = ReplayBatch(
                 np.arange(ROWS),
                 (rng.random(ROWS) < REWARD[x, a]).astype(float),
                 weight=weight,
@@ -636,10 +636,10 @@ def test_slope_bends_little_where_it_costs_and_much_where_it_does_not():
     n = 20_000
     chosen = rng.random(n) < 0.02
     weight = np.where(chosen, 30.0, 0.4 / 0.98)
-    needed = Batch(np.arange(n), chosen.astype(float), weight=weight)
+    needed = ReplayBatch(np.arange(n), chosen.astype(float), weight=weight)
     assert fed(Slope("clipped-ips"), needed).chosen >= 30.0
     weight = np.where(rng.random(n) < 0.0005, 500.0, 0.75)
-    noise = Batch(np.arange(n), rng.normal(0.0, 1.0, n), weight=weight)
+    noise = ReplayBatch(np.arange(n), rng.normal(0.0, 1.0, n), weight=weight)
     assert fed(Slope("clipped-ips"), noise).chosen == 1.0
 
 
@@ -781,7 +781,7 @@ def test_columns_that_are_needed_are_asked_for(estimator):
     optional = set().union(*columns.values())
     fed(estimator, changed(full, **dict.fromkeys(optional - enough, None))).value()
     for name in used:
-        with pytest.raises(InputError, match=rf"needs `Batch\.{name}`, which was not given"):
+        with pytest.raises(InputError, match=rf"needs `ReplayBatch\.{name}`, which was not given"):
             estimator.fork().add(changed(full, **{name: None}))
 
 

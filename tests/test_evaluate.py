@@ -1,4 +1,4 @@
-"""From a log to a table: values, verdicts, refusals, differences, and what is told beside them."""
+"""From a log to a table: values, verdicts, refusals, differences, and and the notes that go with them."""
 
 import numpy as np
 import pytest
@@ -288,16 +288,16 @@ def test_embeddings_make_mips():
     # distributions that were not logged are estimated for mips alone: the propensities were logged
     bare, _ = world(6_000, full=False)
     some = run(MemoryLog(bare), ["uniform"], estimators=["mips", "ips"], embedding=[0, 0, 1, 1, 2])
-    said = some.table.set_index("estimator").estimated
-    assert "ESTIMATED" in said["mips"]
-    assert said["ips"] == ""
+    message = some.table.set_index("estimator").estimated
+    assert "ESTIMATED" in message["mips"]
+    assert message["ips"] == ""
     assert not any("ESTIMATED" in note for note in some.about["notes"])
     refused = evaluate(MemoryLog(events), "uniform", estimators=["mips"]).set_index("estimator")
     assert refused.verdict["mips"] == "cannot answer"
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"policies": ["unifrom"]}, "did you mean 'uniform'"),
         ({"policies": ["uniform", "uniform"]}, "none twice"),
@@ -318,11 +318,11 @@ def test_embeddings_make_mips():
         ({"colour": "red"}, "colour"),
     ],
 )
-def test_what_is_wrong_is_one_line(options, said):
+def test_what_is_wrong_is_one_line(options, message):
     events, _ = world(200)
     with pytest.raises(InputError) as error:
         run(MemoryLog(events), **{"policies": ["uniform"], **options})
-    assert said in str(error.value)
+    assert message in str(error.value)
     assert "\n" not in str(error.value)
 
 

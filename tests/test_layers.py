@@ -1,4 +1,4 @@
-"""Imports follow the order of the rooms, without circles."""
+"""Imports follow the order of the packages, without circles."""
 
 import ast
 from graphlib import CycleError, TopologicalSorter
@@ -22,7 +22,7 @@ LAYERS = (
     ("checks",),
     ("cli", "__main__"),
 )
-"""From the bottom up; a room may import from its own layer and from those below."""
+"""From the bottom up; a package may import from its own layer and from those below."""
 
 LATE = {
     ("cli.explain", "study.lookup"): "the command line answers `--help` without loading the engines",
@@ -63,7 +63,7 @@ def resolve(node):
     if isinstance(node, ast.Import):
         names = [alias.name for alias in node.names]
     else:
-        # `from ltrr.room import name` means the module `room.name` where there is one
+        # `from ltrr.package import name` means the module `package.name` where there is one
         names = [f"{node.module}.{alias.name}" for alias in node.names]
         names = [n if n.removeprefix("ltrr.") in MODULES else str(node.module) for n in names]
     return {n.removeprefix("ltrr.") for n in names if n.startswith("ltrr.")}
@@ -120,9 +120,18 @@ def test_every_room_has_a_layer():
     assert not [room for room in named if not (PACKAGE / room.replace(".", "/")).is_dir() and "." in room]
 
 
-def test_only_what_everything_stands_on_lies_loose():
-    loose = {name for name in MODULES if "." not in name and not (PACKAGE / name).is_dir()}
-    assert loose == {"__init__", "__main__", "errors", "protocols", "registry", "rng", "_check", "_state"}
+def test_only_what_everything_imports_is_at_the_top():
+    unattached = {name for name in MODULES if "." not in name and not (PACKAGE / name).is_dir()}
+    assert unattached == {
+        "__init__",
+        "__main__",
+        "errors",
+        "protocols",
+        "registry",
+        "rng",
+        "_check",
+        "_state",
+    }
 
 
 def test_imports_go_down():

@@ -10,7 +10,7 @@ import pytest
 
 from ltrr import LoopSetting, Streams
 from ltrr._state import pack, unpack
-from ltrr.bandits.credit import KINDS
+from ltrr.bandits.credit import SIGNALS
 from ltrr.bandits.spec import policy_spec
 from ltrr.simulation.loop import Loop
 from ltrr.simulation.measure import Measures
@@ -245,7 +245,7 @@ def available(union, b):
     return np.bincount(union.arm[own], minlength=len(ARMS)).tolist()
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", SIGNALS)
 @pytest.mark.parametrize(
     ("policy", "rule"),
     [("random", "split"), ("random", "first"), ("random", "sequential"), ("linucb-disjoint", "split")],
@@ -287,7 +287,7 @@ def test_credits_sum_to_what_slots_earned_less_the_cost(prepared, policy, rule, 
     np.testing.assert_allclose(idle, -(cost[gross == 0] / idle.shape[1])[:, None] * np.ones_like(idle))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", SIGNALS)
 def test_losses_add_up_net_of_costs(prepared, kind):
     """The best page for free, less what retrieval, ranking, costs and luck took, is what was earned."""
     loop = make_loop(prepared, "random", oracle_every=2)

@@ -12,7 +12,7 @@ from sklearn.neighbors import KNeighborsRegressor
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from ltrr.errors import InputError
-from ltrr.replay.batch import Batch
+from ltrr.replay.batch import ReplayBatch
 from ltrr.replay.estimators.dr import DR
 from ltrr.replay.estimators.ips import IPS
 from ltrr.replay.events import Events, Space
@@ -436,7 +436,7 @@ def test_two_folds_leave_no_fold_to_calibrate_on():
     model.fit(events)
     plain.fit(events)
     assert np.array_equal(model.predict(events), plain.predict(events))
-    assert model.notes == ("two folds leave none to calibrate on: predictions are not calibrated",)
+    assert model.notes == ("with two folds none is left to calibrate on: predictions are not calibrated",)
 
 
 def test_what_a_reward_model_refuses():
@@ -460,7 +460,7 @@ def test_what_a_reward_model_refuses():
         RewardModel().fit(events, outcome=np.full(50, np.inf))
     with pytest.raises(InputError, match="rewards of 0 and 1"):
         RewardModel("logistic").fit(events)
-    with pytest.raises(InputError, match=r"`KNeighborsRegressor` cannot weigh rows"):
+    with pytest.raises(InputError, match=r"`KNeighborsRegressor` cannot weight rows"):
         RewardModel(KNeighborsRegressor()).fit(events, np.arange(50.0))
     model = RewardModel("ridge")
     model.fit(events)
@@ -472,9 +472,11 @@ def batch_of(log, q=None, weight=None):
     pi = log.flat(log.pi)
     w = pi[log.events.place] / log.events.propensity if weight is None else weight
     if q is None:
-        return Batch(log.events.key, log.events.reward, weight=w)
+        return ReplayBatch(log.events.key, log.events.reward, weight=w)
     target = expected_value(log.events.actions.indptr, pi, q)
-    return Batch(log.events.key, log.events.reward, weight=w, q_logged=q[log.events.place], q_target=target)
+    return ReplayBatch(
+        log.events.key, log.events.reward, weight=w, q_logged=q[log.events.place], q_target=target
+    )
 
 
 def test_doubly_robust_with_a_fitted_model():
@@ -516,7 +518,7 @@ def test_mrdr_lowers_the_variance_where_the_model_is_too_simple():
         q = model.predict(events)
         dr = DR()
         target = expected_value(events.actions.indptr, pi, q)
-        dr.add(Batch(events.key, reward, weight=weight, q_logged=q[events.place], q_target=target))
+        dr.add(ReplayBatch(events.key, reward, weight=weight, q_logged=q[events.place], q_target=target))
         spread[name] = dr.standard_error()
     assert spread["mrdr"] < 0.7 * spread["plain"]
 

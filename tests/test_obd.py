@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ltrr.errors import InputError
-from ltrr.replay.batch import Batch
+from ltrr.replay.batch import ReplayBatch
 from ltrr.replay.estimators import IPS, SNIPS
 from ltrr.replay.events import Events
 from ltrr.replay.reading import read
@@ -55,7 +55,7 @@ def test_men_sample_gives_the_known_figures(data_dir, policy, clicks):
     assert log.space.actions == tuple(map(str, range(34)))
     ips, snips = IPS(), SNIPS()
     for estimator in (ips, snips):
-        estimator.add(Batch(events.key, events.reward, weight=(1 / 34) / events.propensity))
+        estimator.add(ReplayBatch(events.key, events.reward, weight=(1 / 34) / events.propensity))
     expected = twin(folder / "men.csv")
     assert (ips.value(), snips.value(), events.reward.sum()) == pytest.approx(expected, rel=1e-12)
     if policy == "bts":
@@ -111,16 +111,16 @@ def test_actions_are_known_without_the_table_of_items(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("items", "said"),
+    ("items", "message"),
     [
         ([*ITEMS, ("2", "1", "z")], "one row an item"),
         ([("0", "1", "x"), ("", "1", "x")], "one row an item"),
         ([], "must hold items"),
     ],
 )
-def test_wrong_table_of_items_is_one_line(tmp_path, items, said):
+def test_wrong_table_of_items_is_one_line(tmp_path, items, message):
     write_obd(tmp_path, items=items)
-    with pytest.raises(InputError, match=said) as error:
+    with pytest.raises(InputError, match=message) as error:
         read(tmp_path)
     assert "\n" not in str(error.value)
 
@@ -139,7 +139,7 @@ def test_wrong_columns_and_folders(tmp_path):
     with pytest.raises(InputError, match="must have the column 'position'"):
         read(tmp_path, format="obd")
     (tmp_path / "men.csv").rename(tmp_path / "item_context.csv")
-    with pytest.raises(InputError, match=r"beside item_context\.csv"):
+    with pytest.raises(InputError, match=r"next to item_context\.csv"):
         read(tmp_path, format="obd")
     write_obd(tmp_path)
     with pytest.raises(InputError, match="takes no `columns`"):

@@ -230,7 +230,7 @@ def test_cost_is_negative_reward_and_patterns_are_expanded(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("columns", "said"),
+    ("columns", "message"),
     [
         (None, r"no column for an action is known; it has the columns a, r, p; map them.*\[columns\]"),
         ({"action": "a"}, "no column for a reward is known"),
@@ -251,9 +251,9 @@ def test_cost_is_negative_reward_and_patterns_are_expanded(tmp_path):
         ("missing.toml", "missing.toml: cannot be read as TOML"),
     ],
 )
-def test_wrong_maps_are_one_line(tmp_path, columns, said):
+def test_wrong_maps_are_one_line(tmp_path, columns, message):
     path = save(tmp_path / "log.csv", b"a,r,p\n1,2,0.5\n")
-    with pytest.raises(InputError, match=said) as error:
+    with pytest.raises(InputError, match=message) as error:
         read(path, columns=columns)
     assert "\n" not in str(error.value)
 
@@ -267,7 +267,7 @@ def test_wrong_toml_is_one_line(tmp_path, text):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         ({"on_error": "explode"}, "`on_error` must be a known name"),
         ({"chunk_rows": 0}, "`chunk_rows` must be an integer >= 1"),
@@ -279,9 +279,9 @@ def test_wrong_toml_is_one_line(tmp_path, text):
         ({"policy": "linucb"}, "`read` takes no `policy` with a log in the format 'csv'"),
     ],
 )
-def test_wrong_arguments_are_one_line(tmp_path, arguments, said):
+def test_wrong_arguments_are_one_line(tmp_path, arguments, message):
     path = save(tmp_path / "log.csv", b"action,reward\n1,2\n")
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=message):
         read(path, **arguments)
 
 
@@ -568,8 +568,8 @@ def test_rows_that_were_told_of_hold_nothing():
     assert raw.row.tolist() == [5, 6, 7]
     assert raw.action.tolist() == [0, -1, -1]
     np.testing.assert_array_equal(raw.reward, [1.0, math.nan, math.nan])
-    told = {(kind, *rows.tolist()): said for kind, rows, said in raw.faults}
-    assert told == {
+    reported = {(kind, *rows.tolist()): message for kind, rows, message in raw.faults}
+    assert reported == {
         ("unreadable", 1): ["`reward` must be a number, got 'x'"],
         ("unseen category", 2): ["`action` must be one of the actions, got 'z'"],
     }
@@ -674,7 +674,7 @@ def test_blocks_have_the_size_asked_for_whatever_the_file(tmp_path):
 
 def test_a_column_of_requests_that_never_changes_does_not_fill_the_memory(tmp_path):
     path = save(tmp_path / "log.csv", b"request,action,reward\n" + b"1,a,1\n" * 40_000)
-    with pytest.raises(InputError, match="has the same value in more than 32,767 rows"):
+    with pytest.raises(InputError, match="has the same value in more than 32,767 consecutive rows"):
         whole_log(read(path, chunk_rows=1000))
 
 
@@ -765,7 +765,7 @@ FAULTY = [
         "jsonl",
         b'{"action": "a", "reward": 1}\n{"action": "a", "reward": 1\n',
         2,
-        "unreadable: the line is no JSON",
+        "unreadable: the line is not JSON",
     ),
     (
         "jsonl",
@@ -777,7 +777,7 @@ FAULTY = [
         "jsonl",
         b'{"action": "a", "reward": 1}\n{"action": "a", "reward": 1}{"action": "a"}\n',
         2,
-        "the line is no JSON",
+        "the line is not JSON",
     ),
     (
         "jsonl",
@@ -792,10 +792,10 @@ FAULTY = [
         2,
         "`action` must be text",
     ),
-    ("jsonl", b'{"action": "a", "reward": 1}\n{"action": "\xff", "reward": 1}\n', 2, "the line is no UTF-8"),
-    ("jsonl", b'{"action": "a", "reward": 1}\n{"action": "a\x00", "reward": 1}\n', 2, "the line is no JSON"),
+    ("jsonl", b'{"action": "a", "reward": 1}\n{"action": "\xff", "reward": 1}\n', 2, "the line is not UTF-8"),
+    ("jsonl", b'{"action": "a", "reward": 1}\n{"action": "a\x00", "reward": 1}\n', 2, "the line is not JSON"),
     ("jsonl", b'{"action": "a", "reward": 1}\n{"action": "a", "reward": 1e999}\n', 2, "reward not finite"),
-    ("jsonl", b'{"action": "a", "reward": 1}\n' + b"[" * 100_000 + b"\n", 2, "the line is no JSON"),
+    ("jsonl", b'{"action": "a", "reward": 1}\n' + b"[" * 100_000 + b"\n", 2, "the line is not JSON"),
     (
         "jsonl",
         b'{"action": "a", "reward": 1, "eligible": ["a"]}\n{"action": "a", "reward": 1, "eligible": 3}\n',
@@ -805,10 +805,10 @@ FAULTY = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "data", "row", "said"), FAULTY)
-def test_malformed_rows_have_their_number(tmp_path, kind, data, row, said):
+@pytest.mark.parametrize(("kind", "data", "row", "message"), FAULTY)
+def test_malformed_rows_have_their_number(tmp_path, kind, data, row, message):
     path = save(tmp_path / f"log.{kind}", data)
-    with pytest.raises(InputError, match=rf"log\.{kind}, row {row}: .*{said}") as error:
+    with pytest.raises(InputError, match=rf"log\.{kind}, row {row}: .*{message}") as error:
         whole_log(read(path))
     assert "\n" not in str(error.value)
     log = read(path, on_error="report")
@@ -891,10 +891,10 @@ def test_text_longer_than_a_block_keeps_its_characters(tmp_path):
     assert read(tmp_path / "log.csv").space.actions == ("é€😀",)
 
 
-@pytest.mark.parametrize(("kind", "data", "said"), BROKEN)
-def test_broken_files_are_one_line(tmp_path, kind, data, said):
+@pytest.mark.parametrize(("kind", "data", "message"), BROKEN)
+def test_broken_files_are_one_line(tmp_path, kind, data, message):
     path = save(tmp_path / f"log.{kind}", data)
-    with pytest.raises(InputError, match=said) as error:
+    with pytest.raises(InputError, match=message) as error:
         whole_log(read(path, format=kind.removesuffix(".gz"), on_error="skip"))
     assert "\n" not in str(error.value)
     assert "log." in str(error.value)
@@ -921,11 +921,11 @@ def test_mutated_bytes_never_end_in_a_traceback(tmp_path, kind, data):
         log = read(path, format=kind, columns=MAP, on_error="skip", chunk_rows=5)
         rows = sum(len(chunk) for chunk in log.chunks())
     except InputError as error:
-        said = str(error)
+        message = str(error)
     else:
-        said = ""
+        message = ""
         assert rows == log.faults.used <= log.faults.rows
-    assert "\n" not in said
+    assert "\n" not in message
 
 
 # -- a twin of the CSV reader

@@ -320,10 +320,10 @@ def test_what_must_be_an_instance_a_list_or_known_is_one_line(log, mine):
         ({"policies": ["nowhere:First"]}, "nor is there a module 'nowhere'"),
         ({"policies": ["without:a?of=learning:linucb"]}, "give it to `ltrr.replay.run` by itself"),
     ]
-    for options, said in wrong:
+    for options, message in wrong:
         with pytest.raises(InputError) as error:
             run(log, **{"policies": ["uniform"], **options})
-        assert said in str(error.value)
+        assert message in str(error.value)
         assert "\n" not in str(error.value)
 
 

@@ -13,7 +13,7 @@ from scipy.stats import binomtest, poisson
 from ltrr._kernels.betting import bet
 from ltrr._kernels.bootstrap import BLOCK, CUMULATIVE, poisson_sums, poisson_weights
 from ltrr.errors import InputError
-from ltrr.replay import Batch
+from ltrr.replay import ReplayBatch
 from ltrr.replay.estimators.cressie_read import CressieRead
 from ltrr.replay.estimators.difference import Difference
 from ltrr.replay.estimators.dr import DR
@@ -52,7 +52,7 @@ def log(n, seed=0, *, binary=True):
     weight = np.minimum(rng.exponential(size=n), 10.0)
     reward = (rng.random(n) < 0.4).astype(float) if binary else rng.random(n)
     q = rng.random((2, n))
-    return Batch(rng.permutation(10 * n)[:n], reward, weight=weight, q_logged=q[0], q_target=q[1])
+    return ReplayBatch(rng.permutation(10 * n)[:n], reward, weight=weight, q_logged=q[0], q_target=q[1])
 
 
 def seen(estimator, method, *batches, level=0.95):
@@ -156,7 +156,7 @@ def test_bootstrap_is_its_twin():
 @pytest.mark.parametrize(("estimator", "weight"), [(IPS(), 1.0), (SNIPS(), 3.0)], ids=["ips", "snips"])
 def test_bootstrap_of_two_requests_by_hand(estimator, weight):
     """Rewards 0 and 1 count p and q times: a resample is w q / (p + w q), unknown where both are 0."""
-    batch = Batch(np.array([5, 9]), np.array([0.0, 1.0]), weight=np.array([1.0, weight]))
+    batch = ReplayBatch(np.array([5, 9]), np.array([0.0, 1.0]), weight=np.array([1.0, weight]))
     p, q = np.array(
         [[naive.poisson_weight([int(k) for k in KEY], i, b, CUMULATIVE) for b in range(100)] for i in (5, 9)]
     )
@@ -219,7 +219,7 @@ def test_one_bootstrap_serves_several_estimators():
 
 
 def test_resamples_without_weight_leave_the_ends_open():
-    batch = Batch(np.arange(3), np.ones(3), weight=np.array([0.0, 0.0, 1.0]))
+    batch = ReplayBatch(np.arange(3), np.ones(3), weight=np.array([0.0, 0.0, 1.0]))
     interval = seen(SNIPS(), PoissonBootstrap(100), batch)
     assert ends(interval) == (1.0, -math.inf, math.inf)
 
@@ -287,7 +287,7 @@ def test_other_rows_are_refused(method):
 @pytest.mark.compiled
 @pytest.mark.parametrize("method", METHODS, ids=lambda m: m.name)
 def test_higher_levels_are_wider(method):
-    batch = Batch(np.arange(500), np.arange(500) % 2.0, weight=np.ones(500))
+    batch = ReplayBatch(np.arange(500), np.arange(500) % 2.0, weight=np.ones(500))
     for estimator in (IPS(), SNIPS()):
         narrow, wide = (seen(estimator, method, batch, level=level) for level in (0.8, 0.99))
         if narrow is not None:
@@ -297,7 +297,7 @@ def test_higher_levels_are_wider(method):
 @pytest.mark.compiled
 def test_snips_with_a_constant_reward_is_certain():
     base = log(300, binary=False)
-    batch = Batch(base.key, np.full(300, 0.3), weight=base.weight)
+    batch = ReplayBatch(base.key, np.full(300, 0.3), weight=base.weight)
     for method in (Asymptotic(), PoissonBootstrap(100)):
         assert ends(seen(SNIPS(), method, batch)) == pytest.approx((0.3, 0.3, 0.3), abs=1e-15)
         interval = seen(IPS(), method, batch)
@@ -307,7 +307,7 @@ def test_snips_with_a_constant_reward_is_certain():
 @pytest.mark.compiled
 def test_snips_moves_with_the_rewards():
     base = log(300, binary=False)
-    moved = Batch(base.key, base.reward + 5.0, weight=base.weight)
+    moved = ReplayBatch(base.key, base.reward + 5.0, weight=base.weight)
     for method in (Asymptotic(), PoissonBootstrap(100)):
         want = np.array(ends(seen(SNIPS(), method, base))) + 5.0
         np.testing.assert_allclose(ends(seen(SNIPS(), method, moved)), want, rtol=1e-12)
@@ -316,7 +316,9 @@ def test_snips_moves_with_the_rewards():
 def test_counts():
     """Rows that stand for several events: normal and bootstrap intervals take them, bounds do not."""
     batch = log(50)
-    counted = Batch(batch.key, batch.reward, weight=batch.weight, count=np.where(batch.reward > 0, 1.0, 3.0))
+    counted = ReplayBatch(
+        batch.key, batch.reward, weight=batch.weight, count=np.where(batch.reward > 0, 1.0, 3.0)
+    )
     for method in METHODS:
         interval = seen(SNIPS(), method, counted)
         assert (interval is None) == (method.name not in ("asymptotic", "bootstrap"))
@@ -328,14 +330,14 @@ def test_counts():
 
 def test_asymptotic_by_hand():
     """Terms 0, 2, 4: mean 2, variance 4, standard error sqrt(4 / 3), 1.959964 of them."""
-    batch = Batch(np.arange(3), np.ones(3), weight=np.array([0.0, 2.0, 4.0]))
+    batch = ReplayBatch(np.arange(3), np.ones(3), weight=np.array([0.0, 2.0, 4.0]))
     half = 1.959963984540054 * math.sqrt(4.0 / 3.0)
     assert ends(seen(IPS(), Asymptotic(), batch)) == pytest.approx((2.0, 2.0 - half, 2.0 + half), rel=1e-12)
 
 
 def test_asymptotic_ratio_by_hand():
     """w = 1, 3 and r = 1, 0: ratio 1/4; residuals w (r − 1/4) / w̄ are ±3/8, their mean's error 3/8."""
-    batch = Batch(np.arange(2), np.array([1.0, 0.0]), weight=np.array([1.0, 3.0]))
+    batch = ReplayBatch(np.arange(2), np.array([1.0, 0.0]), weight=np.array([1.0, 3.0]))
     half = 1.959963984540054 * 0.375
     assert ends(seen(SNIPS(), Asymptotic(), batch)) == pytest.approx(
         (0.25, 0.25 - half, 0.25 + half), rel=1e-9
@@ -344,7 +346,7 @@ def test_asymptotic_ratio_by_hand():
 
 def test_hoeffding_by_hand():
     """n = 100 terms in [0, 1], level 95 %: sqrt(ln 40 / 200) = 0.135810."""
-    batch = Batch(np.arange(100), np.arange(100) % 2.0, weight=np.ones(100))
+    batch = ReplayBatch(np.arange(100), np.arange(100) % 2.0, weight=np.ones(100))
     interval = seen(IPS(), Hoeffding(1.0, (0.0, 1.0)), batch)
     assert ends(interval) == pytest.approx((0.5, 0.5 - 0.1358101, 0.5 + 0.1358101), abs=1e-7)
     # ten times the range, ten times the width
@@ -361,7 +363,7 @@ def test_bernstein_is_its_twin():
 
 @pytest.mark.parametrize(("k", "n"), [(0, 7), (1, 10), (5, 10), (10, 10), (52, 10_000)])
 def test_clopper_pearson_is_scipys(k, n):
-    batch = Batch(np.arange(n), (np.arange(n) < k).astype(float), weight=np.ones(n))
+    batch = ReplayBatch(np.arange(n), (np.arange(n) < k).astype(float), weight=np.ones(n))
     want = binomtest(k, n).proportion_ci(0.9, method="exact")
     for estimator in (SNIPS(), OnPolicy()):
         interval = seen(estimator, ClopperPearson(), batch, level=0.9)
@@ -372,7 +374,7 @@ def test_clopper_pearson_is_scipys(k, n):
 
 def test_clopper_pearson_counts_rows_with_weight():
     """Weights 0 and 1: two successes among three rows that count."""
-    batch = Batch(np.arange(5), np.array([1.0, 1, 0, 1, 0]), weight=np.array([1.0, 0, 1, 1, 0]))
+    batch = ReplayBatch(np.arange(5), np.array([1.0, 1, 0, 1, 0]), weight=np.array([1.0, 0, 1, 1, 0]))
     interval = seen(SNIPS(), ClopperPearson(), batch)
     want = binomtest(2, 3).proportion_ci(0.95, method="exact")
     assert (*ends(interval), interval.n) == pytest.approx((2 / 3, want.low, want.high, 3), abs=1e-12)
@@ -382,7 +384,7 @@ def test_clopper_pearson_counts_rows_with_weight():
     ("reward", "weight"), [([0.5, 1.0], [1.0, 1.0]), ([1.0, 0.0], [2.0, 1.0]), ([1.0, 0.0], [1.0, 0.5])]
 )
 def test_clopper_pearson_needs_whole_rows_and_binary_rewards(reward, weight):
-    batch = Batch(np.arange(2), np.array(reward), weight=np.array(weight))
+    batch = ReplayBatch(np.arange(2), np.array(reward), weight=np.array(weight))
     assert seen(SNIPS(), ClopperPearson(), batch, log(3)) is None
     assert seen(SNIPS(), ClopperPearson(), batch) is None
 
@@ -415,7 +417,7 @@ def test_largest_weight_stands_in_for_a_bound():
 
 @pytest.mark.parametrize("kind", [Hoeffding, EmpiricalBernstein, ConfidenceSequence])
 def test_broken_declarations_are_told(kind):
-    batch = Batch(np.arange(2), np.array([1.0, 1.0]), weight=np.array([5.0, 1.0]))
+    batch = ReplayBatch(np.arange(2), np.array([1.0, 1.0]), weight=np.array([5.0, 1.0]))
     with pytest.raises(InputError, match="outside the"):
         seen(IPS(), kind(4.0, (0.0, 1.0)), batch)
     for wrong in ({"weight_bound": 0.5}, {"weight_bound": math.inf}, {"reward_range": (1.0, 1.0)}):
@@ -437,8 +439,8 @@ def alone(estimator, method, batch):
 def test_merged_bounds_refuse_what_either_part_has_seen(kind, term, reach, outsider):
     """One term below or above [0, 4], in the first or in the second part."""
     batches = [
-        Batch(np.arange(3), np.array([0.0, 1.0, 2.0]), weight=np.ones(3)),
-        Batch(np.arange(3, 6), np.array([0.0, 1.0, term]), weight=np.ones(3)),
+        ReplayBatch(np.arange(3), np.array([0.0, 1.0, 2.0]), weight=np.ones(3)),
+        ReplayBatch(np.arange(3, 6), np.array([0.0, 1.0, term]), weight=np.ones(3)),
     ]
     (ips, method), (other, added) = (
         alone(IPS(), kind(2.0, (0.0, 2.0)), b) for b in (batches if outsider else batches[::-1])
@@ -452,10 +454,10 @@ def test_merged_bounds_refuse_what_either_part_has_seen(kind, term, reach, outsi
 @pytest.mark.parametrize("kind", [Hoeffding, EmpiricalBernstein])
 def test_terms_may_touch_the_ends_of_the_range(kind):
     for reward in ([0.0, 2.0], [-1e-10, 2.0], [0.0, 2.0 + 1e-10]):
-        batch = Batch(np.arange(2), np.array(reward), weight=np.array([1.0, 2.0]))
+        batch = ReplayBatch(np.arange(2), np.array(reward), weight=np.array([1.0, 2.0]))
         assert seen(IPS(), kind(2.0, (0.0, 2.0)), batch) is not None
     for reward in ([-1e-8, 2.0], [0.0, 2.0 + 1e-8]):
-        batch = Batch(np.arange(2), np.array(reward), weight=np.array([1.0, 2.0]))
+        batch = ReplayBatch(np.arange(2), np.array(reward), weight=np.array([1.0, 2.0]))
         with pytest.raises(InputError, match="outside the declared"):
             seen(IPS(), kind(2.0, (0.0, 2.0)), batch)
 
@@ -464,7 +466,7 @@ def test_terms_may_touch_the_ends_of_the_range(kind):
 def test_what_rounding_may_do_is_a_share_of_the_width(kind):
     """Rewards in [5, 6]: a billionth of 1 is let through, five are not, though 5 and 6 are larger."""
     for below, let_through in ((0.5e-9, True), (5e-9, False)):
-        batch = Batch(np.arange(2), np.array([5.0 - below, 6.0]))
+        batch = ReplayBatch(np.arange(2), np.array([5.0 - below, 6.0]))
         with contextlib.nullcontext() if let_through else pytest.raises(InputError, match="outside"):
             assert seen(OnPolicy(), kind(reward_range=(5.0, 6.0)), batch) is not None
 
@@ -481,7 +483,7 @@ def test_parameters_of_the_bootstrap_are_checked(wrong):
 def test_merging_remembers_that_rows_were_counted(method, counted):
     batches = [log(5), log(5, seed=1)]
     b = batches[counted]
-    batches[counted] = Batch(b.key, b.reward, weight=np.ones(5), count=np.full(5, 2.0))
+    batches[counted] = ReplayBatch(b.key, b.reward, weight=np.ones(5), count=np.full(5, 2.0))
     (first, m), (second, other) = (alone(OnPolicy(), method, b) for b in batches)
     first.merge(second)
     m.merge(other)
@@ -491,8 +493,8 @@ def test_merging_remembers_that_rows_were_counted(method, counted):
 
 def test_clopper_pearson_adds_up_what_is_merged():
     batches = [
-        Batch(np.arange(4), np.array([1.0, 0, 0, 1]), weight=np.array([1.0, 1, 0, 1])),
-        Batch(np.arange(3), np.array([0.0, 1, 0]), weight=np.array([1.0, 1, 1])),
+        ReplayBatch(np.arange(4), np.array([1.0, 0, 0, 1]), weight=np.array([1.0, 1, 0, 1])),
+        ReplayBatch(np.arange(3), np.array([0.0, 1, 0]), weight=np.array([1.0, 1, 1])),
     ]
     (first, m), (second, other) = (alone(SNIPS(), ClopperPearson(), b) for b in batches)
     first.merge(second)
@@ -596,7 +598,7 @@ def test_merged_sequences_hold_and_are_wider():
 @pytest.mark.parametrize("shift", [-1.0, 2.0])
 def test_sequences_move_with_the_range(shift):
     batch = log(500)
-    moved = Batch(batch.key, batch.reward + shift, weight=batch.weight)
+    moved = ReplayBatch(batch.key, batch.reward + shift, weight=batch.weight)
     base = seen(SNIPS(), ConfidenceSequence(reward_range=(0.0, 1.0)), batch)
     got = seen(SNIPS(), ConfidenceSequence(reward_range=(shift, 1.0 + shift)), moved)
     assert ends(got) == pytest.approx([v + shift for v in ends(base)], abs=1e-9)
@@ -607,8 +609,8 @@ def test_sequences_move_with_the_range(shift):
 
 def test_difference_by_hand():
     key, reward = np.arange(2), np.array([1.0, 0.5])
-    first = Batch(key, reward, weight=np.array([2.0, 1.0]))
-    second = Batch(key, reward, weight=np.array([1.0, 0.0]))
+    first = ReplayBatch(key, reward, weight=np.array([2.0, 1.0]))
+    second = ReplayBatch(key, reward, weight=np.array([1.0, 0.0]))
     ips = Difference(IPS(), IPS())
     ips.add_pair(first, second)
     assert ips.value() == 0.75
@@ -637,7 +639,7 @@ def test_difference_of_equal_policies_is_certain():
 @pytest.mark.compiled
 def test_every_method_answers_for_differences():
     batch = log(500)
-    other = Batch(batch.key, batch.reward, weight=np.ones(500))
+    other = ReplayBatch(batch.key, batch.reward, weight=np.ones(500))
     for kind, apply in ((IPS, 5), (SNIPS, 2)):
         difference = Difference(kind(), kind())
         difference.add_pair(batch, other)
@@ -654,7 +656,7 @@ def test_every_method_answers_for_differences():
 
 def test_differences_merge_and_fork():
     batch, other = log(60), log(60, seed=1)
-    other = Batch(batch.key, batch.reward, weight=other.weight)
+    other = ReplayBatch(batch.key, batch.reward, weight=other.weight)
     parts = [Difference(SNIPS(), IPS()) for _ in range(2)]
     for part, rows in zip(parts, (np.arange(25), np.arange(25, 60)), strict=True):
         part.add_pair(batch.take(rows), other.take(rows))
@@ -674,7 +676,7 @@ def test_differences_need_the_same_requests():
         difference.add_pair(batch, batch.take(np.arange(5)))
     with pytest.raises(InputError, match="same requests"):
         difference.add_pair(batch, batch.take(np.arange(6)[::-1]))
-    counted = Batch(batch.key, batch.reward, weight=batch.weight, count=np.full(6, 2.0))
+    counted = ReplayBatch(batch.key, batch.reward, weight=batch.weight, count=np.full(6, 2.0))
     with pytest.raises(InputError, match="same counts"):
         difference.add_pair(batch, counted)
     with pytest.raises(InputError, match="add_pair"):
@@ -682,7 +684,9 @@ def test_differences_need_the_same_requests():
 
 
 def test_differences_of_slates():
-    batch = Batch(np.repeat(np.arange(3), 2), np.arange(6.0), weight=np.full(6, 2.0), slot=np.tile([0, 1], 3))
+    batch = ReplayBatch(
+        np.repeat(np.arange(3), 2), np.arange(6.0), weight=np.full(6, 2.0), slot=np.tile([0, 1], 3)
+    )
     difference = Difference(SlateIPS(), OnPolicy())
     difference.add_pair(batch, batch)
     assert difference.value() == pytest.approx(3.0 * 15.0 / 3.0)

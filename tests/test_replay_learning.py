@@ -10,7 +10,7 @@ from sklearn.linear_model import LinearRegression
 from ltrr.bandits import EpsilonGreedy, LinUCB, LinUCBDisjoint, Uniform, VowpalWabbit
 from ltrr.errors import InputError
 from ltrr.replay.events import Events, Space
-from ltrr.replay.learn import METHODS, _cross_fitted, learn_policy
+from ltrr.replay.off_policy import METHODS, _cross_fitted, learn_policy
 from ltrr.replay.rejection import LearningReplay, accepted, feedback_of, smallest_propensity
 from ltrr.replay.replay_log import ReplayLog
 from ltrr.replay.split import LogPart, split
@@ -392,7 +392,7 @@ def test_what_models_are_fitted_to_worked_by_hand():
 
 
 def test_tables_are_bounded(monkeypatch):
-    monkeypatch.setattr("ltrr.replay.learn._NUMBERS", 400)
+    monkeypatch.setattr("ltrr.replay.off_policy._NUMBERS", 400)
     keeps = Keeps()
     learn_policy(MemoryLog([simulated(19, 2000)]), method="ips", model=keeps)
     assert 0 < len(keeps.seen[-1][0]) * (1 + 4 + 3) < 800
@@ -404,7 +404,7 @@ def test_what_cannot_be_learned_from_is_one_line():
         [Events(events.space, events.row, events.key, events.action, events.reward, context=events.context)]
     )
     log = MemoryLog([events])
-    for ask, said in (
+    for ask, message in (
         (lambda: learn_policy(bare, method="ips"), '"dm" does without'),
         (lambda: learn_policy(bare, model="vw"), "must hold propensities"),
         (lambda: learn_policy(log, method="drr"), "did you mean 'dr'"),
@@ -417,7 +417,7 @@ def test_what_cannot_be_learned_from_is_one_line():
         (lambda: learn_policy(MemoryLog([events.take(np.arange(3))])), "at least 6 usable rows"),
         (lambda: learn_policy(MemoryLog([events.take(np.arange(0))]), model="vw"), "no usable rows"),
     ):
-        with pytest.raises(InputError, match=said) as error:
+        with pytest.raises(InputError, match=message) as error:
             ask()
         assert "\n" not in str(error.value)
     assert learn_policy(bare, method="dm").probabilities(events).shape == (120,)

@@ -63,12 +63,12 @@ def test_verdicts_name_each_estimate_once():
 
 
 @pytest.mark.parametrize(
-    ("rewarded", "word", "said"), [(200, "supported", "400 requests"), (12, "weak", "only 12")]
+    ("rewarded", "word", "message"), [(200, "supported", "400 requests"), (12, "weak", "only 12")]
 )
-def test_the_mean_of_a_log_is_judged_by_its_rewards(rewarded, word, said):
+def test_the_mean_of_a_log_is_judged_by_its_rewards(rewarded, word, message):
     row = run(log(rewarded=rewarded), ["uniform"], estimators=["ips"]).table.iloc[0]
     assert (row.policy, row.verdict) == ("as logged", word)
-    assert said in row.reason
+    assert message in row.reason
 
 
 def test_long_names_stay_within_the_figures():

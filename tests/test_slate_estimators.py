@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ltrr._kernels.slate import rewards_to_go
 from ltrr.errors import InputError
-from ltrr.replay.batch import Batch
+from ltrr.replay.batch import ReplayBatch
 from ltrr.replay.estimators.ips import IPS
 from ltrr.replay.estimators.slate import PI, RIPS, SNRIPS, CascadeDR, IndependentIPS, SlateIPS, SlateSNIPS
 from ltrr.replay.estimators.snips import SNIPS
@@ -43,7 +43,7 @@ def random_batch(seed, n, longest=LONGEST):
     key = np.repeat(np.arange(n), length)
     rows = len(key)
     slot = np.concatenate([np.arange(k) for k in length]) if n else np.zeros(0)
-    return Batch(
+    return ReplayBatch(
         key,
         rng.normal(0.5, 1.0, rows),
         weight=rng.lognormal(0, 0.7, rows),
@@ -115,7 +115,9 @@ def test_one_slot_is_the_single_decision():
 def test_on_policy_all_are_the_mean_of_sums():
     batch = random_batch(2, 60)
     ones = np.ones(len(batch))
-    plain = Batch(batch.key, batch.reward, weight=ones, q_logged=batch.q_logged, q_target=batch.q_logged)
+    plain = ReplayBatch(
+        batch.key, batch.reward, weight=ones, q_logged=batch.q_logged, q_target=batch.q_logged
+    )
     mean = batch.reward.sum() / 60
     for kind in TWINS:
         assert value(kind, plain) == pytest.approx(mean, rel=1e-12, abs=1e-12), kind
@@ -124,7 +126,7 @@ def test_on_policy_all_are_the_mean_of_sums():
 def test_predictions_of_nothing_leave_rips():
     batch = random_batch(3, 40)
     zero = np.zeros(len(batch))
-    blind = Batch(batch.key, batch.reward, weight=batch.weight, q_logged=zero, q_target=zero)
+    blind = ReplayBatch(batch.key, batch.reward, weight=batch.weight, q_logged=zero, q_target=zero)
     assert value(CascadeDR, blind) == value(RIPS, blind)
 
 
@@ -133,10 +135,10 @@ def test_reward_at_the_last_slot_alone():
     batch = random_batch(4, 40)
     last = np.zeros(len(batch))
     last[batch.indptr[1:] - 1] = np.random.default_rng(4).normal(size=40)
-    at_end = Batch(batch.key, last, weight=batch.weight)
+    at_end = ReplayBatch(batch.key, last, weight=batch.weight)
     first = np.zeros(len(batch))
     first[batch.indptr[:-1]] = last[batch.indptr[1:] - 1]
-    at_start = Batch(batch.key, first, weight=batch.weight)
+    at_start = ReplayBatch(batch.key, first, weight=batch.weight)
     assert value(RIPS, at_end) == pytest.approx(value(SlateIPS, at_end), rel=1e-12)
     assert value(PI, at_end) == pytest.approx(value(PI, at_start), rel=1e-12)
     assert value(IndependentIPS, at_end) != pytest.approx(value(SlateIPS, at_end), rel=1e-3)
@@ -146,18 +148,20 @@ def test_self_normalised_constants_are_exact_and_shifts_shift():
     batch = random_batch(5, 50)
     n, length = 50, np.diff(batch.indptr)
     per_slate = np.repeat(1.0 / length, length)
-    constant = Batch(batch.key, per_slate, weight=batch.weight)
+    constant = ReplayBatch(batch.key, per_slate, weight=batch.weight)
     snips = SlateSNIPS()
     snips.add(constant)
     assert snips.value() == pytest.approx(1.0, rel=1e-12)
     assert snips.standard_error() == 0.0
-    fixed = Batch(np.repeat(np.arange(n), 3), np.full(3 * n, 2.0), weight=np.resize(batch.weight, 3 * n))
+    fixed = ReplayBatch(
+        np.repeat(np.arange(n), 3), np.full(3 * n, 2.0), weight=np.resize(batch.weight, 3 * n)
+    )
     rips = SNRIPS(n_slots=3)
     rips.add(fixed)
     assert rips.value() == pytest.approx(6.0, rel=1e-12)
     assert rips.standard_error() == 0.0
-    moved = Batch(fixed.key, fixed.reward + np.resize(batch.reward, 3 * n), weight=fixed.weight)
-    shifted = Batch(fixed.key, moved.reward + 5.0, weight=fixed.weight)
+    moved = ReplayBatch(fixed.key, fixed.reward + np.resize(batch.reward, 3 * n), weight=fixed.weight)
+    shifted = ReplayBatch(fixed.key, moved.reward + 5.0, weight=fixed.weight)
     for kind in (SNRIPS, SlateSNIPS):
         assert value(kind, shifted, 3) == pytest.approx(value(kind, moved, 3) + 15.0, rel=1e-12)
 
@@ -174,7 +178,7 @@ def test_slots_that_nobody_has_change_nothing():
 def test_standard_error_of_sn_rips_by_hand():
     """The delta method's influence ``Σ_k s_k (W_k r_k − v_k W_k) / W̄_k + (1_k − s_k) v_k``."""
     batch = random_batch(7, 25)
-    plain = Batch(batch.key, batch.reward, weight=batch.weight)
+    plain = ReplayBatch(batch.key, batch.reward, weight=batch.weight)
     influence = np.zeros(25)
     slates, _ = slates_of(batch)
     for k in range(LONGEST):
@@ -197,11 +201,11 @@ def test_longer_requests_than_stated_are_refused():
 
 def test_missing_columns_are_named():
     batch = random_batch(9, 5)
-    with pytest.raises(InputError, match=r"`cascade-dr` needs `Batch.q_logged`"):
-        value(CascadeDR, Batch(batch.key, batch.reward, weight=batch.weight))
+    with pytest.raises(InputError, match=r"`cascade-dr` needs `ReplayBatch.q_logged`"):
+        value(CascadeDR, ReplayBatch(batch.key, batch.reward, weight=batch.weight))
     for kind in TWINS:
-        with pytest.raises(InputError, match=r"needs `Batch.weight`"):
-            value(kind, Batch(batch.key, batch.reward))
+        with pytest.raises(InputError, match=r"needs `ReplayBatch.weight`"):
+            value(kind, ReplayBatch(batch.key, batch.reward))
 
 
 @settings(max_examples=20, deadline=None)
@@ -283,7 +287,7 @@ class World:
                     )
                 )
         key, r, w, c, q_logged, q_target = (np.array(x) for x in zip(*rows, strict=True))
-        return Batch(key, r, weight=w, count=c, q_logged=q_logged, q_target=q_target)
+        return ReplayBatch(key, r, weight=w, count=c, q_logged=q_logged, q_target=q_target)
 
 
 def own(k):
@@ -354,7 +358,7 @@ def test_cascade_dr_is_doubly_robust(seed):
     assert abs(value(CascadeDR, world.batch(reward, world.wrong, wrong)) - truth) > 1e-3
     # the two classic mistakes: both predictions of the logged action, both under the target
     batch = world.batch(reward, world.wrong, right)
-    logged = Batch(
+    logged = ReplayBatch(
         batch.key,
         batch.reward,
         weight=batch.weight,
@@ -362,7 +366,7 @@ def test_cascade_dr_is_doubly_robust(seed):
         q_logged=batch.q_logged,
         q_target=batch.q_logged,
     )
-    under = Batch(
+    under = ReplayBatch(
         batch.key,
         batch.reward,
         weight=batch.weight,
@@ -388,7 +392,7 @@ def test_right_predictions_leave_no_variance_where_rewards_have_none():
         estimator = kind()
         rows = batch.take(drawn)
         estimator.add(
-            Batch(
+            ReplayBatch(
                 np.repeat(np.arange(2000), SLOTS),
                 rows.reward,
                 weight=rows.weight,

@@ -228,7 +228,7 @@ def test_a_policy_that_learned_something_else_is_one_line():
 
 
 class Fixed:
-    """States what it was told."""
+    """States what it was given."""
 
     def __init__(self, value):
         self.value = value
@@ -241,10 +241,10 @@ def test_objects_must_state_distributions():
     events = random_events(np.random.default_rng(10), 3, n_actions=2, first=11)
     good = np.array([0.5, 0.5, 1.0, 0.0, 0.25, 0.75])
     assert ObjectTarget(Fixed(good)).probabilities(events).tolist() == good.tolist()
-    for place, value, said in ((2, 0.5, "row 12"), (5, np.nan, "row 13"), (0, -0.5, "row 11")):
+    for place, value, message in ((2, 0.5, "row 12"), (5, np.nan, "row 13"), (0, -0.5, "row 11")):
         bad = good.copy()
         bad[place] = value
-        with pytest.raises(InputError, match=said):
+        with pytest.raises(InputError, match=message):
             ObjectTarget(Fixed(bad)).probabilities(events)
     # a sum of 1 does not excuse a negative entry
     with pytest.raises(InputError, match="row 11"):
@@ -273,8 +273,8 @@ def test_classifiers_are_matched_by_name(ragged, temperature):
         model.predict_proba(events.context),
         strict=True,
     ):
-        said = dict(zip(model.classes_.tolist(), p.tolist(), strict=True))
-        q = {a: said.get(NAMES[a], 0.0) for a in row}
+        message = dict(zip(model.classes_.tolist(), p.tolist(), strict=True))
+        q = {a: message.get(NAMES[a], 0.0) for a in row}
         if temperature == 0.0:
             q = {a: float(q[a] == max(q.values())) for a in row}
         else:
@@ -344,8 +344,8 @@ def test_a_model_of_vw_says_what_vw_says(kind, tmp_path):
     got = rows_of(events, target.probabilities(events))
     spread = 0.0
     for i, example in enumerate(vw_examples(events)):
-        said = np.array(plain.predict(example))
-        want = (said == said.min()) * 1.0 if kind == "--cb_adf" else said
+        message = np.array(plain.predict(example))
+        want = (message == message.min()) * 1.0 if kind == "--cb_adf" else message
         assert list(got[i].values()) == pytest.approx(want / want.sum(), abs=1e-6)
         spread = max(spread, np.ptp(list(got[i].values())))
     assert spread > 0.5
@@ -430,10 +430,10 @@ def test_objects_mean_targets():
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         ("unifrom", "did you mean 'uniform'"),
-        ("", "neither a known word nor a saved policy"),
+        ("", "neither a known policy nor a saved policy"),
         ("uniform:3", "takes nothing more"),
         ("always", "must be given as `always:ACTION`"),
         ("always:", "must be given as `always:ACTION`"),
@@ -450,14 +450,14 @@ def test_objects_mean_targets():
         ("logged?cells=positio", "did you mean 'position'"),
         ("logged:elsewhere", "needs a reader"),
         ("policy:/nowhere", "cannot be read as a saved policy"),
-        ("x" * 400, "neither a known word nor a saved policy"),
+        ("x" * 400, "neither a known policy nor a saved policy"),
         ("vw:" + "x" * 400, "cannot be read as a model of VW"),
         ("vw:/nowhere", "cannot be read as a model of VW"),
     ],
 )
-def test_words_that_mean_nothing_are_one_line(words, said):
+def test_words_that_mean_nothing_are_one_line(words, message):
     log = MemoryLog([random_events(np.random.default_rng(17), 20)])
-    with pytest.raises(InputError, match=said) as error:
+    with pytest.raises(InputError, match=message) as error:
         parse_target(words, log)
     assert "\n" not in str(error.value)
 

@@ -16,9 +16,9 @@ from ltrr import replay
 from ltrr._kernels.two_stage import page_groups
 from ltrr.bandits import EpsilonGreedy, EqualSplit, LinUCBDisjoint, SingleArm, StaticQuota, Uniform
 from ltrr.errors import InputError
-from ltrr.replay.quota_law import Tree, quota_distribution
+from ltrr.replay.quota_law import QuotaTree, quota_distribution
 from ltrr.replay.quota_model import QuotaModel
-from ltrr.replay.readers.own import open_own
+from ltrr.replay.readers.run_log import open_run_log
 from ltrr.replay.two_stage import two_stage
 from ltrr.replay.two_stage_weights import LEVELS, TwoStage
 from ltrr.types.quotas import all_quotas, quota_name, quota_of
@@ -130,7 +130,7 @@ def hand(tmp_path):
     ],
 )
 def test_weights_worked_by_hand(hand, target, weights, values):
-    stage = TwoStage(open_own(hand), target)
+    stage = TwoStage(open_run_log(hand), target)
     (batch,) = stage.batches()
     for level, want in zip(LEVELS, weights, strict=True):
         np.testing.assert_allclose(batch.weight[level], want, atol=1e-12)
@@ -167,7 +167,7 @@ def test_a_fixed_policy_is_taken_from_the_log_with_its_share_of_random_slots(han
         probabilities=[a, a, a, a, b, b, a, a],
         propensity=[0.9, 0.9, 0.1, 0.1, 0.1, 0.9, 0.9, 0.1],
     )
-    (batch,) = TwoStage(open_own(hand), "1 a + 1 b").batches()
+    (batch,) = TwoStage(open_run_log(hand), "1 a + 1 b").batches()
     np.testing.assert_allclose(batch.weight["sequence"], [0, 0.5 / 0.81, 0.5 / 0.09, 0])
     np.testing.assert_allclose(batch.weight["quota"], [0, 1 / 0.9, 1 / 0.9, 0])
     np.testing.assert_allclose(batch.weight["page"], [1 / 0.99, 1 / 0.99, 1 / 0.99, 0])
@@ -175,7 +175,7 @@ def test_a_fixed_policy_is_taken_from_the_log_with_its_share_of_random_slots(han
 
 def test_equal_scores_go_by_item(hand):
     change(hand, "candidates", ranker_score=[0.9, 0.1, 0.9, 0.2] * 4)
-    (batch,) = TwoStage(open_own(hand), "2 a").batches()
+    (batch,) = TwoStage(open_run_log(hand), "2 a").batches()
     np.testing.assert_allclose(batch.weight["page"], [4 / 3, 4 / 3, 4 / 3, 0])
 
 
@@ -192,7 +192,7 @@ def test_a_page_that_does_not_follow_from_its_candidates_is_refused(hand):
 @given(n_slots=st.integers(1, 4), n_arms=st.integers(1, 4), seed=st.integers(0, 2**32 - 1))
 def test_laws_are_those_of_all_sequences(n_slots, n_arms, seed):
     rng = np.random.default_rng(seed)
-    tree, n = Tree(n_slots, n_arms), 3
+    tree, n = QuotaTree(n_slots, n_arms), 3
     table = {}
 
     def step(slot, quota):
@@ -216,7 +216,7 @@ def test_laws_are_those_of_all_sequences(n_slots, n_arms, seed):
 
 
 def test_random_slots_give_the_law_of_the_warm_up():
-    law = Tree(3, 4).uniform(2).quota
+    law = QuotaTree(3, 4).uniform(2).quota
     for i, quota in enumerate(all_quotas(3, 4).tolist()):
         orders = sum(naive.quota_of(s, 4) == tuple(quota) for s in product(range(4), repeat=3))
         np.testing.assert_allclose(law[:, i], orders / 64)
@@ -340,7 +340,7 @@ def run(tmp_path_factory):
 
 
 def batches(run, policy, target, **options):
-    log = open_own(run.folder, policy=policy, warm_up=options.pop("warm_up", "all"))
+    log = open_run_log(run.folder, policy=policy, warm_up=options.pop("warm_up", "all"))
     return list(TwoStage(log, target, **options).batches())
 
 
@@ -471,7 +471,7 @@ def test_a_policy_given_as_the_logging_one_must_restate_the_log(run):
 
 
 def test_a_policys_features_in_unlogged_slots_are_those_it_would_have_seen(run):
-    log = open_own(run.folder, policy="epsilon-greedy", warm_up="without")
+    log = open_run_log(run.folder, policy="epsilon-greedy", warm_up="without")
     stage = TwoStage(log, run.policy("epsilon-greedy"))
     events = list(log.read())[-1].events
     logged = events.actions.features.reshape(-1, SLOTS, 2, 5)
@@ -499,7 +499,7 @@ def test_outside_the_support_there_is_no_answer(run, target, mass, of_sequences)
     for answer in answers[:4]:
         assert answer.value is None
         assert answer.standard_error is None
-        assert "where the logging policy never went" in answer.reason
+        assert "have probability 0 under the logging policy" in answer.reason
         if answer.name.startswith("quota"):
             assert answer.outside == pytest.approx(mass)
     # an unbiased estimate from logged sequences
@@ -590,12 +590,12 @@ def test_spoilt_bytes_never_end_in_a_traceback(hand):
         for at in rng.integers(0, len(whole), 2):
             spoilt[at] = rng.integers(256)
         file.write_bytes(spoilt)
-        said = ""
+        message = ""
         try:
             two_stage(hand, target="2 a", on_error="skip")
         except InputError as error:
-            said = str(error)
-        assert "\n" not in said
+            message = str(error)
+        assert "\n" not in message
         file.write_bytes(whole)
 
 

@@ -93,7 +93,7 @@ def test_faults_are_listed_with_their_rows():
     assert found.constant_columns == ("day = 0",)
     text = found.text()
     assert "  propensity missing: 3, rows 5, 1501, 3000 (no value): no propensity in a log" in text
-    assert "left out 4" in text
+    assert "excluded 4" in text
     with pytest.raises(InputError, match="in memory, row 5: propensity missing"):
         validate(MemoryLog(SPACE, uniform_log(propensity=propensity)[0], on_error="fail"))
 

@@ -164,7 +164,7 @@ def test_namespaces(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("line", "kind", "said"),
+    ("line", "kind", "message"),
     [
         ("x:1:0.5 | x", "unreadable", "got 'x:1:0.5'"),
         ("1:1:0.5:2 | x", "unreadable", "got '1:1:0.5:2'"),
@@ -181,14 +181,14 @@ def test_namespaces(tmp_path):
         ("1:1:0.5 | x:y", "context not finite", ""),
     ],
 )
-def test_faulty_lines(tmp_path, line, kind, said):
+def test_faulty_lines(tmp_path, line, kind, message):
     good = "1:1:0.5 | x\n2:0:0.25 | x\n"
     log, events = read(write(tmp_path, good + line + "\n" + good), features=True)
     spoilt = {k: n for k, n in log.faults.counts.items() if k not in ("constant column",)}
     assert spoilt == {kind: 1}
     (fault,) = (f for f in log.faults.kept if f.kind == kind)
     assert fault.row == 3
-    assert said in fault.detail
+    assert message in fault.detail
     assert events.row.tolist() == [1, 2, 4, 5]
 
 
@@ -235,25 +235,25 @@ def test_mutated_lines_read_as_the_twin_does(tmp_path_factory, lines, edits):
     path = write(tmp_path_factory.mktemp("mutated"), text + "\n")
     log = open_vw_text(path, on_error="report")
     try:
-        raws, said = [raw for _, raw in log.raws()], ""
+        raws, message = [raw for _, raw in log.raws()], ""
     except InputError as error:
-        raws, said = [], str(error)
-    assert "\n" not in said
-    if said or log.several_lines:
+        raws, message = [], str(error)
+    assert "\n" not in message
+    if message or log.several_lines:
         return
     (raw,) = raws
     want = {j: naive_label(line) for j, line in enumerate(text.split("\n"), 1) if line.strip()}
     assert raw.row.tolist() == list(want)
-    told = {int(raw.row[place]): kind for kind, places, _ in raw.faults for place in places}
+    reported = {int(raw.row[place]): kind for kind, places, _ in raw.faults for place in places}
     for row, label in want.items():
         at = raw.row.tolist().index(row)
         if label is None:
-            assert told[row] == "unreadable"
+            assert reported[row] == "unreadable"
         elif label[1] is None:
-            assert told[row] == "dangling event"
+            assert reported[row] == "dangling event"
         else:
             action, cost, p = label[1]
-            assert row not in told
+            assert row not in reported
             assert raw.action[at] == action - 1
             assert raw.reward[at] == 0.0 - cost or math.isnan(cost)
             have = math.nan if raw.propensity is None else raw.propensity[at]

@@ -1,4 +1,4 @@
-"""An arm of one's own: items whose title begins with the query's first word."""
+"""Your own arm: items whose title begins with the query's first word."""
 
 import numpy as np
 

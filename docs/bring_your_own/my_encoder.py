@@ -1,4 +1,4 @@
-"""An encoder of one's own: counts of hashed character trigrams."""
+"""Your own encoder: counts of hashed character trigrams."""
 
 from dataclasses import dataclass
 from zlib import crc32

@@ -1,4 +1,4 @@
-"""An estimator of one's own: IPS whose weights are cut at a cap."""
+"""Your own estimator: IPS whose weights are cut at a cap."""
 
 from dataclasses import dataclass
 from typing import ClassVar

@@ -1,4 +1,4 @@
-"""A measure of one's own: one line. A batch has all that happened to B requests, truth included."""
+"""Your own measure: one line. A batch has all that happened to B requests, truth included."""
 
 from ltrr.metrics import Measure
 

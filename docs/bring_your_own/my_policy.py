@@ -1,4 +1,4 @@
-"""A policy of one's own: arms by the softmax of their mean credit so far."""
+"""Your own policy: arms by the softmax of their mean credit so far."""
 
 from dataclasses import dataclass, field
 

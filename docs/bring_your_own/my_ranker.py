@@ -1,4 +1,4 @@
-"""A ranker of one's own: a linear score that moves towards what was clicked."""
+"""Your own ranker: a linear score that moves towards what was clicked."""
 
 from dataclasses import dataclass, field
 

@@ -1,4 +1,4 @@
-"""A user model of one's own: most users look at the first three places only."""
+"""Your own user model: most users look at the first three places only."""
 
 from dataclasses import dataclass
 

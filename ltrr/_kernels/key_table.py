@@ -130,7 +130,7 @@ def look_up(
 def repeated(order: Int64, key: UInt64, second: UInt64, mask: Int64, out: Int64) -> None:
     """Fill ``out`` with the slots that keys had before, among keys whose sorted order is given.
 
-    Keys that are equal stand in the order in which they came.
+    Equal keys keep the order in which they came.
 
     Parameters
     ----------

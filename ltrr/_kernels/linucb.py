@@ -1,7 +1,7 @@
 """Ridge regressions kept up to date one row at a time, and their upper confidence bounds.
 
 A bank holds M regressions of dimension d: A_m = λI + Σ x xᵀ, b_m = Σ r x, the inverse of A_m kept by
-Sherman–Morrison and taken anew from A_m every ``refactor_every`` rows, and the weights θ_m = A_m⁻¹ b_m.
+Sherman–Morrison and recomputed from A_m every ``refactor_every`` rows, and the weights θ_m = A_m⁻¹ b_m.
 Policies with shared parameters have M = 1. Rows are learned strictly in order, so that how rows are cut into
 batches changes no digit.
 
@@ -32,7 +32,7 @@ __all__ = [
 
 
 class Bank(NamedTuple):
-    """M ridge regressions: gram and inverse (M, d, d), target and weights (M, d), lessons int64 (M,)."""
+    """M ridge regressions: gram, inverse (M, d, d), target, weights (M, d), numbers of updates int64 (M,)."""
 
     gram: Float64
     inverse: Float64
@@ -246,7 +246,7 @@ def learn(x: Float32, model: Int64, reward: Float64, bank: Bank, refactor_every:
     bank : Bank
         Changed.
     refactor_every : int >= 1
-        A regression's inverse is taken anew after so many rows of its own.
+        A regression's inverse is recomputed after this many of its own rows.
     """
     row = np.empty(x.shape[1])
     u = np.empty(x.shape[1])

@@ -10,20 +10,20 @@ __all__ = ["count_actions"]
 
 @kernel
 def count_actions(page: Int32, acted: Bool, decay: float, lessons: int, count: Float64, clock: Int64) -> None:
-    """Count the actions of pages (B, K); ``count[i]`` is as it was after lesson ``clock[i]``.
+    """Count the actions of pages (B, K); ``count[i]`` is as it was after update ``clock[i]``.
 
-    Counts depend on the lessons' order alone, not on how they are cut into batches, to the last bit.
+    Counts depend on the order of the updates alone, not on how they are cut into batches, to the last bit.
 
     Parameters
     ----------
     page, acted : int32 (B, K), bool (B, K)
         Items shown, −1 for an empty place, and where the user acted.
     decay : float in (0, 1]
-        What a count keeps of itself from one lesson (one page) to the next.
+        Factor on all counts from one update (one page) to the next.
     lessons : int
-        Lessons before these.
+        Number of updates before these.
     count, clock : float64 (N,), int64 (N,)
-        Decayed actions of each item, and the lesson of the last one; changed.
+        Decayed actions of each item, and the update of the last one; changed.
     """
     for b in range(len(page)):
         now = lessons + b + 1

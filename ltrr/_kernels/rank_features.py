@@ -1,4 +1,4 @@
-"""What a ranker is told about a request, an item and the pair of them."""
+"""The features of a request, an item and the pair of them that a ranker sees."""
 
 from __future__ import annotations
 

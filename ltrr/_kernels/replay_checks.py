@@ -184,7 +184,7 @@ def flag_distributions(
 
 
 @kernel
-def flag_times(time: Float64, loose: Int8, last: float, flags: UInt32, out: Float64) -> float:
+def flag_times(time: Float64, unattached: Int8, last: float, flags: UInt32, out: Float64) -> float:
     """Flag times that are missing or run backwards, and fill the missing with the one before.
 
     ``last`` is the latest known time before the chunk, NaN if there is none; returned is the one after it.
@@ -193,7 +193,7 @@ def flag_times(time: Float64, loose: Int8, last: float, flags: UInt32, out: Floa
     # A row whose request is not known may bear an outcome's time: it neither fills gaps nor moves the clock.
     first = last
     for i in range(len(time)):
-        if np.isnan(first) and np.isfinite(time[i]) and loose[i] == 0:
+        if np.isnan(first) and np.isfinite(time[i]) and unattached[i] == 0:
             first = time[i]
     fill = 0.0 if np.isnan(first) else first
     for i in range(len(time)):
@@ -203,7 +203,7 @@ def flag_times(time: Float64, loose: Int8, last: float, flags: UInt32, out: Floa
             out[i] = fill
             continue
         out[i] = t
-        if loose[i] == 0:
+        if unattached[i] == 0:
             # False while nothing came before, since `last` is NaN.
             if t < last:
                 flags[i] |= np.uint32(TIME_BACK)
@@ -213,26 +213,26 @@ def flag_times(time: Float64, loose: Int8, last: float, flags: UInt32, out: Floa
 
 @kernel
 def request_starts(
-    first: UInt64, second: UInt64, slot: Int16, loose: Int8, n_slots: int, start: Int64, mask: Int64
+    first: UInt64, second: UInt64, slot: Int16, unattached: Int8, n_slots: int, start: Int64, mask: Int64
 ) -> None:
     """Fill ``start`` (n,) with the row where each row's request begins, and ``mask`` with its slots there.
 
     Rows with the same id (``first``, and ``second`` unless it is empty) next to one another are one request;
-    without ids (``first`` empty) slot 0 begins one. A row whose id cannot be read (``loose`` is `ATTACHED`)
-    counts with the request before it unless that has ``n_slots`` rows already: to judge that request
-    without a slot would be wrong, to leave it out costs one request.
+    without ids (``first`` empty) slot 0 begins one. A row whose id cannot be read (``unattached`` is
+    `ATTACHED`) counts with the request before it unless that has ``n_slots`` rows already: to judge that
+    request without a slot would be wrong, to leave it out costs one request.
     """
     # The last row whose id could be read; those that could not are passed over in the comparison.
     known = -1
-    for i in range(len(loose)):
+    for i in range(len(unattached)):
         begin = i == 0
         if not begin:
             s = start[i - 1]
-            if loose[i] == ATTACHED:
+            if unattached[i] == ATTACHED:
                 # Without slots a request is one row, so that nothing can be attached to the one before.
-                begin = len(slot) == 0 or i - s >= n_slots or loose[s] != 0
+                begin = len(slot) == 0 or i - s >= n_slots or unattached[s] != 0
             # The request before has no id to compare with: none of its rows could be read.
-            elif loose[i] == ALONE or known < s:
+            elif unattached[i] == ALONE or known < s:
                 begin = True
             elif len(first) == 0:
                 begin = slot[i] == 0
@@ -240,7 +240,7 @@ def request_starts(
                 begin = first[i] != first[known] or (len(second) > 0 and second[i] != second[known])
         start[i] = i if begin else start[i - 1]
         mask[i] = 0
-        if loose[i] == 0:
+        if unattached[i] == 0:
             known = i
             mask[start[i]] |= _slot_bit(slot, i)
 
@@ -254,7 +254,9 @@ def _slot_bit(slot: Int16, i: int) -> np.int64:
 
 
 @kernel
-def flag_slots(start: Int64, slot: Int16, n_slots: int, loose: Int8, earlier: Int64, flags: UInt32) -> None:
+def flag_slots(
+    start: Int64, slot: Int16, n_slots: int, unattached: Int8, earlier: Int64, flags: UInt32
+) -> None:
     """Flag slots that an earlier row has, that are out of order, or that come after other requests.
 
     ``earlier[s]`` holds the slots that were seen before the request that begins in row s; 0 for none.
@@ -265,7 +267,7 @@ def flag_slots(start: Int64, slot: Int16, n_slots: int, loose: Int8, earlier: In
         s = start[i]
         if s == i:
             seen, expected = np.int64(0), 0
-        if loose[i] != 0:
+        if unattached[i] != 0:
             # An unreadable row stands for the slot that it would have had, or all after it would seem out of
             # order.
             expected += 1
@@ -287,7 +289,7 @@ def flag_slots(start: Int64, slot: Int16, n_slots: int, loose: Int8, earlier: In
 
 @kernel
 def flag_requests(
-    start: Int64, reward: Float64, count: Float64, loose: Int8, low: float, high: float, flags: UInt32
+    start: Int64, reward: Float64, count: Float64, unattached: Int8, low: float, high: float, flags: UInt32
 ) -> None:
     """Flag the last row of requests whose rewards add up to other than declared, and counts that differ."""
     n = len(start)
@@ -298,7 +300,7 @@ def flag_requests(
             total = 0.0
             lead = tail = -1
         # a repeated row is left out alone, so that the request's verdict must not stand there
-        if not flags[i] & DUPLICATE and loose[i] == 0:
+        if not flags[i] & DUPLICATE and unattached[i] == 0:
             total += reward[i]
             tail = i
             if len(count) > 0 and not flags[i] & COUNT:

@@ -1,4 +1,4 @@
-"""Credit: which slots earned a page's reward, told from clicks and provenance alone."""
+"""Credit: which slots earned a page's reward, judged by clicks and provenance alone."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ltrr import _check
 from ltrr._kernels import credit as kernels
 from ltrr.types import Bool, Float64, UInt32
 
-__all__ = ["KINDS", "RULES", "SLOT_RULES", "credit"]
+__all__ = ["SIGNALS", "RULES", "SLOT_RULES", "credit"]
 
 SLOT_RULES = ("split", "marginal", "sequential", "any", "first")
 """Rules that divide a page's reward among several slots."""
@@ -16,7 +16,7 @@ SLOT_RULES = ("split", "marginal", "sequential", "any", "first")
 RULES = (*SLOT_RULES, "page")
 """The rules of `credit`; ``page`` gives one slot, which chose a whole quota, all of it."""
 
-KINDS = ("satisfied", "click", "clicks", "dcg")
+SIGNALS = ("satisfied", "click", "clicks", "dcg")
 """The kinds of reward; the first two are earned once a page, by whichever item, the others item by item."""
 
 _PER_ITEM = {
@@ -54,8 +54,8 @@ def credit(
     page       the whole page's reward (for allocations, whose one slot is the page)
     ========== =====================================================================================
 
-    Items that only a spilled slab brought (bit 31) earn for nobody, except under ``page``. Clicks are taken
-    as they are: position bias is in them.
+    Items that only a spilled slab brought (bit 31) earn credit for no slot, except under ``page``. Clicks are
+    taken as they are: position bias is in them.
 
     Parameters
     ----------
@@ -68,8 +68,8 @@ def credit(
     n_slots : int in [1, 31]
         Slots a request, S.
     reward_kind : int
-        Position in `KINDS`. For ``satisfied`` and ``click`` any one such item earns the page's whole reward,
-        so that by ``sequential`` the first slot to bring one takes it all.
+        Position in `SIGNALS`. For ``satisfied`` and ``click`` any one such item earns the page's whole
+        reward, so that by ``sequential`` the first slot to bring one takes it all.
     click, satisfied : bool (B, K)
         What the user did.
     u : float64 (B, S)
@@ -91,7 +91,7 @@ def credit(
     >>> click = np.array([[True, False]])
     >>> page = {
     ...     "value": [[1.0, 0.0]], "slots": [[0b011, 0b100]], "n_slots": 3, "u": [[0.5, 0.1, 0.9]],
-    ...     "reward_kind": KINDS.index("click"), "click": click, "satisfied": click,
+    ...     "reward_kind": SIGNALS.index("click"), "click": click, "satisfied": click,
     ... }
     >>> credit("split", **page).tolist(), credit("sequential", **page).tolist()
     ([[0.5, 0.5, 0.0]], [[0.0, 1.0, 0.0]])
@@ -101,7 +101,7 @@ def credit(
     Shapley, "A value for n-person games", 1953: ``sequential`` averages to the Shapley value over orders.
     """
     _check.choice("credit rule", rule, RULES)
-    kind = KINDS[_check.integer("credit reward_kind", reward_kind, low=0, high=len(KINDS) - 1)]
+    kind = SIGNALS[_check.integer("credit reward_kind", reward_kind, low=0, high=len(SIGNALS) - 1)]
     n_slots = _check.integer("credit n_slots", n_slots, low=1, high=31)
     value = _check.array("credit value", value, np.float64, (None, None))
     slots = _check.array("credit slots", slots, np.uint32, value.shape)

@@ -69,7 +69,7 @@ def draw(
         row = probabilities[actions.indptr[bad] : actions.indptr[bad + 1]]
         raise InputError(
             f"probabilities must be >= 0 and sum to 1 for each request, got {row.tolist()} in row {bad}; "
-            "mend the policy (`ltrr.checks.check_policy` finds the case)"
+            "correct the policy (`ltrr.checks.check_policy` finds the case)"
         )
     audited = out < 0
     return np.where(audited, -1 - out, out), mixed, audited

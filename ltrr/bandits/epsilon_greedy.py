@@ -1,4 +1,4 @@
-"""The best guess mostly, anything at all sometimes."""
+"""The best guess most of the time, a random action otherwise."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["EpsilonGreedy"]
 
 @dataclass(eq=False)
 class EpsilonGreedy(BasePolicy):
-    """Take the action a ridge regression likes best with probability 1 − ε, and any action evenly with ε.
+    """Take the action that a ridge regression rates highest with probability 1 − ε, else any at random.
 
     Of n actions the favourite has probability ``1 − ε + ε/n``, the others ``ε/n``; the regression is that of
     `LinUCB` without its bonus, and ties go to the lowest position. Every action keeps a known, positive

@@ -124,8 +124,8 @@ class EqualSplit(BasePolicy):
 class StaticQuota(BasePolicy):
     """Give every request the same quota.
 
-    In slabs each slot goes to the lowest arm that is still short of its share; what an audit slot gave away
-    is made up for as far as slots last. In allocations the action with this quota is taken.
+    In slabs each slot goes to the lowest arm that is still short of its share; slots lost to audit draws are
+    made up for while slots remain. In allocations the action with this quota is taken.
 
     Parameters
     ----------

@@ -11,7 +11,7 @@ from ltrr.types import ActionSet, Float32, Int64, Requests
 __all__ = ["joint_features", "joint_names"]
 
 CROSSED = ("arm:", "share:")
-"""Action features whose name starts so are multiplied with every column of the context."""
+"""Action features whose name starts with one of these are multiplied with every column of the context."""
 
 
 def _crossed(actions: ActionSet) -> Int64:
@@ -37,8 +37,8 @@ def joint_names(requests: Requests, actions: ActionSet) -> tuple[str, ...]:
 def joint_features(requests: Requests, actions: ActionSet) -> Float32:
     """Return one row a flat action: [1, action features, (arm and share features) ⊗ context].
 
-    A ridge regression on these rows holds one weight vector over the context per arm, beside what all arms
-    share; an allocation's row is the mix of its arms' rows by their shares.
+    A ridge regression on these rows has one weight vector over the context per arm, plus what all arms share;
+    an allocation's row is the mix of its arms' rows by their shares.
 
     Parameters
     ----------

@@ -17,7 +17,7 @@ from ltrr.types import ActionSet, Feedback, Float64, Int64, Requests, taken
 
 __all__ = ["LinUCB"]
 
-_CELLS = 1 << 22  # joint features are built for so many numbers at a time: 16 MB
+_CELLS = 1 << 22  # joint features are built for this many numbers at a time: 16 MB
 
 
 @dataclass(eq=False)
@@ -39,7 +39,7 @@ class LinUCB(BasePolicy):
     space : "slabs" or "allocations"
         What an action is.
     refactor_every : int >= 1
-        After how many lessons A⁻¹ is computed anew from A, which keeps rounding errors from adding up.
+        Number of updates after which A⁻¹ is recomputed from A, so that rounding errors do not add up.
 
     Raises
     ------

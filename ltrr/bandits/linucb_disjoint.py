@@ -1,4 +1,4 @@
-"""LinUCB with parameters of its own for every action."""
+"""LinUCB with separate parameters for every action."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["LinUCBDisjoint"]
 
 @dataclass(eq=False)
 class LinUCBDisjoint(BasePolicy):
-    """Take the action with the highest upper confidence bound under a ridge regression of its own.
+    """Take the action with the highest upper confidence bound under its own ridge regression.
 
     For action a with ``A_a = λI + Σ x xᵀ`` and ``b_a = Σ r x`` over the times it was taken, the bound is
     ``θ_aᵀx + α √(xᵀA_a⁻¹x)``, x the context (with a leading 1 if ``intercept``); ties go to the lowest
@@ -38,7 +38,7 @@ class LinUCBDisjoint(BasePolicy):
     intercept : bool
         Whether x starts with a constant 1.
     refactor_every : int >= 1
-        After how many lessons of an action its A⁻¹ is computed anew from A.
+        Number of updates of an action after which its A⁻¹ is recomputed from A.
 
     Raises
     ------

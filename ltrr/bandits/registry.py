@@ -36,7 +36,7 @@ POLICIES = Registry(
 """Kinds of policy besides `BEST_STATIC`."""
 
 BEST_STATIC = "best-static"
-"""The kind of policy that the tuning of a study turns into a ``static`` one."""
+"""The kind of policy that a study's tuning turns into a ``static`` one."""
 
 PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {

@@ -1,4 +1,4 @@
-"""Trained policies on disk: to judge frozen, or to take elsewhere."""
+"""Trained policies on disk: to judge frozen, or to use elsewhere."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def why_not_saved(policy: Policy) -> str:
     _, why = importable(policy)
     objects = [name for name, value in kept_settings(policy).items() if not _is_plain(value)]
     if objects and not why:
-        why = f"its parameter `{objects[0]}` is no plain value"
+        why = f"its parameter `{objects[0]}` is not a plain value"
     hint = "put its class into a module and keep each parameter, a plain value, under its own name"
     return f"{type(policy).__name__} cannot be loaded again: {why}; {hint}" if why else ""
 
@@ -98,7 +98,7 @@ def load(path: Path | str) -> Any:
     Raises
     ------
     InputError
-        If a file is absent or damaged, the format is unknown, or the class is no policy or cannot be
+        If a file is absent or damaged, the format is unknown, or the class is not a policy or cannot be
         imported.
 
     Examples
@@ -119,13 +119,13 @@ def load(path: Path | str) -> Any:
     place = folder / "policy.json"
     if not isinstance(about, dict) or about.get("format") != FORMAT:
         found = about.get("format") if isinstance(about, dict) else None
-        raise InputError(f"{place} must be of format {FORMAT}, got {found!r}; save it anew")
+        raise InputError(f"{place} must be of format {FORMAT}, got {found!r}; save it again")
     kind: Any = resolve(str(about.get("class")), f"{place}: class")
     # a file must not be able to call just any function of any module
     if not inspect.isclass(kind) or not all(hasattr(kind, name) for name in _MEMBERS):
         raise InputError(f"{place} must name the class of a policy, got {about['class']!r}")
     if hashlib.sha256(data).hexdigest() != about.get("state_sha256"):
-        raise InputError(f"{folder / 'state.npz'} is damaged or belongs to another policy; save it anew")
+        raise InputError(f"{folder / 'state.npz'} is damaged or belongs to another policy; save it again")
     try:
         policy: Any = kind(**{key: frozen(value) for key, value in about["parameters"].items()})
     except (AttributeError, KeyError, TypeError) as error:

@@ -1,4 +1,4 @@
-"""A policy as a study names it: a name, a component, and a ranker of its own if it has one."""
+"""A policy as a study names it: a name, a component, and optionally its own ranker."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every action alike."""
+"""Every action with the same probability."""
 
 from __future__ import annotations
 

@@ -38,11 +38,11 @@ class VowpalWabbit(BasePolicy):
     context (namespace c, shared), action features (namespace a) and their products. Over n actions,
     *epsilon* gives the cheapest ``1 − ε + ε/n`` (ties share it) and the others ``ε/n``; *squarecb* gives an
     action whose predicted cost lies Δ above the cheapest ``1/(n + γΔ)`` and the rest to the cheapest, with
-    ``γ = gamma_scale · t^gamma_exponent`` after t lessons.
+    ``γ = gamma_scale · t^gamma_exponent`` after t updates.
 
-    The cost taught is ``−credit``, and VW starts with weights of 0: nothing earns anything. No optimism is
-    added, as every action keeps a positive probability of its own (with ``epsilon=0`` the policy can lock
-    in); on sparse rewards a start at the highest reward (cost ``1 − credit``) learned mostly slower.
+    The cost learned is ``−credit``, and VW starts with weights of 0: nothing earns anything. No optimism is
+    added, as every action keeps a positive probability (with ``epsilon=0`` the policy can lock
+    in); on sparse rewards a start at the highest reward (cost ``1 − credit``) mostly learned more slowly.
 
     Every event passes through VW's text parser, one Python call each: the loop over rows here is the
     binding's. Features are written with 7 digits.
@@ -60,7 +60,7 @@ class VowpalWabbit(BasePolicy):
     space : "slabs" or "allocations"
         What an action is.
     options : str
-        Further options in VW's own words, such as ``"--learning_rate 0.2"``.
+        Further options as VW takes them, such as ``"--learning_rate 0.2"``.
 
     Raises
     ------
@@ -103,7 +103,7 @@ class VowpalWabbit(BasePolicy):
             raise InputError(f"`VowpalWabbit.options` must be a string, got {self.options!r}")
 
     def fits(self, arms: tuple[str, ...], n_slots: int) -> None:
-        """Start the engine on options in its own words, to see that it does."""
+        """Start the engine with the options, to see that it accepts them."""
         del arms, n_slots
         options = self.options.split()
         if not options:
@@ -131,7 +131,7 @@ class VowpalWabbit(BasePolicy):
         return f"{fixed} {explore} {self.options}".strip()
 
     def close(self) -> None:
-        """Give back VW's memory and forget what was learned; the policy may be used afresh."""
+        """Release VW's memory and forget what was learned; the policy can be used again."""
         if self._workspace is not None:
             self._workspace.finish()
         self._workspace = None
@@ -183,7 +183,7 @@ class VowpalWabbit(BasePolicy):
         return out
 
     def learn(self, feedback: Feedback) -> None:
-        """Teach the cost ``−credit`` of every slot with its logged propensity, request by request."""
+        """Learn the cost ``−credit`` of every slot with its logged propensity, request by request."""
         decision = feedback.decision
         n_slots = decision.n_slots
         heads = self._heads(feedback.requests)

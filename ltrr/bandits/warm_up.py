@@ -13,9 +13,9 @@ __all__ = ["warm_up"]
 def warm_up(actions: ActionSet, space: str) -> Float64:
     """Return the probabilities (N,) by which each slot would go to a uniformly random arm.
 
-    Over slabs that is 1/n for each action. Over allocations it is the law of the quota that S such slots
-    give, ``S! / Π q_a! · R^−S``, normalised over the quotas on offer, so that policies of both spaces warm
-    up alike and their regrets can be compared from the first round.
+    Over slabs that is 1/n for each action. Over allocations it is the distribution of the quota that S such
+    slots give, ``S! / Π q_a! · R^−S``, normalised over the quotas on offer, so that policies of both spaces
+    have the same warm-up and their regrets can be compared from the first round.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
-"""Conformance checks: run them on a component of your own before it takes part in a study.
+"""Conformance checks: run them on your own component before it takes part in a study.
 
-Give an instance, in a test of yours or at a prompt; silence means that it keeps its protocol::
+Pass an instance, in a test or at a prompt; no error means that it keeps its protocol::
 
     from ltrr.checks import check_policy
 
@@ -8,12 +8,13 @@ Give an instance, in a test of yours or at a prompt; silence means that it keeps
         check_policy(MyPolicy(alpha=0.5))
 
 The first check that fails raises a `CheckError`, an `AssertionError` of one line: the name of the check, what
-must hold, what was found. A class, or an object of another kind, is an `InputError`. A check that does not
-apply is skipped with a reason: ``check_policy(MyPolicy(), skip={"draws_match": "states no law"})``.
-Where an engine is not exact, ``tolerance=1e-9`` says how far numbers may differ that should be the same bits.
+must hold, what was found. A class, or an object of another kind, raises an `InputError`. A check that does
+not apply is skipped with a reason: ``check_policy(MyPolicy(), skip={"draws_match": "states no
+distribution"})``. Where an engine is not exact, ``tolerance=1e-9`` allows that difference between numbers
+that should be identical bits.
 
 Each check asks only what the protocols promise, on small data of its own, and works on forks or copies, so
-that what is checked stays as it was.
+that the component stays unchanged.
 """
 
 from ltrr.checks.common import CheckError

@@ -19,7 +19,7 @@ from ltrr.errors import InputError, nearest
 from ltrr.registry import registry_of
 from ltrr.types import Feedback
 
-__all__ = ["Case", "CheckError", "Finding", "Learner", "refused"]
+__all__ = ["Case", "CheckError", "Finding", "LearningCase", "refused"]
 
 _PREFIX = "check_"
 
@@ -101,7 +101,7 @@ class Case:
     tolerance: float = 0.0
 
     call: ClassVar[str]
-    """The function that strangers call."""
+    """Name of the public function that runs the checks."""
     group: ClassVar[str]
     """Where the component is registered, a key of `ltrr.registry.REGISTRIES`."""
     protocol: ClassVar[Any]
@@ -120,7 +120,7 @@ class Case:
 
     @property
     def name(self) -> str:
-        """What messages call the component."""
+        """Name of the component in messages."""
         return type(self.component).__name__
 
     @classmethod
@@ -219,7 +219,7 @@ def refused(call: Callable[[], object], what: str) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Learner(Case, ABC):
+class LearningCase(Case, ABC):
     """A component that is asked, and taught by feedback: an arm, a policy, a ranker.
 
     Parameters
@@ -231,16 +231,16 @@ class Learner(Case, ABC):
     --------
     What every component that learns is checked for, before its own checks:
 
-    >>> Learner.checks()
+    >>> LearningCase.checks()
     ('follows_protocol', 'empty_batch', 'state_can_be_stored', 'state_continues_exactly')
     """
 
     verb: ClassVar[str]
-    """The method that answers."""
+    """Name of the method that answers."""
     answers: ClassVar[str]
-    """What it answers with."""
+    """What its answers are called."""
     lessons: ClassVar[int] = 3
-    """Batches of feedback that teach a pupil something; as many again teach it more."""
+    """Batches of feedback after which a component has learned something; as many again teach it more."""
 
     @abstractmethod
     def fresh(self) -> Any:
@@ -259,7 +259,7 @@ class Learner(Case, ABC):
         """Require that the component has an empty answer to no question."""
 
     def knows(self, component: Any) -> Any:
-        """Return what two components have in common that learned the same."""
+        """Return what must be equal in two components that learned the same."""
         return self.ask(component)
 
     @cached_property

@@ -24,7 +24,7 @@ def same(one: Any, other: Any, tolerance: float = 0.0) -> bool:
     ----------
     one, other : array, Candidates, or tuple or list of such
     tolerance : float >= 0
-        Largest difference of two numbers; at 0 they are the same bit for bit (NaN is the same as nothing).
+        Largest difference of two numbers; at 0 they are the same bit for bit (NaN equals nothing).
 
     Examples
     --------
@@ -130,7 +130,7 @@ def _parts(value: Any) -> list[Any]:
 def variants(component: C) -> list[C]:
     """Return the dataclass with one parameter changed at a time: a number, or a tuple's last.
 
-    Of other values nobody knows which are allowed, so such parameters stay as they are.
+    Which other values are allowed is unknown, so such parameters stay as they are.
     """
     out = []
     for f in fields(component) if is_dataclass(component) else ():
@@ -145,7 +145,7 @@ def variants(component: C) -> list[C]:
 
 
 def _others(value: Any) -> list[Any]:
-    """Return values that may stand in the place of a number, likeliest first."""
+    """Return values that may replace a number, likeliest first."""
     if isinstance(value, bool) or not isinstance(value, (int, float, tuple)):
         return []
     if isinstance(value, int):

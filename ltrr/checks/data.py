@@ -46,7 +46,7 @@ def catalogue_of(n: int = 60, seed: int = 1) -> Catalogue:
 
 
 def reordered(catalogue: Catalogue, old: Int64) -> Catalogue:
-    """Return the catalogue whose item i is the old ``old[i]``."""
+    """Return the catalogue renumbered: its item i is ``old[i]`` of the given one."""
 
     def pick(texts: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(texts[i] for i in old.tolist()) if texts else ()
@@ -159,9 +159,9 @@ def feedback_of(
     ----------
     requests : Requests
     alive : bool (N,), optional
-        Items that may stand on pages; 60 items if None.
+        Items that may appear on pages; 60 items if None.
     n_features : int
-        Ranker features; the first one tells relevance, with noise.
+        Ranker features; the first one is relevance with noise.
     space, arms, n_slots
         Of the decisions.
     seed : int

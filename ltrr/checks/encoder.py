@@ -18,7 +18,7 @@ from ltrr.types import Float32
 __all__ = ["ENCODER_CHECKS", "check_encoder"]
 
 _UNKNOWN = ("", " ", "?!", "xylophone quartz", "Straße naïve", "日本語の本", "a" * 500, "7 amber\tbirch\n")
-"""Texts that nobody was fitted to: empty, without a word, of unknown words, of other scripts, long."""
+"""Texts that no encoder was fitted to: empty, without a word, of unknown words, of other scripts, long."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +40,7 @@ class _Case(Case):
         return encoder
 
     def kinds(self) -> Iterator[tuple[str, list[str]]]:
-        """Yield texts that were seen, and such as were not."""
+        """Yield texts that were seen, and texts that were not."""
         yield "known texts", list(self.texts)
         yield "unknown texts", list(_UNKNOWN)
 
@@ -61,7 +61,7 @@ class _Case(Case):
         """Vectors are finite float32, one row a text, some number in them."""
         rows = self.fresh().encode(list(self.texts))
         self.must_be_vectors(rows, len(self.texts), "known texts")
-        self.must("encode")(rows.any(), "tell texts apart, got zeros for all of them")
+        self.must("encode")(rows.any(), "distinguish texts, got zeros for all of them")
 
     def check_unknown_texts(self) -> None:
         """Texts without words, with unknown ones and of other scripts have vectors too."""
@@ -71,7 +71,7 @@ class _Case(Case):
         self.must_be_vectors(encoder.encode(list(_UNKNOWN)), len(_UNKNOWN), "unknown texts")
 
     def check_empty_batch(self) -> None:
-        """No texts have no vectors, and all that there are have one dimension."""
+        """No texts have no vectors, and all vectors have one dimension."""
         encoder = self.fresh()
         self.must_be_vectors(encoder.encode([]), 0, "no texts")
         asked = ([], *([text] for text in _UNKNOWN), list(self.texts), list(self.texts[:1]))
@@ -84,7 +84,9 @@ class _Case(Case):
         before = encoder.encode(list(self.texts))
         encoder.encode(list(_UNKNOWN))
         after = encoder.encode(list(self.texts))
-        self.must("encode")(self.same(before, after), "answer the same question alike, got other vectors")
+        self.must("encode")(
+            self.same(before, after), "give the same answer to the same question, got other vectors"
+        )
 
     def check_batch_does_not_matter(self) -> None:
         """Encode texts alone, in another order and among others: they get the same vectors."""
@@ -98,7 +100,7 @@ class _Case(Case):
                 ("another order", encoder.encode(texts[::-1])[::-1]),
                 ("texts among others", mixed),
             ):
-                text = f"not depend on the texts beside it, got another vector for {how}"
+                text = f"not depend on the other texts, got another vector for {how}"
                 self.must("encode", when)(self.same(rows, got), text)
 
 

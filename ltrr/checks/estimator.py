@@ -15,7 +15,7 @@ from ltrr import _check
 from ltrr.checks.common import refused
 from ltrr.checks.compare import same, variants
 from ltrr.checks.logged import LogCase, batch_of, given, requests_in, weighty, without
-from ltrr.replay.batch import Batch
+from ltrr.replay.batch import ReplayBatch
 from ltrr.replay.estimators.base import Estimator
 from ltrr.replay.estimators.ips import IPS
 from ltrr.replay.estimators.registry import ESTIMATORS, make_estimator
@@ -44,13 +44,13 @@ class _Case(LogCase):
     def fresh(self) -> Any:
         return self.component.fork()
 
-    def batch(self, n: int = _REQUESTS, *, counted: bool = True, seed: int = 10) -> Batch:
+    def batch(self, n: int = _REQUESTS, *, counted: bool = True, seed: int = 10) -> ReplayBatch:
         """Return a batch, of several slots a request where the estimator takes them."""
         slots = self.n_slots if self.component.slate else 1
         bounds = {"weight_bound": self.weight_bound, "reward_range": self.reward_range}
         return batch_of(n, **bounds, n_slots=slots, counted=counted, seed=seed)  # type: ignore[arg-type]
 
-    def fed(self, *batches: Batch) -> Any:
+    def fed(self, *batches: ReplayBatch) -> Any:
         """Return a fork that has seen the batches."""
         pupil = self.fresh()
         for batch in batches:
@@ -58,7 +58,7 @@ class _Case(LogCase):
         return pupil
 
     def must_agree(self, one: Any, other: Any, member: str, what: str) -> None:
-        """Require that two estimators say the same, but for rounding."""
+        """Require that two estimators agree, but for rounding."""
         must, root = self.must(member), np.sqrt(one.moments.n)
         value, error = one.value(), one.standard_error()
         size = abs(value) + abs(error) * root
@@ -74,7 +74,7 @@ class _Case(LogCase):
         kind, must = type(self.component), self.must()
         must(isinstance(self.component, Estimator), "be an `ltrr.replay.estimators.Estimator`, got another")
         name = getattr(self.component, "name", None)
-        self.must("name")(isinstance(name, str) and name != "", f"be a word, got {name!r}")
+        self.must("name")(isinstance(name, str) and name != "", f"be a name, got {name!r}")
         doc = inspect.getdoc(kind) or ""
         # a dataclass without a docstring gets its signature for one
         own = doc not in ("", inspect.getdoc(Estimator)) and not doc.startswith(f"{self.name}(")
@@ -120,13 +120,13 @@ class _Case(LogCase):
         )
 
     def check_needs_are_columns(self) -> None:
-        """``needs`` names columns of `Batch`: without them comes an `InputError`, and no others are read."""
+        """``needs`` names columns of `ReplayBatch`: an absent one is an error, and no others are read."""
         batch, estimator, must = self.batch(), self.fresh(), self.must("needs")
-        optional = [f.name for f in fields(Batch) if f.name not in ("key", "reward", "slot", "count")]
+        optional = [f.name for f in fields(ReplayBatch) if f.name not in ("key", "reward", "slot", "count")]
         needed: set[str] = set()
         for need in sorted(estimator.needs):
             columns = {name for name in optional if name == need or name.startswith(f"{need}_")}
-            must(columns, f"name columns of `Batch`, or what they start with, got {need!r}")
+            must(columns, f"name columns of `ReplayBatch`, or what they start with, got {need!r}")
             needed |= columns
             refused(partial(estimator.rows, without(batch, columns)), f"`{self.name}.rows` without {need!r}")
         bare = without(batch, [name for name in optional if name not in needed])
@@ -144,7 +144,7 @@ class _Case(LogCase):
             refused(partial(self.fed, several), text)
 
     def check_value_is_a_number(self) -> None:
-        """Nothing has no value; what was seen has a finite one."""
+        """Without rows there is no value; with rows it is finite."""
         refused(self.fresh().value, f"`{self.name}.value()` before any row")
         for n in (1, _REQUESTS):
             value = self.fed(weighty(self.batch(n))).value()
@@ -164,7 +164,7 @@ class _Case(LogCase):
         )
 
     def check_order_does_not_matter(self) -> None:
-        """Turn the requests about: their rows are the same, and so is the estimate."""
+        """Reorder the requests: their rows are the same, and so is the estimate."""
         batch = self.batch()
         order = np.random.default_rng(12).permutation(_REQUESTS)
         turned = requests_in(batch, order)
@@ -173,14 +173,14 @@ class _Case(LogCase):
         self.must_agree(self.fed(batch), self.fed(turned), "add", "not depend on the order of requests")
 
     def check_standard_error_is_one(self) -> None:
-        """No standard error is negative, and that of requests that are all alike is 0."""
+        """No standard error is negative, and that of identical requests is 0."""
         must = self.must("standard_error")
         for n in (2, _REQUESTS):
             error = self.fed(weighty(self.batch(n))).standard_error()
             must(np.isfinite(error) and error >= 0.0, f"be finite and >= 0, got {error!r}")
         alike = self.fed(requests_in(weighty(self.batch(counted=False)), np.zeros(50, np.int64)))
         error = alike.standard_error()
-        must(error <= _EXACT * (1.0 + abs(alike.value())), f"be 0 where all terms are alike, got {error!r}")
+        must(error <= _EXACT * (1.0 + abs(alike.value())), f"be 0 where all terms are equal, got {error!r}")
 
     def check_empty_batch(self) -> None:
         """No requests add nothing, and merging what has seen nothing adds nothing."""
@@ -193,7 +193,7 @@ class _Case(LogCase):
         refused(self.fed(none).value, f"`{self.name}.value()` after an empty batch alone")
 
     def check_parts_merge_to_one_pass(self) -> None:
-        """Cut the log anywhere and merge the parts in any order: it is one pass."""
+        """Cut the log anywhere and merge the parts in any order: the result equals one pass."""
         batch = self.batch()
         whole = self.fed(batch)
         cuts = (0, 1, 1, 40, 41, 200, _REQUESTS)
@@ -219,7 +219,7 @@ class _Case(LogCase):
         self.must()(abs(got - want) <= _EXACT * size, text)
 
     def check_fork_has_seen_nothing(self) -> None:
-        """Fork what has seen a log: the fork has seen nothing, keeps the parameters, and goes its own way."""
+        """Fork what has seen a log: the fork is empty, independent, and has the same parameters."""
         pupil, must = self.fed(self.batch()), self.must("fork")
         fork = pupil.fork()
         kept = fork.parameters() == self.component.parameters() and repr(fork) == repr(self.component)
@@ -273,7 +273,7 @@ class _Case(LogCase):
                 must, (low, high) = self.must("bounds"), bounds
                 mean = np.array([[0.25], [-3.0]])
                 alone = self.component.width == 1 and same(estimator.combine(mean), mean[:, 0])
-                must(alone, f"be None, as the estimate is no mean of one term, got {bounds}")
+                must(alone, f"be None, as the estimate is not the mean of one term, got {bounds}")
                 terms = estimator.terms(batch_of(2000, weight_bound=top, reward_range=span))
                 slack = _EXACT * (abs(low) + abs(high))
                 must(

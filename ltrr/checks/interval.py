@@ -15,7 +15,7 @@ from ltrr.checks.compare import variants
 from ltrr.checks.logged import LogCase, batch_of
 from ltrr.errors import InputError
 from ltrr.metrics.intervals import Interval
-from ltrr.replay.batch import Batch
+from ltrr.replay.batch import ReplayBatch
 from ltrr.replay.estimators.base import Estimator
 from ltrr.replay.estimators.dr import DR
 from ltrr.replay.estimators.ips import IPS
@@ -42,18 +42,18 @@ class _Case(LogCase):
     group = "intervals"
     protocol = IntervalMethod
 
-    def batch(self, n: int = _REQUESTS, *, seed: int = 15) -> Batch:
+    def batch(self, n: int = _REQUESTS, *, seed: int = 15) -> ReplayBatch:
         """Return requests with the lowest or the highest reward and weights that spread."""
         low, high = self.reward_range
         batch = batch_of(n, weight_bound=self.weight_bound, reward_range=self.reward_range, seed=seed)
         return replace(batch, reward=np.where(batch.reward > 0.5 * (low + high), high, low))
 
-    def sharp(self, n: int = _REQUESTS) -> Batch:
+    def sharp(self, n: int = _REQUESTS) -> ReplayBatch:
         """Return requests with weights of 0 and 1."""
         batch = self.batch(n)
         return replace(batch, weight=np.where(np.asarray(batch.weight) > 0.0, 1.0, 0.0))
 
-    def fed(self, estimator: Estimator, *batches: Batch) -> tuple[Any, Any]:
+    def fed(self, estimator: Estimator, *batches: ReplayBatch) -> tuple[Any, Any]:
         """Return forks of estimator and method that have seen the batches."""
         pupil, method = estimator.fork(), self.component.fork(estimator)
         for batch in batches:
@@ -61,7 +61,7 @@ class _Case(LogCase):
             method.add(pupil.rows(batch), pupil.keys(batch))
         return pupil, method
 
-    def logs(self) -> Iterator[tuple[Estimator, Batch]]:
+    def logs(self) -> Iterator[tuple[Estimator, ReplayBatch]]:
         """Yield estimators and the logs that they see."""
         for estimator in self.estimators:
             yield estimator, self.batch()
@@ -92,7 +92,7 @@ class _Case(LogCase):
         for key in ("fork", "add", "merge", "interval"):
             self.must(key)(callable(getattr(self.component, key)), "be a method, got no function")
         name = self.component.name
-        self.must("name")(isinstance(name, str) and name != "", f"be a word, got {name!r}")
+        self.must("name")(isinstance(name, str) and name != "", f"be a name, got {name!r}")
         kind = type(self.component.fork(self.estimators[0]))
         self.must("fork")(kind is type(self.component), f"return a {self.name}, got {kind.__name__}")
         self.must("interval")(
@@ -107,7 +107,7 @@ class _Case(LogCase):
             fed = self.fed(estimator, batch)
             answers = [self.ends(*fed) for _ in range(3)]
             alike = answers[0] == answers[1] == answers[2]
-            self.must("interval")(alike, f"answer the same question alike, got {answers}")
+            self.must("interval")(alike, f"give the same answer to the same question, got {answers}")
 
     def check_arguments_are_left_alone(self) -> None:
         """Nothing is written into rows, keys, what is merged, or the estimator."""
@@ -120,7 +120,7 @@ class _Case(LogCase):
                 self.answered(pupil, method)
                 method.merge(other)
                 after = self.ends(pupil, other)
-            self.must("merge")(before == after, "leave alone what it merges, got another interval of that")
+            self.must("merge")(before == after, "not change what it merges, got another interval of that")
 
     def check_intervals_are_of_the_estimate(self) -> None:
         """Answers have ends in order, no NaN, the estimate as their mean, and say on how many they rest."""
@@ -151,7 +151,7 @@ class _Case(LogCase):
         must(grew, "be wider at a higher level, got the same")
 
     def check_fork_has_seen_nothing(self) -> None:
-        """Fork what has seen a log: the fork answers as one that saw nothing, and goes its own way."""
+        """Fork what has seen a log: the fork answers as one that saw nothing, and is independent of it."""
         more, must = self.batch(seed=16), self.must("fork")
         for estimator, batch in self.logs():
             pupil, method = self.fed(estimator, batch)
@@ -210,7 +210,7 @@ class _Case(LogCase):
                 self.must("interval")(wide, f"be None, refused or wide from one request, got {got}")
 
     def check_odd_logs_have_no_nan(self) -> None:
-        """Rows without weight, rewards all alike, one heavy row, counts: None, refused, or ends in order."""
+        """Rows without weight, equal rewards, one heavy row, counts: None, refused, or ends in order."""
         low, high = self.reward_range
         plain = self.sharp(60)
         n = len(plain)
@@ -236,7 +236,7 @@ def _agree(one: tuple[float, ...] | None, other: tuple[float, ...] | None) -> bo
     return bool(np.allclose(one, other, rtol=_EXACT, atol=_EXACT))
 
 
-def _cut(batch: Batch) -> list[Batch]:
+def _cut(batch: ReplayBatch) -> list[ReplayBatch]:
     return [batch.take(np.arange(i, j)) for i, j in pairwise(_CUTS)]
 
 
@@ -254,7 +254,7 @@ def check_interval(
 ) -> None:
     """Check that an interval method keeps `ltrr.replay.intervals.IntervalMethod`; it is only ever forked.
 
-    Whether its intervals cover as often as they say is not asked here: that takes many logs.
+    Whether its intervals cover as often as stated is not checked here: that takes many logs.
 
     Parameters
     ----------

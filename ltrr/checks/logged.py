@@ -9,7 +9,7 @@ import numpy as np
 
 from ltrr import _check
 from ltrr.checks.common import Case
-from ltrr.replay.batch import Batch
+from ltrr.replay.batch import ReplayBatch
 from ltrr.types import Float64, Int64
 from ltrr.types.ragged import take_flat
 
@@ -66,7 +66,7 @@ def batch_of(
     n_slots: int = 1,
     counted: bool = False,
     seed: int = 10,
-) -> Batch:
+) -> ReplayBatch:
     """Return logged decisions of n requests with every column of a batch, keys in no order.
 
     Weights average 0.9 before the bound cuts them, a fifth are 0, and some are the bound itself.
@@ -79,7 +79,7 @@ def batch_of(
     reward_range : (float, float)
         Of rewards and predictions; both ends are met.
     n_slots : int
-        Requests have from 1 to so many slots.
+        Requests have from 1 to this many slots.
     counted : bool
         Whether requests stand for 1 to 4 events, or for one each.
     seed : int
@@ -99,7 +99,7 @@ def batch_of(
         reward = low + (high - low) * rng.random(rows)
         return np.where(rng.random(rows) < 0.3, np.where(rng.random(rows) < 0.5, low, high), reward)
 
-    return Batch(
+    return ReplayBatch(
         key=np.repeat(rng.permutation(10 * n)[:n], slots),
         reward=rewards(),
         weight=weights(0.2),
@@ -115,22 +115,22 @@ def batch_of(
     )
 
 
-def requests_in(batch: Batch, order: Int64) -> Batch:
+def requests_in(batch: ReplayBatch, order: Int64) -> ReplayBatch:
     """Return the chosen requests in the given order, each under a key of its own."""
     indptr, rows = take_flat(batch.indptr, order)
     return replace(batch.take(rows), key=np.repeat(np.arange(len(order)), np.diff(indptr)))
 
 
 def given(column: Float64 | None) -> Float64:
-    """Return a column of a batch of ours, which has them all."""
+    """Return a column of one of our batches, which have them all."""
     return np.zeros(0) if column is None else column
 
 
-def without(batch: Batch, columns: Iterable[str]) -> Batch:
+def without(batch: ReplayBatch, columns: Iterable[str]) -> ReplayBatch:
     """Return the batch without some of its optional columns."""
     return replace(batch, **dict.fromkeys(columns))  # type: ignore[arg-type]  # all of them are optional
 
 
-def weighty(batch: Batch) -> Batch:
-    """Return the batch with no row that weighs nothing: a ratio is defined whichever requests are taken."""
+def weighty(batch: ReplayBatch) -> ReplayBatch:
+    """Return the batch without rows of weight 0: a ratio is defined whichever requests are taken."""
     return replace(batch, weight=np.maximum(given(batch.weight), 0.1), accept=np.ones(len(batch)))

@@ -11,7 +11,7 @@ import numpy as np
 
 from ltrr import _check
 from ltrr.bandits.draw import draw
-from ltrr.checks.common import Learner
+from ltrr.checks.common import LearningCase
 from ltrr.checks.data import decision_of, feedback_of, narrowed, requests_of
 from ltrr.protocols import Policy
 from ltrr.types import ActionSet, Decision, Feedback, Float64, Requests
@@ -27,7 +27,7 @@ _LESSONS = 60
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Case(Learner):
+class _Case(LearningCase):
     """A policy under check, and the setting in which it is asked."""
 
     arms: tuple[str, ...]
@@ -95,7 +95,7 @@ class _Case(Learner):
                 _stated(policy, requests, actions)
 
     def check_probabilities_are_probabilities(self) -> None:
-        """Numbers are finite, not negative, and sum to 1 a request, in every slot, learned or not."""
+        """Numbers are finite, not negative, and sum to 1 a request, before and after learning."""
         for when, policy in self.both():
             for p, actions in zip(self.ask(policy), self.probe[1].actions, strict=True):
                 self.must_be_probabilities(p, actions, when)
@@ -115,7 +115,7 @@ class _Case(Learner):
             first, *_, last = (self.ask(policy) for _ in range(5))
             self.must(self.verb, when)(
                 self.same(first, last),
-                "answer the same question alike until it learns; draw from the given `rng` only",
+                "give the same answer to the same question until it learns; draw from the given `rng` only",
             )
 
     def check_batch_does_not_matter(self) -> None:
@@ -134,15 +134,15 @@ class _Case(Learner):
                     f"not depend on the other requests of the batch, got a difference of {gap:.3g}",
                 )
 
-    check_empty_batch = Learner.check_empty_batch
+    check_empty_batch = LearningCase.check_empty_batch
 
     def check_deterministic_tells_the_truth(self) -> None:
         """``deterministic`` is true exactly where only 0 and 1 were stated."""
         seen = np.concatenate([p for _, policy in self.both() for p in self.ask(policy)])
-        sharp, said = bool(np.isin(seen, (0.0, 1.0)).all()), self.component.deterministic
+        sharp, stated = bool(np.isin(seen, (0.0, 1.0)).all()), self.component.deterministic
         self.must("deterministic")(
-            bool(said) == sharp,
-            f"be {sharp}, got {said}: logs say by it whether they can be reweighted",
+            bool(stated) == sharp,
+            f"be {sharp}, got {stated}: logs rely on it to say whether they can be reweighted",
         )
 
     def check_fork_is_unlearned(self) -> None:
@@ -192,7 +192,7 @@ def _rows(actions: ActionSet) -> Any:
 
 
 def _drawn(p: Float64, actions: ActionSet, times: int, *, seed: int) -> Any:
-    """Return how often each action is drawn when each request is drawn for so many times."""
+    """Return how often each action is drawn when each request is drawn for this many times."""
     rows = np.tile(np.arange(len(actions)), times)
     u = np.random.default_rng([8, seed]).random(len(rows))
     # features take no part in draws, and would be most of what is copied

@@ -11,7 +11,7 @@ import numpy as np
 
 from ltrr import _check
 from ltrr._state import pack
-from ltrr.checks.common import Learner
+from ltrr.checks.common import LearningCase
 from ltrr.checks.data import feedback_of, requests_of
 from ltrr.protocols import Ranker
 from ltrr.ranking import provenance_names
@@ -25,7 +25,7 @@ _WIDTH = 6
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Case(Learner):
+class _Case(LearningCase):
     """A ranker under check, and the width of its features."""
 
     n_features: int
@@ -36,7 +36,7 @@ class _Case(Learner):
     verb, answers, lessons = "score", "scores", 2
 
     def fresh(self) -> Any:
-        """Return a ranker of its own: a fork where there is one, else a copy."""
+        """Return an independent ranker: a fork where there is one, else a copy."""
         fork = getattr(self.component, "fork", None)
         return copy.deepcopy(self.component) if fork is None else fork()
 
@@ -98,7 +98,7 @@ class _Case(Learner):
                     self.same(want, got), f"not depend on the other rows of the batch, got other bits {how}"
                 )
 
-    check_empty_batch = Learner.check_empty_batch
+    check_empty_batch = LearningCase.check_empty_batch
 
     def check_fresh_is_unlearned(self) -> None:
         """Fork a learned ranker: the fork scores as one that never learned."""
@@ -120,8 +120,8 @@ def check_ranker(
 ) -> None:
     """Check that a ranker keeps `ltrr.protocols.Ranker`; it is only ever forked or copied.
 
-    Two times 300 requests are taught, with pages of 10 places of which about a third is clicked; give a
-    ranker that trains on a schedule one that falls due within them.
+    The ranker learns from two times 300 requests, with pages of 10 places of which about a third is clicked;
+    a ranker that trains on a schedule must fall due within them.
 
     Parameters
     ----------

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ltrr.checks.common import Learner
+from ltrr.checks.common import LearningCase
 from ltrr.checks.compare import same
 from ltrr.checks.data import catalogue_of, feedback_of, reordered, requests_of
 from ltrr.protocols import Retriever
@@ -22,7 +22,7 @@ _SHALLOW = 10
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Case(Learner):
+class _Case(LearningCase):
     """An arm under check, with what it indexes and what it is asked."""
 
     catalogue: Catalogue
@@ -145,7 +145,7 @@ class _Case(Learner):
                 alike = self.same(arm.retrieve(self.requests.take(row), depth[row]), got.take(row))
                 must(alike, f"not depend on the batch, got another list for request {row[0]} alone")
             again = arm.retrieve(self.requests, depth)
-            must(self.same(again, got), "answer the same question alike, got another list")
+            must(self.same(again, got), "give the same answer to the same question, got another list")
 
     def check_deeper_extends_shallower(self) -> None:
         """Ask for less: a list is the beginning of the deeper one, scores included."""
@@ -186,9 +186,12 @@ class _Case(Learner):
                 text = "follow the items and not depend on the other pairs"
                 must(self.same(rows[place], got), f"{text}, got other rows for request {b} alone, backwards")
                 must(tuple(names) == tuple(known), f"have the same names every time, got {names!r}")
-            must(self.same(self.features(arm), rows), "answer the same question alike, got other rows")
+            must(
+                self.same(self.features(arm), rows),
+                "give the same answer to the same question, got other rows",
+            )
 
-    check_empty_batch = Learner.check_empty_batch
+    check_empty_batch = LearningCase.check_empty_batch
 
     def check_static_never_changes(self) -> None:
         """Where ``static``, results depend on the query alone: not on feedback, user, time or context."""
@@ -217,7 +220,7 @@ class _Case(Learner):
         self.must("index")(alike, text)
 
     def check_order_of_items_does_not_matter(self) -> None:
-        """Renumber the items: the same ones are found with the same scores; only ties may fall otherwise."""
+        """Renumber the items: the same ones are found with the same scores, but for the order of ties."""
         must, n = self.must(self.verb), len(self.catalogue)
         old = np.random.default_rng(12).permutation(n)
         new = np.argsort(old).astype(np.int32)
@@ -232,7 +235,7 @@ class _Case(Learner):
         alike = same(one.indptr, other.indptr) and np.allclose(
             one.score, other.score, rtol=1e-4, atol=max(1e-5, self.tolerance)
         )
-        must(alike, "find the same scores when items are numbered otherwise, got others")
+        must(alike, "find the same scores when items are renumbered, got others")
         for row in np.flatnonzero(np.diff(one.indptr))[:, None]:
             here, there = one.take(row), other.take(row)
             # what ties with the last place may be cut off by either numbering
@@ -240,7 +243,7 @@ class _Case(Learner):
             safe = here.item[here.score > (here.score[-1] + slack if here.capped[0] else -np.inf)]
             must(
                 np.isin(safe, old[there.item]).all(),
-                f"find the same items when they are numbered otherwise, got others for request {row[0]}",
+                f"find the same items when they are renumbered, got others for request {row[0]}",
             )
 
 

@@ -104,7 +104,7 @@ class _Case(Case):
         self.must("probabilities")(fits, "have no satisfied click likelier than the click, got otherwise")
 
     def check_empty_places_are_never_clicked(self) -> None:
-        """Nobody clicks where nothing stands."""
+        """Nobody clicks an empty place."""
         grades = self.many()
         outcome = self.sample(grades)
         clicked = (outcome.click | outcome.satisfied)[grades < 0].any()
@@ -138,7 +138,7 @@ class _Case(Case):
         self.must()(empty, "return nothing for no pages, got rows")
 
     def check_samples_match(self) -> None:
-        """Clicks and satisfied clicks come as often as the closed forms say: exact binomial tests."""
+        """Clicks and satisfied clicks are as frequent as the closed forms say: exact binomial tests."""
         grades = self.grades()
         p = self.marginals(grades)
         counts: dict[str, Int64] = {key: np.zeros(grades.shape, np.int64) for key in _MARGINALS}

@@ -72,7 +72,7 @@ class _Case(Case):
         ids = requests.request
         must(same(ids, np.arange(len(ids))), f"number requests 0, 1, 2 …, got {ids[:3].tolist()} …")
         rises = (np.diff(requests.time) >= 0.0).all() and np.isfinite(requests.time).all()
-        must(rises, "never turn time back, got a fall")
+        must(rises, "never turn time back, got an earlier time")
         known = (requests.query >= 0).all() and len(requests.queries) <= len(world.queries)
         must(known, f"ask queries of `{self.name}.queries`, got others")
         must(np.isfinite(requests.context).all(), "give finite context, got others")
@@ -101,7 +101,7 @@ class _Case(Case):
         must(not same(first.query, other.query), text)
 
     def check_truth_fits(self) -> None:
-        """Grades lie in range, −1 stands exactly at empty places, and what nobody judged has grade 0."""
+        """Grades lie in range, −1 marks exactly the empty places, and what nobody judged has grade 0."""
         (world, requests), items, must = self.asked(), self.lists(), self.must("truth")
         truth: Truth = world.truth(requests, items)
         answers = same(truth.indptr, items.indptr) and same(truth.item, items.item)
@@ -172,7 +172,7 @@ class _Case(Case):
         """No column of the context is a mere function of the hidden topic.
 
         A column that differs between topics, yet never between the requests of one topic, although these ask
-        by different texts at different times, tells a policy what only the world may know.
+        by different texts at different times, reveals to a policy what only the world may know.
         """
         world, requests = self.asked(_LONG)
         none = Items(np.zeros(len(requests) + 1, np.int64), np.zeros(0, np.int32))
@@ -185,9 +185,9 @@ class _Case(Case):
             low, high = np.full(topic.max() + 1, np.inf), np.full(topic.max() + 1, -np.inf)
             np.minimum.at(low, topic[several], column)
             np.maximum.at(high, topic[several], column)
-            told = (low == high)[topic[several]].all() and column.min() < column.max()
-            text = f"not tell the hidden topic by context column {name!r}, got one value a topic"
-            self.must("next")(not told, text)
+            split = (low == high)[topic[several]].all() and column.min() < column.max()
+            text = f"not reveal the hidden topic by context column {name!r}, got one value a topic"
+            self.must("next")(not split, text)
 
     def check_empty_batch(self) -> None:
         """No requests move nothing and have no truth."""
@@ -200,7 +200,7 @@ class _Case(Case):
         self.must("truth")(len(truth) == 0, f"be empty for no requests, got {len(truth)} rows")
 
     def check_state_continues_exactly(self) -> None:
-        """Restore from stored state: the copy goes on where the original stands."""
+        """Restore from stored state: the copy continues from the same point."""
         (world, requests), other = self.asked(_REQUESTS), self.fresh()
         state = world.state()
         stored = pack(state)
@@ -227,7 +227,7 @@ def check_world(world: Any, *, skip: Mapping[str, str] | None = None) -> None:
     Parameters
     ----------
     world : World
-        Best a small one: the whole catalogue is graded for a dozen requests.
+        Preferably a small one: the whole catalogue is graded for a dozen requests.
     skip : mapping of check to reason, optional
         Checks of `WORLD_CHECKS` that do not apply.
 

@@ -20,7 +20,7 @@ log-normal, boot.-t     .890   .910   .921   .927
 The percentile bootstrap misses one time in six with five seeds. The bootstrap-t holds better on skewed
 values, but with five it is 1.6 times (normal) to 3.9 times (log-normal) as wide as Student's, and means over
 thousands of rounds, which is what a seed yields, are close to normal. No method covers well where a few rare
-values carry the mean (one seed in ten collapses): with ten such seeds 65 % is the best of the three.
+values dominate the mean (one seed in ten collapses): with ten such seeds 65 % is the best of the three.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ def bootstrap_curve(
 
     With standard error ``se`` and ``t* = (mean* − mean) / se*`` over resamples, the bootstrap-t interval is
     ``[mean − q_{1−α/2}(t*) se, mean − q_{α/2}(t*) se]``; below 20 seeds the quantiles are Student's.
-    Where so many resamples have no spread that a quantile is infinite, Student's stand in too.
+    Where so many resamples have no spread that a quantile is infinite, Student's are used too.
 
     Parameters
     ----------

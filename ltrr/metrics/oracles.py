@@ -1,4 +1,4 @@
-"""Comparators that see the truth: every quota at once, ideal pages, and where a round's reward went.
+"""Comparators that see the truth: every quota at once, ideal pages, and where a round lost reward.
 
 Nothing here may reach a policy. All values are expectations under a user model, never sampled clicks, and all
 are taken on the state (memory, ranker) of the policy that is being judged.
@@ -66,7 +66,7 @@ class QuotaValues:
 
 @dataclass(frozen=True)
 class LossSplit:
-    """Where the distance between the ideal and the sampled reward of B requests went.
+    """The gap between the ideal and the sampled reward of B requests, split by cause.
 
     ``ideal − sampled = retrieval + ranking + noise``, request by request.
 

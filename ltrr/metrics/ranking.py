@@ -1,7 +1,7 @@
 """What a ranked list or a candidate set is worth against known grades, request by request.
 
 Every function returns one number a request. A request without relevant items gets 0, never NaN; `answerable`
-tells such requests apart, for whoever averages over the others only.
+marks such requests, for averages over the others only.
 """
 
 from __future__ import annotations

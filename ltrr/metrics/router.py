@@ -1,7 +1,7 @@
 """What context can earn: routers fitted with full information on the logged context.
 
-A large gap between the best static quota and the per-request oracle can be pure noise. The learnable gap
-is the part of it that a supervised router, told the rewards of *all* quotas, closes on topics it has not
+A large gap between the best static quota and the per-request oracle can be pure noise. The learnable gap is
+the part of it that a supervised router, trained on the rewards of *all* quotas, closes on topics it has not
 seen. It is a reference for learners, which see one quota's reward a request, not a policy.
 """
 

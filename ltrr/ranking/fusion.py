@@ -86,7 +86,7 @@ class ReciprocalRankFusion:
         return out
 
     def learn(self, feedback: Feedback) -> None:
-        """Take no notice: there is nothing to learn."""
+        """Do nothing: there is nothing to learn."""
 
     def fork(self) -> ReciprocalRankFusion:
         """Return the fusion itself, as it carries no state."""
@@ -97,4 +97,4 @@ class ReciprocalRankFusion:
         return {}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take no notice: there is no state."""
+        """Do nothing: there is no state."""

@@ -40,7 +40,7 @@ class PriorRanker:
     Raises
     ------
     InputError
-        If a weight names no feature or is not finite, or the features have another number of columns.
+        If a weight names no feature or is not finite, or the number of feature columns is wrong.
 
     Examples
     --------
@@ -95,7 +95,7 @@ class PriorRanker:
         return out
 
     def learn(self, feedback: Feedback) -> None:
-        """Take no notice: the weights are fixed."""
+        """Do nothing: the weights are fixed."""
 
     def fork(self) -> PriorRanker:
         """Return the ranker itself, as it carries no state."""
@@ -106,4 +106,4 @@ class PriorRanker:
         return {}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take no notice: there is no state."""
+        """Do nothing: there is no state."""

@@ -1,4 +1,4 @@
-"""Provenance columns: where in which arm's list a candidate stood, for rankers that fuse lists."""
+"""Provenance columns: a candidate's rank in each arm's list, for rankers that fuse lists."""
 
 from __future__ import annotations
 

@@ -25,8 +25,8 @@ class SklearnRanker:
     of pages with a click, each distinct query weighing the same, at declared numbers of matured rows. Until
     then all scores are 0, so that items are ranked by their id.
 
-    A fitted model is never stored: the state is the rows that it was trained on, and `restore` fits it anew.
-    So it must be a function of rows and seed: ``random_state`` is set wherever the regressor has it.
+    A fitted model is never stored: the state is the rows that it was trained on, and `restore` refits it. So
+    it must be a function of rows and seed: ``random_state`` is set wherever the regressor has it.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ class SklearnRanker:
         return {"version": self.version, "rows": dict(self._rows), **self._schedule.state()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Continue exactly from ``state``: the regressor is fitted anew to the same rows."""
+        """Continue exactly from ``state``: the regressor is refitted to the same rows."""
         self.version = int(state["version"])
         self._rows = {name: values.copy() for name, values in state["rows"].items()}
         self._fitted = None

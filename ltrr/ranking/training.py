@@ -90,7 +90,7 @@ class PageWindow:
         return min(self.size, sum(map(len, self._parts)))
 
     def append(self, pages: ClickedPages) -> None:
-        """Add the newest pages and let go of arrays that lie outside the window."""
+        """Add the newest pages and drop arrays that lie outside the window."""
         if len(pages) == 0:
             return
         self._parts.append(pages)
@@ -181,9 +181,9 @@ class Schedule:
 def page_weights(query: Int32, weighting: str) -> Float64:
     """Return a weight a page, with mean 1.
 
-    ``"page"`` weighs all alike. ``"query"`` divides by the number of the query's pages, so that each distinct
-    query weighs the same in all and head queries cannot drown the others. A page without a query (−1) is one
-    of its own.
+    ``"page"`` weights all equally. ``"query"`` divides by the number of the query's pages, so that each
+    distinct query weighs the same in all and head queries cannot outweigh the others. A page without a query
+    (−1) counts as a query of its own.
 
     Examples
     --------

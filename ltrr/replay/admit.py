@@ -1,4 +1,4 @@
-"""From columns as parsed to checked events: what is faulty is counted, told and left out."""
+"""From columns as parsed to checked events: faulty rows are counted, reported and excluded."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from ltrr.errors import InputError
 from ltrr.replay.admit_state import AdmitState
 from ltrr.replay.duplicates import Identity, identify
 from ltrr.replay.events import Events, Space
-from ltrr.replay.fault_words import FLAGS, SPOILING, TOLERANCE, word
+from ltrr.replay.fault_messages import FLAGS, SPOILING, TOLERANCE, message
 from ltrr.replay.faults import SPOILS, Faults
 from ltrr.replay.raw import Raw
 from ltrr.types import Bool, Int8, Int64, UInt32
 
 __all__ = ["AdmitState", "admit"]
 
-_TOLD = {*SPOILS, "dangling event"}
-"""Kinds that a reader tells of a row; nothing further is said of such a row."""
+_REPORTED = {*SPOILS, "dangling event"}
+"""Kinds that a reader reports of a row; no further fault of such a row is reported."""
 
 _LARGEST = float(np.finfo(np.float64).max)
 
 
 def _frozen(values: NDArray[Any]) -> NDArray[Any]:
-    """Return a view that cannot be written: kernels are compiled once, for such columns only."""
+    """Return a read-only view: kernels are compiled once, for such columns only."""
     view = values.view()
     view.flags.writeable = False
     return view
@@ -43,24 +43,24 @@ def admit(raw: Raw, space: Space, faults: Faults, state: AdmitState) -> Events:
     """Check a chunk and return its good rows.
 
     Row by row: actions, rewards, propensities, distributions, eligible actions, counts, target columns,
-    context and times. By request: slots run from 0 without a gap and stand together, event and slot occur
-    once, rewards add up to what was declared. Where a slot is faulty its whole request is left out, because
-    weights of sequences need all slots; a repeated row goes alone, and the first one stays. A row that cannot
-    be parsed counts with the request before it while that has fewer slots than ``space.n_slots``. Where there
-    are distributions but no propensities, the propensity is the chosen action's entry. A missing time is told
-    and the one before it stands in.
+    context and times. By request: slots run from 0 without a gap and are adjacent, event and slot occur once,
+    rewards add up to what was declared. Where a slot is faulty its whole request is excluded, because weights
+    of sequences need all slots; of a repeated row only the repetitions are excluded, and the first one is
+    kept. A row that cannot be parsed counts with the request before it while that has fewer slots than
+    ``space.n_slots``. Where there are distributions but no propensities, the propensity is the chosen
+    action's entry. A missing time is reported, and the time before it is used.
 
     Parameters
     ----------
     raw : Raw
-        Columns as parsed; the slots of a request must lie in one chunk. They are not written into.
+        Columns as parsed; the slots of a request must lie in one chunk. They are not modified.
     space : Space
         What the ids mean.
     faults : Faults
         Where faults and numbers of rows (`Faults.seen`) are counted; it decides whether a fault stops the
         pass.
     state : AdmitState
-        What spans chunks; one for each pass.
+        What is kept from chunk to chunk; one for each pass.
 
     Returns
     -------
@@ -86,7 +86,7 @@ def admit(raw: Raw, space: Space, faults: Faults, state: AdmitState) -> Events:
     raw = _typed(raw, space)
     n = len(raw.row)
     ids = None if raw.event is None else identify(raw.event)
-    loose, told = _told(raw, ids)
+    unattached, reported = _reported(raw, ids)
     flags = np.zeros(n, np.uint32)
     start = np.arange(n, dtype=np.int64)
     grouped = ids is not None or raw.slot is not None
@@ -99,18 +99,18 @@ def admit(raw: Raw, space: Space, faults: Faults, state: AdmitState) -> Events:
     _check_columns(raw, flags)
     if raw.time is not None:
         time = np.empty(n)
-        state.time = flag.flag_times(raw.time, loose, state.time, flags, time)
+        state.time = flag.flag_times(raw.time, unattached, state.time, flags, time)
         admitted = replace(admitted, time=time)
     if ids is not None:
         flags[ids.missing] |= np.uint32(flag.EVENT_MISSING)
     if grouped:
-        start = _check_requests(raw, space, ids, loose, flags, state)
-        flag.flag_requests(start, raw.reward, counts, loose, low, high, flags)
+        start = _check_requests(raw, space, ids, unattached, flags, state)
+        flag.flag_requests(start, raw.reward, counts, unattached, low, high, flags)
     events = _events(admitted, space, ids, start)
     if flags.any() or raw.faults:
         keep = np.empty(n, np.bool_)
-        flag.keep_requests(start, (flags & np.uint32(SPOILING)).astype(np.bool_) | told, flags, keep)
-        _note(admitted, space, faults, flags, told, start, keep)
+        flag.keep_requests(start, (flags & np.uint32(SPOILING)).astype(np.bool_) | reported, flags, keep)
+        _note(admitted, space, faults, flags, reported, start, keep)
         events = events.take(np.flatnonzero(keep)) if not keep.all() else events
     faults.seen(n, len(events))
     state.observe(events, timed=raw.time is not None)
@@ -118,7 +118,7 @@ def admit(raw: Raw, space: Space, faults: Faults, state: AdmitState) -> Events:
 
 
 def _typed(raw: Raw, space: Space) -> Raw:
-    """Return the columns in their types; a column of wrong length is the reader's fault and raises."""
+    """Return the columns in their types; a column of wrong length is the reader's fault and an error."""
     n = len(raw.row)
     shapes: dict[str, tuple[Any, tuple[int | None, ...]]] = {
         "row": (np.int64, (n,)),
@@ -150,24 +150,24 @@ def _typed(raw: Raw, space: Space) -> Raw:
     return replace(raw, **typed)
 
 
-def _told(raw: Raw, ids: Identity | None) -> tuple[Int8, Bool]:
-    """Return which rows belong to a request by place only, and which the reader has told of."""
+def _reported(raw: Raw, ids: Identity | None) -> tuple[Int8, Bool]:
+    """Return which rows belong to a request by place only, and of which the reader has reported a fault."""
     n = len(raw.row)
-    loose, told = np.zeros(n, np.int8), np.zeros(n, np.bool_)
+    unattached, reported = np.zeros(n, np.int8), np.zeros(n, np.bool_)
     if ids is not None:
         if len(ids.key) != n:
             raise InputError(f"`Raw.event` must have {n} values, got {len(ids.key)}")
-        loose[ids.missing] = flag.ATTACHED
+        unattached[ids.missing] = flag.ATTACHED
     for kind, places, _ in raw.faults:
-        if kind in _TOLD:
-            told[places] = True
+        if kind in _REPORTED:
+            reported[places] = True
         if kind == "unreadable":
-            loose[places] = flag.ATTACHED
+            unattached[places] = flag.ATTACHED
     for kind, places, _ in raw.faults:
         # an outcome without a decision is no slot of the request before it
         if kind == "dangling event":
-            loose[places] = flag.ALONE
-    return loose, told
+            unattached[places] = flag.ALONE
+    return unattached, reported
 
 
 def _bounds(space: Space) -> tuple[float, float]:
@@ -210,7 +210,7 @@ def _check_columns(raw: Raw, flags: UInt32) -> None:
 
 
 def _check_requests(
-    raw: Raw, space: Space, ids: Identity | None, loose: Int8, flags: UInt32, state: AdmitState
+    raw: Raw, space: Space, ids: Identity | None, unattached: Int8, flags: UInt32, state: AdmitState
 ) -> Int64:
     """Flag duplicates and slots; return the row (n,) where each row's request begins."""
     n = len(raw.row)
@@ -218,11 +218,11 @@ def _check_requests(
     start, mask, earlier = np.empty((3, n), np.int64)
     first = _NO_KEYS if ids is None else ids.first
     second = _NO_KEYS if ids is None else ids.second
-    flag.request_starts(first, second, slot, loose, space.n_slots, start, mask)
+    flag.request_starts(first, second, slot, unattached, space.n_slots, start, mask)
     earlier[:] = 0
     if ids is not None:
         state.compare(ids, raw.row, mask, earlier)
-    flag.flag_slots(start, slot, space.n_slots, loose, earlier, flags)
+    flag.flag_slots(start, slot, space.n_slots, unattached, earlier, flags)
     return start
 
 
@@ -237,15 +237,15 @@ def _events(raw: Raw, space: Space, ids: Identity | None, start: Int64) -> Event
 
 
 def _note(
-    raw: Raw, space: Space, faults: Faults, flags: UInt32, told: Bool, start: Int64, keep: Bool
+    raw: Raw, space: Space, faults: Faults, flags: UInt32, reported: Bool, start: Int64, keep: Bool
 ) -> None:
-    """Tell of all faults of a chunk, the kind that comes first in the chunk first."""
+    """Report all faults of a chunk, the kind that comes first in the chunk first."""
     found: list[tuple[int, str, Int64, list[str]]] = []
-    for kind, places, said in raw.faults:
+    for kind, places, texts in raw.faults:
         order = np.argsort(places, kind="stable")
-        details = [said[j] for j in order[: faults.keep + 1].tolist() if j < len(said)]
+        details = [texts[j] for j in order[: faults.keep + 1].tolist() if j < len(texts)]
         found += [(int(places[order[0]]), kind, raw.row[places[order]], details)] if len(places) else []
-    left = np.where(told, np.uint32(0), flags)
+    left = np.where(reported, np.uint32(0), flags)
     for kind, places, _ in raw.faults:
         left[places] &= ~np.uint32(sum(FLAGS.get(kind, ())))
     present = int(np.bitwise_or.reduce(left)) if len(left) else 0
@@ -254,12 +254,12 @@ def _note(
         if present & bits:
             places = np.flatnonzero(left & np.uint32(bits))
             few = places[: max(1, faults.room(kind))].tolist()
-            details = [word(int(left[i]) & bits, raw, space, i, int(start[i])) for i in few]
+            details = [message(int(left[i]) & bits, raw, space, i, int(start[i])) for i in few]
             found.append((int(places[0]), kind, raw.row[places], details))
     # a stable sort: of one row's faults the cause comes before the consequence
     for _, kind, rows, details in sorted(found, key=lambda one: one[0]):
         faults.note(kind, rows, details)
-    clean = ~keep & ~told & ((flags & np.uint32(SPOILING)) == 0)
+    clean = ~keep & ~reported & ((flags & np.uint32(SPOILING)) == 0)
     rows = raw.row[clean]
-    said = [f"of the request that begins in row {row}" for row in raw.row[start[clean][: faults.keep + 1]]]
-    faults.note("slot of a faulty request", rows, said)
+    details = [f"of the request that begins in row {row}" for row in raw.row[start[clean][: faults.keep + 1]]]
+    faults.note("slot of a faulty request", rows, details)

@@ -19,7 +19,7 @@ __all__ = ["AdmitState"]
 
 @dataclass
 class AdmitState:
-    """What spans the chunks of one pass over a log.
+    """What one pass over a log keeps from chunk to chunk.
 
     Parameters
     ----------
@@ -27,8 +27,8 @@ class AdmitState:
         Compare every event id with all earlier ones. Without it only repetitions next to one another are
         found.
     in_memory : int
-        Requests whose ids are kept in memory, >= 1; ids beyond are compared by way of temporary files when
-        the pass is over.
+        Requests whose ids are kept in memory, >= 1; further ids are compared in temporary files when the pass
+        is over.
     deterministic : bool
         True while every propensity was 1.
     duplicates : Duplicates
@@ -59,8 +59,8 @@ class AdmitState:
         Raises
         ------
         InputError
-            If duplicates come to light that the pass has already let through, unless ``faults.on_error`` is
-            "report": then they are counted, and stay in.
+            If duplicates are found that the pass has already let through, unless ``faults.on_error`` is
+            "report": then they are counted, and kept.
         """
         self._finish_duplicates(faults)
         if self._rows == 0:
@@ -68,8 +68,8 @@ class AdmitState:
         if self.deterministic and "propensity" in self._first and self._n_actions > 1:
             faults.note("deterministic logging", np.zeros(1, np.int64), ["every propensity is 1"])
         constant = self.constant_columns() if self._rows > 1 else {}
-        said = [f"{name} = {value:.6g}" for name, value in constant.items()]
-        faults.note("constant column", np.zeros(len(said), np.int64), said)
+        details = [f"{name} = {value:.6g}" for name, value in constant.items()]
+        faults.note("constant column", np.zeros(len(details), np.int64), details)
 
     def constant_columns(self) -> dict[str, float]:
         """Return the columns that held one value only in the rows let through, and that value."""
@@ -92,9 +92,9 @@ class AdmitState:
                 f"the first {self.in_memory:,} requests, and estimates hold them already; remove them from "
                 "the log (--on-error report lists them), or read it without the duplicate check"
             )
-        said = [f"found after the pass, beyond {self.in_memory:,} requests in memory; left in"] * faults.keep
-        faults.note("duplicate event", rows[same], said)
-        faults.note("slots out of order", rows[~same], said)
+        details = [f"found after the pass, beyond {self.in_memory:,} requests in memory; kept"] * faults.keep
+        faults.note("duplicate event", rows[same], details)
+        faults.note("slots out of order", rows[~same], details)
 
     def compare(self, ids: Identity, row: Int64, mask: Int64, earlier: Int64) -> None:
         """Fill ``earlier`` with the slots that requests (where ``mask`` is not 0) had in earlier rows."""

@@ -1,4 +1,4 @@
-"""Allocation policies judged from our own logs, as rows of a replay's tables."""
+"""Allocation policies judged from logs of ltrr, as rows of a replay's tables."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ltrr.replay.diagnostics import MEANINGS
 from ltrr.replay.estimators import Estimator
 from ltrr.replay.evaluation import ESTIMATE_COLUMNS, Evaluation
 from ltrr.replay.intervals import Asymptotic
-from ltrr.replay.readers.own import OwnLog
+from ltrr.replay.readers.run_log import RunLog
 from ltrr.replay.replay_log import ReplayLog
 from ltrr.replay.settings import Settings
 from ltrr.replay.two_stage import TwoStageEstimate, two_stage
@@ -26,22 +26,22 @@ __all__ = ["allocation_of", "with_allocations"]
 PREFIX = "quota:"
 
 LEVELS = ("sequence-ips", "quota-ips", "quota-snips", "quota-dr", "page-ips", "page-snips", "page-dr")
-"""What is estimated of an allocation policy, the fewest assumptions first."""
+"""Estimators for an allocation policy, those with the fewest assumptions first."""
 
 
 def allocation_of(item: Any, log: ReplayLog) -> str | None:
-    """Return the quota that ``quota:2 bm25 + 1 memory`` means; None for all that is no allocation.
+    """Return the quota that ``quota:2 bm25 + 1 memory`` means; None for anything that is not an allocation.
 
     Raises
     ------
     InputError
-        If the log is not one of ours.
+        If ltrr did not write the log.
     """
     if not isinstance(item, str) or not item.startswith(PREFIX):
         return None
-    if not isinstance(log, OwnLog):
+    if not isinstance(log, RunLog):
         raise InputError(
-            f"policy {item!r} divides slots among arms: only logs of this package hold what that needs, got "
+            f"policy {item!r} divides slots among arms: only logs written by ltrr hold what that needs, got "
             f"the format {log.format!r}"
         )
     return item.removeprefix(PREFIX)
@@ -55,15 +55,15 @@ def with_allocations(
     Parameters
     ----------
     evaluation : Evaluation
-    log : OwnLog
+    log : RunLog
     quotas : sequence of str
         As "2 bm25 + 1 memory".
     settings : Settings
     """
-    if not quotas or not isinstance(log, OwnLog):
+    if not quotas or not isinstance(log, RunLog):
         return evaluation
     rows: list[dict[str, Any]] = []
-    told: list[dict[str, Any]] = []
+    diagnostics: list[dict[str, Any]] = []
     notes: list[str] = []
     for quota in quotas:
         policy = f"{PREFIX}{quota}"
@@ -78,7 +78,7 @@ def with_allocations(
         )
         for answer in answers:
             rows.append(_row(policy, answer, settings))
-            told += [
+            diagnostics += [
                 {"policy": policy, "diagnostic": f"{key} ({answer.name})", "value": value, "meaning": meaning}
                 for key, value, meaning in (
                     ("ess", answer.ess, MEANINGS["ess"]),
@@ -92,7 +92,7 @@ def with_allocations(
     return replace(
         evaluation,
         table=_joined(evaluation.table, rows, ESTIMATE_COLUMNS),
-        diagnostics=_joined(evaluation.diagnostics, told, tuple(evaluation.diagnostics.columns)),
+        diagnostics=_joined(evaluation.diagnostics, diagnostics, tuple(evaluation.diagnostics.columns)),
         about={
             **evaluation.about,
             "policies": [*evaluation.about["policies"], *(f"{PREFIX}{quota}" for quota in quotas)],
@@ -131,12 +131,12 @@ def _row(policy: str, answer: TwoStageEstimate, settings: Settings) -> dict[str,
         "level": settings.level,
         "n": answer.n,
         "ess": answer.ess,
-        "verdict": verdict.word,
+        "verdict": verdict.label,
         "reason": verdict.reason,
         "estimated": "",
         "bias": "",
     }
-    if verdict.word == CANNOT or answer.value is None:
+    if verdict.label == CANNOT or answer.value is None:
         return row
     interval = _interval(answer.estimator, settings.level)
     wanted = settings.half_width or abs(answer.value) / 10.0

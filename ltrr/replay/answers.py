@@ -81,7 +81,7 @@ def _estimated(one: PolicyJudge, models: Models, estimator: Estimator) -> str:
 
 
 def _lack(one: PolicyJudge, entry: Entry, models: Models) -> str:
-    """Say what an estimator could not be given, in the words of whom it is missing to."""
+    """Say which input an estimator lacks, as the user would name it."""
     estimator = entry.estimator
     if one.chosen_only and estimator.whole_target:
         return (
@@ -109,7 +109,7 @@ def _verdict(one: PolicyJudge, entry: Entry, summary: Mapping[str, float | None]
         estimated=_estimated(one, models, estimator),
         biased=estimator.bias,
     )
-    if verdict.word == CANNOT:
+    if verdict.label == CANNOT:
         return verdict
     try:
         estimator.value()
@@ -128,7 +128,7 @@ def _rows(
     settings: Settings,
     largest_weight: float | None,
 ) -> Rows:
-    """Return the table's rows of one estimate: one an interval."""
+    """Return the table's rows of one estimate, one for each interval."""
     estimator = entry.estimator
     common = {
         "policy": policy,
@@ -137,12 +137,12 @@ def _rows(
         "level": settings.level,
         "n": estimator.moments.n,
         "ess": ess,
-        "verdict": verdict.word,
+        "verdict": verdict.label,
         "reason": verdict.reason,
         "estimated": estimated,
         "bias": estimator.bias,
     }
-    if verdict.word == CANNOT:
+    if verdict.label == CANNOT:
         return [{**common, "interval": "none"}]
     value = estimator.value()
     found = [
@@ -164,7 +164,7 @@ def _rows(
 def _one(
     method: IntervalMethod, estimator: Estimator, level: float, largest_weight: float | None
 ) -> tuple[str, Interval | None]:
-    """Return a method's interval; a star: it takes the largest weight seen for the largest there can be."""
+    """Return a method's interval; a star marks one that takes the largest weight seen as the bound."""
     if isinstance(method, Bounded):
         star = "*" if method.assumes(estimator) else ""
         return method.name + star, method.interval(estimator, level, largest_weight=largest_weight)

@@ -1,4 +1,4 @@
-"""What estimators see: weights, rewards and predictions of one chunk under one target policy."""
+"""The input of estimators: weights, rewards and predictions of one chunk under one target policy."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import numpy as np
 from ltrr import _check
 from ltrr.types import Float64, Int16, Int64
 
-__all__ = ["Batch"]
+__all__ = ["ReplayBatch"]
 
 
 @dataclass(frozen=True)
-class Batch:
-    """n logged decisions seen from one target policy; the slots of one request are adjacent.
+class ReplayBatch:
+    """n logged decisions under one target policy; the slots of one request are adjacent.
 
     Parameters
     ----------
@@ -59,12 +59,12 @@ class Batch:
 
     def __post_init__(self) -> None:
         n = len(self.key)
-        object.__setattr__(self, "key", _check.array("Batch.key", self.key, np.int64, (n,)))
+        object.__setattr__(self, "key", _check.array("ReplayBatch.key", self.key, np.int64, (n,)))
         for f in fields(self)[1:]:
             value = getattr(self, f.name)
             if value is not None:
                 dtype = np.int16 if f.name == "slot" else np.float64
-                object.__setattr__(self, f.name, _check.array(f"Batch.{f.name}", value, dtype, (n,)))
+                object.__setattr__(self, f.name, _check.array(f"ReplayBatch.{f.name}", value, dtype, (n,)))
 
     def __len__(self) -> int:
         return len(self.key)
@@ -82,7 +82,7 @@ class Batch:
         """True where every request has one row."""
         return len(self.indptr) - 1 == len(self)
 
-    def take(self, rows: Int64) -> Batch:
+    def take(self, rows: Int64) -> ReplayBatch:
         """Return the chosen rows."""
         return replace(
             self,

@@ -1,4 +1,4 @@
-"""The closed loop: estimates from logs set against the truth, which a simulation knows."""
+"""The closed loop: estimates from logs compared with the truth, which a simulation knows."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def answers(
 ) -> pd.DataFrame:
     """Return what a replay says about policies whose value is known, refused answers included.
 
-    `ltrr.replay.evaluate` keeps a number back where its verdict is *cannot answer*. Whether it is right to do
-    so can only be judged with the number at hand, so here it stands, with its asymptotic interval.
+    `ltrr.replay.evaluate` withholds the number where its verdict is *cannot answer*. Whether it is right to
+    do so can only be judged with the number at hand, so it is given here, with its asymptotic interval.
 
     Parameters
     ----------
@@ -77,8 +77,8 @@ def answers(
         comparison.add(events)
     rows: list[dict[str, Any]] = []
     for one in judges:
-        said = estimate_rows(one, one.diagnostics.summary(), comparison, models, settings)
-        verdicts = {row["estimator"]: row for row in said}
+        answers = estimate_rows(one, one.diagnostics.summary(), comparison, models, settings)
+        verdicts = {row["estimator"]: row for row in answers}
         for entry in one.entries:
             row = verdicts[entry.name]
             interval = _interval(entry, settings.level)
@@ -131,19 +131,19 @@ def score(frame: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
 
     Examples
     --------
-    >>> said = pd.DataFrame({"estimator": "ips", "value": [0.4, 0.7], "low": [0.3, 0.6],
+    >>> estimates = pd.DataFrame({"estimator": "ips", "value": [0.4, 0.7], "low": [0.3, 0.6],
     ...                      "high": [0.5, 0.8], "ess": 50.0, "verdict": "weak", "truth": 0.5})
-    >>> score(said, ["estimator"])[["bias", "rmse", "coverage", "weak"]].round(3).iloc[0].tolist()
+    >>> score(estimates, ["estimator"])[["bias", "rmse", "coverage", "weak"]].round(3).iloc[0].tolist()
     [0.05, 0.158, 0.5, 1.0]
     """
     rows = []
     for group, own in _groups(frame, by):
-        told = own[own.verdict != CANNOT]
+        answered = own[own.verdict != CANNOT]
         rows.append(
             {
                 **group,
                 "logs": len(own),
-                **_quality(told),
+                **_quality(answered),
                 "ess": own.ess.mean(),
                 "supported": (own.verdict == SUPPORTED).mean(),
                 "weak": (own.verdict == WEAK).mean(),
@@ -154,10 +154,10 @@ def score(frame: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
 
 
 def by_verdict(frame: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
-    """Return how good answers are given the verdict on them: the test of the verdict.
+    """Return how good the answers are for each verdict: the test of the verdict.
 
-    Where the verdict is *cannot answer* the number is the one that was kept back, so that the row says what
-    keeping it back was good for.
+    Where the verdict is *cannot answer* the number is the one that was withheld, so that the row shows what
+    withholding it prevented.
 
     Parameters
     ----------

@@ -1,11 +1,11 @@
-"""All policies side by side on one log, with the differences between them."""
+"""All policies on one log, with the differences between them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import cast
 
-from ltrr.replay.batch import Batch
+from ltrr.replay.batch import ReplayBatch
 from ltrr.replay.estimators import Difference, Estimator, OnPolicy
 from ltrr.replay.events import Events
 from ltrr.replay.plan import Plan
@@ -16,7 +16,7 @@ __all__ = ["Comparison", "Pair"]
 
 @dataclass
 class Pair:
-    """A paired difference and the two it is of.
+    """A paired difference and its two terms.
 
     Parameters
     ----------
@@ -77,14 +77,14 @@ class Comparison:
                 self.resampler.enrol(entry.estimator)
 
     def entries(self) -> list[Entry]:
-        """Return all that are resampled together."""
+        """Return all entries that are resampled together."""
         own = [entry for judge in self.judges for entry in judge.entries]
         return [self.logged, *own, *(pair.entry for pair in self.pairs)]
 
     def add(self, events: Events) -> None:
         """Take in a chunk."""
         rows = [judge.add(events) for judge in self.judges]
-        batch = Batch(events.key, events.reward, slot=events.slot, count=events.count)
+        batch = ReplayBatch(events.key, events.reward, slot=events.slot, count=events.count)
         key = Estimator.keys(batch)
         logged = self.logged.estimator.rows(batch)
         self.logged.add(logged, key)

@@ -1,4 +1,4 @@
-"""Diagnostics of one target policy on one log: whether its weights can carry an answer."""
+"""Diagnostics of one target policy on one log: whether its weights support an answer."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from scipy import stats
 
 from ltrr._kernels.weights import weight_pass
-from ltrr.replay.batch import Batch
+from ltrr.replay.batch import ReplayBatch
 from ltrr.replay.events import Events
 from ltrr.replay.pareto import pareto_k, tail_size
 from ltrr.types import Float64, Int64
@@ -16,7 +16,7 @@ from ltrr.types import Float64, Int64
 __all__ = ["BLOCKS", "MEANINGS", "Diagnostics"]
 
 BLOCKS = 20
-"""Blocks in time that drift is judged over."""
+"""Number of blocks in time for the drift tests."""
 
 _KEEP = 40_000
 """Largest weights kept: the tail of up to 100 million rows."""
@@ -31,10 +31,10 @@ MEANINGS = {
     "mean_weight": "mean weight; 1 where propensities are right and the target stays within the support",
     "mean_weight_se": "its standard error",
     "max_weight": "largest weight",
-    "max_weight_share": "share of all weight that the largest weight holds",
-    "top1_percent_share": "share of all weight that the largest 1 % of the weights hold",
-    "zero_weight_share": "share of rows with weight 0: they tell weighting estimators nothing",
-    "pareto_k": "tail shape of the weights; above 0.7 means converge too slowly",
+    "max_weight_share": "share of all weight held by the largest weight",
+    "top1_percent_share": "share of all weight held by the largest 1 % of the weights",
+    "zero_weight_share": "share of rows with weight 0: weighting estimators learn nothing from them",
+    "pareto_k": "tail shape of the weights; above 0.7 their mean converges too slowly",
     "rewarded": "rows with a weight and a reward other than 0",
     "ess_rewarded": "effective number of rewarded rows, (Σwr)² / Σ(wr)²",
     "unsupported_mass": "target probability on actions that the logging policy never took there",
@@ -48,7 +48,7 @@ MEANINGS = {
     "drift_reward_p": "p-value: is the reward's mean the same over time?",
     "drift_weight_p": "p-value: is the weights' mean the same over time?",
 }
-"""What each diagnostic says."""
+"""What each diagnostic means."""
 
 
 @dataclass
@@ -63,9 +63,9 @@ class Diagnostics:
     Examples
     --------
     >>> import numpy as np
-    >>> from ltrr.replay import Batch
+    >>> from ltrr.replay import ReplayBatch
     >>> d = Diagnostics(n_actions=2)
-    >>> d.add(Batch(np.arange(4), np.ones(4), weight=np.array([0.0, 1.0, 1.0, 2.0])))
+    >>> d.add(ReplayBatch(np.arange(4), np.ones(4), weight=np.array([0.0, 1.0, 1.0, 2.0])))
     >>> d.ess, d.mean_weight
     (2.6666666666666665, 1.0)
     """
@@ -97,7 +97,9 @@ class Diagnostics:
         self._inverse = np.zeros(3)
         self._accepted = np.zeros(2)
 
-    def add(self, batch: Batch, events: Events | None = None, probabilities: Float64 | None = None) -> None:
+    def add(
+        self, batch: ReplayBatch, events: Events | None = None, probabilities: Float64 | None = None
+    ) -> None:
         """Take in a chunk: its batch, and where they are known its events and target probabilities."""
         starts = batch.indptr[:-1]
         self.n += len(starts)
@@ -138,7 +140,7 @@ class Diagnostics:
             self._blocks = [a + b for a, b in zip(pairs[::2], pairs[1::2], strict=True)] + rest
 
     def _support(self, events: Events, probabilities: Float64 | None) -> None:
-        """Add what actions were taken, were wanted by the target, and could have been taken."""
+        """Add which actions were taken, wanted by the target, and possible."""
         self._rows += len(events)
         self._taken += np.bincount(events.action, minlength=self.n_actions)
         if events.propensity is not None and len(events):
@@ -211,7 +213,7 @@ class Diagnostics:
 
     @property
     def unsupported_mass(self) -> float:
-        """Share of the target's probability on actions that were never taken where they were wanted."""
+        """Share of the target's probability on actions that were never taken where the target wants them."""
         if not self._rows:
             return 0.0
         if self._full:
@@ -255,7 +257,7 @@ class Diagnostics:
         return [np.sum([b for b, g in zip(used, group, strict=True) if g == k], axis=0) for k in set(group)]
 
     def summary(self) -> dict[str, float | None]:
-        """Return all diagnostics by name; None where the log does not say."""
+        """Return all diagnostics by name; None where the log does not determine it."""
         out: dict[str, float | None] = dict.fromkeys(MEANINGS)
         out["n"] = float(self.n)
         out["drift_reward_p"] = self.drift_p("reward")

@@ -1,4 +1,4 @@
-"""Which events a log holds twice, exactly, over any number of events in bounded memory."""
+"""Events that a log holds twice, found exactly, for any number of events in bounded memory."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Identity:
     key : int64 (n,)
         Integer ids as they are; one hash of texts.
     first, second : uint64 (n,), uint64 (n,) or (0,)
-        What tells ids apart: integers spread one to one and nothing, or two hashes (128 bits) of texts.
+        What distinguishes ids: integers spread one to one and nothing, or two hashes (128 bits) of texts.
     missing : bool (n,)
         True where there is no id: null, or an empty text.
     """
@@ -119,15 +119,15 @@ class Duplicates:
     """The requests seen so far and their slots.
 
     Up to ``in_memory`` requests are kept in a table, and whatever comes after them is compared with them at
-    once. Requests beyond that are written to temporary files, parted by key, and are compared with one
-    another by `late` when the log has been read; the table goes on catching repetitions of what it holds.
+    once. Requests beyond that are written to temporary files, split by key, and are compared with one
+    another by `late` when the log has been read; the table still finds repetitions of what it holds.
 
     Parameters
     ----------
     in_memory : int
         Requests kept in memory, >= 1.
     folder : str or None
-        Where temporary files go; None for the system's place (``TMPDIR``).
+        Where temporary files go; None for the system's default (``TMPDIR``).
 
     Examples
     --------
@@ -164,7 +164,7 @@ class Duplicates:
         first, second : uint64 (n,)
             As `Identity` has them.
         mask : int64 (n,)
-            Bit s is set where the request has slot s; requests with 0 are passed over.
+            Bit s is set where the request has slot s; requests with 0 are skipped.
         row : int64 (n,)
             Row number of the request in the log.
         """
@@ -228,7 +228,7 @@ class Duplicates:
         except OSError as error:
             raise InputError(
                 f"cannot write the temporary files of the duplicate check ({error.strerror}); set TMPDIR to "
-                "a folder with room, or read without the duplicate check"
+                "a folder with free space, or read without the duplicate check"
             ) from None
 
     def late(self) -> tuple[Int64, Bool]:

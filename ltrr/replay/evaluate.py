@@ -1,4 +1,4 @@
-"""Judge policies from a log: one call."""
+"""Judge policies from a log in one call."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ltrr.errors import InputError
 from ltrr.replay.allocations import allocation_of, with_allocations
 from ltrr.replay.comparison import Comparison
 from ltrr.replay.evaluation import Evaluation
-from ltrr.replay.learning import Learner, learner_of
+from ltrr.replay.learning_target import LearningTarget, learning_target
 from ltrr.replay.models import fit_models
 from ltrr.replay.plan import Plan
 from ltrr.replay.reading import read
@@ -74,10 +74,10 @@ def run(
     policies : sequence
         As in `evaluate`; names must differ. ``learning:NAME`` or a `LearningReplay` is a policy that learns
         along the log, judged by rejection replay alone; ``quota:2 bm25 + 1 memory``, on logs of
-        this package, is a division of the slots, judged with the ranker and the page behind it.
+        this package, is a division of the slots, judged together with the ranker and the page.
     estimators : sequence of str or Estimator
     on_stage : callable, optional
-        Called with a line about what is done next.
+        Called with a line about the next stage.
     on_chunk : callable, optional
         Called with the number of rows of each chunk read.
     **options
@@ -90,15 +90,15 @@ def run(
     policies = several("policies", policies)
     opened = read(log) if isinstance(log, (str, Path)) else log
     say = on_stage or (lambda _: None)
-    say("reading what the log holds")
+    say("scanning the log")
     space = opened.space
     # another log named by a policy is read as this one was
     reader = partial(read, format=opened.format, columns=getattr(opened, "columns", None))
     quotas = [quota for p in policies if (quota := allocation_of(p, opened)) is not None]
     single = [p for p in policies if allocation_of(p, opened) is None]
-    found = [learner_of(p, seed=settings.seed) or parse_target(p, opened, read=reader) for p in single]
-    learners = [target for target in found if isinstance(target, Learner)]
-    targets = [target for target in found if not isinstance(target, Learner)]
+    found = [learning_target(p, seed=settings.seed) or parse_target(p, opened, read=reader) for p in single]
+    learners = [target for target in found if isinstance(target, LearningTarget)]
+    targets = [target for target in found if not isinstance(target, LearningTarget)]
     names = [*(target.name for target in found), *quotas]
     if len(set(names)) != len(names) or not names:
         raise InputError(f"`policies` must name at least one policy and none twice, got {names}")

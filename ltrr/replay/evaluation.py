@@ -1,4 +1,4 @@
-"""What a replay found: tables, verdicts and what figures and pages are made of."""
+"""The result of a replay: tables, verdicts, and the data of figures and pages."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ class Evaluation:
     table : DataFrame
         Columns `ESTIMATE_COLUMNS`. ``value``, ``low`` and ``high`` are empty where the log cannot answer;
         ``parameter`` is the hyper-parameter, given or chosen by SLOPE; ``estimated`` says which probabilities
-        are estimates, ``bias`` why the estimator is biased; ``rows_needed`` is the number of rows of the same
-        kind that would give the asked half-width.
+        are estimates, ``bias`` why the estimator is biased; ``rows_needed`` is the number of such rows that
+        would give the requested half-width.
     differences : DataFrame
         Columns `DIFFERENCE_COLUMNS`: policy minus ``against`` on the same rows.
     diagnostics : DataFrame
@@ -78,7 +78,7 @@ class Evaluation:
     about: Mapping[str, Any]
 
     def plot_forest(self) -> Axes:
-        """Return a forest plot: every estimate with its interval, beside the reward as logged."""
+        """Return a forest plot: every estimate with its interval, and the reward as logged."""
         from ltrr.replay.report.figures import forest
 
         return forest(self)

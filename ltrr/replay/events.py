@@ -1,4 +1,4 @@
-"""Logged decisions as columns: what every reader makes and every judge of a policy takes."""
+"""Logged decisions as columns: the output of every reader and the input of every estimate."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class Space:
     n_slots : int
         Most slots that one request has.
     slot_rewards : bool
-        True where every slot has a reward of its own; False where the request's reward stands at its last
-        slot, zeros before it, so that only weights of whole sequences are right.
+        True where every slot has its own reward; False where the request's reward is recorded at its last
+        slot, with zeros before it, so that only weights of whole sequences are right.
     timed : bool
         True where the log has times.
     floor : float or None

@@ -11,10 +11,10 @@ from ltrr import _check
 from ltrr.errors import InputError
 from ltrr.types import Int64
 
-__all__ = ["KINDS", "ON_ERROR", "SPOILS", "WARNS", "Fault", "Faults"]
+__all__ = ["FAULTS", "ON_ERROR", "SPOILS", "WARNS", "Fault", "Faults"]
 
 ON_ERROR = ("fail", "skip", "report")
-"""Stop at the first faulty row; leave faulty rows out; leave them out and keep the number of every one."""
+"""Stop at the first faulty row; exclude faulty rows; exclude them and keep the number of every one."""
 
 SPOILS = MappingProxyType(
     {
@@ -26,37 +26,37 @@ SPOILS = MappingProxyType(
         "propensity not finite": "the propensity is not a finite number",
         "propensity not positive": "a chosen action cannot have had probability 0 or less, nor below 1e-30",
         "propensity above 1": "a probability cannot exceed 1",
-        "probability outside [0, 1]": "a logged probability of an action is none",
+        "probability outside [0, 1]": "a logged probability of an action is not in [0, 1]",
         "probabilities do not sum to 1": "the logged distribution over the actions does not sum to 1",
-        "propensity differs from distribution": "the propensity is not the action's entry in it",
+        "propensity differs from distribution": "the propensity is not the action's entry there",
         "action not eligible": "the chosen action is not among the actions that could be chosen",
-        "action repeated": "an action stands twice in the list of eligible actions",
+        "action repeated": "an action occurs twice in the list of eligible actions",
         "no eligible action": "the list of eligible actions is empty",
         "unseen category": "an action or a category that the declared lists do not hold",
-        "duplicate event": "an event id stands in an earlier row already",
+        "duplicate event": "an event id occurs in an earlier row already",
         "slots out of order": "the slots of a request do not run from 0 without a gap, or are not adjacent",
         "counts differ": "the slots of one request stand for different numbers of events",
-        "slot of a faulty request": "another slot of the same request has a fault; a request is judged whole",
+        "slot of a faulty request": "another slot of the same request has a fault; requests are judged whole",
         "click without impression": "a click on an item that was not shown",
         "count not positive": "the share of events kept must lie in (0, 1]",
-        "target outside [0, 1]": "a target probability of the chosen action is no probability",
+        "target outside [0, 1]": "a target probability of the chosen action is not a probability",
         "context not finite": "a context value is not a finite number",
     }
 )
-"""Faults of a row that keep it out of any estimate, and what they mean."""
+"""Faults that exclude a row from every estimate, and what they mean."""
 
 WARNS = MappingProxyType(
     {
         "dangling event": "a decision whose outcome never arrived, or an outcome without its decision",
         "time runs backwards": "an event is older than the one before it",
         "time missing": "an event has no time, in a log that has times",
-        "constant column": "a column holds one value only, so it tells policies nothing",
+        "constant column": "a column holds one value only, so policies learn nothing from it",
         "deterministic logging": "every propensity is 1: no other action was ever tried",
     }
 )
-"""Faults that are told but keep no row out."""
+"""Faults that are reported but exclude no row."""
 
-KINDS = MappingProxyType({**SPOILS, **WARNS})
+FAULTS = MappingProxyType({**SPOILS, **WARNS})
 """All kinds of fault and what they mean."""
 
 
@@ -67,7 +67,7 @@ class Fault:
     Parameters
     ----------
     kind : str
-        One of `KINDS`.
+        One of `FAULTS`.
     row : int
         Row number in the log, from 1; 0 for a fault of the whole log.
     detail : str
@@ -122,7 +122,7 @@ class Faults:
         _check.integer("Faults.keep", self.keep, low=0)
 
     def room(self, kind: str) -> int:
-        """Return how many more faults of a kind will have their details kept: no more need be worded."""
+        """Return how many more faults of a kind will have their details kept: no more need be described."""
         return max(0, self.keep - self.counts.get(kind, 0))
 
     def note(self, kind: str, rows: Int64, details: list[str] | None = None) -> None:
@@ -131,33 +131,33 @@ class Faults:
         Parameters
         ----------
         kind : str
-            One of `KINDS`.
+            One of `FAULTS`.
         rows : int64 (m,)
             Row numbers, ascending; 0 for a fault of the whole log.
         details : list of str, optional
-            What stands in the first of them.
+            What was found in the first of them.
 
         Raises
         ------
         InputError
             If the kind spoils rows and ``on_error`` is "fail".
         """
-        if kind not in KINDS:
+        if kind not in FAULTS:
             raise KeyError(kind)
         if len(rows) == 0:
             return
         before = self.counts.get(kind, 0)
         self.counts[kind] = before + len(rows)
-        said = (details or [])[: max(1, self.keep - before)]
+        texts = (details or [])[: max(1, self.keep - before)]
         listed = rows if self.on_error == "report" else rows[: max(0, self.keep - before)]
         if len(listed):
-            self._noted.setdefault(kind, []).append((np.array(listed, np.int64), said))
+            self._noted.setdefault(kind, []).append((np.array(listed, np.int64), texts))
         if self.on_error == "fail" and kind in SPOILS:
-            detail = f": {said[0]}" if said and said[0] else ""
+            detail = f": {texts[0]}" if texts and texts[0] else ""
             more = f" (and {len(rows) - 1:,} more of the rows read with it)" if len(rows) > 1 else ""
             raise InputError(
-                f"{self.where}, row {int(rows[0])}: {kind}{detail}{more}; {KINDS[kind]}; mend the log, or "
-                "leave such rows out with --on-error skip"
+                f"{self.where}, row {int(rows[0])}: {kind}{detail}{more}; {FAULTS[kind]}; correct the "
+                "log, or leave such rows out with --on-error skip"
             )
 
     def seen(self, rows: int, used: int) -> None:
@@ -167,16 +167,16 @@ class Faults:
 
     @property
     def skipped(self) -> int:
-        """Rows left out."""
+        """Rows excluded."""
         return self.rows - self.used
 
     @property
     def kept(self) -> list[Fault]:
         """The faults kept with their rows, kind by kind as first met."""
         return [
-            Fault(kind, row, said[i] if i < len(said) else "")
+            Fault(kind, row, texts[i] if i < len(texts) else "")
             for kind, parts in self._noted.items()
-            for rows, said in parts
+            for rows, texts in parts
             for i, row in enumerate(rows.tolist())
         ]
 
@@ -199,6 +199,8 @@ class Faults:
         for kind, n in sorted(self.counts.items(), key=lambda pair: (-pair[1], pair[0])):
             fault = self.first.get(kind)
             place = "" if fault is None else f"first in row {fault.row}" if fault.row else "the whole log"
-            said = ", ".join(text for text in (place, fault.detail if fault else "") if text)
-            out.append(f"{kind}: {n:,} ({said}); {KINDS[kind]}" if said else f"{kind}: {n:,}; {KINDS[kind]}")
+            detail = ", ".join(text for text in (place, fault.detail if fault else "") if text)
+            out.append(
+                f"{kind}: {n:,} ({detail}); {FAULTS[kind]}" if detail else f"{kind}: {n:,}; {FAULTS[kind]}"
+            )
         return out

@@ -1,4 +1,4 @@
-"""A loop that learns during its warm-up and never again, so that policies meet the same system."""
+"""A loop that learns during its warm-up and never again, so that all policies face the same system."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class FrozenLoop(Loop):
     """A `Loop` whose arms, credits, policy and ranker learn from the random warm-up alone.
 
     All policies of one replicate (in one action space) share the warm-up's requests, draws and clicks, so
-    after it they meet the same ranker, memory and popularity: what a log of one policy says about another is
+    after it they face the same ranker, memory and popularity: what a log of one policy says about another is
     then about the policy and nothing else, and running that other for real gives the truth. Under the plain
     loop a policy's own traffic also trains what all its later pages depend on.
 
@@ -38,6 +38,6 @@ class FrozenLoop(Loop):
     """
 
     def _learn(self, feedback: Feedback) -> None:
-        """Learn from the warm-up; what arrives after it was seen by the log alone."""
+        """Learn from the warm-up; what arrives after it is only logged."""
         if self.round <= self.setting.warmup:
             super()._learn(feedback)

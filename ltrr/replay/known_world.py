@@ -1,4 +1,4 @@
-"""A world of single decisions whose truth is known: logs are drawn from it, values are exact."""
+"""A world of single decisions with known truth: logs are drawn from it, values are exact."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["EventsLog", "KnownTarget", "KnownWorld"]
 
 @dataclass
 class EventsLog:
-    """Events that are in memory as a log, in chunks.
+    """Events in memory as a log, in chunks.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ class EventsLog:
     chunk_rows : int >= 1
         Rows a chunk; events of several slots must fit their requests into it.
     name : str
-        What the log is called in tables.
+        Name of the log in tables.
 
     Examples
     --------
@@ -159,7 +159,7 @@ class KnownWorld:
         Raises
         ------
         InputError
-            If the policy is no distribution for every request.
+            If the policy is not a distribution for every request.
         """
         policy = self._checked("log", logging)
         key = np.arange(_check.integer("KnownWorld.log.n", n, low=0), dtype=np.int64)

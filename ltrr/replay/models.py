@@ -1,4 +1,4 @@
-"""Models that a replay needs beside the log: rewards, propensities, densities."""
+"""Models that a replay needs in addition to the log: rewards, propensities, densities."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Models:
     floor: float | None = None
 
     def estimated(self, needs: frozenset[str] = frozenset({"weight"})) -> str:
-        """Return how what an estimator's weights rest on was estimated, or "" where it was logged.
+        """Return how the basis of an estimator's weights was estimated, or "" where it was logged.
 
         Weights rest on propensities, those of categories (``marginal``) on whole distributions.
         """

@@ -29,15 +29,15 @@ def pareto_k(largest: Float64, n: int) -> float | None:
     Parameters
     ----------
     largest : float64 (m,)
-        The largest weights, in any order, at least ``tail_size(n) + 1`` of them where there are so many.
+        The largest weights, in any order, at least ``tail_size(n) + 1`` of them where there are that many.
     n : int
         Number of all weights.
 
     Returns
     -------
     float or None
-        None where fewer than five weights exceed the tail's threshold: nothing can be said. −inf where all
-        weights of the tail are equal: there is no tail.
+        None where fewer than five weights exceed the tail's threshold: nothing can be concluded. −inf where
+        all weights of the tail are equal: there is no tail.
 
     Examples
     --------

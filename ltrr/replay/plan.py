@@ -1,4 +1,4 @@
-"""Which estimators and intervals are wanted of a log, and which it must refuse."""
+"""Which estimators and intervals are requested, and which the log must refuse."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DEFAULT_SLATE_ESTIMATORS = ("slate-ips", "slate-snips", "pi", "rips")
 
 @dataclass(frozen=True)
 class Plan:
-    """Which estimators and intervals are wanted.
+    """Which estimators and intervals are requested.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ class Plan:
         return frozenset().union(*(make_estimator(wanted).needs for wanted in self.estimators))
 
     def entry(self, name: str, estimator: Estimator, refused: str = "") -> Entry:
-        """Return an estimator with intervals of its own."""
+        """Return an estimator with its own intervals."""
         return Entry(name, estimator, [m.fork(estimator) for m in self.methods], refused)
 
     def judge(self, target: Target, models: Models, n_actions: int) -> PolicyJudge:
@@ -103,7 +103,7 @@ class Plan:
         return PolicyJudge(target, entries, models, n_actions, self.settings.seed)
 
     def _made(self, wanted: Any, judge: PolicyJudge) -> Estimator:
-        """Return an estimator; parameters that were left open suit the log."""
+        """Return an estimator; parameters that were left open are set to suit the log."""
         kind = open_kind(wanted)
         if kind is None:
             return make_estimator(wanted)

@@ -9,7 +9,7 @@ import numpy as np
 
 from ltrr.errors import InputError
 from ltrr.metrics.intervals import Interval
-from ltrr.replay.batch import Batch
+from ltrr.replay.batch import ReplayBatch
 from ltrr.replay.diagnostics import Diagnostics
 from ltrr.replay.estimators import Estimator
 from ltrr.replay.events import Events
@@ -27,7 +27,7 @@ __all__ = ["Entry", "PolicyJudge", "Resampler"]
 
 @dataclass
 class Resampler:
-    """One bootstrap for many estimators: their rows stand side by side, since the draws are what costs.
+    """One bootstrap for many estimators, whose rows share its draws, which are the main cost.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ class Entry:
     Parameters
     ----------
     name : str
-        What the estimator was asked for as.
+        The text by which the estimator was requested.
     estimator : Estimator
     methods : sequence of IntervalMethod
         All but the bootstrap that estimators share.
@@ -82,7 +82,7 @@ class Entry:
     refused: str = ""
     _own: Moments = field(default_factory=lambda: Moments(1), init=False, repr=False)
 
-    def add(self, rows: Float64, key: Int64, batch: Batch | None = None) -> None:
+    def add(self, rows: Float64, key: Int64, batch: ReplayBatch | None = None) -> None:
         """Take in the rows that the estimator makes of a batch."""
         self.estimator.moments.add(rows)
         for method in self.methods:
@@ -97,7 +97,7 @@ class Entry:
         return self.estimator.weight not in ("", "weight")
 
     def own_weights(self) -> dict[str, float | None]:
-        """Return the diagnostics that change where the estimator has weights of its own."""
+        """Return the diagnostics that change where the estimator has its own weights."""
         if not self.weighs_anew or not self._own.n:
             return {}
         mean = float(self._own.mean[0])
@@ -141,7 +141,7 @@ class PolicyJudge:
         self.diagnostics = Diagnostics(self.n_actions)
         self._needs = frozenset().union(*(e.estimator.needs for e in self.entries))
 
-    def batch(self, events: Events) -> tuple[Batch, Float64 | None]:
+    def batch(self, events: Events) -> tuple[ReplayBatch, Float64 | None]:
         """Return the batch of a chunk and the target's probabilities, where it states them all."""
         pi = self.target.probabilities(events)
         self.chosen_only = pi is None
@@ -154,10 +154,10 @@ class PolicyJudge:
             columns |= self._modelled(events, pi)
         if "accept" in self._needs and self.models.floor is not None:
             columns["accept"] = accepted(events, chosen, Streams(self.seed), floor=self.models.floor)
-        return Batch(events.key, events.reward, slot=events.slot, count=events.count, **columns), pi
+        return ReplayBatch(events.key, events.reward, slot=events.slot, count=events.count, **columns), pi
 
     def _modelled(self, events: Events, pi: Float64) -> dict[str, Float64]:
-        """Return the columns that rest on models, as far as they are needed and there."""
+        """Return the columns that rest on models, as far as they are needed and available."""
         out: dict[str, Float64] = {}
         models, name, indptr = self.models, self.target.name, events.actions.indptr
         for prefix, model in (("q", models.reward_of(name)), ("mrdr", models.mrdr.get(name))):

@@ -1,4 +1,4 @@
-"""The law of a request's quota under a policy: summed over the orders in which slots can be filled."""
+"""The distribution of a request's quota under a policy, summed over the orders of filling slots."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from ltrr.protocols import Policy
 from ltrr.types import Bool, Float32, Float64, Int32, Int64, Requests
 from ltrr.types.quotas import all_quotas, quota_of
 
-__all__ = ["FIXED", "Law", "LoggedCredit", "Tree", "quota_distribution"]
+__all__ = ["FIXED", "QuotaLaw", "LoggedCredit", "QuotaTree", "quota_distribution"]
 
 FIXED = (SingleArm, StaticQuota, EqualSplit, Uniform)
-"""Policies that look at nothing but the quota so far, so that any log can state them."""
+"""Policies that depend on nothing but the quota so far, so that any log can state them."""
 
 
 def quota_distribution(weights: str | Mapping[str, float], arms: tuple[str, ...], n_slots: int) -> Float64:
@@ -38,7 +38,7 @@ def quota_distribution(weights: str | Mapping[str, float], arms: tuple[str, ...]
     Raises
     ------
     InputError
-        If a quota is none of the log's, or the probabilities are no distribution.
+        If a quota is not one of the log's, or the probabilities are not a distribution.
 
     Examples
     --------
@@ -76,8 +76,8 @@ class LoggedCredit(CreditHistory):
 
 
 @dataclass(frozen=True)
-class Law:
-    """What a policy does with B requests, of S slots among R arms.
+class QuotaLaw:
+    """The distribution of the quotas of B requests under a policy, S slots among R arms.
 
     Parameters
     ----------
@@ -91,24 +91,24 @@ class Law:
     quota: Float64
     step: tuple[Float64, ...]
 
-    def take(self, rows: Int64 | Bool) -> Law:
+    def take(self, rows: Int64 | Bool) -> QuotaLaw:
         """Return the law of the chosen requests."""
-        return Law(self.quota[rows], tuple(p[rows] for p in self.step))
+        return QuotaLaw(self.quota[rows], tuple(p[rows] for p in self.step))
 
     @staticmethod
-    def where(first: Bool, one: Law, other: Law) -> Law:
+    def where(first: Bool, one: QuotaLaw, other: QuotaLaw) -> QuotaLaw:
         """Return ``one`` for the requests marked in ``first`` (B,), ``other`` for the rest."""
-        return Law(
+        return QuotaLaw(
             np.where(first[:, None], one.quota, other.quota),
             tuple(np.where(first[:, None, None], a, b) for a, b in zip(one.step, other.step, strict=True)),
         )
 
 
 @dataclass(frozen=True)
-class Tree:
+class QuotaTree:
     """The quotas that filling S slots one after another passes through.
 
-    Policies see of earlier slots the quota so far and nothing else, so the sequences that reach a quota are
+    Of earlier slots policies see only the quota so far, so the sequences that reach a quota are
     summed by a recursion over quotas: 15 steps instead of 64 sequences for 3 slots and 4 arms.
 
     Parameters
@@ -119,7 +119,7 @@ class Tree:
     --------
     Uniformly random arms reach one slab each in two of four sequences:
 
-    >>> tree = Tree(2, 2)
+    >>> tree = QuotaTree(2, 2)
     >>> even = np.full((1, 2), 0.5)
     >>> tree.law(lambda slot, quota: even, n=1).quota.tolist()
     [[0.25, 0.5, 0.25]]
@@ -150,7 +150,7 @@ class Tree:
             out[:, s + 1] = self.child[s][out[:, s], action[:, s]]
         return out
 
-    def law(self, step: Callable[[int, Int32], Float64], *, n: int) -> Law:
+    def law(self, step: Callable[[int, Int32], Float64], *, n: int) -> QuotaLaw:
         """Return the law of a policy.
 
         Parameters
@@ -172,7 +172,7 @@ class Tree:
                     after[:, self.child[s][i, a]] += mass[:, i] * taken[:, i, a]
             steps.append(np.where(mass[:, :, None] > 0.0, taken, 0.0))
             mass = after
-        return Law(mass, tuple(steps))
+        return QuotaLaw(mass, tuple(steps))
 
     def policy_law(
         self,
@@ -182,7 +182,7 @@ class Tree:
         rng: np.random.Generator,
         *,
         audit: float = 0.0,
-    ) -> Law:
+    ) -> QuotaLaw:
         """Return the law of a policy that fills slot by slot, mixed with a share of random slots.
 
         Parameters
@@ -206,8 +206,8 @@ class Tree:
 
         return self.law(step, n=len(requests))
 
-    def exchangeable(self, quota: Float64) -> Law:
-        """Return the law that reaches given quotas (B, Q) with every order of the slots alike.
+    def exchangeable(self, quota: Float64) -> QuotaLaw:
+        """Return the law with given quotas (B, Q) in which all orders of the slots are equally likely.
 
         For targets that say nothing about order: what is drawn and shown depends on the quota alone. The
         next slot is then a draw without replacement from what is left of the quota.
@@ -221,8 +221,8 @@ class Tree:
             share = reach[:, :, None] * left / (self.n_slots - s)
             joint, mass = np.tensordot(quota, share, axes=1), quota @ reach
             steps.append(joint / np.where(mass > 0.0, mass, 1.0)[:, :, None])
-        return Law(quota, tuple(steps))
+        return QuotaLaw(quota, tuple(steps))
 
-    def uniform(self, n: int) -> Law:
+    def uniform(self, n: int) -> QuotaLaw:
         """Return the law of n requests whose every slot goes to a random arm, as in the warm-up."""
         return self.law(lambda *_: np.full((n, self.n_arms), 1.0 / self.n_arms), n=n)

@@ -41,9 +41,9 @@ class Raw:
     session, user, query : int64, int64, int32 (n,) or None
     queries : Queries
     faults : list of (str, int64 array, list of str)
-        What was found while parsing: kind (of `ltrr.replay.faults.KINDS`), local positions 0…n−1 of the rows,
-        and what stands there. Rows that cannot be parsed at all still have their place, with action −1 and
-        reward NaN; no further fault is told of them.
+        What was found while parsing: kind (of `ltrr.replay.faults.FAULTS`), local positions 0…n−1 of the
+        rows, and what was found there. Rows that cannot be parsed at all keep their place, with action −1 and
+        reward NaN; no further fault of such a row is reported.
     """
 
     row: Int64

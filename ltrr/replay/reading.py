@@ -31,8 +31,7 @@ def read(
 ) -> ReplayLog:
     r"""Open a log to judge policies from: a file, or a folder of parts, of any size.
 
-    Nothing but the beginning is read at first; each pass over ``chunks()`` reads the files anew, in bounded
-    memory.
+    Only the beginning is read at first; each pass over ``chunks()`` reads the files again, in bounded memory.
 
     Parameters
     ----------
@@ -41,26 +40,26 @@ def read(
     format : str or callable
         A name of `LOG_FORMATS` (``ltrr list log_formats``): "ltrr" (a log or a run of this package), "csv",
         "parquet", "jsonl", "obd" (Open Bandit Data), "dsjson", "vw" (text of contextual bandits); "auto" to
-        recognise it; or a function or class of your own that takes the path and options by name and returns a
+        recognise it; or your own function or class that takes the path and options by name and returns a
         `ReplayLog`, as an object or as ``module:name``.
     columns : Columns, dict, path of a TOML file, or None
         For csv, parquet and jsonl: which columns hold what. None where their names are the usual ones
         (reward, action, propensity, …).
     on_error : "fail", "skip" or "report"
-        Stop at the first faulty row; leave faulty rows out; leave them out and list every one.
+        Stop at the first faulty row; exclude faulty rows; exclude them and list every one.
     check_duplicates : bool or None
         Whether event ids are compared with all earlier ones; None for the format's own choice.
     chunk_rows : int or None
         Rows of a chunk (csv, parquet, jsonl, obd); None for 65,536, or fewer where there are many actions.
     actions : int, sequence of str or int, or None
         For csv, parquet and jsonl: the actions there are, as their number N (integers 0…N − 1) or names.
-        Without it they are looked for in the log.
+        Without it they are found in the log.
     floor : float or None
         Smallest propensity the logging policy could have had, in (0, 1]; bounds the weights.
     reward_range : (float, float) or None
         Smallest and largest reward of a request.
     **options
-        What else the format's reader takes, such as ``policy`` and ``seed`` (ltrr) or ``affinity`` (obd).
+        Further options of the format's reader, such as ``policy`` and ``seed`` (ltrr) or ``affinity`` (obd).
 
     Returns
     -------

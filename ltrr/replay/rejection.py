@@ -20,7 +20,7 @@ from ltrr.types import Decision, Feedback, Float64
 __all__ = ["LearningReplay", "accepted", "feedback_of", "smallest_propensity"]
 
 _LOOK_AHEAD = 4096
-"""Most rows that are asked about at once before the next lesson."""
+"""Most rows for which probabilities are computed at once before the next update."""
 
 
 def _propensity(events: Events) -> Float64:
@@ -46,7 +46,7 @@ def smallest_propensity(log: ReplayLog) -> float:
         raise InputError(f"{log.name} has no usable rows to replay")
     if least >= 1.0:
         raise InputError(
-            f"{log.name} is deterministic (every propensity is 1): a replay accepts nothing but what was done"
+            f"{log.name} is deterministic (every propensity is 1): a replay accepts only what was done"
         )
     return least
 
@@ -103,7 +103,7 @@ def accepted(
     if below.any():
         row = int(np.flatnonzero(below)[0])
         raise InputError(
-            f"the smallest propensity is said to be {floor:g}, and row {int(events.row[row])} has "
+            f"the smallest propensity is declared as {floor:g}, and row {int(events.row[row])} has "
             f"{propensity[row]:g}; declare a lower floor or none"
         )
     u = streams.uniform("replay", events.key, events.slot)
@@ -123,7 +123,7 @@ def feedback_of(events: Events, *, propensity: Float64 | None = None) -> Feedbac
     events : Events
         Logged decisions of one slot each.
     propensity : float64 (n,), optional
-        Probability with which each action came to be learned from; the logged propensities by default, or 1
+        Probability with which each action was chosen for learning; the logged propensities by default, or 1
         where there are none. Rows that a replay accepted came with the target's probability, not the log's.
 
     Raises
@@ -173,22 +173,20 @@ def feedback_of(events: Events, *, propensity: Float64 | None = None) -> Feedbac
 
 @dataclass
 class LearningReplay:
-    """Run a learning policy along a log as if it had decided itself: what it would not have done is skipped.
+    """Run a learning policy along a log as if it had decided: other rows are skipped.
 
     Row by row the policy states its probabilities, `accepted` says whether the row is kept, and kept rows
     teach the policy, with its own probability of the action as their propensity. The kept rows are a run of
-    the policy of a length that chance decides; the mean of their rewards (the estimator ``replay``) is
-    unbiased for the policy's performance after so many lessons. It needs contexts and rewards that do not
-    change over time.
+    the policy of random length; the mean of their rewards (the estimator ``replay``) is unbiased for the
+    policy's performance after that many updates. It needs contexts and rewards that do not change over time.
 
     Parameters
     ----------
     policy : Policy
-        Goes on from what it has learned; every walk starts from a copy, so that walks are alike.
+        Goes on from what it has learned; every walk starts from a copy, so that walks give the same result.
     batch : int >= 1
-        How many kept rows are taught at once. 1 is the textbook's loop; with more the policy decides some
-        rows longer by what it knew before, as a system does whose model is updated every so often, and walks
-        are faster.
+        How many kept rows are learned at once. 1 is the textbook's loop; with more, the policy is updated
+        less often, as in a system whose model is updated at intervals, and walks are faster.
     seed : int
         Seeds acceptance, and policies that estimate their probabilities by Monte Carlo.
     floor : float in (0, 1] or None
@@ -246,7 +244,7 @@ class LearningReplay:
             accept = np.zeros(len(events))
             start = 0
             while start < len(events):
-                # the policy stays as it is up to its next lesson, so rows up to there are asked about at once
+                # the policy does not change until its next update, so rows up to there are computed at once
                 missing = self.batch - sum(len(part) for part, _ in lessons)
                 ahead = 1 + int(missing / max(self.acceptance_rate, 1.0 / _LOOK_AHEAD))
                 end = min(start + min(ahead, _LOOK_AHEAD), len(events))

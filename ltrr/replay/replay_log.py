@@ -15,12 +15,12 @@ __all__ = ["ReplayLog"]
 class ReplayLog(Protocol):
     """What `ltrr.replay.read` returns: one log, whatever its format.
 
-    Every pass reads the log anew and counts faults anew, so that a log larger than memory works.
+    Every pass reads the log and counts faults from the start, so that a log larger than memory works.
     """
 
     @property
     def name(self) -> str:
-        """What the log is called in tables: the file or folder."""
+        """Name of the log in tables: the file or folder."""
 
     @property
     def format(self) -> str:
@@ -35,4 +35,4 @@ class ReplayLog(Protocol):
         """What the last pass found."""
 
     def chunks(self) -> Iterator[Events]:
-        """Yield the log in chunks, checked: rows with faults are left out or stop the pass, as asked."""
+        """Yield the log in chunks, checked: rows with faults are excluded or stop the pass, as asked."""

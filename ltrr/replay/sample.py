@@ -19,8 +19,8 @@ def sample_events(
 ) -> Events | None:
     """Return all events, or a random part of the requests that has at most ``max_rows`` rows.
 
-    A request is kept where the uniform of its key lies below the rate, which halves whenever more rows have
-    been kept than allowed: what is kept depends on keys alone, and slots of a request stay together.
+    A request is kept where the uniform of its key lies below the rate, which is halved whenever more rows
+    have been kept than allowed: what is kept depends on keys alone, and slots of a request stay together.
 
     Parameters
     ----------

@@ -51,15 +51,15 @@ class Settings:
     seed : int
         Of resamples, folds, samples and draws.
     half_width : float or None
-        Half-width that ``rows_needed`` is about; a tenth of the estimate if None.
+        Half-width that ``rows_needed`` refers to; a tenth of the estimate if None.
     reward_model : str or a scikit-learn estimator
-        What predicts rewards for dm, dr and their kin: "lightgbm", "ridge", "logistic".
+        What predicts rewards for dm, dr and related estimators: "lightgbm", "ridge", "logistic".
     propensity_model : str or a scikit-learn classifier
         What estimates propensities where the log has none: "frequency", "lightgbm", "logistic".
     folds : int >= 2
         Folds of cross-fitting.
     fit_rows : int
-        Models are fitted on a sample of at most so many rows.
+        Models are fitted on a sample of at most this many rows.
     embedding : sequence of int or None
         Category of each action, for mips.
     weight_bound : float or None

@@ -8,7 +8,7 @@ import numpy as np
 
 from ltrr._kernels.two_stage import page_groups
 from ltrr.errors import InputError
-from ltrr.replay.readers.own_parts import OwnParts
+from ltrr.replay.readers.run_parts import RunParts
 from ltrr.types import Int32, Int64
 from ltrr.types.quotas import all_quotas
 
@@ -27,13 +27,13 @@ class ShadowPages:
 
     Parameters
     ----------
-    parts : OwnParts
+    parts : RunParts
         A log with shadow retrieval.
     n_slots : int
         Slots that a quota divides.
     """
 
-    parts: OwnParts
+    parts: RunParts
     n_slots: int
 
     @property
@@ -81,7 +81,7 @@ class ShadowPages:
         place = candidate - np.repeat(indptr[:-1], np.diff(start))
         source = np.column_stack((place, arm[order], rank[order])).astype(np.int32)
         if len(source) and not 0 <= int(source[:, 1].min()) <= int(source[:, 1].max()) < arms:
-            raise InputError(f"{table.file}: column `arm` must lie in [0, {arms}), write the log anew")
+            raise InputError(f"{table.file}: column `arm` must lie in [0, {arms}), write the log again")
         quotas = all_quotas(self.n_slots, arms)
         group = np.empty((len(request), len(quotas)), np.int64)
         page = np.empty((len(request), len(quotas), page_size), np.int32)
@@ -101,7 +101,7 @@ class ShadowPages:
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(
                 f"{self.parts.folder}/log.json: `settings.loop` must state fallback, slot_size and "
-                "page_size; write the log anew"
+                "page_size; write the log again"
             ) from error
 
     def _check(self, seed: int, part: int, request: Int64, items: Int64) -> None:

@@ -1,4 +1,4 @@
-"""Choosing how far to bend weights, from the log itself."""
+"""Choosing from the log how far to bend weights."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scipy import stats
 
 from ltrr import _check
 from ltrr.errors import InputError, nearest
-from ltrr.replay.batch import Batch
+from ltrr.replay.batch import ReplayBatch
 from ltrr.replay.estimators.base import Estimator, positive
 from ltrr.replay.estimators.registry import ESTIMATORS, open_kind
 from ltrr.types import Float64
@@ -37,7 +37,7 @@ def grid_of(weights: Float64, size: int = 8) -> tuple[float, ...]:
     weights : float64 (m,)
         Weights of the log under the target, a sample of them, or their quantiles.
     size : int
-        Number of candidates, at least 2; fewer come back where all weights are alike.
+        Number of candidates, at least 2; fewer are returned where all weights are equal.
 
     Raises
     ------
@@ -70,16 +70,16 @@ class Slope(Estimator):
     of the choice is within a constant of the best candidate's, without the bias being known.
     ``CNF(i) = z_{1 − δ / 2m} se_i`` for m candidates.
 
-    All candidates are accumulated side by side, so merging and intervals work as for any estimator; the value
+    All candidates are accumulated together, so merging and intervals work as for any estimator; the value
     is the chosen candidate's, and so is the interval, which does *not* know that a choice was made on the
     same rows.
 
     Parameters
     ----------
     kind : str
-        One of `SLOPE_KINDS`, or the import path of a class with a ``bent_at`` of its own.
+        One of `SLOPE_KINDS`, or the import path of a class that has ``bent_at``.
     breaks : tuple of float
-        Weights at which the candidates break, from `grid_of` or `BREAKS`; in any order, no two alike.
+        Weights at which the candidates break, from `grid_of` or `BREAKS`; in any order, all different.
     delta : float
         Probability in (0, 1) with which some candidate's estimate may lie further from its mean than CNF.
 
@@ -88,7 +88,7 @@ class Slope(Estimator):
     >>> import numpy as np
     >>> slope = Slope("clipped-ips", (8.0, 4.0, 2.0, 1.0))
     >>> weight = np.tile([0.0, 0.5, 1.5, 2.0], 25)
-    >>> slope.add(Batch(np.arange(100), np.tile([0.0, 1.0], 50), weight=weight))
+    >>> slope.add(ReplayBatch(np.arange(100), np.tile([0.0, 1.0], 50), weight=weight))
     >>> slope.chosen, slope.candidate(slope.choice)
     (1.0, ClippedIPS(max_weight=1.0))
     >>> slope.value()
@@ -138,12 +138,12 @@ class Slope(Estimator):
 
     @property
     def needs(self) -> frozenset[str]:  # type: ignore[override]  # those of the kind that is chosen among
-        """Optional columns of `Batch` that the candidates are made of."""
+        """Optional columns of `ReplayBatch` that the candidates are made of."""
         return self.candidates[0].needs
 
     @property
     def weight(self) -> str:  # type: ignore[override]  # that of the kind that is chosen among
-        """Column of `Batch` that reweights the rows."""
+        """Column of `ReplayBatch` that reweights the rows."""
         return self.candidates[0].weight
 
     @property
@@ -193,7 +193,7 @@ class Slope(Estimator):
         """Parameter of the chosen candidate; None where nothing was seen."""
         return self.chosen if self.moments.n else None
 
-    def terms(self, batch: Batch) -> Float64:
+    def terms(self, batch: ReplayBatch) -> Float64:
         """Return every candidate's term."""
         return np.concatenate([candidate.terms(batch) for candidate in self.candidates], axis=1)
 

@@ -57,7 +57,7 @@ def spec_of(registry: Registry, text: str, where: str) -> Spec:
 
 
 def is_path(module: str, name: str) -> bool:
-    """Return whether two words can be a module and a name in it; numbers and most misspelt names cannot."""
+    """Return whether two texts can be a module and a name in it; numbers and most misspelt names cannot."""
     return all(part.isidentifier() for part in f"{module}.{name}".split("."))
 
 
@@ -76,7 +76,7 @@ def make(registry: Registry, spec: Spec, where: str, **offered: Any) -> Any:
     Raises
     ------
     InputError
-        If it takes fewer parameters or another value, lacks one, or is no such component.
+        If it takes fewer parameters or another value, a parameter is missing, or it is not such a component.
     """
     maker = spec.maker
     declared = parameters(maker)[0] if callable(maker) else {}
@@ -98,8 +98,8 @@ def make(registry: Registry, spec: Spec, where: str, **offered: Any) -> Any:
     except InputError:
         raise
     except (TypeError, ValueError, ArithmeticError) as error:
-        said = " ".join(str(error).split())
-        raise InputError(f"`{where}` {spec.kind!r} cannot be made: {said}") from error
+        detail = " ".join(str(error).split())
+        raise InputError(f"`{where}` {spec.kind!r} cannot be made: {detail}") from error
     registry.check_object(made, where)
     return made
 

@@ -37,7 +37,7 @@ class LogPart:
     log : ReplayLog
         The whole.
     part : "early" or "late"
-        Which side of the cut.
+        The side of the cut.
     cut : float
         Row number or seconds; a request whose first slot lies at the cut is late.
     by : "row" or "time"
@@ -55,7 +55,7 @@ class LogPart:
 
     @property
     def name(self) -> str:
-        """What the part is called in tables."""
+        """Name of the part in tables."""
         return f"{self.log.name} ({self.part})"
 
     @property
@@ -95,7 +95,7 @@ def split(log: ReplayLog, share: float = 0.5, *, by: str = "row") -> tuple[LogPa
     share : float in (0, 1)
         Share of the early part: of the log's rows, or of the time that it spans.
     by : "row" or "time"
-        "row" keeps the log's order, whatever the clock says; "time" cuts at a moment.
+        "row" keeps the log's order, whatever the times are; "time" cuts at a point in time.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""All tables of a replay, and what must be said beside them."""
+"""All tables of a replay, and the notes that go with them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ltrr.replay.answers import difference_rows, estimate_rows, logged_rows
 from ltrr.replay.comparison import Comparison
 from ltrr.replay.diagnostics import MEANINGS, Diagnostics
 from ltrr.replay.evaluation import DIFFERENCE_COLUMNS, ESTIMATE_COLUMNS, Evaluation
-from ltrr.replay.faults import KINDS
+from ltrr.replay.faults import FAULTS
 from ltrr.replay.models import Models
 from ltrr.replay.policy_judge import PolicyJudge
 from ltrr.replay.replay_log import ReplayLog
@@ -86,7 +86,7 @@ def _blocks(judges: list[PolicyJudge]) -> pd.DataFrame:
 
 
 def _about(log: ReplayLog, judges: list[PolicyJudge], models: Models, settings: Settings) -> dict[str, Any]:
-    """Return what the tables are of."""
+    """Return what the tables describe."""
     faults = log.faults
     first = faults.first
     plain = {
@@ -107,7 +107,7 @@ def _about(log: ReplayLog, judges: list[PolicyJudge], models: Models, settings: 
                 "rows": count,
                 "first_row": first[kind].row if kind in first else None,
                 "detail": first[kind].detail if kind in first else "",
-                "meaning": KINDS[kind],
+                "meaning": FAULTS[kind],
             }
             for kind, count in faults.counts.items()
         ],
@@ -123,7 +123,7 @@ def _about(log: ReplayLog, judges: list[PolicyJudge], models: Models, settings: 
 
 
 def _notes(log: ReplayLog, judges: list[PolicyJudge], models: Models) -> list[str]:
-    """Return what must be said loudly."""
+    """Return the warnings of a replay."""
     out = []
     left_out = sum(getattr(log, "left_out", ()))
     if left_out:
@@ -153,7 +153,7 @@ def _notes(log: ReplayLog, judges: list[PolicyJudge], models: Models) -> list[st
     faults = log.faults
     if faults.skipped:
         out.append(
-            f"{faults.skipped:,} of {faults.rows:,} rows were left out: "
+            f"{faults.skipped:,} of {faults.rows:,} rows were excluded: "
             + ", ".join(f"{kind} ({count:,})" for kind, count in faults.counts.items())
             + "."
         )

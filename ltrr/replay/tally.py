@@ -1,4 +1,4 @@
-"""Sums over the chunks of a log that tell what it holds."""
+"""Sums over the chunks of a log that describe its content."""
 
 from __future__ import annotations
 

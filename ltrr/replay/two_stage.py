@@ -8,20 +8,20 @@ from pathlib import Path
 
 from ltrr.errors import InputError, nearest
 from ltrr.protocols import Policy
-from ltrr.replay.batch import Batch
+from ltrr.replay.batch import ReplayBatch
 from ltrr.replay.estimators.base import Estimator
 from ltrr.replay.estimators.dr import DR
 from ltrr.replay.estimators.ips import IPS
 from ltrr.replay.estimators.snips import SNIPS
 from ltrr.replay.quota_model import QuotaModel
-from ltrr.replay.readers.own import open_own
+from ltrr.replay.readers.run_log import open_run_log
 from ltrr.replay.two_stage_weights import LEVELS, TwoStage, TwoStageBatch
 from ltrr.types import Float64
 
 __all__ = ["DEFAULT_TWO_STAGE", "TwoStageEstimate", "two_stage"]
 
 DEFAULT_TWO_STAGE = ("sequence-ips", "quota-ips", "quota-snips", "quota-dr", "page-ips")
-"""The default estimators; any level goes with any of ips, snips and dr."""
+"""The default estimators; any level combines with any of ips, snips and dr."""
 
 _KINDS: dict[str, type[Estimator]] = {kind.name: kind for kind in (IPS, SNIPS, DR)}
 _NOTHING = 1e-9
@@ -45,13 +45,13 @@ class TwoStageEstimate:
     mean_weight : float
         Near 1 where probabilities are right and the target's choices are covered.
     own : float
-        Share of requests whose weights are the level's own, see `TwoStageBatch`.
+        Share of requests whose weights are those of the level itself, see `TwoStageBatch`.
     outside : float
         Mean target mass on what the logging policy could not have done.
     reason : str
         Why there is no answer, or "".
     note : str
-        What must be known with the answer, or "".
+        What must be stated with the answer, or "".
     estimator : Estimator
         The accumulator itself, for intervals; its value is meaningless where ``reason`` is not empty.
     """
@@ -80,7 +80,7 @@ def two_stage(
     warm_up: str = "all",
     on_error: str = "fail",
 ) -> tuple[TwoStageEstimate, ...]:
-    """Estimate the value of an allocation policy from our own log.
+    """Estimate the value of an allocation policy from a log of ltrr.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ def two_stage(
     >>> ess["sequence-ips"] <= ess["page-ips"]
     True
     """
-    log = open_own(path, policy=policy, seed=seed, warm_up=warm_up, on_error=on_error)
+    log = open_run_log(path, policy=policy, seed=seed, warm_up=warm_up, on_error=on_error)
     stage = TwoStage(log, target, logging)
     parts = [_parsed(name) for name in estimators]
     model = None
@@ -156,7 +156,7 @@ class _Sums:
         self.own += int(batch.own[self.level].sum())
         self.outside += float(batch.outside[self.level].sum())
         self.estimator.add(
-            Batch(batch.key, batch.reward, weight=weight, q_logged=q_logged, q_target=q_target)
+            ReplayBatch(batch.key, batch.reward, weight=weight, q_logged=q_logged, q_target=q_target)
         )
 
     def estimate(self, name: str, stage: TwoStage) -> TwoStageEstimate:
@@ -186,7 +186,7 @@ class _Sums:
         if self.level == "page" and self.own == 0:
             return "no request's other pages are known: scores or the logging policy's law are missing"
         if outside > _NOTHING:
-            return f"{outside:.3g} of the target's choices lie where the logging policy never went"
+            return f"{outside:.3g} of the target's choices have probability 0 under the logging policy"
         if self.square == 0.0:
             return "no logged request agrees with the target"
         return ""

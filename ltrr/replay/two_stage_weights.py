@@ -1,4 +1,4 @@
-"""Importance weights of another allocation policy in our own logs: by sequence, quota and page."""
+"""Importance weights of another allocation policy in logs of ltrr: by sequence, quota and page."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from ltrr.errors import InputError
 from ltrr.features.actions import Allocations, Slabs
 from ltrr.protocols import Policy
 from ltrr.replay.events import Events
-from ltrr.replay.quota_law import FIXED, Law, LoggedCredit, Tree, quota_distribution
-from ltrr.replay.readers.own import OwnLog, OwnPart
+from ltrr.replay.quota_law import FIXED, LoggedCredit, QuotaLaw, QuotaTree, quota_distribution
+from ltrr.replay.readers.run_log import RunLog, RunPart
 from ltrr.replay.shadow_pages import ShadowPages
 from ltrr.simulation.setting import LoopSetting
 from ltrr.study.build import make_policy
@@ -24,7 +24,7 @@ from ltrr.types import ActionSet, Bool, Float32, Float64, Int32, Int64, Requests
 __all__ = ["LEVELS", "TwoStage", "TwoStageBatch"]
 
 LEVELS = ("sequence", "quota", "page")
-"""What weights compare: the sequence of arms, the quota it makes, the page the ranker makes of it."""
+"""What weights compare: the sequence of arms, its quota, or the page that the ranker makes of it."""
 
 _AGREES = 1e-9
 """Largest difference between a logged distribution and one restated; float64 logs agree to 1e-15."""
@@ -32,7 +32,7 @@ _AGREES = 1e-9
 
 @dataclass(frozen=True)
 class TwoStageBatch:
-    """B requests seen from one target policy, at every level.
+    """B requests under one target policy, at every level.
 
     Parameters
     ----------
@@ -47,8 +47,8 @@ class TwoStageBatch:
     target : float64 (B, Q)
         The target's law of the quota.
     weight : mapping of level to float64 (B,)
-        Target probability over logging probability of what was logged. Where a level's own is not known, the
-        next lower level's stands, which is right too and varies more.
+        Target probability over logging probability of what was logged. Where a level's own weight is not
+        known, the next lower level's is used, which is also right and varies more.
     own : mapping of level to bool (B,)
         Where the weight is the level's own.
     outside : mapping of level to float64 (B,)
@@ -76,7 +76,7 @@ class TwoStageBatch:
 
 @dataclass
 class TwoStage:
-    """Importance weights of an allocation policy in our own log, at the levels of sequence, quota and page.
+    """Importance weights of an allocation policy in a log of ltrr, by sequence, quota and page.
 
     The candidates that slots draw pass through a ranker, so a page depends on the quota (slots per arm) and
     not on the order of slots; many quotas show the same page. Coarser levels have the same expectation and
@@ -93,17 +93,17 @@ class TwoStage:
     (`ltrr.LoopSetting.log_shadow`).
 
     The value is that of the target's choices in the states that the logged run was in (its memory, ranker,
-    credits), not of a run that the target had shaped from its beginning. At the level of pages the rewards
+    credits), not of a run that the target controlled from its beginning. At the level of pages the rewards
     are net of the costs of the logged quotas, so that with costs only sequence and quota are exact.
 
     Parameters
     ----------
-    log : OwnLog
+    log : RunLog
     target : str, mapping of str to float, or Policy
         One quota ("2 bm25 + 1 memory"), quotas with probabilities (in sequences, every order of a quota's
-        slots counts as likely as any other), or a policy as it stands. What a policy
-        over slabs sees in unlogged slots is rebuilt from the logged context and credits; policies of the
-        other action space than the log's must be fixed ones.
+        slots counts as likely as any other), or a policy as it is. What a policy over slabs sees in unlogged
+        slots is rebuilt from the logged context and credits; policies of the other action space than the
+        log's must be fixed ones.
     logging : Policy, optional
         The policy that wrote the log, as it was then, if it learned nothing while it logged.
 
@@ -113,17 +113,17 @@ class TwoStage:
         If the target cannot be stated on this log, or the logging policy is not the one that wrote it.
     """
 
-    log: OwnLog
+    log: RunLog
     target: str | Mapping[str, float] | Policy
     logging: Policy | None = None
     pages: ShadowPages = field(init=False, repr=False)
-    _tree: Tree = field(init=False, repr=False)
+    _tree: QuotaTree = field(init=False, repr=False)
     _arms: tuple[str, ...] = field(init=False, repr=False)
     _audit: float = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self._arms = tuple(self.log.parts.about["arms"])
-        self._tree = Tree(self.log.n_slots, len(self._arms))
+        self._tree = QuotaTree(self.log.n_slots, len(self._arms))
         self.pages = ShadowPages(self.log.parts, self.log.n_slots)
         if isinstance(self.target, (str, Mapping)):
             quota_distribution(self.target, self._arms, self.log.n_slots)
@@ -145,12 +145,12 @@ class TwoStage:
         return self._tree.nodes[-1]
 
     def batches(self) -> Iterator[TwoStageBatch]:
-        """Yield the log part by part; each pass reads it anew."""
+        """Yield the log part by part; each pass reads it again."""
         for part in self.log.read():
             if len(part.events):
                 yield self._batch(part)
 
-    def _batch(self, part: OwnPart) -> TwoStageBatch:
+    def _batch(self, part: RunPart) -> TwoStageBatch:
         events = part.events
         first = events.request_indptr[:-1]
         requests = _requests(events, first, part.request)
@@ -160,7 +160,7 @@ class TwoStage:
         if slots == 1 and not self.log.parts.slabs:
             path = np.zeros((len(first), 2), np.int64)
             path[:, 1] = events.action
-            law, known = Law(logged, ()), np.ones(len(first), np.bool_)
+            law, known = QuotaLaw(logged, ()), np.ones(len(first), np.bool_)
             sequence, outside = _ratio(target.quota, logged, path[:, 1]), _outside(target.quota, logged)
         else:
             path = self._tree.path(events.action.reshape(-1, slots))
@@ -197,7 +197,7 @@ class TwoStage:
             events.key[first], reward, requests.context, quota, target.quota, weight, own, mass, seen
         )
 
-    def _target_law(self, events: Events, requests: Requests, first: Int64) -> Law:
+    def _target_law(self, events: Events, requests: Requests, first: Int64) -> QuotaLaw:
         """Return what the target does, of quotas and, in a log of slabs, slot by slot."""
         n, target = len(requests), self.target
         if isinstance(target, (str, Mapping)):
@@ -222,7 +222,7 @@ class TwoStage:
             logged.n_actions,
             self.quotas[logged.action],
         )
-        return Law(_scatter(events, target.probabilities(requests, actions, rng)), ())
+        return QuotaLaw(_scatter(events, target.probabilities(requests, actions, rng)), ())
 
     def _slabs(self, events: Events, first: Int64) -> Slabs:
         """Return what builds the action set of any slot of the logged requests."""
@@ -243,7 +243,7 @@ class TwoStage:
 
     def _logging_law(
         self, events: Events, requests: Requests, version: Int32, path: Int64, logged: Float64
-    ) -> tuple[Law, Bool]:
+    ) -> tuple[QuotaLaw, Bool]:
         """Return the logging policy's law and where it is known."""
         n = len(requests)
         law, known = self._tree.uniform(n), version == -1
@@ -251,7 +251,7 @@ class TwoStage:
             builder = self._slabs(events, events.request_indptr[:-1])
             rng = np.random.default_rng(0)
             own = self._tree.policy_law(self.logging, requests, builder, rng, audit=self._audit)
-            law, known = Law.where(known, law, own), np.ones(n, np.bool_)
+            law, known = QuotaLaw.where(known, law, own), np.ones(n, np.bool_)
         rows = np.arange(n)
         restated = np.stack([p[rows, path[:, s]] for s, p in enumerate(law.step)], axis=1)
         # to believe it only where it agrees would choose requests by what was drawn, which is a bias
@@ -307,7 +307,7 @@ def _scatter(events: Events, values: Float64) -> Float64:
 def _full(events: Events) -> Float64:
     """Return the logged distributions, (n, A)."""
     if events.probabilities is None:
-        raise InputError("a log of ltrr must hold the full distributions; write it anew")
+        raise InputError("a log of ltrr must hold the full distributions; write it again")
     return _scatter(events, events.probabilities)
 
 
@@ -330,7 +330,7 @@ def _by_page(law: Float64, group: Int64) -> Float64:
     return np.asarray(np.bincount(flat, law.reshape(-1), n * q), np.float64).reshape(n, q)
 
 
-def _sequence(target: Law, path: Int64, events: Events, logged: Float64) -> tuple[Float64, Float64]:
+def _sequence(target: QuotaLaw, path: Int64, events: Events, logged: Float64) -> tuple[Float64, Float64]:
     """Return weights of the logged sequences and what the target would have done outside the support."""
     n, slots, _ = logged.shape
     action = events.action.reshape(n, slots)

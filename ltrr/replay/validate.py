@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ltrr.replay.faults import KINDS
+from ltrr.replay.faults import FAULTS
 from ltrr.replay.replay_log import ReplayLog
 from ltrr.replay.tally import Tally
 
@@ -24,7 +24,7 @@ class FaultCount:
     Parameters
     ----------
     kind : str
-        One of `ltrr.replay.faults.KINDS`.
+        One of `ltrr.replay.faults.FAULTS`.
     count : int
         Rows that have it.
     rows : tuple of int
@@ -51,7 +51,7 @@ class Validation:
     name, format : str
         The log and its format.
     rows, usable : int
-        Rows read, and rows without a fault that keeps them out.
+        Rows read, and rows without a fault that excludes them.
     requests, slots : int
         Requests among the usable rows, and most slots that one of them has.
     actions, actions_taken : int
@@ -63,7 +63,7 @@ class Validation:
     reward_nonzero : int
         Rows with a reward other than 0.
     slot_rewards : bool
-        True where every slot has a reward of its own.
+        True where every slot has its own reward.
     first_time, last_time : float or None
         Seconds.
     propensity_min, propensity_median, propensity_max : float or None
@@ -139,12 +139,12 @@ class Validation:
         """Return the findings as plain lines."""
         out = [
             f"{self.name} ({self.format})",
-            f"rows         {self.rows:,}, usable {self.usable:,}, left out {self.rows - self.usable:,}",
+            f"rows         {self.rows:,}, usable {self.usable:,}, excluded {self.rows - self.usable:,}",
             f"requests     {self.requests:,}, up to {self.slots} slot{'s' * (self.slots != 1)} each",
             f"actions      {self.actions:,}, taken {self.actions_taken:,}{self._eligible()}",
         ]
         if self.usable:
-            whole = "" if self.slot_rewards else "; a request's stands at its last slot"
+            whole = "" if self.slot_rewards else "; a request's reward is at its last slot"
             out.append(
                 f"reward       mean {_g(self.reward_mean)}, from {_g(self.reward_min)} to "
                 f"{_g(self.reward_max)}, other than 0 in {self.reward_nonzero:,} rows{whole}"
@@ -175,8 +175,8 @@ class Validation:
         out.append(f"faults       {'none' if not self.faults else ''}".rstrip())
         for f in self.faults:
             where = f", rows {', '.join(map(str, f.rows))}{'…' * (f.count > len(f.rows))}" if f.rows else ""
-            said = f" ({f.detail})" if f.detail else ""
-            out.append(f"  {f.kind}: {f.count:,}{where}{said}: {f.meaning}")
+            detail = f" ({f.detail})" if f.detail else ""
+            out.append(f"  {f.kind}: {f.count:,}{where}{detail}: {f.meaning}")
         out.append(self.answer)
         return "\n".join(out)
 
@@ -294,9 +294,9 @@ def _fault_counts(log: ReplayLog) -> tuple[FaultCount, ...]:
     for kind, n in sorted(faults.counts.items(), key=lambda pair: (-pair[1], pair[0])):
         rows = faults.rows_of(kind)
         whole = [f.detail for f in faults.kept if f.kind == kind] if len(rows) and not rows[0] else []
-        said = ", ".join(whole) if whole else first[kind].detail if kind in first else ""
+        detail = ", ".join(whole) if whole else first[kind].detail if kind in first else ""
         numbers = tuple(r for r in rows[:_FIRST_ROWS].tolist() if r)
-        out.append(FaultCount(kind, n, numbers, said, KINDS[kind]))
+        out.append(FaultCount(kind, n, numbers, detail, FAULTS[kind]))
     return tuple(out)
 
 

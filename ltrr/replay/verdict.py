@@ -1,4 +1,4 @@
-"""The verdict: whether this log can answer the question, in one word and one sentence."""
+"""The verdict: whether this log can answer the question, with a reason."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ HEAVY_TAIL = 0.7
 LARGE_SHARE = 0.05
 FAR_OUTSIDE, OUTSIDE = 0.1, 0.001
 SURPRISE = 1e-4
-"""p-value below which drift or miscalibration is told."""
+"""p-value below which drift or miscalibration is reported."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """A word and its reason.
+    """A verdict and its reason.
 
     Parameters
     ----------
-    word : "supported", "weak" or "cannot answer"
+    label : "supported", "weak" or "cannot answer"
     reason : str
         One sentence.
     """
 
-    word: str
+    label: str
     reason: str
 
 
@@ -48,7 +48,7 @@ def judge(
 ) -> Verdict:
     """Return the verdict on an estimate from the diagnostics of its policy.
 
-    The first reason that holds is given, the gravest first.
+    The first reason that applies is given, the most serious first.
 
     *Cannot answer*: a deterministic log, a tenth of the target's probability outside the logged support, no
     rewarded row that counts, an effective sample size below 10, weights whose mean is far from 1.
@@ -72,7 +72,7 @@ def judge(
 
     Examples
     --------
-    >>> judge({"n": 5000.0, "ess": 4.2, "mean_weight": 1.0}).word
+    >>> judge({"n": 5000.0, "ess": 4.2, "mean_weight": 1.0}).label
     'cannot answer'
     >>> judge({"n": 5000.0, "ess": 656.0, "mean_weight": 1.0}).reason
     'effective sample size 656 of 5,000 rows, below 1,000: intervals may miss more often than stated.'
@@ -86,7 +86,7 @@ def judge(
     reasons = [biased] if biased else []
     reasons += [reason for reason in _doubts(summary, weighting=weighting) if reason]
     if estimated:
-        reasons.append(f"{estimated}: an estimate stands where a known probability should.")
+        reasons.append(f"{estimated}: an estimate is used in place of a known probability.")
     if reasons:
         return Verdict(WEAK, reasons[0])
     if not weighting:
@@ -117,7 +117,7 @@ def _grave(summary: Mapping[str, float | None], *, deterministic: bool) -> str:
             "there: their rewards are unknown."
         )
     if _get(summary, "rewarded", 1.0) == 0.0:
-        return "no row that counts has a reward: that none was seen is no proof that there is none."
+        return "no row with a weight has a reward: that none was seen does not show that there is none."
     ess = _get(summary, "ess", 0.0)
     if ess < LEAST_ESS:
         return (
@@ -133,7 +133,7 @@ def _grave(summary: Mapping[str, float | None], *, deterministic: bool) -> str:
 
 
 def _doubts(summary: Mapping[str, float | None], *, weighting: bool) -> list[str]:
-    """Say what makes an answer weak, the gravest first; empty texts where nothing does."""
+    """Say what makes an answer weak, the most serious first; empty texts where nothing does."""
     n = _get(summary, "n", 0.0)
     out: list[str] = []
     if weighting:
@@ -151,7 +151,7 @@ def _doubts(summary: Mapping[str, float | None], *, weighting: bool) -> list[str
             else "",
             f"one weight holds {share:.0%} of all weight." if share > LARGE_SHARE else "",
             f"the weights' tail is heavy (Pareto k̂ {k:.2f} > {HEAVY_TAIL})." if k > HEAVY_TAIL else "",
-            f"{outside:.2%} of the target's probability lies outside the logged support, and is left out."
+            f"{outside:.2%} of the target's probability lies outside the logged support, and is not counted."
             if outside > OUTSIDE
             else "",
             f"weights average {mean:.3g}, {abs(mean - 1.0) / error:.1f} standard errors off 1."

@@ -1,4 +1,4 @@
-"""What an arm of one's own may inherit: an arm that never learns."""
+"""The base class for arms, which by default never learn."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from ltrr.types.ragged import concat_indptr
 __all__ = ["StaticCache"]
 
 BLOCK = 1024
-"""Queries retrieved at once: bounds what the arm needs beside the results themselves."""
+"""Queries retrieved at once: bounds the memory that the arm needs besides the results."""
 
 
 @dataclass
@@ -25,10 +25,10 @@ class StaticCache:
     """A static arm whose results are computed once per query and served by slicing.
 
     Serves what the arm itself would return, bit for bit: a static arm's results depend on the query alone,
-    and its deeper list extends the shallower one. Queries that were appended to the table since are
-    computed when first asked for, and where another run's table appends other texts to the same beginning,
-    these are computed anew. So the runs of a study may share one cache, one after another or each in a
-    process of its own; arrays once stored are never written to.
+    and its deeper list extends the shallower one. Queries that were appended to the table since are computed
+    when first asked for, and where another run's table appends other texts to the same beginning, these are
+    computed again. So the runs of a study may share one cache, one after another or each in its own process;
+    arrays once stored are never written to.
 
     Parameters
     ----------

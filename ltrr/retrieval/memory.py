@@ -52,14 +52,14 @@ class Memory(Arm):
     Attributes
     ----------
     memorises : bool
-        True: its features tell nothing of a query that was never acted on.
+        True: its features carry no information on a query that was never acted on.
 
     Notes
     -----
-    Shows are not corrected for position: an item that stood low, unseen, has been shown as often as one
-    that stood first, so its rate is too low. Shows before the first action are not known, so the rates of
-    young entries are too high; ``prior_weight`` tempers this. Queries are told apart by id alone: another
-    spelling is another query, and query −1 (none) has no memory.
+    Shows are not corrected for position: an item that was low on the page and not seen has been shown as
+    often as one that was first, so its rate is too low. Shows before the first action are not known, so the
+    rates of young entries are too high; ``prior_weight`` tempers this. Queries are told apart by id alone:
+    another spelling is another query, and query −1 (none) has no memory.
 
     Examples
     --------

@@ -34,7 +34,7 @@ class Popular(Arm):
     """Returns the items acted on most, the same list to every request.
 
     ``score = log(1 + count + prior_weight · popularity / max popularity)``, where each action adds 1 to the
-    item's count and each lesson (a request whose feedback arrived) multiplies all counts by ``decay``.
+    item's count and each update (a request whose feedback arrived) multiplies all counts by ``decay``.
     The prior is scaled by the most popular item, not by the sum, so that it decides early on however large
     the catalogue is: one action does not lift an item over the head of the catalogue. Where nothing is
     known (all popularities zero, no action) the order is that of item ids.
@@ -46,7 +46,7 @@ class Popular(Arm):
     prior_weight : float >= 0
         Actions that the popularity of the catalogue's most popular item is worth.
     decay : float in (0, 1]
-        Factor a lesson; 1 never forgets. Half of a count is gone after ``log(2) / (1 − decay)`` lessons.
+        Factor per update; 1 never forgets. Half of a count is gone after ``log(2) / (1 − decay)`` updates.
 
     Notes
     -----
@@ -87,7 +87,7 @@ class Popular(Arm):
         _check.number("Popular.decay", self.decay, low=0.0, high=1.0, open_low=True)
 
     def index(self, catalogue: Catalogue) -> None:
-        """Begin anew from the catalogue's own popularity.
+        """Start again from the catalogue's own popularity.
 
         Raises
         ------
@@ -145,7 +145,7 @@ class Popular(Arm):
         self._score = None
 
     def state(self) -> State:
-        """Return the counts, when each was last brought up to date, and the number of lessons."""
+        """Return the counts, when each was last brought up to date, and the number of updates."""
         self._ready()
         return {
             "count": self._count.copy(),
@@ -168,7 +168,7 @@ class Popular(Arm):
         return self._alive
 
     def _scores(self) -> Float32:
-        """Return all scores, computed after the last lesson."""
+        """Return all scores, computed after the last update."""
         self._ready()
         if self._score is None:
             count = self._count

@@ -1,4 +1,4 @@
-"""The queue of pending feedback: only what has arrived teaches."""
+"""The queue of pending feedback: only feedback that has arrived is learned from."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ __all__ = ["DelayQueue", "pack_feedback", "unpack_feedback"]
 class DelayQueue:
     """Holds feedback until its time of arrival.
 
-    Feedback leaves in order of arrival, ties by request id, so that what is taught does not depend on how
-    batches were cut.
+    Feedback leaves in order of arrival, ties by request id, so that learning does not depend on how batches
+    were cut.
 
     Examples
     --------

@@ -25,10 +25,10 @@ class LoopSetting:
     n_slots, slot_size, page_size : int
         Slots a request, candidates a slot, places on the page.
     fallback : tuple of str, optional
-        Arms that deliver, in this order, what slabs came back short of; by default those of ``arms`` that are
+        Arms that fill up slabs that came back short, in this order; by default those of ``arms`` that are
         always full.
     feedback_every : int
-        Requests between two lessons; 1 is the textbook online loop.
+        Requests between two learning updates; 1 is the textbook online loop.
     warmup : int
         First requests, decided uniformly at random by the declared logging policy; all learn from them.
     audit : float in [0, 1)
@@ -40,19 +40,19 @@ class LoopSetting:
     attribution_seconds : float
         Actions that arrive later than this are lost (censored).
     oracle_every : int
-        One request in so many is judged by the oracles, evenly spaced.
+        The oracles judge one request in this many, evenly spaced.
     held_out : int
         Requests on held-out queries on which the frozen policy is judged at the end.
     held_out_oracle_every : int
-        One of these in so many is judged by the oracles too.
+        The oracles judge one of these in this many too.
     checkpoint_every : int
         Requests between two checkpoints.
     log_shadow : bool
         Shadow retrieval: in cells that are logged, all arms are retrieved at the whole budget for every
         request, and what was not drawn is scored by the ranker and logged too (``slots`` 0 in the table of
-        candidates). The log can then tell the page that any other quota would have shown. Nothing else
-        changes: not what is drawn, shown, learnt or counted as cost. Takes as long as every request's
-        deepest retrieval and makes the table of candidates several times as large.
+        candidates). The log then determines the page that any other quota would have shown. Nothing else
+        changes: not what is drawn, shown, learned or counted as cost. Every request then takes its deepest
+        retrieval, and the table of candidates grows several times.
 
     Examples
     --------

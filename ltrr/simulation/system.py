@@ -29,7 +29,7 @@ SHOWN_TO_RANKERS = ("bm25", "dense", "memory", "popular")
 def providers_of(arms: Mapping[str, Retriever]) -> dict[str, FeatureProvider]:
     """Return the providers of features by default: `SHOWN_TO_RANKERS` and every other arm that offers any.
 
-    An arm with the name of one of these stands for it, so that it is indexed and taught once.
+    An arm with the name of one of these serves as that provider, so that it is indexed and trained once.
 
     Examples
     --------
@@ -51,7 +51,7 @@ class Prepared:
     ----------
     world : World
     arms : mapping of name to Retriever, in the order of their indices
-        Static arms are cached for all known queries; learning arms are indexed and have learnt nothing.
+        Static arms are cached for all known queries; learning arms are indexed and have learned nothing.
     context : ContextFeatures
     features : RankFeatures
 
@@ -104,7 +104,7 @@ class System:
     Parameters
     ----------
     world, user, reward
-        The side of the truth.
+        The parts that know the truth.
     arms : tuple of Retriever
         By arm index.
     context, actions, history, features
@@ -112,7 +112,7 @@ class System:
     policy, ranker
         What is judged.
     providers : mapping of str to FeatureProvider
-        Providers of features that are no arms and learn.
+        Providers of features that learn and are not arms.
     arm_names : tuple of str
 
     Examples
@@ -280,7 +280,7 @@ def fresh(component: Any) -> Any:
 
 
 def _own(learner: Any, world: World) -> Any:
-    """Return a copy of a learning arm or provider that has learnt nothing."""
+    """Return a copy of a learning arm or provider that has learned nothing."""
     copied = fresh(learner)
     if hasattr(copied, "index"):
         copied.index(world.catalogue)

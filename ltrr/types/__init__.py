@@ -1,4 +1,4 @@
-"""What crosses the borders between rooms: frozen dataclasses of arrays, validated once."""
+"""The data that modules exchange: frozen dataclasses of arrays, validated once."""
 
 from ltrr.types.action_set import ActionSet, chosen, taken
 from ltrr.types.arrays import Bool, Float32, Float64, Int8, Int16, Int32, Int64, UInt32

@@ -30,7 +30,7 @@ class ActionSet:
     names : tuple of str, length F
         Names of the features.
     quota : int32 (N, R) or None
-        What the request's quota (slots per arm, slots already filled included) becomes by each action,
+        What the request's quota (slots per arm, slots already filled included) becomes after each action,
         where actions are slabs or allocations.
     n_actions : int
         Size of the action space; action ids lie below it.
@@ -130,7 +130,7 @@ def chosen(actions: ActionSet, action: Int32) -> Int64:
 
 
 def taken(actions: ActionSet, action: Int32) -> ActionSet:
-    """Return the set of each request's one action that it took.
+    """Return the action set of each request reduced to the action that it took.
 
     Examples
     --------

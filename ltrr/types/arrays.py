@@ -1,4 +1,4 @@
-"""Short names for the array types that cross borders."""
+"""Short names for the array types of public interfaces."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ class Candidates:
         depth: ArrayLike,
         scores: Sequence[Sequence[float]] | None = None,
     ) -> Candidates:
-        """Return what an arm found, from a list a request; handy where speed does not matter.
+        """Return what an arm found, from a list a request; handy where speed is of no concern.
 
         Parameters
         ----------
@@ -84,13 +84,13 @@ class Candidates:
         depth : int (B,)
             How many were asked for; longer lists are cut.
         scores : B sequences of float, optional
-            Lists are ordered by them, ties by item id. Without them the given order stands, and the score of
+            Lists are ordered by them, ties by item id. Without them the given order is kept, and the score of
             rank r is 1 / (1 + r).
 
         Raises
         ------
         InputError
-            If lengths differ, or an item stands twice in a list.
+            If lengths differ, or an item occurs twice in a list.
 
         Examples
         --------

@@ -35,7 +35,7 @@ class Catalogue:
     alive : bool (N,), optional
         Items that may be retrieved.
     metadata : tuple of str, length N or 0
-        One JSON object a item, kept as text, for arms that understand structure.
+        One JSON object an item, kept as text, for arms that understand structure.
 
     Examples
     --------

@@ -56,7 +56,7 @@ class Component:
 
 
 def described(value: Any) -> tuple[str, dict[str, Any], str]:
-    """Return import path and settings from which an object can be made again, and why not where it cannot.
+    """Return import path and settings from which an object can be made again, or why that is impossible.
 
     Settings are what the object's ``parameters()`` returns, or else its attributes with the names of the
     parameters of its class. Those at their defaults are left out.
@@ -69,7 +69,7 @@ def described(value: Any) -> tuple[str, dict[str, Any], str]:
     >>> described(Queries(("blue",)))[:2]
     ('ltrr.types.requests:Queries', {'text': ['blue']})
     >>> described(lambda text: text)[2]
-    "<lambda> is no name of the module 'ltrr.types.component'"
+    "<lambda> is not a name in the module 'ltrr.types.component'"
     """
     kind = value if inspect.isroutine(value) else type(value)
     held = _name_in_module(value)
@@ -108,9 +108,9 @@ def importable(value: Any) -> tuple[str, str]:
     kind = value if inspect.isroutine(value) else type(value)
     path = f"{kind.__module__}:{kind.__qualname__}"
     if kind.__module__ == "__main__":
-        return path, f"{kind.__qualname__} is of a notebook or script"
+        return path, f"{kind.__qualname__} was defined in a notebook or script"
     if not _found_again(kind):
-        return path, f"{kind.__qualname__.split('.')[-1]} is no name of the module {kind.__module__!r}"
+        return path, f"{kind.__qualname__.split('.')[-1]} is not a name in the module {kind.__module__!r}"
     lost = (
         [] if inspect.isroutine(value) else [n for n in _own_settings(value) if n not in kept_settings(value)]
     )
@@ -184,10 +184,10 @@ def writable(value: Any) -> tuple[Any, str]:
     >>> writable({"path": Path("logs"), "ks": (1, 3)})
     ({'path': 'logs', 'ks': [1, 3]}, '')
     >>> writable(np.ones(2))
-    (None, 'an array is no setting of a file')
+    (None, 'an array cannot be a setting in a file')
     """
     if value is None:
-        return None, "None cannot stand in a file"
+        return None, "None cannot be written to a file"
     if isinstance(value, (bool, str)):
         return value, ""
     if isinstance(value, (Integral, Real)):
@@ -200,7 +200,7 @@ def writable(value: Any) -> tuple[Any, str]:
         why = next((w for *_, w in pairs if w), "")
         return ({k: v for k, v, _ in pairs} if value is table else [v for _, v, _ in pairs]), why
     if hasattr(value, "__array__"):
-        return None, "an array is no setting of a file"
+        return None, "an array cannot be a setting in a file"
     path, params, why = described(value)
     return (path if inspect.isroutine(value) else {"kind": path, **params}), why
 

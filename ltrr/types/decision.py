@@ -35,7 +35,7 @@ class Decision:
     probabilities : tuple of S float64 arrays, ragged like ``actions``
         The full conditional distributions that the loop drew from.
     version : int
-        Number of lessons the policy had learned when it decided; −1 for the warm-up's logging policy.
+        Number of learning updates of the policy before it decided; −1 for the warm-up's logging policy.
 
     Examples
     --------

@@ -44,7 +44,7 @@ class Items:
 
     @staticmethod
     def empty() -> Items:
-        """Return no lists."""
+        """Return an empty batch."""
         return Items(np.zeros(1, np.int64), np.zeros(0, np.int32))
 
     def take(self, rows: Int64) -> Items:

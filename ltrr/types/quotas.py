@@ -52,7 +52,7 @@ def quota_name(quota: Sequence[int] | Int32, arms: Sequence[str]) -> str:
 
 
 def quota_of(text: str, arms: Sequence[str], n_slots: int) -> Int32:
-    """Return the slots per arm that a quota's name says, (R,).
+    """Return the slots per arm that a quota's name states, (R,).
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def quota_of(text: str, arms: Sequence[str], n_slots: int) -> Int32:
     arms : sequence of str
         Known arms.
     n_slots : int
-        Slots there are to divide.
+        Number of slots to divide.
 
     Raises
     ------

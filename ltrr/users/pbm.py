@@ -22,7 +22,7 @@ class PBM(GradedUser):
     """Users who examine place k with probability γ_k, independently of all other places.
 
     P(C_k = 1) = γ_k a_k, with γ_k = eye_k^η (``"eye-tracking"``) or γ_k = k^−η (``"power"``), k from 1. The
-    eye-tracking table ends at place 10 and is continued by eye_k = eye_10·10/k below it, a choice of ours. A
+    eye-tracking table ends at place 10 and is continued by eye_k = eye_10·10/k below it, our own choice. A
     satisfied user reads on, so satisfaction never stops a page.
 
     Parameters

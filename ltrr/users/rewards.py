@@ -23,7 +23,7 @@ _CODES = {"satisfied": SATISFIED, "click": CLICK, "clicks": CLICKS, "dcg": DCG}
 
 @dataclass(frozen=True)
 class Reward:
-    """The gross reward of a page, in [0, 1], and the costs that are taken off.
+    """The gross reward of a page, in [0, 1], and the costs that are subtracted.
 
     * ``satisfied``: 1 if any click satisfied;
     * ``click``: 1 if anything was clicked;
@@ -66,7 +66,7 @@ class Reward:
 
     @property
     def code(self) -> int:
-        """The signal as kernels know it."""
+        """The signal's number in the kernels."""
         return _CODES[self.signal]
 
     def expected(self, user: UserModel, truth: Truth) -> Float64:

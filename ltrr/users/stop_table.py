@@ -21,9 +21,9 @@ class StopTable(TableUser):
     P(C_k = 1) = a_k ε_k, ε_1 = 1, ε_{k+1} = ε_k (1 − a_k s_k), with a = P(click | grade) and
     s = P(stop | click, grade).
 
-    Stopping says nothing of satisfaction here: the published "perfect" user clicks every good item and never
-    stops, and would never be satisfied if the two were one. Whether a click satisfies is drawn apart, with
-    P(satisfied | click, grade).
+    Stopping does not imply satisfaction here: the published "perfect" user clicks every good item and never
+    stops, and would never be satisfied if the two were one. Whether a click satisfies is drawn separately,
+    with P(satisfied | click, grade).
 
     Parameters
     ----------

@@ -238,8 +238,8 @@ def pages_of(truth: Truth) -> Int8:
     Raises
     ------
     InputError
-        If requests have different numbers of places, a grade is out of range, or an empty place stands above
-        a filled one.
+        If requests have different numbers of places, a grade is out of range, or an empty place is above a
+        filled one.
 
     Examples
     --------

@@ -195,7 +195,7 @@ class Tupled(SomeInterval):
         return None if got is None else (got.low, got.high)
 
 
-class Longwinded(SomeInterval):
+class Verbose(SomeInterval):
     def interval(self, estimator, level=0.95):
         if self.seen.n == 0:
             raise InputError("nothing seen:\ngive it rows")
@@ -235,7 +235,7 @@ class Reverberant(SomeInterval):
 BROKEN = [
     ("follows_protocol", Anonymous),
     ("follows_protocol", Tupled),
-    ("asking_changes_nothing", Longwinded),
+    ("asking_changes_nothing", Verbose),
     ("wider_at_higher_levels", Lopsided),
     ("wider_at_higher_levels", Choosy),
     ("fork_has_seen_nothing", Reverberant),

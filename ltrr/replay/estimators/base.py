@@ -12,7 +12,7 @@ import numpy as np
 
 from ltrr import _check
 from ltrr.errors import InputError
-from ltrr.replay.batch import Batch
+from ltrr.replay.batch import ReplayBatch
 from ltrr.replay.moments import Moments
 from ltrr.types import Float64, Int64
 
@@ -21,17 +21,17 @@ __all__ = ["BIASED", "Estimator", "needed", "positive"]
 E = TypeVar("E", bound="Estimator")
 
 BIASED = "biased by design: the interval leaves the bias out."
-"""`Estimator.bias` where there is no more to say."""
+"""`Estimator.bias` where no more is known."""
 
 _STEP = 1e-100
 """Step of the complex-step derivative: its square vanishes, so the derivative has no cancellation."""
 
 
-def needed(batch: Batch, name: str, estimator: str) -> Float64:
-    """Return a column of a batch that an estimator cannot do without."""
+def needed(batch: ReplayBatch, name: str, estimator: str) -> Float64:
+    """Return a column of a batch that an estimator needs."""
     value: Float64 | None = getattr(batch, name)
     if value is None:
-        raise InputError(f"`{estimator}` needs `Batch.{name}`, which was not given")
+        raise InputError(f"`{estimator}` needs `ReplayBatch.{name}`, which was not given")
     return value
 
 
@@ -57,17 +57,17 @@ class Estimator(ABC):
     width: ClassVar[int] = 1
     """Number of terms, k."""
     needs: ClassVar[frozenset[str]] = frozenset({"weight"})
-    """Optional columns of `Batch` that the terms are made of."""
+    """Optional columns of `ReplayBatch` that the terms are made of."""
     weight: ClassVar[str] = "weight"
-    """Column of `Batch` that reweights the rows; "" where nothing rests on what the logging policy tried."""
+    """Column of `ReplayBatch` that reweights the rows; "" where the estimate needs no weights."""
     slate: ClassVar[bool] = False
     """True where requests may have several slots."""
     whole_reward: ClassVar[bool] = False
-    """True where the reward of a slate as a whole will do; others need the reward of every slot."""
+    """True where the total reward of a slate is enough; others need the reward of every slot."""
     bias: ClassVar[str] = ""
-    """Why the interval does not tell the whole error; "" where the estimate is consistent.
+    """Why the interval does not cover the whole error; "" where the estimate is consistent.
 
-    Consistent: it goes to the policy's value when the weights are right.
+    Consistent: it converges to the policy's value when the weights are right.
     """
     ratio: ClassVar[bool] = False
     """True where the terms are ``(w r, w)`` with weights that average 1, and the value is their ratio."""
@@ -130,7 +130,7 @@ class Estimator(ABC):
         return replace(self)
 
     @abstractmethod
-    def terms(self, batch: Batch) -> Float64:
+    def terms(self, batch: ReplayBatch) -> Float64:
         """Return the terms of each request, (requests, k)."""
 
     @abstractmethod
@@ -140,12 +140,12 @@ class Estimator(ABC):
     def bounds(self, weight_bound: float, low: float, high: float) -> tuple[float, float] | None:
         """Return the range of the one term, given the largest weight and the range of rewards.
 
-        None where the estimate is no mean of bounded terms, so that finite-sample bounds do not apply.
+        None where the estimate is not a mean of bounded terms, so that finite-sample bounds do not apply.
         """
         del weight_bound, low, high
         return None
 
-    def rows(self, batch: Batch) -> Float64:
+    def rows(self, batch: ReplayBatch) -> Float64:
         """Return ``(c, c · terms)`` of each request, (requests, k + 1)."""
         if not self.slate and not batch.single:
             raise InputError(
@@ -160,11 +160,11 @@ class Estimator(ABC):
         return out
 
     @staticmethod
-    def keys(batch: Batch) -> Int64:
+    def keys(batch: ReplayBatch) -> Int64:
         """Return the key of each request, in the order of `rows`."""
         return batch.key if batch.single else batch.key[batch.indptr[:-1]]
 
-    def add(self, batch: Batch) -> None:
+    def add(self, batch: ReplayBatch) -> None:
         """Take in a batch."""
         self.moments.add(self.rows(batch))
 

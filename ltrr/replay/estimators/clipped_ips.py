@@ -19,8 +19,8 @@ class ClippedIPS(IPS):
     """Mean of rewards under weights no larger than M, ``(1/n) Σ min(w_i, M) r_i``.
 
     No term exceeds M times the largest reward, so the variance is finite whatever the propensities. The price
-    is a bias of ``−E[(w − M)₊ r]``: for rewards >= 0 the value is underestimated, by as much as lies on
-    actions that the log hardly tried. M → ∞ is IPS.
+    is a bias of ``−E[(w − M)₊ r]``: for rewards >= 0 the value is underestimated by what actions contribute
+    that the log hardly tried. M → ∞ is IPS.
 
     Parameters
     ----------
@@ -31,9 +31,9 @@ class ClippedIPS(IPS):
     Examples
     --------
     >>> import numpy as np
-    >>> from ltrr.replay import Batch
+    >>> from ltrr.replay import ReplayBatch
     >>> clipped = ClippedIPS(3.0)
-    >>> clipped.add(Batch(np.arange(2), np.array([1.0, 1.0]), weight=np.array([5.0, 0.5])))
+    >>> clipped.add(ReplayBatch(np.arange(2), np.array([1.0, 1.0]), weight=np.array([5.0, 0.5])))
     >>> clipped.value()
     1.75
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from ltrr import _check
 from ltrr.errors import InputError
-from ltrr.replay.batch import Batch
+from ltrr.replay.batch import ReplayBatch
 from ltrr.replay.estimators.base import Estimator, needed, positive
 from ltrr.types import Float64
 
@@ -49,7 +49,7 @@ class CressieRead(Estimator):
     --------
     >>> import numpy as np
     >>> cressie_read = CressieRead()
-    >>> cressie_read.add(Batch(np.arange(2), np.array([1.0, 0.0]), weight=np.array([1.0, 0.5])))
+    >>> cressie_read.add(ReplayBatch(np.arange(2), np.array([1.0, 0.0]), weight=np.array([1.0, 0.5])))
     >>> cressie_read.value()
     0.625
 
@@ -98,7 +98,7 @@ class CressieRead(Estimator):
             values.pop()
         return ":".join([self.name, *(f"{v:g}" for v in values)])
 
-    def terms(self, batch: Batch) -> Float64:
+    def terms(self, batch: ReplayBatch) -> Float64:
         """Return ``(w, w², w r, w² r, r)``.
 
         Raises
@@ -113,8 +113,8 @@ class CressieRead(Estimator):
             self.weight_low - 1e-9 <= weight.min() and weight.max() <= self.weight_high + slack
         ):
             raise InputError(
-                f"`Batch.weight` must be within `CressieRead`'s [{self.weight_low:g}, {self.weight_high:g}], "
-                f"got [{weight.min():g}, {weight.max():g}]; "
+                f"`ReplayBatch.weight` must be within `CressieRead`'s [{self.weight_low:g}, "
+                f"{self.weight_high:g}], got [{weight.min():g}, {weight.max():g}]; "
                 "declare the range that the weights can have"
             )
         weighted = weight * batch.reward

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ltrr.errors import InputError
-from ltrr.replay.batch import Batch
+from ltrr.replay.batch import ReplayBatch
 from ltrr.replay.estimators.base import Estimator
 from ltrr.types import Float64
 
@@ -20,17 +20,17 @@ __all__ = ["Difference"]
 class Difference(Estimator):
     """First estimate minus second, of two policies on the same requests, ``θ₁(m₁) − θ₂(m₂)``.
 
-    The terms of both stand side by side, so covariances, resamples and bounds see them together: what the log
-    did to both alike cancels. Where both estimates are means of bounded terms the one term is ``s₁ − s₂``,
-    and finite-sample bounds apply; they take the same weight bound for both policies.
+    The terms of both are joined, so covariances, resamples and bounds apply to both together, and errors that
+    both share cancel. Where both estimates are means of bounded terms the one term is ``s₁ − s₂``, and
+    finite-sample bounds apply; they take the same weight bound for both policies.
 
     Take in two batches of the same requests, one a policy, by `add_pair`; intervals take `paired` rows.
 
     Parameters
     ----------
     first, second : Estimator
-        The estimators, of the same kind or not. What they have seen is not looked at, but by kinds that
-        choose (`Slope`) or correct for the number of rows (`CressieRead`): those must see the same batches.
+        The estimators, of the same kind or not. What they have seen is ignored, except by kinds that choose
+        (`Slope`) or correct for the number of rows (`CressieRead`): those must see the same batches.
 
     Raises
     ------
@@ -44,7 +44,8 @@ class Difference(Estimator):
     >>> key, reward = np.arange(2), np.array([1.0, 0.5])
     >>> difference = Difference(IPS(), IPS())
     >>> difference.add_pair(
-    ...     Batch(key, reward, weight=np.array([2.0, 1.0])), Batch(key, reward, weight=np.array([1.0, 0.0]))
+    ...     ReplayBatch(key, reward, weight=np.array([2.0, 1.0])),
+    ...     ReplayBatch(key, reward, weight=np.array([1.0, 0.0]))
     ... )
     >>> difference.value()
     0.75
@@ -94,8 +95,8 @@ class Difference(Estimator):
             "second": (self.second.name, self.second.parameters()),
         }
 
-    def terms(self, batch: Batch) -> Float64:
-        """Raise `InputError`: one batch knows one policy."""
+    def terms(self, batch: ReplayBatch) -> Float64:
+        """Raise `InputError`: one batch is for one policy."""
         del batch
         raise InputError("`Difference` takes two batches, one a policy: use add_pair, and paired for rows")
 
@@ -125,7 +126,7 @@ class Difference(Estimator):
             return np.stack([first[:, 0], first[:, 1] - second[:, 1]], axis=1)
         return np.concatenate([first, second[:, 1:]], axis=1)
 
-    def add_pair(self, first: Batch, second: Batch) -> None:
+    def add_pair(self, first: ReplayBatch, second: ReplayBatch) -> None:
         """Take in two batches of the same requests, one a policy."""
         if not np.array_equal(self.keys(first), self.keys(second)):
             raise InputError("`Difference.add_pair` must have two batches of the same requests in one order")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ltrr.replay.batch import Batch
+from ltrr.replay.batch import ReplayBatch
 from ltrr.replay.estimators.base import Estimator, needed
 from ltrr.types import Float64
 
@@ -16,14 +16,14 @@ __all__ = ["DM"]
 class DM(Estimator):
     """Mean predicted reward under the target policy, ``(1/n) Σ_i Σ_a π(a | x_i) q̂(x_i, a)``.
 
-    Needs no propensities and has a small variance, but it believes the reward model: its bias is the model's
-    error under the target policy, which more rows do not cure and which its interval does not show.
+    Needs no propensities and has a small variance, but it relies on the reward model: its bias is the model's
+    error under the target policy, which more rows do not remove and its interval does not show.
 
     Examples
     --------
     >>> import numpy as np
     >>> dm = DM()
-    >>> dm.add(Batch(np.arange(2), np.array([1.0, 0.0]), q_target=np.array([0.25, 0.75])))
+    >>> dm.add(ReplayBatch(np.arange(2), np.array([1.0, 0.0]), q_target=np.array([0.25, 0.75])))
     >>> dm.value()
     0.5
 
@@ -38,7 +38,7 @@ class DM(Estimator):
     weight: ClassVar[str] = ""
     bias: ClassVar[str] = "rests on the model of rewards alone; compare with dr."
 
-    def terms(self, batch: Batch) -> Float64:
+    def terms(self, batch: ReplayBatch) -> Float64:
         """Return ``q̂(x, π)``."""
         return needed(batch, "q_target", self.name)[:, None]
 

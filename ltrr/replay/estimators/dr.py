@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ltrr.replay.batch import Batch
+from ltrr.replay.batch import ReplayBatch
 from ltrr.replay.estimators.base import Estimator, needed
 from ltrr.types import Float64
 
@@ -27,7 +27,7 @@ class DR(Estimator):
     >>> dr = DR()
     >>> reward, weight = np.array([1.0, 0.0]), np.array([2.0, 0.5])
     >>> q_logged, q_target = np.array([0.75, 0.25]), np.array([0.5, 0.5])
-    >>> dr.add(Batch(np.arange(2), reward, weight=weight, q_logged=q_logged, q_target=q_target))
+    >>> dr.add(ReplayBatch(np.arange(2), reward, weight=weight, q_logged=q_logged, q_target=q_target))
     >>> dr.value()
     0.6875
 
@@ -41,14 +41,14 @@ class DR(Estimator):
     needs: ClassVar[frozenset[str]] = frozenset({"weight", "q"})
 
     def shrunk(self, weight: Float64) -> Float64:
-        """Return what stands in the weights' place; estimators that bend weights say here how."""
+        """Return the weights as used; estimators that bend weights override this."""
         return weight
 
     def largest(self, weight_bound: float) -> float:
         """Return the largest of the bent weights, given the largest weight."""
         return weight_bound
 
-    def terms(self, batch: Batch) -> Float64:
+    def terms(self, batch: ReplayBatch) -> Float64:
         """Return ``q̂(x, π) + w (r − q̂(x, a))``, with the weights as `shrunk` leaves them."""
         weight = self.shrunk(needed(batch, "weight", self.name))
         term = batch.reward - needed(batch, "q_logged", self.name)

@@ -31,9 +31,9 @@ class DROS(DR):
     Examples
     --------
     >>> import numpy as np
-    >>> from ltrr.replay import Batch
+    >>> from ltrr.replay import ReplayBatch
     >>> shrunk, q = DROS(4.0), np.array([0.5])
-    >>> shrunk.add(Batch(np.arange(1), np.array([1.0]), weight=np.array([2.0]), q_logged=q, q_target=q))
+    >>> shrunk.add(ReplayBatch(np.arange(1), np.array([1.0]), weight=np.array([2.0]), q_logged=q, q_target=q))
     >>> shrunk.value()
     1.0
 

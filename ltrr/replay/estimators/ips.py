@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ltrr.replay.batch import Batch
+from ltrr.replay.batch import ReplayBatch
 from ltrr.replay.estimators.base import Estimator, needed
 from ltrr.types import Float64
 
@@ -17,13 +17,13 @@ class IPS(Estimator):
     """Mean of weighted rewards, ``(1/n) Σ w_i r_i`` with ``w = π(a | x) / π_b(a | x)``.
 
     Unbiased wherever π_b > 0 where π > 0 and the propensities are right. Its variance grows with the largest
-    weights, and it does not move with a shift of all rewards.
+    weights, and a shift of all rewards does not shift it by the same amount.
 
     Examples
     --------
     >>> import numpy as np
     >>> ips = IPS()
-    >>> ips.add(Batch(np.arange(2), np.array([1.0, 0.0]), weight=np.array([2.0, 0.5])))
+    >>> ips.add(ReplayBatch(np.arange(2), np.array([1.0, 0.0]), weight=np.array([2.0, 0.5])))
     >>> ips.value()
     1.0
 
@@ -36,14 +36,14 @@ class IPS(Estimator):
     name: ClassVar[str] = "ips"
 
     def shrunk(self, weight: Float64) -> Float64:
-        """Return what stands in the weights' place; estimators that bend weights say here how."""
+        """Return the weights as used; estimators that bend weights override this."""
         return weight
 
     def largest(self, weight_bound: float) -> float:
         """Return the largest of the bent weights, given the largest weight."""
         return weight_bound
 
-    def terms(self, batch: Batch) -> Float64:
+    def terms(self, batch: ReplayBatch) -> Float64:
         """Return ``w r``, with the weights as `shrunk` leaves them."""
         return (self.shrunk(needed(batch, "weight", self.name)) * batch.reward)[:, None]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ltrr.replay.batch import Batch
+from ltrr.replay.batch import ReplayBatch
 from ltrr.replay.estimators.base import needed
 from ltrr.replay.estimators.ips import IPS
 from ltrr.types import Float64
@@ -27,7 +27,7 @@ class MIPS(IPS):
     --------
     >>> import numpy as np
     >>> mips = MIPS()
-    >>> mips.add(Batch(np.arange(2), np.array([1.0, 0.0]), marginal_weight=np.array([1.5, 0.5])))
+    >>> mips.add(ReplayBatch(np.arange(2), np.array([1.0, 0.0]), marginal_weight=np.array([1.5, 0.5])))
     >>> mips.value()
     0.75
 
@@ -41,7 +41,7 @@ class MIPS(IPS):
     weight: ClassVar[str] = "marginal_weight"
     bias: ClassVar[str] = "right only where the reward depends on the category of the action alone."
 
-    def terms(self, batch: Batch) -> Float64:
+    def terms(self, batch: ReplayBatch) -> Float64:
         """Return ``w r`` with the weight of the action's category."""
         return (needed(batch, "marginal_weight", self.name) * batch.reward)[:, None]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ltrr.replay.batch import Batch
+from ltrr.replay.batch import ReplayBatch
 from ltrr.replay.estimators.base import needed
 from ltrr.replay.estimators.dr import DR
 from ltrr.types import Float64
@@ -27,7 +27,7 @@ class MRDR(DR):
     >>> mrdr = MRDR()
     >>> reward, weight = np.array([1.0, 0.0]), np.array([2.0, 0.5])
     >>> logged, target = np.array([0.75, 0.25]), np.array([0.5, 0.5])
-    >>> mrdr.add(Batch(np.arange(2), reward, weight=weight, mrdr_logged=logged, mrdr_target=target))
+    >>> mrdr.add(ReplayBatch(np.arange(2), reward, weight=weight, mrdr_logged=logged, mrdr_target=target))
     >>> mrdr.value()
     0.6875
 
@@ -39,7 +39,7 @@ class MRDR(DR):
     name: ClassVar[str] = "mrdr"
     needs: ClassVar[frozenset[str]] = frozenset({"weight", "mrdr"})
 
-    def terms(self, batch: Batch) -> Float64:
+    def terms(self, batch: ReplayBatch) -> Float64:
         """Return ``q̂(x, π) + w (r − q̂(x, a))`` with the predictions fitted for it."""
         term = batch.reward - needed(batch, "mrdr_logged", self.name)
         term *= needed(batch, "weight", self.name)

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from ltrr.replay.batch import Batch
+from ltrr.replay.batch import ReplayBatch
 from ltrr.replay.estimators.base import Estimator
 from ltrr.types import Float64
 
@@ -18,13 +18,13 @@ __all__ = ["OnPolicy"]
 class OnPolicy(Estimator):
     """Mean reward of a request under the policy that wrote the log, ``(1/n) Σ r_i`` (slots summed).
 
-    What every other policy is compared with; it needs no weights.
+    The reference for every other policy; it needs no weights.
 
     Examples
     --------
     >>> import numpy as np
     >>> mean = OnPolicy()
-    >>> mean.add(Batch(np.array([7, 7, 8]), np.array([1.0, 1.0, 0.0])))
+    >>> mean.add(ReplayBatch(np.array([7, 7, 8]), np.array([1.0, 1.0, 0.0])))
     >>> mean.value()
     1.0
     """
@@ -36,7 +36,7 @@ class OnPolicy(Estimator):
     whole_reward: ClassVar[bool] = True
     proportion: ClassVar[bool] = True
 
-    def terms(self, batch: Batch) -> Float64:
+    def terms(self, batch: ReplayBatch) -> Float64:
         """Return the reward of each request."""
         reward = batch.reward if batch.single else np.add.reduceat(batch.reward, batch.indptr[:-1])
         return np.asarray(reward[:, None])

@@ -81,7 +81,7 @@ def make_estimator(spec: Any, where: str = "estimators") -> Estimator:
     Raises
     ------
     InputError
-        If there is no such estimator, if it has fewer parameters, or if a value is none it can have.
+        If there is no such estimator, if it has fewer parameters, or if a value is not allowed.
 
     Examples
     --------
@@ -103,7 +103,7 @@ def make_estimator(spec: Any, where: str = "estimators") -> Estimator:
 
 
 def open_kind(spec: Any, where: str = "estimators") -> type[Estimator] | None:
-    """Return the class of an estimator whose parameters are left to the log; None where they are given.
+    """Return the class of an estimator whose parameters the log decides; None where they are given.
 
     They are left open by a name, or an import path of a class, without values.
 

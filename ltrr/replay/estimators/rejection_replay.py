@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from ltrr.replay.batch import Batch
+from ltrr.replay.batch import ReplayBatch
 from ltrr.replay.estimators.base import Estimator, needed
 from ltrr.types import Float64
 
@@ -20,15 +20,15 @@ class RejectionReplay(Estimator):
 
     Accepting a row with a probability proportional to ``π(a | x) / π_b(a | x)`` leaves rows as the target
     policy would have made them, so a policy that learns from accepted rows only is judged as it would have
-    learnt. On a log of uniform choices that is: accept where the target's own draw is the logged action.
-    Accepting equal actions on a log that is *not* uniform answers another question. Most rows are thrown
-    away: with A actions about n / A are left.
+    learned. On a log of uniform choices that is: accept where the target's own draw is the logged action.
+    Accepting equal actions on a log that is *not* uniform answers another question. Most rows are discarded:
+    with A actions about n / A are left.
 
     Examples
     --------
     >>> import numpy as np
     >>> replay = RejectionReplay()
-    >>> replay.add(Batch(np.arange(3), np.array([1.0, 0.0, 1.0]), accept=np.array([1.0, 1.0, 0.0])))
+    >>> replay.add(ReplayBatch(np.arange(3), np.array([1.0, 0.0, 1.0]), accept=np.array([1.0, 1.0, 0.0])))
     >>> replay.value()
     0.5
 
@@ -44,7 +44,7 @@ class RejectionReplay(Estimator):
     weight: ClassVar[str] = "accept"
     proportion: ClassVar[bool] = True
 
-    def terms(self, batch: Batch) -> Float64:
+    def terms(self, batch: ReplayBatch) -> Float64:
         """Return ``(z r, z)``."""
         accept = needed(batch, "accept", self.name)
         return np.stack([accept * batch.reward, accept], axis=1)

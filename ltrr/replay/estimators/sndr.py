@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from ltrr.replay.batch import Batch
+from ltrr.replay.batch import ReplayBatch
 from ltrr.replay.estimators.base import Estimator, needed
 from ltrr.types import Float64
 
@@ -28,7 +28,7 @@ class SNDR(Estimator):
     >>> sndr = SNDR()
     >>> reward, weight = np.array([1.0, 0.0]), np.array([1.5, 0.5])
     >>> q_logged, q_target = np.array([0.5, 0.5]), np.array([0.25, 0.25])
-    >>> sndr.add(Batch(np.arange(2), reward, weight=weight, q_logged=q_logged, q_target=q_target))
+    >>> sndr.add(ReplayBatch(np.arange(2), reward, weight=weight, q_logged=q_logged, q_target=q_target))
     >>> sndr.value()
     0.5
 
@@ -44,7 +44,7 @@ class SNDR(Estimator):
     width: ClassVar[int] = 3
     needs: ClassVar[frozenset[str]] = frozenset({"weight", "q"})
 
-    def terms(self, batch: Batch) -> Float64:
+    def terms(self, batch: ReplayBatch) -> Float64:
         """Return ``(q̂(x, π), w (r − q̂(x, a)), w)``."""
         weight = needed(batch, "weight", self.name)
         residual = weight * (batch.reward - needed(batch, "q_logged", self.name))

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from ltrr.replay.batch import Batch
+from ltrr.replay.batch import ReplayBatch
 from ltrr.replay.estimators.base import Estimator, needed
 from ltrr.types import Float64
 
@@ -25,7 +25,7 @@ class SNIPS(Estimator):
     --------
     >>> import numpy as np
     >>> snips = SNIPS()
-    >>> snips.add(Batch(np.arange(2), np.array([1.0, 0.0]), weight=np.array([1.5, 0.5])))
+    >>> snips.add(ReplayBatch(np.arange(2), np.array([1.0, 0.0]), weight=np.array([1.5, 0.5])))
     >>> snips.value()
     0.75
 
@@ -39,7 +39,7 @@ class SNIPS(Estimator):
     ratio: ClassVar[bool] = True
     proportion: ClassVar[bool] = True
 
-    def terms(self, batch: Batch) -> Float64:
+    def terms(self, batch: ReplayBatch) -> Float64:
         """Return ``(w r, w)``."""
         weight = needed(batch, "weight", self.name)
         return np.stack([weight * batch.reward, weight], axis=1)

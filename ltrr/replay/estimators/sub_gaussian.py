@@ -41,9 +41,9 @@ class SubGaussian(IPS):
     Examples
     --------
     >>> import numpy as np
-    >>> from ltrr.replay import Batch
+    >>> from ltrr.replay import ReplayBatch
     >>> estimator = SubGaussian(0.5)
-    >>> estimator.add(Batch(np.arange(2), np.array([1.0, 1.0]), weight=np.array([3.0, 0.0])))
+    >>> estimator.add(ReplayBatch(np.arange(2), np.array([1.0, 1.0]), weight=np.array([3.0, 0.0])))
     >>> estimator.value()
     0.75
 
@@ -82,9 +82,9 @@ class SubGaussian(IPS):
 class SubGaussianDR(DR):
     """Doubly robust with corrected weights.
 
-    ``(1/n) Σ q̂(x_i, π) + (r_i − q̂(x_i, a_i)) w_i / (1 − λ + λ w_i)``. What the correction takes from the
-    weights is filled in by the reward model, so the bias is that of `SubGaussian` with the model's errors in
-    the rewards' place. λ → 0 is DR.
+    ``(1/n) Σ q̂(x_i, π) + (r_i − q̂(x_i, a_i)) w_i / (1 − λ + λ w_i)``. The reward model fills in what the
+    correction takes from the weights, so the bias is that of `SubGaussian` with the model's errors in place
+    of the rewards. λ → 0 is DR.
 
     Parameters
     ----------
@@ -94,9 +94,10 @@ class SubGaussianDR(DR):
     Examples
     --------
     >>> import numpy as np
-    >>> from ltrr.replay import Batch
+    >>> from ltrr.replay import ReplayBatch
     >>> estimator, q = SubGaussianDR(0.5), np.array([0.5])
-    >>> estimator.add(Batch(np.arange(1), np.array([1.0]), weight=np.array([3.0]), q_logged=q, q_target=q))
+    >>> weight = np.array([3.0])
+    >>> estimator.add(ReplayBatch(np.arange(1), np.ones(1), weight=weight, q_logged=q, q_target=q))
     >>> estimator.value()
     1.25
 

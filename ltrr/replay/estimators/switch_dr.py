@@ -1,4 +1,4 @@
-"""Doubly robust estimation that leaves rows with large weights to the reward model."""
+"""Doubly robust estimation that uses the reward model alone for rows with large weights."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class SwitchDR(DR):
     Examples
     --------
     >>> import numpy as np
-    >>> from ltrr.replay import Batch
+    >>> from ltrr.replay import ReplayBatch
     >>> switch, q = SwitchDR(2.0), np.array([0.5, 0.5])
     >>> reward, weight = np.array([1.0, 1.0]), np.array([2.0, 3.0])
-    >>> switch.add(Batch(np.arange(2), reward, weight=weight, q_logged=q, q_target=q))
+    >>> switch.add(ReplayBatch(np.arange(2), reward, weight=weight, q_logged=q, q_target=q))
     >>> switch.value()
     1.0
 

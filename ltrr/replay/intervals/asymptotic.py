@@ -22,19 +22,19 @@ class Asymptotic:
     means, so a ratio's denominator is as random as its numerator: under a constant reward SNIPS has zero
     width, and a shift of all rewards shifts its interval.
 
-    Assumes that n is large enough for the mean of the rows to be normal. It is not on logs whose effective
-    sample size is small: the estimate and its error are both too low whenever the large weights were not
-    drawn, and the interval misses on the high side more often than it says.
+    Assumes that n is large enough for the mean of the rows to be normal. It is not where the effective sample
+    size is small: the estimate and its error are both too low whenever the large weights were not drawn, and
+    the interval misses on the high side more often than stated.
 
     It needs nothing but what the estimator holds, so `add` and `merge` do nothing.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from ltrr.replay.batch import Batch
+    >>> from ltrr.replay.batch import ReplayBatch
     >>> from ltrr.replay.estimators.ips import IPS
     >>> ips = IPS()
-    >>> ips.add(Batch(np.arange(4), np.array([1.0, 0.0, 1.0, 0.0]), weight=np.ones(4)))
+    >>> ips.add(ReplayBatch(np.arange(4), np.array([1.0, 0.0, 1.0, 0.0]), weight=np.ones(4)))
     >>> interval = Asymptotic().interval(ips)
     >>> round(interval.low, 3), interval.mean, round(interval.high, 3)
     (-0.066, 0.5, 1.066)

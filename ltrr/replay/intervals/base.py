@@ -1,4 +1,4 @@
-"""What intervals have in common: they see an estimator's rows, and answer for it."""
+"""What all intervals share: they see an estimator's rows and give its interval."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ M = TypeVar("M", bound="IntervalMethod")
 
 
 class IntervalMethod(Protocol):
-    """How sure an estimate is, apart from how it is made."""
+    """The uncertainty of an estimate, independent of how it is made."""
 
     @property
     def name(self) -> str:

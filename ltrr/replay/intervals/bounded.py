@@ -1,4 +1,4 @@
-"""What finite-sample intervals share: the range of the term, from what was declared."""
+"""What finite-sample intervals share: the range of the term, as declared."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class Bounded(ABC):
         self.seen = (min(self.seen[0], other.seen[0]), max(self.seen[1], other.seen[1]))
 
     def assumes(self, estimator: Estimator) -> str:
-        """Return what the estimator's interval takes for granted, ``""`` where it is a guarantee."""
+        """Return what the estimator's interval assumes, ``""`` where it is a guarantee."""
         moves = self._range(estimator, 1.0) != self._range(estimator, 2.0)
         return "no weight is above the largest seen" if moves and self.weight_bound is None else ""
 
@@ -104,13 +104,13 @@ class Bounded(ABC):
         level : float
             Confidence level in (0, 1).
         largest_weight : float or None
-            Largest weight seen in the log, which stands in where no weight bound was declared. It cannot be
-            told from an estimator's rows: where rewards are rare, large weights may not have met one yet.
+            Largest weight seen in the log, used where no weight bound was declared. It cannot be read from an
+            estimator's rows: where rewards are rare, the largest weights may not have had one yet.
 
         Returns
         -------
         Interval or None
-            None where the estimate is no mean of bounded terms, where rows stand for other numbers of events
+            None where the estimate is not a mean of bounded terms, where rows stand for more or fewer events
             than one, where no range is known, and for fewer than two requests.
 
         Raises

@@ -20,7 +20,7 @@ class ClopperPearson:
     """Exact interval of a proportion: k successes in m trials.
 
     The low end is the α/2 quantile of Beta(k, m − k + 1), the high end the 1 − α/2 quantile of
-    Beta(k + 1, m − k). It covers at least as often as it says, whatever m and however rare the success.
+    Beta(k + 1, m − k). It covers at least as often as stated, whatever m and however rare the success.
 
     It applies to the reward as logged (``on-policy``) and to self-normalised estimates (``snips``,
     ``replay``) whose every row counts fully or not at all (weight 0 or 1), with rewards 0 or 1: the estimate
@@ -30,10 +30,10 @@ class ClopperPearson:
     Examples
     --------
     >>> import numpy as np
-    >>> from ltrr.replay.batch import Batch
+    >>> from ltrr.replay.batch import ReplayBatch
     >>> from ltrr.replay.estimators.snips import SNIPS
     >>> snips, method = SNIPS(), ClopperPearson()
-    >>> batch = Batch(np.arange(10), np.array([1.0] + [0.0] * 9), weight=np.ones(10))
+    >>> batch = ReplayBatch(np.arange(10), np.array([1.0] + [0.0] * 9), weight=np.ones(10))
     >>> snips.add(batch)
     >>> method.add(snips.rows(batch), snips.keys(batch))
     >>> interval = method.interval(snips)
@@ -62,7 +62,7 @@ class ClopperPearson:
         return replace(self)
 
     def add(self, rows: Float64, key: Int64) -> None:
-        """Take in rows ``(c, reward)`` or ``(c, weighted reward, weight)``; other widths end the matter."""
+        """Take in rows ``(c, reward)`` or ``(c, weighted reward, weight)``; others have none."""
         del key
         self.n += len(rows)
         if rows.shape[1] not in (2, 3):

@@ -27,21 +27,20 @@ _LOG = math.log(2.0 / 0.05)
 
 @dataclass
 class ConfidenceSequence:
-    """An interval that holds at all numbers of rows at once: one may look at any time, and stop.
+    """An interval that holds at all numbers of rows at once: one may look at any time and stop.
 
     For each candidate value v a gambler who believes that the mean is larger bets on the rows in their order,
-    ``K_t(v) = Π_i (1 + λ_i(v) (x_i − v))`` with stakes that depend on earlier rows only,
-    ``λ_i(v) = min(sqrt(2 ln(2/α) / (σ̂²_{i−1} i ln(1 + i))), 1 / (2 v))``. Were v the mean, or larger, K would
-    be a non-negative supermartingale, which ever reaches 2/α with probability α/2 at most; v is ruled out
-    while ``K_t(v) >= 2/α``. A second gambler does the same from above.
+    ``K_t(v) = Π_i (1 + λ_i(v) (x_i − v))`` with stakes that depend on earlier rows only, ``λ_i(v) =
+    min(sqrt(2 ln(2/α) / (σ̂²_{i−1} i ln(1 + i))), 1 / (2 v))``. Were v the mean, or larger, K would be a
+    non-negative supermartingale, which reaches 2/α with probability at most α/2; v is ruled out while
+    ``K_t(v) >= 2/α``. A second gambler does the same from above.
 
     Both need terms that are bounded on one side only. For ``snips`` and ``slate-snips`` the gamblers bet on
-    ``w (r − low)`` and ``w (high − r)``, which are >= 0 however large the weight, and whose means are
-    ``V − low`` and ``high − V`` because weights average 1: no weight bound is needed, and the interval is one
-    for V.
-    Means of bounded terms (``ips``, ``dr``, their `Difference`…) need the declared ``weight_bound`` from
-    above; without it ``ips`` gets a low end and the largest value there is. With a known bound and rare
-    rewards the interval of ``ips`` is the narrower one from above.
+    ``w (r − low)`` and ``w (high − r)``, which are >= 0 however large the weight, and whose means are ``V −
+    low`` and ``high − V`` because weights average 1: no weight bound is needed, and the interval is one for
+    V. Means of bounded terms (``ips``, ``dr``, their `Difference`…) need the declared ``weight_bound`` from
+    above; without it ``ips`` gets a low end, and the largest possible value as high end. With a known bound
+    and rare rewards the interval of ``ips`` is the narrower one from above.
 
     Rows may be dependent: it is enough that each row's terms have the right mean given all before it, as when
     the logging policy learns. `merge` multiplies the capitals of two parts, which is a capital again; the
@@ -65,11 +64,11 @@ class ConfidenceSequence:
     Examples
     --------
     >>> import numpy as np
-    >>> from ltrr.replay.batch import Batch
+    >>> from ltrr.replay.batch import ReplayBatch
     >>> from ltrr.replay.estimators.snips import SNIPS
     >>> snips = SNIPS()
     >>> sequence = ConfidenceSequence(reward_range=(0.0, 1.0)).fork(snips)
-    >>> batch = Batch(np.arange(1000), np.arange(1000) % 2.0, weight=np.ones(1000))
+    >>> batch = ReplayBatch(np.arange(1000), np.arange(1000) % 2.0, weight=np.ones(1000))
     >>> snips.add(batch)
     >>> sequence.add(snips.rows(batch), snips.keys(batch))
     >>> interval = sequence.interval(snips)
@@ -176,7 +175,7 @@ class ConfidenceSequence:
     def interval(self, estimator: Estimator, level: float = 0.95) -> Interval | None:
         """Return the values that no gambler has ruled out, rounded outwards to the grid.
 
-        None where rows stand for other numbers of events than one, where the estimate is neither SNIPS nor a
+        None where rows stand for more or fewer events than one, where the estimate is neither SNIPS nor a
         mean of bounded terms, where no range was declared, and where nothing bounds the terms on either side.
         """
         outside = tail(level)

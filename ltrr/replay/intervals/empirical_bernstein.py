@@ -15,8 +15,8 @@ class EmpiricalBernstein(Bounded):
     """Mean ± ``s sqrt(2 ln(4 / α) / n) + 7 (b − a) ln(4 / α) / (3 (n − 1))`` for n terms in [a, b].
 
     s is the sample standard deviation (divisor n − 1). The range matters only at order 1/n, so the interval
-    is narrower than Hoeffding's where the spread is small for the range. Each tail holds at most α/2: the
-    one-sided bound, whose logarithm is ``ln(2 / δ)``, is taken at ``δ = α/2``.
+    is narrower than Hoeffding's where the spread is small compared with the range. Each tail holds at most
+    α/2: the one-sided bound, whose logarithm is ``ln(2 / δ)``, is taken at ``δ = α/2``.
 
     Parameters
     ----------
@@ -26,10 +26,10 @@ class EmpiricalBernstein(Bounded):
     Examples
     --------
     >>> import numpy as np
-    >>> from ltrr.replay.batch import Batch
+    >>> from ltrr.replay.batch import ReplayBatch
     >>> from ltrr.replay.estimators.ips import IPS
     >>> ips, bernstein = IPS(), EmpiricalBernstein(weight_bound=1.0, reward_range=(0.0, 1.0))
-    >>> batch = Batch(np.arange(1000), np.arange(1000) % 2.0, weight=np.ones(1000))
+    >>> batch = ReplayBatch(np.arange(1000), np.arange(1000) % 2.0, weight=np.ones(1000))
     >>> ips.add(batch)
     >>> bernstein.add(ips.rows(batch), ips.keys(batch))
     >>> round(bernstein.interval(ips).low, 4)

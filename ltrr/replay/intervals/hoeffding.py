@@ -15,7 +15,7 @@ class Hoeffding(Bounded):
     """Mean ± ``(b − a) sqrt(ln(2 / α) / (2 n))`` for n independent terms in [a, b].
 
     Right for every n and every distribution in the range, hence wide: a term of IPS ranges up to the largest
-    weight, however rarely it is met. Each tail holds at most α/2.
+    weight, however rarely that occurs. Each tail holds at most α/2.
 
     Parameters
     ----------
@@ -25,10 +25,10 @@ class Hoeffding(Bounded):
     Examples
     --------
     >>> import numpy as np
-    >>> from ltrr.replay.batch import Batch
+    >>> from ltrr.replay.batch import ReplayBatch
     >>> from ltrr.replay.estimators.ips import IPS
     >>> ips, hoeffding = IPS(), Hoeffding(weight_bound=1.0, reward_range=(0.0, 1.0))
-    >>> batch = Batch(np.arange(100), np.arange(100) % 2.0, weight=np.ones(100))
+    >>> batch = ReplayBatch(np.arange(100), np.arange(100) % 2.0, weight=np.ones(100))
     >>> ips.add(batch)
     >>> hoeffding.add(ips.rows(batch), ips.keys(batch))
     >>> round(hoeffding.interval(ips).low, 4)

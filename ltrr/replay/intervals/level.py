@@ -24,7 +24,7 @@ def tail(level: float) -> float:
 
 
 def check_seen(method: str, n: int, estimator: Estimator) -> None:
-    """Raise `InputError` unless the method has seen as many requests as the estimator it answers for."""
+    """Raise `InputError` unless the method has seen as many requests as its estimator."""
     if n != estimator.moments.n:
         raise InputError(
             f"`{method}` has seen {n} requests and `{estimator.label}` {estimator.moments.n}: give both the "

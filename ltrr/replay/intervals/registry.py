@@ -79,7 +79,7 @@ def make_interval(
 
 
 def _of_table(asked: Component, offered: Mapping[str, Any], where: str) -> Any:
-    """Return what was given as a table or an object; what a table leaves out is taken from the offer."""
+    """Return what was given as a table or an object; what a table leaves out is taken from the defaults."""
     if asked.given is not None:
         return asked.given
     known = parameters(INTERVALS.maker(asked.kind, where))[0]

@@ -23,7 +23,7 @@ _TABLE = 50_000_000
 """Most entries of the table of cells, folds and actions (400 MB)."""
 
 _ACTIONS = 256
-"""Most actions a classifier is trained on: its trees are as many as its actions."""
+"""Most actions a classifier is trained on: it has as many trees as actions."""
 
 _POWERS = np.geomspace(0.25, 4.0, 41)
 """Powers of the probabilities that calibration chooses from."""
@@ -38,7 +38,7 @@ def _counted(events: Events) -> Float64:
 
 @dataclass
 class ChoiceTable:
-    """Shares of the actions by cell, for each fold counted on all others."""
+    """Shares of the actions by cell, for each fold counted on all other folds."""
 
     cells: tuple[str, ...]
     prior: float
@@ -107,7 +107,7 @@ class ChoiceTable:
         return out
 
     def _combine(self, columns: list[Any], n: int) -> tuple[Int64, Bool]:
-        """Return one code a row for the values of all columns, and whether all values were met."""
+        """Return one code a row for the values of all columns, and whether all values are known."""
         code, known = np.zeros(n, np.int64), np.ones(n, np.bool_)
         for values, column in zip(self._values, columns, strict=True):
             at = np.minimum(np.searchsorted(values, column), len(values) - 1)
@@ -184,7 +184,7 @@ class Choices:
         return np.concatenate(columns, axis=1).astype(np.float64)
 
     def _train(self, x: Float64, y: Any, weight: Float64, n_actions: int, seed: int) -> Predict:
-        """Return a function to probabilities (m, n_actions) of all actions, 0 for those not met."""
+        """Return a function to probabilities (m, n_actions) of all actions, 0 for those not seen."""
         known, label = np.unique(y, return_inverse=True)
         mean, scale = x.mean(axis=0), x.std(axis=0)
         scale = np.where(scale > 0, scale, 1.0)

@@ -20,7 +20,7 @@ _PAIRS = 65_536
 """Pairs predicted at a time, so that memory does not grow with rows times actions."""
 
 _PLACES = 16
-"""Most positions or slots that a linear model knows apart; those beyond share what is left."""
+"""Most positions or slots with their own indicator in a linear model; the others share one."""
 
 
 def indptr_of(events: Events) -> Int64:
@@ -38,7 +38,7 @@ def action_of(events: Events, flat: Int64) -> Int64:
 
 
 def blocks(events: Events) -> Iterator[tuple[Int64, Int64]]:
-    """Yield (row, flat position) of all pairs, so many rows at a time that memory stays bounded."""
+    """Yield (row, flat position) of all pairs, as many rows at a time as keep memory bounded."""
     indptr, start = indptr_of(events), 0
     while start < len(events):
         stop = int(np.searchsorted(indptr, indptr[start] + _PAIRS, side="right")) - 1
@@ -94,7 +94,7 @@ class Design:
 
     Trees get the action's id as one more column, declared categorical. Linear models get standardised
     numbers, an indicator for each place and each of the most frequent actions, and, while they fit, the
-    products of the actions' indicators and numbers, so that every action has slopes of its own.
+    products of the actions' indicators and numbers, so that every action has its own slopes.
 
     Parameters
     ----------

@@ -16,7 +16,7 @@ _FEWEST = 20
 """Fewest rows that a model is trained or calibrated on."""
 
 _STEEPEST = 2.0
-"""Largest calibration slope: predictions may be spread out, a nearly constant model not blown up."""
+"""Largest calibration slope: predictions may be spread, but a nearly constant model must not be amplified."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ class Member:
 def parts_of(fold: Int64, k: int, folds: int, *, calibrate: bool) -> tuple[Bool, Bool]:
     """Return which rows train the model of fold k, and which calibrate it; none of fold k do either.
 
-    A calibration that shared a model with fold k would let its outcomes in by the back door, so a fold of
-    its own is kept for it; with two folds there is none to keep.
+    A calibration on rows that trained the model, or on fold k, would leak outcomes, so it has its own fold;
+    with two folds there is none left for it.
     """
     apart = (fold == (k + 1) % folds) & (calibrate and folds > 2)
     return (fold != k) & ~apart, apart

@@ -17,14 +17,14 @@ from ltrr.types import Float64
 
 __all__ = ["check_kind", "fit_means", "tree_options"]
 
-KINDS = ("lightgbm", "ridge", "logistic")
+MODELS = ("lightgbm", "ridge", "logistic")
 
 _N_TREES = 100
 
 Predict = Callable[[Any], Float64]
 
 
-def check_kind(name: str, kind: Any, known: tuple[str, ...] = KINDS) -> None:
+def check_kind(name: str, kind: Any, known: tuple[str, ...] = MODELS) -> None:
     """Refuse what is neither a known name nor a scikit-learn estimator."""
     if isinstance(kind, str) or not (hasattr(kind, "fit") and hasattr(kind, "predict")):
         _check.choice(name, kind, known)
@@ -78,7 +78,7 @@ def _weights(model: Any, weight: Float64) -> dict[str, Float64]:
         return {"sample_weight": weight}
     if np.ptp(weight) > 0:
         raise InputError(
-            f"`{type(model).__name__}` cannot weigh rows (its `fit` takes no `sample_weight`), which this "
+            f"`{type(model).__name__}` cannot weight rows (its `fit` takes no `sample_weight`), which this "
             "fit needs; use another model"
         )
     return {}
@@ -96,7 +96,7 @@ def _classes(model: Any, x: Any, y: Float64, weight: Float64) -> Predict:
     """Return the mean of the classes' values under a classifier's probabilities."""
     values, label = np.unique(y, return_inverse=True)
     if not hasattr(model, "predict_proba"):
-        raise InputError(f"`{type(model).__name__}` must have `predict_proba`: means are made of it")
+        raise InputError(f"`{type(model).__name__}` must have `predict_proba`: means are computed from it")
     model.fit(x, label, **_weights(model, weight))
     known = values[np.asarray(model.classes_, np.int64)]
     return lambda rows: np.asarray(model.predict_proba(rows) @ known, np.float64)

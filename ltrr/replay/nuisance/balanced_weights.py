@@ -1,4 +1,4 @@
-"""Weights from a classifier that tells the target policy's actions from the logged ones."""
+"""Weights from a classifier that distinguishes the target policy's actions from the logged ones."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ _CLOSE = 1e-3
 class BalancedWeights:
     """Density ratio ``p(target | x, a) / p(logged | x, a)`` of the chosen actions, cross-fitted by key.
 
-    For every logged context one action is drawn from the target policy; a classifier learns to tell these
-    pairs from the logged ones, and its odds estimate π / π_b without any propensity: they are right as far as
-    the classifier is. Each fold's odds are divided by their mean over the logged pairs of a fold that the
-    classifier has not seen, since weights have mean 1. The reward is never looked at.
+    For every logged context one action is drawn from the target policy; a classifier learns to distinguish
+    these pairs from the logged ones, and its odds estimate π / π_b without any propensity: they are right as
+    far as the classifier is. Each fold's odds are divided by their mean over the logged pairs of a fold that
+    the classifier has not seen, since weights have mean 1. The reward is not used.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class BalancedWeights:
     seed : int
         Of folds, sample, draws and models.
     max_rows : int
-        Classifiers are fitted on at most so many logged rows, and as many drawn ones.
+        Classifiers are fitted on at most this many logged rows, and as many drawn ones.
 
     Examples
     --------
@@ -81,19 +81,19 @@ class BalancedWeights:
         _check.integer("BalancedWeights.max_rows", self.max_rows, low=1)
 
     def fit(self, events: Events, pi: Float64) -> None:
-        """Fit all folds' classifiers anew.
+        """Fit the classifiers of all folds.
 
         Parameters
         ----------
         events : Events
-            At least one; what is beyond ``max_rows`` is left out at random.
+            At least one; beyond ``max_rows`` a random sample is used.
         pi : float64 (N,)
             Target probabilities, ragged like ``events.actions``, summing to 1 a row.
 
         Raises
         ------
         InputError
-            If there is no row, or ``pi`` is no distribution in some row.
+            If there is no row, or ``pi`` is not a distribution in some row.
         """
         if len(events) == 0:
             raise InputError("`BalancedWeights.fit` needs at least one event, got none")

@@ -1,4 +1,4 @@
-"""Weights of what an action stands for, in place of the action."""
+"""Weights of an action's category, in place of the action."""
 
 from __future__ import annotations
 

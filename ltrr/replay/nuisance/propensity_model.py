@@ -24,11 +24,12 @@ class PropensityModel:
     """Estimated probabilities of the logging policy, ``π̂_b(a | x)``, cross-fitted by key.
 
     "frequency" counts: in a cell (decisions that agree in all columns of ``cells``) an action's share of the
-    decisions that could have chosen it, drawn towards its share over all cells as if by ``prior`` decisions
-    more. Other kinds are classifiers of the chosen action by context, position and slot, whose probabilities
-    are made sharper or flatter (a power of them) to fit a fold kept apart. Either way probabilities are
-    normalised over the eligible actions and mixed with the uniform distribution, so that none lies below
-    ``floor``. An event's probabilities come from its fold's model, which has seen no event of that fold.
+    decisions that could have chosen it, shrunk towards its share over all cells as if by ``prior`` more
+    decisions. Other kinds are classifiers of the chosen action by context, position and slot, whose
+    probabilities are made sharper or flatter (a power of them) to fit a separate fold. Either way
+    probabilities are normalised over the eligible actions and mixed with the uniform distribution, so that
+    none lies below ``floor``. An event's probabilities come from its fold's model, which has seen no event of
+    that fold.
 
     Estimated propensities are right as far as the choice depended on nothing but what the model sees;
     `estimated` says so wherever results are shown.
@@ -45,7 +46,7 @@ class PropensityModel:
     seed : int
         Of folds, sample and models.
     max_rows : int
-        Models are fitted on a random part of the requests of at most so many rows.
+        Models are fitted on a random part of the requests of at most this many rows.
     floor : float in (0, 1)
         Least probability of an eligible action; half the uniform probability where that is less. Bounds the
         weights.
@@ -107,7 +108,7 @@ class PropensityModel:
         )
 
     def fit(self, events: Events) -> None:
-        """Fit all folds' models anew; rewards are not looked at.
+        """Fit the models of all folds; rewards are not used.
 
         Raises
         ------

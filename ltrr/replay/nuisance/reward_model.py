@@ -25,7 +25,7 @@ class RewardModel:
 
     An event's fold is a hash of its key. The predictions for an event, whether it was fitted on or not, come
     from its fold's model, which has seen no event of that fold: so doubly robust estimates stay unbiased
-    however freely the models fit. Each model is trained on the other folds but one, and calibrated on that
+    however flexible the models are. Each model is trained on the other folds but one, and calibrated on that
     one by a least-squares line (slope in [0, 2]), which makes predictions right on average; it predicts
     within the range of the rewards it has seen. Where a model has too little to learn from (under 20 rows, or
     one reward only) it predicts the mean of the other folds' rewards; `notes` says so. An action that was
@@ -41,7 +41,7 @@ class RewardModel:
     seed : int
         Of folds, sample and models: the same seed gives the same predictions.
     max_rows : int
-        Models are fitted on a random part of the requests of at most so many rows.
+        Models are fitted on a random part of the requests of at most this many rows.
     calibrate : bool
         False for the regression's own predictions, trained on all other folds.
 
@@ -82,22 +82,22 @@ class RewardModel:
         _check.integer("RewardModel.max_rows", self.max_rows, low=1)
 
     def fit(self, events: Events, weight: Float64 | None = None, *, outcome: Float64 | None = None) -> None:
-        """Fit all folds' models anew.
+        """Fit the models of all folds.
 
         Parameters
         ----------
         events : Events
-            At least one; what is beyond ``max_rows`` is left out at random.
+            At least one; beyond ``max_rows`` a random sample is used.
         weight : float64 (n,), optional
-            Weight of each row's error, >= 0, such as `mrdr_weights`; rows count as often as they stand for
-            events besides.
+            Weight of each row's error, >= 0, such as `mrdr_weights`; it multiplies the number of events that
+            a row stands for.
         outcome : float64 (n,), optional
             What to predict in place of ``events.reward``, such as `rewards_to_go`.
 
         Raises
         ------
         InputError
-            If there is no row, or weights, outcomes and the kind of regression do not go together.
+            If there is no row, or weights, outcomes and the kind of regression do not fit together.
         """
         if len(events) == 0:
             raise InputError("`RewardModel.fit` needs at least one event, got none")
@@ -135,7 +135,7 @@ class RewardModel:
                 "context and features alone"
             )
         if self.calibrate and self.folds == 2:
-            notes.append("two folds leave none to calibrate on: predictions are not calibrated")
+            notes.append("with two folds none is left to calibrate on: predictions are not calibrated")
         self.notes = tuple(notes)
 
     def predict(self, events: Events) -> Float64:

@@ -1,4 +1,4 @@
-"""What the rest of a slate earned, for every slot."""
+"""The reward of the rest of a slate, for every slot."""
 
 from __future__ import annotations
 

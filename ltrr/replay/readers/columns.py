@@ -29,7 +29,7 @@ _USUAL = {
     "user": ("user", "user_id"),
     "count": ("count",),
 }
-"""Names that say what a column holds, the likeliest first."""
+"""Usual names of columns by what they hold, the likeliest first."""
 
 _SHOWN = 40
 """Most columns that a message lists."""
@@ -59,7 +59,7 @@ class Columns:
     position : str or None
         Place on the page, an integer >= 0.
     timestamp : str or None
-        Seconds, ISO 8601 text (UTC where it names no zone), or a time type.
+        Seconds, ISO 8601 text (UTC where it has no time zone), or a time type.
     eligible : str or None
         The actions that could have been chosen: a list, JSON text ``["a", "b"]`` or text ``a|b``. Without
         it all actions of the log could.
@@ -123,7 +123,7 @@ class Columns:
             raise InputError("`Columns.reward` and `Columns.cost` must not both be given; map one of them")
         if self.slot is not None and self.request is None and self.event is None:
             raise InputError(
-                "`Columns.slot` must come with `request` (or `event`), which tells the slots that belong "
+                "`Columns.slot` must come with `request` (or `event`), which shows the slots that belong "
                 "together; map it too"
             )
 
@@ -147,7 +147,7 @@ class Columns:
 
     @staticmethod
     def usual(found: Sequence[str], *, frequent: Sequence[str] | None = None) -> Columns:
-        """Return the map that the names of columns speak for themselves; empty fields where none does.
+        """Return the map of columns with usual names; fields without such a column stay empty.
 
         Contexts and targets are taken from ``frequent`` (all columns if None): one that a few rows have would
         be missing, and so a fault, in all others.
@@ -170,7 +170,7 @@ class Columns:
         return Columns(context=context, target=target, **picked)
 
     def filled(self, found: Sequence[str], *, frequent: Sequence[str] | None = None) -> Columns:
-        """Return the map with its empty fields filled by columns of the usual names, as `usual` finds them.
+        """Return the map with its empty fields filled by columns with the usual names, as `usual` finds them.
 
         Examples
         --------

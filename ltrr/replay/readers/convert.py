@@ -1,4 +1,4 @@
-"""Arrow columns to NumPy arrays: what cannot be read is told with its row."""
+"""Arrow columns to NumPy arrays: what cannot be read is reported with its row."""
 
 from __future__ import annotations
 
@@ -44,20 +44,20 @@ class Found:
     Parameters
     ----------
     notes : list of (str, int64 array, list of str)
-        Kind, local positions of the rows, what stands there.
+        Kind, local positions of the rows, what was found there.
     """
 
     notes: list[tuple[str, Int64, list[str]]] = field(default_factory=list)
 
-    def note(self, kind: str, rows: Int64, values: list[Any], said: str) -> None:
-        """Note rows and the values found there; ``said`` names the column and what it should hold."""
+    def note(self, kind: str, rows: Int64, values: list[Any], detail: str) -> None:
+        """Note rows and the values found there; ``detail`` names the column and what it should hold."""
         if len(rows):
             shown = [repr(v) if len(repr(v)) <= _SHOWN else repr(v)[:_SHOWN] + "…" for v in values]
-            self.notes.append((kind, np.asarray(rows, np.int64), [f"{said}, got {v}" for v in shown]))
+            self.notes.append((kind, np.asarray(rows, np.int64), [f"{detail}, got {v}" for v in shown]))
 
 
 def plain(column: pa.Array | pa.ChunkedArray, name: str, found: Found) -> pa.Array:
-    """Return one array without dictionary, bytes as text; text that holds NUL or is no UTF-8 is told."""
+    """Return one array without dictionary, bytes as text; text that holds NUL or is not UTF-8 is reported."""
     if isinstance(column, pa.ChunkedArray):
         column = (
             column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks or [pa.nulls(0)])
@@ -74,8 +74,8 @@ def plain(column: pa.Array | pa.ChunkedArray, name: str, found: Found) -> pa.Arr
         nul = pc.match_substring(column, "\0")
         if pc.any(nul).as_py():
             bad = _where(nul)
-            said = f"`{name}` must be text in UTF-8 without NUL"
-            found.note("unreadable", bad, column.take(pa.array(bad)).to_pylist(), said)
+            detail = f"`{name}` must be text in UTF-8 without NUL"
+            found.note("unreadable", bad, column.take(pa.array(bad)).to_pylist(), detail)
             column = pc.if_else(nul, pa.scalar(None, column.type), column)
     return column
 
@@ -102,7 +102,7 @@ def _where(values: pa.Array) -> Int64:
 
 
 def _trimmed(column: pa.Array) -> pa.Array:
-    """Return text without white space at the ends, and null where it says that nothing is there."""
+    """Return text without white space at the ends, and null where it means a missing value."""
     text = pc.utf8_trim_whitespace(column.cast(pa.string()))
     return pc.if_else(pc.is_in(text, value_set=_MISSING), pa.scalar(None, pa.string()), text)
 
@@ -117,7 +117,7 @@ def looks_numeric(column: pa.Array | pa.ChunkedArray, name: str) -> bool:
 
 
 def numbers(column: pa.Array | pa.ChunkedArray, name: str, found: Found) -> Float64:
-    """Return a column as numbers, NaN where a value is missing; what is no number is "unreadable".
+    """Return a column as numbers, NaN where a value is missing; what is not a number is "unreadable".
 
     Raises
     ------
@@ -147,12 +147,12 @@ def numbers(column: pa.Array | pa.ChunkedArray, name: str, found: Found) -> Floa
 
 
 def whole(column: pa.Array | pa.ChunkedArray, name: str, found: Found, *, top: int) -> Int64:
-    """Return a column as integers from 0 to ``top``; what is none is told, and 0 stands in its place."""
+    """Return a column as integers from 0 to ``top``; what is not one is reported and replaced by 0."""
     value = numbers(column, name, found)
     missing = np.isnan(value)
-    # what was unreadable is missing by now, and told already
-    told = np.concatenate([rows for _, rows, _ in found.notes] or [np.zeros(0, np.int64)])
-    gone = np.setdiff1d(np.flatnonzero(missing), told)
+    # what was unreadable is missing by now, and noted already
+    noted = np.concatenate([rows for _, rows, _ in found.notes] or [np.zeros(0, np.int64)])
+    gone = np.setdiff1d(np.flatnonzero(missing), noted)
     found.note("missing value", gone, [None] * len(gone), f"`{name}` must be an integer from 0 to {top}")
     with np.errstate(invalid="ignore"):
         good = (value >= 0) & (value <= top) & (value == np.floor(value))
@@ -162,7 +162,7 @@ def whole(column: pa.Array | pa.ChunkedArray, name: str, found: Found, *, top: i
 
 
 def times(column: pa.Array | pa.ChunkedArray, name: str, found: Found) -> Float64:
-    """Return a column as seconds: text may be ISO 8601 (UTC where it names no zone)."""
+    """Return a column as seconds: text may be ISO 8601 (UTC where it has no time zone)."""
     column = plain(column, name, found)
     kind = column.type
     if pa.types.is_date(kind):
@@ -186,8 +186,8 @@ def times(column: pa.Array | pa.ChunkedArray, name: str, found: Found) -> Float6
             out[rows] = numbers(some, name, Found()) if stamp is None else _stamps(some, stamp)
             left[rows[~np.isnan(out[rows])]] = False
     bad = np.flatnonzero(left)
-    said = f"`{name}` must be seconds or a time in ISO 8601"
-    found.note("unreadable", bad, text.take(pa.array(bad, pa.int64())).to_pylist(), said)
+    detail = f"`{name}` must be seconds or a time in ISO 8601"
+    found.note("unreadable", bad, text.take(pa.array(bad, pa.int64())).to_pylist(), detail)
     return out
 
 

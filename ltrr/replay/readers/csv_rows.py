@@ -1,4 +1,4 @@
-"""CSV files as Arrow tables of text; rows with another number of fields keep their place."""
+"""CSV files as Arrow tables of text; rows with a wrong number of fields keep their place."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["csv_names", "csv_tables"]
 
 _BLOCK_BYTES = 1 << 22
 _NO_TEXT = re.compile("[\udc80-\udcff]")
-"""What bytes that are no UTF-8 become when they are decoded with "surrogateescape"."""
+"""What bytes that are not UTF-8 become when they are decoded with "surrogateescape"."""
 
 
 def csv_names(part: Path) -> list[str]:
@@ -31,7 +31,7 @@ def csv_names(part: Path) -> list[str]:
     Raises
     ------
     InputError
-        If it names none or is no text.
+        If it names none or is not text.
     """
     # the first line alone must be text: a fault in a later row is that row's
     text = partial(io.TextIOWrapper, encoding="utf-8-sig", errors="surrogateescape", newline="")
@@ -41,14 +41,14 @@ def csv_names(part: Path) -> list[str]:
         except csv.Error as error:
             raise InputError(f"{part}: its first line must name the columns: {error}") from error
     if not names or any("\0" in n or _NO_TEXT.search(n) for n in names):
-        raise InputError(f"{part}: its first line must name the columns, it is empty or no text")
+        raise InputError(f"{part}: its first line must name the columns, it is empty or not text")
     return names
 
 
 def csv_tables(part: Path, wanted: Mapping[str, str], bad: str) -> Iterator[pa.Table]:
-    """Yield the wanted columns as text; column ``bad`` tells rows with another number of fields.
+    """Yield the wanted columns as text; column ``bad`` marks rows with a wrong number of fields.
 
-    Such rows are null in all other columns. Bytes that are no UTF-8 stand as NUL. Blank lines do not count.
+    Such rows are null in all other columns. Bytes that are not UTF-8 become NUL. Blank lines do not count.
 
     Raises
     ------
@@ -62,8 +62,8 @@ def csv_tables(part: Path, wanted: Mapping[str, str], bad: str) -> Iterator[pa.T
 
     def note(row: pacsv.InvalidRow) -> str:
         # the header is row 1 and blank lines do not count
-        said = f"a row must have {row.expected_columns} fields, got {row.actual_columns}"
-        wrong.append((row.number - 2, said))
+        detail = f"a row must have {row.expected_columns} fields, got {row.actual_columns}"
+        wrong.append((row.number - 2, detail))
         nonlocal last
         last = (row.number - 2, "\n" in row.text)
         return "skip"
@@ -81,7 +81,7 @@ def csv_tables(part: Path, wanted: Mapping[str, str], bad: str) -> Iterator[pa.T
             yield table
     if text.quotes % 2 and (last == (done - 1, True) or _ends_in_quotes(part, names)):
         raise InputError(
-            f"{part}: a quotation mark is opened and never closed, so that rows after it are lost; mend it"
+            f"{part}: a quotation mark is opened and never closed, so that rows after it are lost; close it"
         )
 
 
@@ -99,7 +99,7 @@ def _opened(text: _Text, names: list[str], include: list[str], note: Any) -> Any
 class _Text(io.RawIOBase):
     """A byte stream of valid UTF-8 that counts quotation marks; other bytes become NUL.
 
-    Arrow hands rows with a wrong number of fields to Python as text, and loses those that are none.
+    Arrow hands rows with a wrong number of fields to Python as text, and loses those that are not text.
     """
 
     def __init__(self, raw: IO[bytes]) -> None:
@@ -157,8 +157,8 @@ def _filled(table: pa.Table, wrong: list[tuple[int, str]], done: int, bad: str) 
     gap = np.zeros(n + mine, bool)
     gap[at] = True
     index[~gap] = np.arange(n)
-    said = np.full(n + mine, None, object)
-    said[at] = [text for _, text in wrong[:mine]]
+    details = np.full(n + mine, None, object)
+    details[at] = [text for _, text in wrong[:mine]]
     del wrong[:mine]
     out = table.take(pa.array(index, mask=gap))
-    return out.append_column(bad, pa.array(said, pa.string())), done + n + mine
+    return out.append_column(bad, pa.array(details, pa.string())), done + n + mine

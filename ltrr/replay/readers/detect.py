@@ -27,7 +27,7 @@ def detect(path: str | Path) -> str:
     Raises
     ------
     InputError
-        If there is no such file, it cannot be read, or its format is none that is known.
+        If there is no such file, it cannot be read, or its format is unknown.
     """
     place = Path(path)
     if not place.exists():
@@ -42,8 +42,8 @@ def detect(path: str | Path) -> str:
     found = _of_file(place)
     if found is None:
         raise InputError(
-            f"{path}: its format is not recognised: no Parquet, no CSV by its name, and its first lines are "
-            "neither JSON objects nor VW labels action:cost:probability; name it with --format "
+            f"{path}: its format is not recognised: it is not Parquet, not CSV by its name, and its first "
+            "lines are neither JSON objects nor VW labels action:cost:probability; name it with --format "
             f"{'|'.join(LOG_FORMATS.names)}"
         )
     return found
@@ -55,7 +55,7 @@ def _of_folder(folder: Path) -> str:
         for p in sorted(folder.rglob("*"))
         if p.is_file() and not any(part.startswith(("_", ".")) for part in p.relative_to(folder).parts)
     ]
-    # a table of items beside a log sorts before it, and other files may lie there too
+    # a table of items next to a log sorts before it, and there may be other files
     for file in files:
         if file.name != "item_context.csv" and (found := _of_file(file)) is not None:
             return found

@@ -228,9 +228,9 @@ def _with_others(raw: Raw, scan: Scan, others: Int64, numbers: Int64, event: np.
         raw.indptr = np.append(0, np.cumsum(length))
     wrong = np.isin(others, list(scan.wrong))
     dangling = others[~wrong]
-    said = [dangling_reason(load(scan.line_text(line))) for line in dangling[:_TOLD].tolist()]
+    details = [dangling_reason(load(scan.line_text(line))) for line in dangling[:_TOLD].tolist()]
     raw.faults.append(("unreadable", at[wrong], [scan.wrong[line] for line in others[wrong].tolist()]))
-    raw.faults.append(("dangling event", at[~wrong], said))
+    raw.faults.append(("dangling event", at[~wrong], details))
     return raw
 
 

@@ -14,7 +14,7 @@ from ltrr._kernels.json_bytes import hash_bytes
 from ltrr.replay.readers.dsjson_names import features_of
 from ltrr.replay.readers.dsjson_scan import Scan
 from ltrr.replay.readers.dsjson_values import load
-from ltrr.replay.readers.names import Numbering
+from ltrr.replay.readers.hash_index import HashIndex
 from ltrr.types import Float32, Int32, Int64
 
 __all__ = ["CANDIDATES", "Emitted", "Emitter", "FeatureNames", "fill", "names_of"]
@@ -110,7 +110,7 @@ class FeatureNames:
     of_actions: bool
     names: tuple[str, ...] = field(default=(), init=False)
     left_out: int = field(default=0, init=False)
-    _table: Numbering = field(default_factory=lambda: Numbering(CANDIDATES), init=False, repr=False)
+    _table: HashIndex = field(default_factory=lambda: HashIndex(CANDIDATES), init=False, repr=False)
     _count: Int64 = field(default_factory=lambda: np.zeros(0, np.int64), init=False, repr=False)
     _known: dict[int, str] = field(default_factory=dict, init=False, repr=False)
     _column: Int32 = field(default_factory=lambda: np.zeros(0, np.int32), init=False, repr=False)
@@ -132,7 +132,7 @@ class FeatureNames:
                 if number >= 0:
                     self._known.setdefault(number, name)
 
-    def settle(self) -> None:
+    def finish(self) -> None:
         """Choose the columns: the most frequent names, in alphabetical order."""
         kept = np.argsort(-self._count, kind="stable")[: self.most]
         by_name = sorted(kept.tolist(), key=lambda number: self._known[number])

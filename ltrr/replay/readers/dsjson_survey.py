@@ -15,7 +15,7 @@ from ltrr.replay.readers.dsjson_features import Emitter, FeatureNames, names_of
 from ltrr.replay.readers.dsjson_names import action_name, elements_of
 from ltrr.replay.readers.dsjson_scan import Scan, Scanner
 from ltrr.replay.readers.dsjson_values import load
-from ltrr.replay.readers.names import Numbering
+from ltrr.replay.readers.hash_index import HashIndex
 from ltrr.types import Int32, Int64
 
 __all__ = ["MOST_BY_CONTENT", "MOST_BY_NAME", "Survey", "survey"]
@@ -34,7 +34,7 @@ class Survey:
     Parameters
     ----------
     by_position : bool
-        Actions are places in `_multi`; else they are known by tag, id or content. `settle` decides where half
+        Actions are places in `_multi`; else they are known by tag, id or content. `finish` decides where half
         of the decisions leave no other choice; single ones that do are faulty lines.
     context, action_features : FeatureNames
         Names of features; empty where features are not wanted.
@@ -56,7 +56,7 @@ class Survey:
     has_distributions: bool = field(default=True, init=False)
     thinned: bool = field(default=False, init=False)
     kinds: set[int] = field(default_factory=set, init=False)
-    _table: Numbering = field(default_factory=lambda: Numbering(MOST_BY_NAME), init=False, repr=False)
+    _table: HashIndex = field(default_factory=lambda: HashIndex(MOST_BY_NAME), init=False, repr=False)
     _action: Int32 = field(default_factory=lambda: np.zeros(0, np.int32), init=False, repr=False)
     _names: dict[str, int] = field(default_factory=dict, init=False, repr=False)
     _all_named: bool = field(default=True, init=False, repr=False)
@@ -141,7 +141,7 @@ class Survey:
         twice = (times > 1) & (pair % (len(self._names) + 1) > 0)
         self._repeating += len(np.unique(pair[twice] // (len(self._names) + 1)))
 
-    def settle(self) -> None:
+    def finish(self) -> None:
         """Name the actions and choose the features, when all has been seen."""
         if 2 * self._bare >= max(self._decisions, 1) or 2 * self._repeating >= max(self.n_rows, 1):
             self.by_position = True
@@ -149,8 +149,8 @@ class Survey:
             self.actions = tuple(str(j + 1) for j in range(self.n_places))
         else:
             self.actions = tuple(self._names)
-        self.context.settle()
-        self.action_features.settle()
+        self.context.finish()
+        self.action_features.finish()
 
 
 def survey(
@@ -185,5 +185,5 @@ def survey(
             f"{name}: must not mix slates (one cost for all slots) with slots that have costs of their own; "
             "split the log"
         )
-    out.settle()
+    out.finish()
     return out

@@ -22,7 +22,7 @@ __all__ = ["json_names", "json_tables"]
 _BLOCK_BYTES = 1 << 22
 _HEAD_BYTES = 1 << 18
 _LINE_BYTES = 1 << 28
-"""Longest line: what is longer is no JSON lines."""
+"""Longest line: a longer one means that the file is not JSON lines."""
 
 _FINAL = {
     "number": pa.float64(),
@@ -65,7 +65,7 @@ def _first(part: Path) -> list[dict[str, Any]]:
 
 
 def json_tables(part: Path, wanted: Mapping[str, str], bad: str, like: Path) -> Iterator[pa.Table]:
-    """Yield the wanted columns in the types of what they hold; column ``bad`` tells unreadable rows.
+    """Yield the wanted columns in the types of what they hold; column ``bad`` marks unreadable rows.
 
     ``wanted`` says what a column holds: "number", "text", "time", "numbers", "texts" or "any" (numbers where
     the first lines of the file ``like`` hold numbers, else text). Blank lines do not count.
@@ -136,9 +136,9 @@ def _parsed(line: bytes) -> tuple[dict[str, Any] | None, str]:
     try:
         value = json.loads(line.decode())
     except UnicodeDecodeError:
-        return None, "the line is no UTF-8"
+        return None, "the line is not UTF-8"
     except (ValueError, RecursionError) as error:
-        return None, f"the line is no JSON: {' '.join(str(error).split())[:100]}"
+        return None, f"the line is not JSON: {' '.join(str(error).split())[:100]}"
     if not isinstance(value, dict):
         return None, f"the line must be a JSON object, it is a {type(value).__name__}"
     return value, ""
@@ -166,7 +166,7 @@ def _text(value: Any, kind: str) -> str | None:
 def _one_by_one(lines: list[bytes], kinds: Mapping[str, str], bad: str) -> pa.Table:
     """Return lines parsed one by one, in the same types as a block at once."""
     columns: dict[str, list[Any]] = {name: [] for name in kinds}
-    said: list[str | None] = []
+    unreadable: list[str | None] = []
     for line in lines:
         row, why = _parsed(line)
         out: dict[str, Any] = {}
@@ -180,17 +180,17 @@ def _one_by_one(lines: list[bytes], kinds: Mapping[str, str], bad: str) -> pa.Ta
             except TypeError:
                 why, out = f"`{name}` must be {_what(kind)}, got {json.dumps(value)[:60]}", {}
                 break
-        said.append(why or None)
+        unreadable.append(why or None)
         for name, values in columns.items():
             values.append(out.get(name))
     arrays = []
     for name, kind in kinds.items():
         if kind in ("number", "numbers"):
-            arrays.append(_number_column(name, kind, columns[name], said))
+            arrays.append(_number_column(name, kind, columns[name], unreadable))
         else:
             arrays.append(pa.array([_valid(v) for v in columns[name]], _FINAL[kind]))
     table = pa.table(arrays, names=list(kinds))
-    return table.append_column(bad, pa.array(said, pa.string())) if any(said) else table
+    return table.append_column(bad, pa.array(unreadable, pa.string())) if any(unreadable) else table
 
 
 def _valid(value: Any) -> Any:
@@ -204,7 +204,7 @@ def _what(kind: str) -> str:
     return {"number": "a number", "text": "text or a number"}.get(kind, "a list")
 
 
-def _number_column(name: str, kind: str, values: list[Any], said: list[str | None]) -> pa.Array:
+def _number_column(name: str, kind: str, values: list[Any], unreadable: list[str | None]) -> pa.Array:
     found = Found()
     if kind == "number":
         value = numbers(pa.array([_valid(v) for v in values], pa.string()), name, found)
@@ -217,5 +217,5 @@ def _number_column(name: str, kind: str, values: list[Any], said: list[str | Non
         rows = np.asarray(pc.list_parent_indices(lists).to_numpy())
     for _, positions, details in found.notes:
         for at, detail in zip(rows[positions].tolist(), details, strict=True):
-            said[at] = said[at] or detail
+            unreadable[at] = unreadable[at] or detail
     return column

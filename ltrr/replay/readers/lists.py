@@ -1,4 +1,4 @@
-"""Columns of lists, in all the ways that tables write them."""
+"""Columns of lists, in all the forms that tables use."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from ltrr.replay.readers.vocabulary import Actions, Category, Counts
 __all__ = ["OBD_COLUMNS", "open_obd"]
 
 OBD_COLUMNS = ("timestamp", "item_id", "position", "click", "propensity_score")
-"""Columns that Open Bandit Data has and that make a log such data."""
+"""Columns by which Open Bandit Data is recognised."""
 
 _ITEMS = "item_context.csv"
 _AFFINITY = "user-item_affinity_"
@@ -38,7 +38,7 @@ def open_obd(
 
     Reward is the click, action is ``item_id`` and all items of the campaign are eligible. The context is the
     user's features and the position, each as zeros and ones. Items have their own features if
-    ``item_context.csv`` lies beside the log; these files name the same items by different hashes in different
+    ``item_context.csv`` is next to the log; these files name the same items by different hashes in different
     logs, only ``item_id`` joins them. The first column is an index of rows and not read.
 
     Parameters
@@ -66,11 +66,11 @@ def open_obd(
     folder = Path(path)
     parts = tuple(p for p in parts_of(folder, "csv") if p.name != _ITEMS)
     if not parts:
-        raise InputError(f"{path}: must hold the campaign's csv file beside {_ITEMS}, it does not")
+        raise InputError(f"{path}: must hold the campaign's csv file next to {_ITEMS}, and does not")
     files = TableFiles(folder, "csv", parts)
     absent = [n for n in OBD_COLUMNS if n not in files.names]
     if absent:
-        raise InputError(f"{path}: Open Bandit Data must have the column {absent[0]!r}, this log has not")
+        raise InputError(f"{path}: Open Bandit Data must have the column {absent[0]!r}, this log does not")
     users = tuple(n for n in files.names if n.startswith("user_feature_"))
     columns = Columns(
         reward="click",
@@ -103,7 +103,7 @@ def _items(path: Path) -> ItemTable:
     """Return the items' features: numbers as they are, hashes as zeros and ones."""
     files = TableFiles.find(path, "csv")
     if "item_id" not in files.names:
-        raise InputError(f"{path}: must have the column 'item_id', it has not")
+        raise InputError(f"{path}: must have the column 'item_id', and does not")
     features = [n for n in files.names if n.startswith("item_feature_")]
     kinds = dict.fromkeys(["item_id", *features], "text")
     blocks = [block.table for block in files.blocks(kinds, 1 << 20)]

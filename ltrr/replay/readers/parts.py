@@ -24,14 +24,14 @@ SUFFIXES = {
 
 
 def name_of(path: Path) -> str:
-    """Return what a log is called in tables: the file's or the folder's name."""
+    """Return a log's name in tables: the file's or the folder's name."""
     return path.name or path.resolve().name
 
 
 def parts_of(path: Path, kind: str) -> tuple[Path, ...]:
     """Return the files of a log; of a folder those with the endings of its format, subfolders included.
 
-    Files and folders whose names begin with ``_`` or ``.`` are marks of other programs and left out.
+    Files and folders whose names begin with ``_`` or ``.`` are marks of other programs and ignored.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def parts_of(path: Path, kind: str) -> tuple[Path, ...]:
 
 @contextmanager
 def readable(path: Path) -> Iterator[None]:
-    """Turn whatever reading a damaged file raises into one line that names it.
+    """Turn any error of reading a damaged file into one line that names it.
 
     Raises
     ------
@@ -69,8 +69,10 @@ def readable(path: Path) -> Iterator[None]:
     except InputError:
         raise
     except (OSError, EOFError, zlib.error, pa.ArrowException, UnicodeDecodeError, MemoryError) as error:
-        said = " ".join(str(error).split())[:200] or type(error).__name__
-        raise InputError(f"{path}: cannot be read: {said}; the file is damaged or no such format") from error
+        detail = " ".join(str(error).split())[:200] or type(error).__name__
+        raise InputError(
+            f"{path}: cannot be read: {detail}; the file is damaged or in another format"
+        ) from error
 
 
 def open_bytes(path: Path) -> IO[bytes]:

@@ -7,7 +7,7 @@ from functools import partial
 from ltrr.registry import Registry
 from ltrr.replay.readers.dsjson import open_dsjson
 from ltrr.replay.readers.obd import open_obd
-from ltrr.replay.readers.own import open_own
+from ltrr.replay.readers.run_log import open_run_log
 from ltrr.replay.readers.table import TableLog, open_table
 from ltrr.replay.readers.vw_text import open_vw_text
 
@@ -15,7 +15,7 @@ __all__ = ["LOG_FORMATS"]
 
 
 def _tables(format_: str, meaning: str) -> partial[TableLog]:
-    """Return what opens tables of one format, with a line about it for `Registry.about`."""
+    """Return the function that opens tables of one format, with a line about it for `Registry.about`."""
     opener = partial(open_table, format=format_)
     vars(opener)["meaning"] = meaning
     return opener
@@ -24,7 +24,7 @@ def _tables(format_: str, meaning: str) -> partial[TableLog]:
 LOG_FORMATS = Registry(
     "log_formats",
     {
-        "ltrr": open_own,
+        "ltrr": open_run_log,
         "csv": _tables("csv", "Text with commas and a line of names, read through a column map"),
         "parquet": _tables("parquet", "Parquet, read through a column map"),
         "jsonl": _tables("jsonl", "JSON lines, an object a row, read through a column map"),

@@ -42,10 +42,10 @@ def raw_rows(
     """
     found, n = Found(), len(table)
     if BAD in table.column_names:
-        said = table[BAD].combine_chunks()
-        bad = np.flatnonzero(said.is_valid().to_numpy(zero_copy_only=False))
+        bad_text = table[BAD].combine_chunks()
+        bad = np.flatnonzero(bad_text.is_valid().to_numpy(zero_copy_only=False))
         if len(bad):
-            found.notes.append(("unreadable", bad.astype(np.int64), said.take(pa.array(bad)).to_pylist()))
+            found.notes.append(("unreadable", bad.astype(np.int64), bad_text.take(pa.array(bad)).to_pylist()))
 
     def number(name: str | None) -> Float64 | None:
         return None if name is None else numbers(table[name], name, found)
@@ -84,24 +84,24 @@ def raw_rows(
     )
     if found.notes:
         raw.faults = _once(found)
-        told = np.concatenate([rows for _, rows, _ in raw.faults])
+        noted = np.concatenate([rows for _, rows, _ in raw.faults])
         # the arrays may be views of the file's own
         raw.action, raw.reward = raw.action.copy(), raw.reward.copy()
-        raw.action[told] = -1
-        raw.reward[told] = np.nan
+        raw.action[noted] = -1
+        raw.reward[noted] = np.nan
     return raw
 
 
 def _once(found: Found) -> list[tuple[str, Int64, list[str]]]:
     """Return what was found with each row at most once: what was found first."""
     rows = np.concatenate([rows for _, rows, _ in found.notes])
-    said = [text for _, _, details in found.notes for text in details]
+    texts = [text for _, _, details in found.notes for text in details]
     kinds = [kind for kind, rows, _ in found.notes for _ in range(len(rows))]
     _, first = np.unique(rows, return_index=True)
     out = []
     for kind in dict.fromkeys(kinds):
         mine = [i for i in first.tolist() if kinds[i] == kind]
-        out.append((kind, rows[mine].astype(np.int64), [said[i] for i in mine]))
+        out.append((kind, rows[mine].astype(np.int64), [texts[i] for i in mine]))
     return [entry for entry in out if len(entry[1])]
 
 

@@ -47,7 +47,7 @@ class TableLog:
     chunk_rows : int or None
         Rows of a chunk; None for 65,536, or fewer where there are many actions.
     actions : int, sequence of str or int, or None
-        Declared actions; None to look for them.
+        Declared actions; None to find them in the log.
     floor : float or None
         Smallest propensity the logging policy could have had.
     reward_range : (float, float) or None
@@ -84,7 +84,7 @@ class TableLog:
 
     @cached_property
     def space(self) -> Space:
-        """What ids mean; looked for in a first pass where the files do not tell."""
+        """What ids mean; found in a first pass where the files do not state it."""
         found = self.survey
         names = []
         for column, category in found.context.items():
@@ -109,7 +109,7 @@ class TableLog:
         return int(min(_ROWS, max(_FLAT / width, 1)))
 
     def chunks(self) -> Iterator[Events]:
-        """Yield the log in chunks, checked; the slots of a request are never parted."""
+        """Yield the log in chunks, checked; the slots of a request are never separated."""
         self.faults = Faults(self.on_error, self.name)
         faults, state = self.faults, AdmitState(check_duplicates=self.check_duplicates)
         row = 1
@@ -124,7 +124,7 @@ class TableLog:
         return raw_rows(table, row, self.columns, self.survey, self.items, len(self.space.context_names))
 
     def _whole_requests(self) -> Iterator[tuple[str, pa.Table]]:
-        """Yield (part, rows), holding back the last request of a block until the next block begins."""
+        """Yield (part, rows), keeping the last request of a block until the next block begins."""
         wanted = kinds_of(self.columns) | dict.fromkeys(
             self.items.wanted(self.survey.actions.names), "number"
         )
@@ -145,7 +145,7 @@ class TableLog:
             if len(table) - cut > MOST_SLOTS:
                 raise InputError(
                     f"{self.name}, {part}: column `{group}` has the same value in more than {MOST_SLOTS:,} "
-                    "rows on end, so it names no requests; map another column"
+                    "consecutive rows, so it does not name requests; map another column"
                 )
             if cut:
                 yield part, table.slice(0, cut)
@@ -175,9 +175,9 @@ def open_table(
         A file, or a folder of parts (subfolders named ``key=value`` are columns).
     format : "csv", "parquet" or "jsonl"
     columns : Columns, dict, path of a TOML file, or None
-        The column map; None where the names of the columns speak for themselves.
+        The column map; None where the columns have the usual names.
     fill_columns : bool
-        True to take columns of the usual names for what the map leaves out.
+        True to fill what the map leaves out by columns with the usual names.
     on_error : "fail", "skip" or "report"
         What to do about faulty rows.
     check_duplicates : bool or None
@@ -185,7 +185,7 @@ def open_table(
     chunk_rows : int or None
         Rows of a chunk; None for 65,536, or fewer where there are many actions.
     actions : int, sequence of str or int, or None
-        Their number N, for integers 0…N − 1, or their names; None to look for them in the log.
+        Their number N, for integers 0…N − 1, or their names; None to find them in the log.
     floor : float or None
         Smallest propensity the logging policy could have had, in (0, 1].
     reward_range : (float, float) or None

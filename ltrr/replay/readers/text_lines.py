@@ -38,8 +38,8 @@ def text_parts(path: Path, endings: tuple[str, ...]) -> tuple[Path, ...]:
         and not any(part.startswith(("_", ".")) for part in p.relative_to(path).parts)
     )
     if not found:
-        said = ", ".join(f"*{s}" for s in endings)
-        raise InputError(f"{path}: the folder must hold parts of the log ({said}), it holds none")
+        detail = ", ".join(f"*{s}" for s in endings)
+        raise InputError(f"{path}: the folder must hold parts of the log ({detail}), it holds none")
     return found
 
 

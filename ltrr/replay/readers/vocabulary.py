@@ -1,4 +1,4 @@
-"""What the labels of a log stand for: numbers of actions, columns of the context."""
+"""The meaning of a log's labels: numbers of actions, columns of the context."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from ltrr.types import Float32, Int32, Int64
 __all__ = ["LEVELS", "MISSING", "OTHER", "Actions", "Category", "Counts", "context_matrix"]
 
 LEVELS = 64
-"""Most levels of a category that get a column of their own."""
+"""Most levels of a category that get their own column."""
 
 OTHER = "(other)"
 MISSING = "(missing)"
 
 _MOST = 1_000_000
-"""Most values of a category: a column with more is no category, and would fill the memory."""
+"""Most values of a category: a column with more is not a category, and would fill the memory."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Actions:
         Raises
         ------
         InputError
-            If the number is not positive, or a name stands twice.
+            If the number is not positive, or a name occurs twice.
         """
         if isinstance(value, int) and not isinstance(value, bool) and value > 0:
             return Actions(tuple(map(str, range(value))), declared=True)
@@ -157,8 +157,8 @@ class Counts:
             self.of[key] = self.of.get(key, 0) + count
         if len(self.of) > _MOST:
             raise InputError(
-                f"column `{self.name}` has more than {_MOST:,} different values: it is no category; leave it "
-                "out of the context"
+                f"column `{self.name}` has more than {_MOST:,} different values: it is not a category; "
+                "leave it out of the context"
             )
 
     def levels(self) -> tuple[str, ...]:
@@ -175,7 +175,7 @@ class Category:
     Parameters
     ----------
     levels : tuple of str
-        The levels; if `OTHER` is the last, it stands for all values that are none of them.
+        The levels; if `OTHER` is the last, it stands for all other values.
     """
 
     levels: tuple[str, ...]
@@ -185,7 +185,7 @@ class Category:
         return pa.array(self.levels, pa.string())
 
     def codes(self, label: pa.Array) -> Int64:
-        """Return the positions of labels among the levels; −1 for what is none of them."""
+        """Return the positions of labels among the levels; −1 for any other."""
         text = label.cast(pa.string()).fill_null(MISSING)
         last = len(self.levels) - 1 if self.levels[-1:] == (OTHER,) else -1
         at = pc.index_in(text, value_set=self._texts).fill_null(last)
@@ -206,7 +206,7 @@ def context_matrix(
     n_columns : int
         Width of the result, D.
     found : Found
-        Takes in values that are no numbers.
+        Receives values that are not numbers.
     """
     out = np.zeros((len(table), n_columns), np.float32)
     at = 0

@@ -151,8 +151,8 @@ class VwTextLog:
                 out.features.count(emitted, named)
         if not out.has_costs or out.n_actions == 0:
             raise InputError(f"{self.name}: must hold labels action:cost:probability, it holds none")
-        out.context.settle()
-        out.features.settle()
+        out.context.finish()
+        out.features.finish()
         return out
 
     @cached_property
@@ -278,10 +278,10 @@ def open_vw_text(
     is the propensity. Actions that a label names without a cost (``1:0:0.5 2 3 |``) are those that could have
     been chosen; where there are none, all actions of the log could. With a line for each action
     (``--cb_adf``: examples between blank lines, a first line ``shared`` if there is one) the action is the
-    place of the line that has the label, whatever number stands there. Actions are named from "1".
+    place of the line that has the label, whatever its number. Actions are named from "1".
 
-    An example without a label is a dangling event, one with several costs does not say what was taken and is
-    a fault. Row numbers are those of an example's first line. Tags are passed over.
+    An example without a label is a dangling event, one with several costs does not state which action was
+    taken and is a fault. Row numbers are those of an example's first line. Tags are ignored.
 
     Features are named ``namespace.feature`` and have their value times the namespace's weight; those of
     ``shared`` lines, or of the only line, are the context, the others the actions'.

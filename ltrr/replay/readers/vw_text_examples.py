@@ -120,17 +120,17 @@ def refuse_others(examples: Examples, line: int, name: str) -> None:
 
 def reasons(examples: Examples, rows: Int64) -> list[str]:
     """Say what is wrong with examples, the first few only."""
-    said = []
+    details = []
     for row in rows[:20].tolist():
-        reason = "several actions have costs, so which one was taken is not said"
+        reason = "several actions have costs, so it is not known which one was taken"
         for line in range(int(examples.first[row]), int(examples.last[row])):
             if examples.lines[line, kernels.KIND] == kernels.ASK:
                 start, bar = examples.lines[line, kernels.START], examples.lines[line, kernels.BAR]
                 read = _read(_tokens(examples.text[start : bar + 1]))
                 reason = read if isinstance(read, str) else reason
                 break
-        said.append(reason)
-    return said
+        details.append(reason)
+    return details
 
 
 def parted(text: bytes) -> tuple[bytes, bytes]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["forest", "over_time", "weights"]
 
 _LOOK = {SUPPORTED: (COLOURS[2], "o"), WEAK: (COLOURS[4], "D"), CANNOT: (COLOURS[1], "x")}
-"""Colour and marker of a verdict: told apart without colour too."""
+"""Colour and marker of a verdict: distinct without colour too."""
 
 _LONGEST = 76
 """Most characters of a name in a figure."""
@@ -31,18 +31,18 @@ _TIMES = float(np.divide(*Diagnostics.edges()[3:1:-1]))
 
 
 def _short(name: str) -> str:
-    """Return a name that fits: both ends of a longer one, which are what tells names apart."""
+    """Return a name that fits: both ends of a longer one, by which names differ."""
     half = (_LONGEST - 1) // 2
     return lettering(name if len(name) <= _LONGEST else f"{name[:half]}…{name[-half:]}")
 
 
 def _share(value: float) -> str:
-    """Return a share in per cent that says 0 or 100 only where it is."""
+    """Return a share in per cent that is 0 or 100 only where exact."""
     return f"{value:.1%}" if value in (0.0, 1.0) or 0.0005 <= value < 0.9995 else f"{value:.3%}"
 
 
 def _legend(axes: Axes, handles: list[Any] | None = None, *, columns: int = 1) -> None:
-    """Put the legend below the axes: beside them, long names would leave no room for the figure."""
+    """Put the legend below the axes: at their side, long names would leave no room for the figure."""
     if handles is None:
         handles = axes.get_legend_handles_labels()[0]
     figure_of(axes).legend(
@@ -51,7 +51,7 @@ def _legend(axes: Axes, handles: list[Any] | None = None, *, columns: int = 1) -
 
 
 def _heading(axes: Axes, place: float, text: str) -> None:
-    """Write the name of a policy above what is drawn of it, at height ``place``."""
+    """Write the name of a policy above its part of the figure, at height ``place``."""
     axes.annotate(
         text,
         (0, place),
@@ -66,10 +66,10 @@ def _heading(axes: Axes, place: float, text: str) -> None:
 
 
 def forest(evaluation: Evaluation) -> Axes:
-    """Draw every estimate with its interval, policy by policy, beside the reward as logged.
+    """Draw every estimate with its interval, policy by policy, and the reward as logged.
 
     An estimate that cannot be given is a cross at the left edge. Where several intervals were asked for, each
-    has a line of its own.
+    has its own line.
     """
     table = evaluation.table.reset_index(drop=True)
     several = table.loc[table.value.notna(), "interval"].nunique() > 1
@@ -122,7 +122,7 @@ def forest(evaluation: Evaluation) -> Axes:
 def weights(evaluation: Evaluation) -> Axes:
     """Draw the weights of every policy, one above the other: share of the rows, and of the sum of weights.
 
-    Both are drawn to their own height, policy by policy; rows of weight 0 stand in the text.
+    Both are drawn to their own height, policy by policy; rows of weight 0 are given in the text.
     """
     frame = evaluation.weights
     policies = list(dict.fromkeys(frame.policy))

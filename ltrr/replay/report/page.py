@@ -61,11 +61,11 @@ def write_replay(evaluation: Evaluation, folder: Path) -> Path:
         if len(evaluation.weights):
             caption = (
                 "Where the rows are, and where the weight is. Weight far to the right of the rows: few rows "
-                "decide. Weight 0: rows that say nothing."
+                "decide. Weight 0: rows that contribute nothing."
             )
             drawn.append(("weights", replay_figures.weights(evaluation), caption))
         if evaluation.blocks.groupby("policy").size().max() > 1:
-            caption = "Steady lines: the log is one world. Steps and slopes: it is several."
+            caption = "Steady lines: nothing changed during the log. Steps and slopes: something did."
             drawn.append(("over_time", replay_figures.over_time(evaluation), caption))
         for _, axes, _ in drawn:
             stamp(axes, f"log {about['log']} · {about['used']:,} rows · ltrr {about['versions']['ltrr']}")
@@ -100,7 +100,7 @@ def _content(evaluation: Evaluation) -> dict[str, Any]:
     settings = about["settings"]
     setting = (
         f"Log {about['log']} ({about['format']}): {about['rows']:,} rows, {about['used']:,} used, "
-        f"{about['skipped']:,} left out. Intervals: {', '.join(settings['intervals'])} at "
+        f"{about['skipped']:,} excluded. Intervals: {', '.join(settings['intervals'])} at "
         f"{settings['level']:.0%}; seed {settings['seed']}."
     )
     return {

@@ -70,15 +70,15 @@ def estimate(value: Any, low: Any, high: Any) -> tuple[str, str]:
 def verdicts(table: pd.DataFrame) -> list[tuple[str, str, list[str]]]:
     """Return each verdict with its reason and the estimates that it is on, policy by policy."""
     found: dict[tuple[str, str], dict[str, list[str]]] = {}
-    for policy, estimator, word, reason in zip(
+    for policy, estimator, label, reason in zip(
         table.policy, table.estimator, table.verdict, table.reason, strict=True
     ):
-        names = found.setdefault((str(word), str(reason)), {}).setdefault(str(policy), [])
+        names = found.setdefault((str(label), str(reason)), {}).setdefault(str(policy), [])
         if str(estimator) not in names:
             names.append(str(estimator))
     return [
-        (word, reason, [f"{policy} ({', '.join(names)})" for policy, names in whom.items()])
-        for (word, reason), whom in found.items()
+        (label, reason, [f"{policy} ({', '.join(names)})" for policy, names in whom.items()])
+        for (label, reason), whom in found.items()
     ]
 
 
@@ -136,9 +136,9 @@ def tables(evaluation: Evaluation) -> list[dict[str, Any]]:
         ),
         _table(
             "Verdicts",
-            "The gravest reason of each.",
+            "The most serious reason of each.",
             ["verdict", "reason", "of"],
-            _plain([[word, reason, "; ".join(of)] for word, reason, of in verdicts(table)]),
+            _plain([[label, reason, "; ".join(of)] for label, reason, of in verdicts(table)]),
             wrap=True,
         ),
     ]
@@ -186,7 +186,7 @@ def _plain(rows: list[list[str]]) -> list[dict[str, Any]]:
 
 
 def _fault_cells(f: dict[str, Any]) -> list[str]:
-    first = f"{f['first_row']:,}" if f["first_row"] else "–"  # a fault of the whole log stands in no row
+    first = f"{f['first_row']:,}" if f["first_row"] else "–"  # a fault of the whole log has no row
     return [f["fault"], f"{f['rows']:,}", first, f["detail"], f["meaning"]]
 
 

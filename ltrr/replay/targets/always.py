@@ -20,7 +20,7 @@ def action_id(space: Space, action: str, where: str) -> int:
     Raises
     ------
     InputError
-        If the log knows no such action; the nearest name is told.
+        If the log knows no such action; the nearest name is suggested.
 
     Examples
     --------
@@ -50,7 +50,7 @@ class Always(Distribution):
     ------
     InputError
         If the log does not know the action, or a row's eligible actions lack it: what the policy would do
-        there is not defined, and a weight of 0 would count the row as worthless.
+        there is not defined, and a weight of 0 would count the row as without reward.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What every target policy can do: state its probabilities for logged decisions."""
+"""The protocol of target policies: they state probabilities for logged decisions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Probabilities that stand in the log."""
+"""Probabilities recorded in the log."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class ColumnTarget:
 
     @property
     def estimated(self) -> str:
-        """The empty string: the probabilities are taken as they stand."""
+        """The empty string: the probabilities are taken as they are."""
         return ""
 
     def probabilities(self, events: Events) -> Float64 | None:  # noqa: ARG002

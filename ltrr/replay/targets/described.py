@@ -12,17 +12,17 @@ from ltrr.types import ActionSet, Int64
 __all__ = ["blocks", "described"]
 
 NAMED = 256
-"""Most actions that are told apart by a column each."""
+"""Most actions that get a column each."""
 
-_NUMBERS = 1 << 22  # so many numbers of features at a time: 16 MB
+_NUMBERS = 1 << 22  # numbers of features at a time: 16 MB
 
 
 def described(events: Events) -> ActionSet:
     """Return the events' actions with features that a policy can learn from.
 
-    They are the log's action features. A log that has none gets one column an action, ``arm:<name>``, as our
-    own logs name their arms, if its actions are at most `NAMED`; beyond that actions stay without features
-    and only policies that know actions by number can tell them apart.
+    They are the log's action features. A log that has none gets one column an action, ``arm:<name>``, as logs
+    of ltrr name their arms, if it has at most `NAMED` actions; with more, actions have no features and only
+    policies that know actions by number can distinguish them.
 
     Examples
     --------

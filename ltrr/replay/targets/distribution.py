@@ -14,7 +14,7 @@ from ltrr.types import Bool, Float64, row_of
 __all__ = ["Distribution", "checked", "kept_mass", "row_sums", "spread", "whole"]
 
 TOLERANCE = 1e-4
-"""How far a row's sum may be from 1: sums of a thousand float32 probabilities stray so far."""
+"""How far a row's sum may be from 1: sums of a thousand float32 probabilities are off by that much."""
 
 
 def row_sums(events: Events, value: Float64) -> Float64:
@@ -38,7 +38,7 @@ def checked(name: str, events: Events, value: object) -> Float64:
     Raises
     ------
     InputError
-        If their number is wrong, or a row is no distribution.
+        If their number is wrong, or a row is not a distribution.
     """
     try:
         out = np.asarray(value, np.float64).reshape(-1)
@@ -59,7 +59,7 @@ def checked(name: str, events: Events, value: object) -> Float64:
         row = int(np.flatnonzero(~good)[0])
         raise InputError(
             f"`{name}` must state probabilities >= 0 that sum to 1 in every row, got a sum of "
-            f"{sums[row]:.6g} in row {int(events.row[row])}; mend the policy"
+            f"{sums[row]:.6g} in row {int(events.row[row])}; correct the policy"
         )
     return out / spread(events, sums)
 
@@ -86,7 +86,7 @@ def kept_mass(events: Events, mass: Float64) -> tuple[Float64, Bool]:
 
 
 def whole(name: str, of: Target, events: Events) -> Float64:
-    """Return the whole distributions of a target that another one, of this name, changes.
+    """Return the whole distributions of a target that the target of this name modifies.
 
     Raises
     ------
@@ -116,7 +116,7 @@ class Distribution(ABC):
 
     @property
     def note(self) -> str:
-        """What a reader of the table must know about the rows judged so far, or ""."""
+        """A note on the rows judged so far for the reader of the table, or ""."""
         return ""
 
     @abstractmethod

@@ -42,7 +42,7 @@ def vw_examples(events: Events, *, labelled: bool = False) -> list[str]:
     The first line is ``shared |c name:value …`` with the context, then one line an eligible action,
     ``|a name:value …``, with the action's features, or ``|a arm_<action's name>`` in a log that has none.
     Features are named as in the log (`vw_name`), written with 7 digits, and left out where they are 0, which
-    changes nothing for VW. The label ``0:cost:propensity`` stands before the chosen action; the cost is
+    changes nothing for VW. The label ``0:cost:propensity`` precedes the chosen action; the cost is
     −reward.
 
     Parameters

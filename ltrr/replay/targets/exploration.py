@@ -1,4 +1,4 @@
-"""What if the policy explored more, or less."""
+"""A policy that explores more, or less."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ __all__ = ["Exploration"]
 class Exploration(Distribution):
     """A policy with another exploration rate, ``(1 − ε) · base + ε · uniform``.
 
-    The base is the policy's favourite (ties share evenly), so that an ε-greedy log is asked about another ε;
-    with ``greedy=False`` it is the policy as it is, and exploration comes on top.
+    The base is the policy's favourite (ties share evenly), which asks an ε-greedy log about another ε; with
+    ``greedy=False`` it is the policy as it is, and exploration comes on top.
 
     Parameters
     ----------
@@ -65,12 +65,12 @@ class Exploration(Distribution):
 
     @property
     def estimated(self) -> str:
-        """What is estimated about the policy beneath."""
+        """What is estimated about the base policy."""
         return self.of.estimated
 
     @property
     def note(self) -> str:
-        """What is to be said of the policy beneath."""
+        """The note of the base policy."""
         return str(getattr(self.of, "note", ""))
 
     def probabilities(self, events: Events) -> Float64:

@@ -1,4 +1,4 @@
-"""The policy behind a log, estimated by how often it chose what."""
+"""The policy behind a log, estimated by the frequencies of its choices."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ltrr.types import Float64, Int64, row_of
 __all__ = ["Logged"]
 
 _OWN = ("position", "slot")
-"""Columns that every log has, beside its context."""
+"""Columns that every log has, in addition to its context."""
 
 _CELLS = 20_000_000
 """Most entries of the table of counts, 160 MB."""
@@ -29,10 +29,10 @@ class Logged(Distribution):
     In cell z action a has ``p(a | z) = (chosen(z, a) + s) / (eligible(z, a) + s · A)``, the times it was
     chosen over the times it could have been, smoothed by s; a row's probabilities are those of its eligible
     actions, renormalised. Actions are matched by their external names. Rows in cells that the counted log
-    does not have get its overall frequencies, and rows none of whose actions was ever chosen an even share;
-    `note` tells.
+    does not have get its overall frequencies, and rows none of whose actions was ever chosen get even shares;
+    `note` reports both.
 
-    The estimate is right where the policy looks at nothing but the cell and does not change over time.
+    The estimate is right where the policy depends on nothing but the cell and does not change over time.
     Without smoothing, what was never chosen has probability 0.
 
     Parameters
@@ -40,7 +40,7 @@ class Logged(Distribution):
     cells : tuple of str
         What makes a cell: ``"position"``, ``"slot"`` or names of context columns; () makes one cell of all.
     smoothing : float >= 0
-        Laplace's s; 0 adds nothing.
+        Laplace's s; 0 for none.
 
     Raises
     ------
@@ -100,7 +100,7 @@ class Logged(Distribution):
         if self._unseen:
             notes.append(
                 f"{len(self._unseen)} cells of the judged log were never seen in {self._source}, whose "
-                "overall frequencies stand in"
+                "overall frequencies are used there"
             )
         if self._emptied is not None:
             notes.append(
@@ -109,7 +109,7 @@ class Logged(Distribution):
         return "; ".join(notes)
 
     def fit(self, log: ReplayLog, *, source: str = "") -> Logged:
-        """Count one pass of a log and return the target; ``source`` is what the log is called in tables."""
+        """Count one pass of a log and return the target; ``source`` is the log's name in tables."""
         self._source = source or self._source
         for events in log.chunks():
             self.add(events)
@@ -140,7 +140,7 @@ class Logged(Distribution):
         code = np.zeros(len(events), np.int64)
         for column in columns.T:
             value, place = np.unique(column, return_inverse=True)
-            # numbered anew after each column, so that products stay small
+            # renumbered after each column, so that products stay small
             code = np.unique(code * len(value) + place, return_inverse=True)[1]
         first, inverse = np.unique(code, return_index=True, return_inverse=True)[1:]
         return [row.tobytes() for row in columns[first]], inverse
@@ -156,7 +156,7 @@ class Logged(Distribution):
         if len(self._ids) * size > _CELLS:
             raise InputError(
                 f"`cells` makes more than {_CELLS // size} cells of {', '.join(self.cells)}; name fewer "
-                "columns, or such as take few values"
+                "columns, or columns with few values"
             )
         self._table = None
         more = len(self._ids) - len(self._chosen)

@@ -16,9 +16,10 @@ __all__ = ["LoggedDistribution"]
 
 @dataclass(frozen=True)
 class LoggedDistribution(Distribution):
-    """The logging policy itself, by the full distributions that stand in the log.
+    """The logging policy itself, by the full distributions in the log.
 
-    Its value is known without weights, so it serves as the yardstick and as what other targets change.
+    Its value is known without weights, so it serves as the reference and as the base that other targets
+    modify.
 
     Raises
     ------

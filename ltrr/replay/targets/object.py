@@ -1,4 +1,4 @@
-"""Other people's policies: whatever states probabilities."""
+"""Policies from elsewhere: any object that states probabilities."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ __all__ = ["ObjectTarget"]
 class ObjectTarget(Distribution):
     """An object with ``probabilities(events)``, or a fitted classifier of actions over the context.
 
-    A classifier in scikit-learn's manner has ``predict_proba`` and ``classes_``; its classes are matched to
-    the actions by name. With temperature T its probabilities p become ``p^(1/T)``, renormalised over the
+    A classifier in the style of scikit-learn has ``predict_proba`` and ``classes_``; its classes are matched
+    to the actions by name. With temperature T its probabilities p become ``p^(1/T)``, renormalised over the
     eligible actions: 1 takes them as they are, 0 takes the favourite (ties share evenly). Where all its mass
     is on actions that were not eligible, the eligible ones share evenly.
 
@@ -44,7 +44,7 @@ class ObjectTarget(Distribution):
     Raises
     ------
     InputError
-        If the object can do neither, its classes or columns do not fit the log, or a row is no distribution.
+        If the object has neither, its classes or columns do not fit the log, or a row is not a distribution.
 
     Examples
     --------
@@ -102,8 +102,8 @@ class ObjectTarget(Distribution):
             try:
                 stated = np.asarray(self.wrapped.predict_proba(x), np.float64)
             except ValueError as error:
-                said = " ".join(str(error).split())
-                raise InputError(f"`{self.name}` cannot read the log's context: {said}") from error
+                detail = " ".join(str(error).split())
+                raise InputError(f"`{self.name}` cannot read the log's context: {detail}") from error
         if stated.shape != (len(events), len(place)):
             raise InputError(
                 f"`{self.name}.predict_proba` must return one column for each of {len(place)} classes, got "

@@ -1,4 +1,4 @@
-"""Target policies as words, import paths or objects name them."""
+"""Target policies from names, import paths or objects."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from ltrr.protocols import Policy
 from ltrr.replay.replay_log import ReplayLog
 from ltrr.replay.spec import is_path, make, spec_of
 from ltrr.replay.targets.base import Target
+from ltrr.replay.targets.named import Asked, policy
 from ltrr.replay.targets.object import ObjectTarget
 from ltrr.replay.targets.policy import PolicyTarget
 from ltrr.replay.targets.registry import TARGETS
-from ltrr.replay.targets.words import Asked, policy
 
 __all__ = ["parse_target"]
 
 Reader = Callable[[str], ReplayLog]
 
 
-def _options(word: str, text: str, known: list[str]) -> tuple[str, dict[str, str]]:
+def _options(name: str, text: str, known: list[str]) -> tuple[str, dict[str, str]]:
     """Split ``VALUE?key=value&key=value``; ``of`` takes all that follows it."""
     # an action's name may hold a question mark: options begin where one of theirs does
     start = re.search(r"\?(?=\w+=)", text) if known else None
@@ -37,7 +37,7 @@ def _options(word: str, text: str, known: list[str]) -> tuple[str, dict[str, str
     while rest:
         key, _, rest = rest.partition("=")
         if key not in known:
-            raise InputError(f"policy `{word}` has no option {key!r}{nearest(key, known)}")
+            raise InputError(f"policy `{name}` has no option {key!r}{nearest(key, known)}")
         if key == "of":
             options[key], rest = rest, ""
         else:
@@ -46,7 +46,7 @@ def _options(word: str, text: str, known: list[str]) -> tuple[str, dict[str, str
 
 
 def _is_file(path: Path) -> bool:
-    """Say whether a file is there; words that no file system takes as a name name none."""
+    """Return whether a text is the path of a file; False where it cannot be a path."""
     try:
         return path.is_file()
     except OSError:
@@ -54,24 +54,24 @@ def _is_file(path: Path) -> bool:
 
 
 def _split(text: str) -> tuple[str, str]:
-    """Return the word and what follows it, a colon included: options may follow without a value."""
-    word = re.split(r"[:?]", text, maxsplit=1)[0]
-    return word, text[len(word) :]
+    """Return the name and what follows it, a colon included: options may follow without a value."""
+    name = re.split(r"[:?]", text, maxsplit=1)[0]
+    return name, text[len(name) :]
 
 
-def _of_word(word: str, rest: str, asked: Asked) -> Target:
+def _named(name: str, rest: str, asked: Asked) -> Target:
     """Return what one of `TARGETS` means."""
-    said = TARGETS.makers[word]
-    found = list(inspect.signature(said).parameters.values())[1:]
+    maker = TARGETS.makers[name]
+    found = list(inspect.signature(maker).parameters.values())[1:]
     options = [p.name for p in found if p.kind is p.KEYWORD_ONLY]
     takes = [p for p in found if p.kind is not p.KEYWORD_ONLY]
     if not takes and rest:
-        raise InputError(f"policy `{word}` takes nothing more, got {word + rest!r}")
-    value, given = _options(word, rest.removeprefix(":"), options)
+        raise InputError(f"policy `{name}` takes nothing more, got {name + rest!r}")
+    value, given = _options(name, rest.removeprefix(":"), options)
     if takes and not value and takes[0].default is inspect.Parameter.empty:
-        usage = f"{word}:{takes[0].name.upper()}"
-        raise InputError(f"policy `{word}` must be given as `{usage}`, got {word + rest!r}")
-    target: Target = said(asked, value, **given) if takes else said(asked)
+        usage = f"{name}:{takes[0].name.upper()}"
+        raise InputError(f"policy `{name}` must be given as `{usage}`, got {name + rest!r}")
+    target: Target = maker(asked, value, **given) if takes else maker(asked)
     return target
 
 
@@ -82,19 +82,19 @@ def _importable(module: str) -> bool:
 
 
 def _of_text(text: str, asked: Asked) -> Target:
-    word, rest = _split(text)
-    if word in TARGETS.makers:
-        return _of_word(word, rest, asked)
+    name, rest = _split(text)
+    if name in TARGETS.makers:
+        return _named(name, rest, asked)
     if _is_file(Path(text) / "policy.json"):
         return policy(asked, text)
-    module, _, name = text.partition(":")
-    path = is_path(module, name.partition(":")[0])
+    module, _, attribute = text.partition(":")
+    path = is_path(module, attribute.partition(":")[0])
     if module in TARGETS.names or (path and _importable(module)):
         return _of_object(make(TARGETS, spec_of(TARGETS, text, "policies"), "policies"))
     missing = f"; nor is there a module {module!r}" if path else ""
     raise InputError(
-        f"policy {text!r} is neither a known word nor a saved policy's folder{missing}"
-        f"{nearest(word, TARGETS.names)}"
+        f"policy {text!r} is neither a known policy nor a saved policy's folder{missing}"
+        f"{nearest(name, TARGETS.names)}"
     )
 
 
@@ -106,12 +106,12 @@ def _of_object(item: Any) -> Target:
 
 
 def parse_target(item: Any, log: ReplayLog, *, read: Reader | None = None) -> Target:
-    """Return the target policy that words, an import path, a policy or another object mean for a log.
+    """Return the target policy that a text, a policy or another object means for a log.
 
-    Words are those of `TARGETS`: ``uniform``, ``always:ITEM``, ``logged:PATH?cells=position,age``,
+    Names are those of `TARGETS`: ``uniform``, ``always:ITEM``, ``logged:PATH?cells=position,age``,
     ``epsilon:0.1?of=policy:FOLDER`` and so on. Options follow a question mark, joined by ``&``; what follows
-    ``of=`` is a policy of its own. Estimated policies take a pass over their log here. ``module:Class`` makes
-    an object, with values of its parameters after further colons.
+    ``of=`` is another policy. Estimated policies take a pass over their log here. ``module:Class`` makes an
+    object, with values of its parameters after further colons.
 
     Parameters
     ----------
@@ -125,8 +125,8 @@ def parse_target(item: Any, log: ReplayLog, *, read: Reader | None = None) -> Ta
     Raises
     ------
     InputError
-        If the words are unknown (the nearest known one is told), a file or module cannot be read, or an
-        object can do nothing that is needed.
+        If the name is unknown (the nearest known one is suggested), a file or module cannot be read, or an
+        object has none of the needed methods.
     """
     if isinstance(item, (str, Path)):
         return _of_text(str(item), Asked(log, partial(parse_target, log=log, read=read), read))

@@ -1,26 +1,26 @@
-"""The words that name target policies."""
+"""The target policies that have names."""
 
 from __future__ import annotations
 
 from ltrr.registry import Registry
-from ltrr.replay.targets import words
+from ltrr.replay.targets import named
 
 __all__ = ["TARGETS"]
 
 TARGETS = Registry(
     "targets",
     {
-        "uniform": words.uniform,
-        "always": words.always,
-        "logged": words.logged,
-        "column": words.column,
-        "policy": words.policy,
-        "vw": words.vw,
-        "without": words.without,
-        "epsilon": words.epsilon,
-        "mixed": words.mixed,
-        "quota": words.quota,
-        "learning": words.learning,
+        "uniform": named.uniform,
+        "always": named.always,
+        "logged": named.logged,
+        "column": named.column,
+        "policy": named.policy,
+        "vw": named.vw,
+        "without": named.without,
+        "epsilon": named.epsilon,
+        "mixed": named.mixed,
+        "quota": named.quota,
+        "learning": named.learning,
     },
 )
-"""Words by which target policies are named; entry points add policies and targets of other distributions."""
+"""Names of target policies; entry points add policies and targets of other distributions."""

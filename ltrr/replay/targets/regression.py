@@ -41,7 +41,7 @@ class RegressionTarget(Distribution):
     Parameters
     ----------
     model : object
-        Has ``predict`` of rows as of `design`, in scikit-learn's manner.
+        Has ``predict`` of rows as of `design`, in the style of scikit-learn.
     label : str
         Name in tables.
     """

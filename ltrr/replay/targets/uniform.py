@@ -1,4 +1,4 @@
-"""Every eligible action alike."""
+"""Every eligible action with the same probability."""
 
 from __future__ import annotations
 

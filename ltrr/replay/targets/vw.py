@@ -25,7 +25,7 @@ class VWTarget(Distribution):
 
     Examples are those of `vw_examples`: namespaces c (shared) and a (actions), features by their names in the
     log. A model trained on other names or namespaces knows none of them and states what it would without
-    features; VW does not tell. Every row is one call of VW.
+    features; VW does not report this. Every row is one call of VW.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class VWTarget(Distribution):
     Raises
     ------
     InputError
-        If the file cannot be read as a model, or it is no model of actions with features.
+        If the file cannot be read as a model, or is not a model of actions with features.
     """
 
     path: Path | str
@@ -69,7 +69,7 @@ class VWTarget(Distribution):
             )
 
     def close(self) -> None:
-        """Give back VW's memory; the target can be used no more."""
+        """Release VW's memory; the target can no longer be used."""
         if self._workspace is not None:
             self._workspace.finish()
         self._workspace = None

@@ -1,4 +1,4 @@
-"""What if one action were taken away."""
+"""A policy without one of its actions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Without(Distribution):
 
     With π the policy and d the action, ``π'(a | x) = π(a | x) / (1 − π(d | x))`` for a ≠ d. In rows where d
     had all the mass the policy does not say what it would do: the other eligible actions share evenly, and
-    `note` says that it happened.
+    `note` reports it.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ class Without(Distribution):
 
     @property
     def note(self) -> str:
-        """Whether rows were met where nothing was left, and the first of them."""
+        """A note on rows where nothing was left, and the first of them."""
         notes = [str(getattr(self.of, "note", ""))]
         if self._emptied is not None:
             notes.append(

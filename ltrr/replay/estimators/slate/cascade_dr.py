@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from ltrr._kernels.slate import cascade
-from ltrr.replay.batch import Batch
+from ltrr.replay.batch import ReplayBatch
 from ltrr.replay.estimators.base import BIASED, Estimator, needed
 from ltrr.types import Float64
 
@@ -22,7 +22,8 @@ class CascadeDR(Estimator):
     ``Q̂_k`` predicts the target policy's reward from slot k to the end, given the context and the slots filled
     so far. Unbiased under the cascade assumption of `RIPS` where either all weights or all predictions are
     right; with predictions of 0 it is `RIPS`, with one slot it is DR. Biased where a slot's reward depends on
-    later slots. ``Batch.q_logged`` is ``Q̂_k`` of the chosen action, ``Batch.q_target`` its mean under π.
+    later slots. ``ReplayBatch.q_logged`` is ``Q̂_k`` of the chosen action, ``ReplayBatch.q_target`` its mean
+    under π.
 
     Examples
     --------
@@ -30,7 +31,7 @@ class CascadeDR(Estimator):
     >>> dr = CascadeDR()
     >>> key, reward = np.array([0, 0, 1, 1]), np.array([1.0, 1.0, 0.0, 1.0])
     >>> weight, q = np.array([2.0, 1.5, 0.5, 2.0]), np.array([1.0, 0.5, 1.0, 0.5])
-    >>> dr.add(Batch(key, reward, weight=weight, q_logged=q, q_target=q))
+    >>> dr.add(ReplayBatch(key, reward, weight=weight, q_logged=q, q_target=q))
     >>> dr.value()
     2.375
 
@@ -45,7 +46,7 @@ class CascadeDR(Estimator):
     slate: ClassVar[bool] = True
     bias: ClassVar[str] = BIASED
 
-    def terms(self, batch: Batch) -> Float64:
+    def terms(self, batch: ReplayBatch) -> Float64:
         """Return ``Σ_k [W_k (r_k − Q̂_k(a_k)) + W_{k−1} Σ_a π(a) Q̂_k(a)]``."""
         out = np.empty(len(batch.indptr) - 1)
         cascade(

@@ -1,4 +1,4 @@
-"""Inverse propensity scoring of every slot for itself."""
+"""Inverse propensity scoring of every slot separately."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from ltrr._kernels.slate import independent
-from ltrr.replay.batch import Batch
+from ltrr.replay.batch import ReplayBatch
 from ltrr.replay.estimators.base import BIASED, Estimator, needed
 from ltrr.types import Float64
 
@@ -20,17 +20,17 @@ class IndependentIPS(Estimator):
     """Mean of ``Σ_k w_k r_k``: every slot is weighted by its own action alone.
 
     Unbiased where a slot's reward depends on the context and on that slot's action only, and the policies
-    fill slots independently given the context (or what fills the others leaves the slot's probabilities
-    alone). Biased where slots act on each other: a good first result that ends the search, say. It needs
-    rewards by slot: where a log keeps one reward a request, at its last slot, the weights of the other slots
-    are lost and the estimate answers no question.
+    fill slots independently given the context (or a slot's probabilities do not depend on the others). Biased
+    where slots affect each other: where a good first result ends the search, for instance. It needs rewards
+    by slot: where a log keeps one reward a request, at its last slot, the weights of the other slots are lost
+    and the estimate is meaningless.
 
     Examples
     --------
     >>> import numpy as np
     >>> ips = IndependentIPS()
     >>> key, reward = np.array([0, 0, 1, 1]), np.array([1.0, 1.0, 0.0, 1.0])
-    >>> ips.add(Batch(key, reward, weight=np.array([2.0, 1.5, 0.5, 2.0])))
+    >>> ips.add(ReplayBatch(key, reward, weight=np.array([2.0, 1.5, 0.5, 2.0])))
     >>> ips.value()
     2.75
 
@@ -44,7 +44,7 @@ class IndependentIPS(Estimator):
     slate: ClassVar[bool] = True
     bias: ClassVar[str] = BIASED
 
-    def terms(self, batch: Batch) -> Float64:
+    def terms(self, batch: ReplayBatch) -> Float64:
         """Return ``Σ_k w_k r_k``."""
         out = np.empty(len(batch.indptr) - 1)
         independent(batch.indptr, needed(batch, "weight", self.name), batch.reward, out)

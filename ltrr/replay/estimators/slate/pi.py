@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from ltrr._kernels.slate import additive
-from ltrr.replay.batch import Batch
+from ltrr.replay.batch import ReplayBatch
 from ltrr.replay.estimators.base import BIASED, Estimator, needed
 from ltrr.types import Float64
 
@@ -23,14 +23,14 @@ class PI(Estimator):
     ``E[R | x, a] = Σ_k φ_k(x, a_k)``, and logging and target policy fill slots independently given the
     context (only then does the pseudo-inverse of the logged second moments take this form; for slots filled
     without replacement it is an approximation). Biased where actions of different slots interact. It needs
-    only the slate's total reward, wherever that stands, and its weights may be negative.
+    only the slate's total reward, in whichever slot it is recorded, and its weights may be negative.
 
     Examples
     --------
     >>> import numpy as np
     >>> pi = PI()
     >>> key, reward = np.array([0, 0, 1, 1]), np.array([1.0, 1.0, 0.0, 1.0])
-    >>> pi.add(Batch(key, reward, weight=np.array([2.0, 1.5, 0.5, 2.0])))
+    >>> pi.add(ReplayBatch(key, reward, weight=np.array([2.0, 1.5, 0.5, 2.0])))
     >>> pi.value()
     3.25
 
@@ -46,7 +46,7 @@ class PI(Estimator):
     whole_reward: ClassVar[bool] = True
     bias: ClassVar[str] = BIASED
 
-    def terms(self, batch: Batch) -> Float64:
+    def terms(self, batch: ReplayBatch) -> Float64:
         """Return ``(1 + Σ_k (w_k − 1)) (Σ_k r_k)``."""
         out = np.empty(len(batch.indptr) - 1)
         additive(batch.indptr, needed(batch, "weight", self.name), batch.reward, out)

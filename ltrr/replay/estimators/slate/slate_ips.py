@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from ltrr._kernels.slate import sequence
-from ltrr.replay.batch import Batch
+from ltrr.replay.batch import ReplayBatch
 from ltrr.replay.estimators.base import Estimator, needed
 from ltrr.types import Float64
 
@@ -20,7 +20,7 @@ class SlateIPS(Estimator):
     """Mean of ``(Π_k w_k) (Σ_k r_k)``: a slate counts as often as the target policy would have made it.
 
     ``w_k`` is the target's probability of the action in slot k, given the slots before it, over the logged
-    one. Unbiased whatever the slots do to each other, as long as every slate that the target can make could
+    one. Unbiased however slots affect each other, as long as every slate that the target can make could
     have been logged. The weight is a product, so its variance grows exponentially with the number of slots.
 
     Examples
@@ -28,7 +28,7 @@ class SlateIPS(Estimator):
     >>> import numpy as np
     >>> ips = SlateIPS()
     >>> key, reward = np.array([0, 0, 1, 1]), np.array([1.0, 1.0, 0.0, 1.0])
-    >>> ips.add(Batch(key, reward, weight=np.array([2.0, 1.5, 0.5, 2.0])))
+    >>> ips.add(ReplayBatch(key, reward, weight=np.array([2.0, 1.5, 0.5, 2.0])))
     >>> ips.value()
     3.5
 
@@ -42,7 +42,7 @@ class SlateIPS(Estimator):
     slate: ClassVar[bool] = True
     whole_reward: ClassVar[bool] = True
 
-    def terms(self, batch: Batch) -> Float64:
+    def terms(self, batch: ReplayBatch) -> Float64:
         """Return ``(Π_k w_k) (Σ_k r_k)``."""
         out = np.empty((len(batch.indptr) - 1, 2))
         sequence(batch.indptr, needed(batch, "weight", self.name), batch.reward, out)

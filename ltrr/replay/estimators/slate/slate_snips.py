@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from ltrr._kernels.slate import sequence
-from ltrr.replay.batch import Batch
+from ltrr.replay.batch import ReplayBatch
 from ltrr.replay.estimators.base import Estimator, needed
 from ltrr.types import Float64
 
@@ -27,7 +27,7 @@ class SlateSNIPS(Estimator):
     >>> import numpy as np
     >>> snips = SlateSNIPS()
     >>> key, reward = np.array([0, 0, 1, 1]), np.array([1.0, 1.0, 0.0, 1.0])
-    >>> snips.add(Batch(key, reward, weight=np.array([2.0, 1.5, 0.5, 2.0])))
+    >>> snips.add(ReplayBatch(key, reward, weight=np.array([2.0, 1.5, 0.5, 2.0])))
     >>> snips.value()
     1.75
 
@@ -43,7 +43,7 @@ class SlateSNIPS(Estimator):
     whole_reward: ClassVar[bool] = True
     ratio: ClassVar[bool] = True
 
-    def terms(self, batch: Batch) -> Float64:
+    def terms(self, batch: ReplayBatch) -> Float64:
         """Return ``(W R, W)``."""
         out = np.empty((len(batch.indptr) - 1, 2))
         sequence(batch.indptr, needed(batch, "weight", self.name), batch.reward, out)

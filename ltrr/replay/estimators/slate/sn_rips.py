@@ -10,7 +10,7 @@ import numpy as np
 from ltrr import _check
 from ltrr._kernels.slate import prefixes
 from ltrr.errors import InputError
-from ltrr.replay.batch import Batch
+from ltrr.replay.batch import ReplayBatch
 from ltrr.replay.estimators.base import BIASED, Estimator, needed
 from ltrr.types import Float64
 
@@ -41,7 +41,7 @@ class SNRIPS(Estimator):
     >>> import numpy as np
     >>> rips = SNRIPS(n_slots=2)
     >>> key, reward = np.array([0, 0, 1, 1]), np.array([1.0, 1.0, 0.0, 1.0])
-    >>> rips.add(Batch(key, reward, weight=np.array([2.0, 1.5, 0.5, 2.0])))
+    >>> rips.add(ReplayBatch(key, reward, weight=np.array([2.0, 1.5, 0.5, 2.0])))
     >>> rips.value()
     1.8
 
@@ -70,7 +70,7 @@ class SNRIPS(Estimator):
         del weight_bound
         return cls(n_slots)
 
-    def terms(self, batch: Batch) -> Float64:
+    def terms(self, batch: ReplayBatch) -> Float64:
         """Return ``W_k r_k``, ``W_k`` and whether there is a slot k, for all k, (requests, 3 n_slots)."""
         longest = int(np.diff(batch.indptr).max(initial=0))
         if longest > self.n_slots:

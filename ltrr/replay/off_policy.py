@@ -29,10 +29,10 @@ from ltrr.types import Float64, Int64
 __all__ = ["METHODS", "learn_policy"]
 
 METHODS = ("dm", "ips", "dr")
-"""What the learned policy is the best for: predicted rewards, weighted rewards, or both together."""
+"""What the learned policy maximises: predicted rewards, weighted rewards, or both together."""
 
 _NUMBERS = 1 << 26
-"""Most numbers of the table that a model is fitted to, 256 MB."""
+"""Most entries of the table that a model is fitted to, 256 MB."""
 
 
 def learn_policy(
@@ -65,7 +65,7 @@ def learn_policy(
     Parameters
     ----------
     log : ReplayLog
-        The early part, as of `split`: a policy judged on what it learned from looks better than it is.
+        The early part, as of `split`: a policy judged on its own training data looks better than it is.
     method : "dm", "ips" or "dr"
     model : "lightgbm", "vw", or a scikit-learn regressor
         A regressor is cloned and gets rows as of `design` (action id, action features, context) and sample
@@ -75,11 +75,11 @@ def learn_policy(
     folds : int >= 2
         Folds of cross-fitting (dr), by the requests' keys.
     max_rows : int >= 1
-        Models other than VW are fitted on a sample of at most so many rows, fewer where actions are many.
+        Models other than VW are fitted on a sample of at most this many rows, fewer where actions are many.
     seed : int
         Seeds sample, folds and model; the same seed gives the same policy.
     options : str
-        Further options in VW's own words (``model="vw"`` only).
+        Further options as VW takes them (``model="vw"`` only).
 
     Raises
     ------

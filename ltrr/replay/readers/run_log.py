@@ -1,4 +1,4 @@
-"""Our own logs: four linked tables, streamed part by part as slots with rewards."""
+"""Logs that ltrr wrote: four linked tables, streamed part by part as slots with rewards."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from ltrr.replay.admit import AdmitState, admit
 from ltrr.replay.events import Events, Space
 from ltrr.replay.faults import Faults
 from ltrr.replay.raw import Raw
-from ltrr.replay.readers.own_parts import Columns, OwnParts, find_log
+from ltrr.replay.readers.run_parts import PartColumns, RunParts, find_log
 from ltrr.types import Bool, Int32, Int64, Queries
 from ltrr.types.quotas import all_quotas, quota_name
 from ltrr.types.ragged import take_flat
 
-__all__ = ["WARM_UP", "OwnLog", "OwnPart", "open_own"]
+__all__ = ["WARM_UP", "RunLog", "RunPart", "open_run_log"]
 
 WARM_UP = ("all", "only", "without")
 """Which requests are read, by whether the random warm-up decided them."""
@@ -32,12 +32,12 @@ _REQUESTS = ("request", "session", "user", "query", "time", "context", "reward")
 _DECISIONS = ("request", "slot", "action", "propensity", "version", "actions", "probabilities", "features")
 
 _SEED_STRIDE = 1 << 40
-"""Request ids lie below this, so that seeds times this plus the id tells requests of all seeds apart."""
+"""Request ids lie below this, so that the seed times this plus the id is unique over seeds."""
 
 
 @dataclass(frozen=True)
-class OwnPart:
-    """One part of our own log with what events alone do not say.
+class RunPart:
+    """One part of a log of ltrr, with what events alone do not hold.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ class OwnPart:
     request : int64 (n,)
         Each row's request id as logged.
     version : int32 (n,)
-        Lessons that the logging policy had learned; −1 for the random warm-up.
+        Number of learning updates of the logging policy; −1 for the random warm-up.
     """
 
     seed: int
@@ -59,12 +59,12 @@ class OwnPart:
 
 
 @dataclass
-class OwnLog:
-    """The log of one policy of a run as a `ltrr.replay.ReplayLog`; see `open_own`.
+class RunLog:
+    """The log of one policy of a run as a `ltrr.replay.ReplayLog`; see `open_run_log`.
 
     Parameters
     ----------
-    parts : OwnParts
+    parts : RunParts
         Where the parts lie.
     warm_up : "all", "only" or "without"
         Which requests are read.
@@ -74,7 +74,7 @@ class OwnLog:
         Look for requests that are logged twice.
     """
 
-    parts: OwnParts
+    parts: RunParts
     warm_up: str = "all"
     on_error: str = "fail"
     check_duplicates: bool = True
@@ -86,7 +86,7 @@ class OwnLog:
 
     @property
     def name(self) -> str:
-        """What the log is called in tables: folder and policy."""
+        """Name of the log in tables: folder and policy."""
         return f"{self.parts.folder} ({self.parts.policy})"
 
     @property
@@ -101,7 +101,7 @@ class OwnLog:
 
     @cached_property
     def n_slots(self) -> int:
-        """Slots that a quota divides, however many decisions that took."""
+        """Number of slots that a quota divides, however many decisions were logged."""
         quotas, n_arms = self.parts.about["quotas"], len(self.parts.about["arms"])
         try:
             n_slots = sum(quotas[0])
@@ -113,7 +113,7 @@ class OwnLog:
             pass
         raise InputError(
             f"{self.parts.folder}/log.json: `quotas` must list all ways to divide slots among {n_arms} arms, "
-            "in order; write the log anew"
+            "in order; write the log again"
         )
 
     @cached_property
@@ -136,8 +136,8 @@ class OwnLog:
         for part in self.read():
             yield part.events
 
-    def read(self) -> Iterator[OwnPart]:
-        """Yield the parts with request ids and versions beside their events."""
+    def read(self) -> Iterator[RunPart]:
+        """Yield the parts: events with request ids and versions."""
         self.faults = Faults(self.on_error, self.name)
         state = AdmitState(check_duplicates=self.check_duplicates)
         first, before = 0, None
@@ -154,11 +154,11 @@ class OwnLog:
             by_row = np.argsort(raw.row, kind="stable")
             kept = by_row[np.searchsorted(raw.row[by_row], events.row)]
             version = decisions.numbers("version", np.int32)[order]
-            yield OwnPart(seed, number, events, request[kept], version[kept])
+            yield RunPart(seed, number, events, request[kept], version[kept])
             first += len(decisions)
         state.finish(self.faults)
 
-    def _order(self, decisions: Columns) -> Int64:
+    def _order(self, decisions: PartColumns) -> Int64:
         """Return the chosen rows by request and slot."""
         order = np.lexsort((decisions.numbers("slot", np.int16), decisions.numbers("request", np.int64)))
         if self.warm_up == "all":
@@ -166,13 +166,13 @@ class OwnLog:
         warm = decisions.numbers("version", np.int32)[order] == -1
         return np.asarray(order[warm == (self.warm_up == "only")])
 
-    def _raw(self, seed: int, number: int, decisions: Columns, order: Int64, first: int) -> Raw:
+    def _raw(self, seed: int, number: int, decisions: PartColumns, order: Int64, first: int) -> Raw:
         """Return the unchecked columns of a part, ``first`` rows of the table before it."""
         requests = self.parts.read("requests", seed, number, _REQUESTS)
         request = decisions.numbers("request", np.int64)[order]
         known = requests.numbers("request", np.int64)
         if len(request) and not 0 <= int(request.min()) <= int(request.max()) < _SEED_STRIDE:
-            raise InputError(f"{decisions.file}: column `request` must lie in [0, 2^40); write the log anew")
+            raise InputError(f"{decisions.file}: column `request` must lie in [0, 2^40); write the log again")
         at = _places(known, request)
         found = at >= 0
         rows = at[found]
@@ -211,7 +211,7 @@ class OwnLog:
     def _faults(
         self, seed: int, number: int, request: Int64, known: Int64, found: Bool
     ) -> list[tuple[str, Int64, list[str]]]:
-        """Return what only the tables together can tell, by local row."""
+        """Return the faults that show only across tables, by local row."""
         out: list[tuple[str, Int64, list[str]]] = []
 
         def note(kind: str, rows: Int64, say: str) -> None:
@@ -221,7 +221,7 @@ class OwnLog:
         note("missing value", np.flatnonzero(~found), "request {} is not in the table of requests")
         ids, count = np.unique(known, return_counts=True)
         twice = np.flatnonzero(np.isin(request, ids[count > 1]))
-        note("duplicate event", twice, "request {} stands twice in the table of requests")
+        note("duplicate event", twice, "request {} occurs twice in the table of requests")
         start = np.flatnonzero(np.append(True, request[1:] != request[:-1])[: len(request)])
         size = np.diff(np.append(start, len(request)))
         short = start[size < self.space.n_slots]
@@ -239,11 +239,11 @@ class OwnLog:
         return out
 
     def _note(self, kind: str, requests: Int64, say: str) -> None:
-        """Tell of requests that have no row here."""
+        """Report faults of requests that have no row here."""
         self.faults.note(kind, np.zeros(len(requests), np.int64), [say.format(r) for r in requests[:20]])
 
     def _unseen_clicks(self, seed: int, number: int, known: Int64) -> Int64:
-        """Return the requests, ascending, with a click on what was none of their candidates."""
+        """Return the requests, ascending, with a click on an item that was not a candidate."""
         shown = self.parts.read("impressions", seed, number, ("request", "item", "click"))
         drawn = self.parts.read("candidates", seed, number, ("request", "item"))
         click = shown.numbers("click", np.bool_)
@@ -255,25 +255,25 @@ class OwnLog:
 
 
 def _places(known: Int64, wanted: Int64) -> Int64:
-    """Return where each wanted id stands first in ``known``; −1 where it does not."""
+    """Return the first place of each wanted id in ``known``; −1 where it is absent."""
     order = np.argsort(known, kind="stable")
     place = np.searchsorted(known[order], wanted)
     hit = np.append(known[order], -1)[place] == wanted
     return np.where(hit, np.append(order, -1)[place], -1)
 
 
-def _ragged(columns: Columns, name: str, indptr: Int64, width: int, dtype: DTypeLike) -> NDArray[Any]:
+def _ragged(columns: PartColumns, name: str, indptr: Int64, width: int, dtype: DTypeLike) -> NDArray[Any]:
     """Return a column of lists with ``width`` values an action, (N, width)."""
     own, values = columns.lists(name, dtype)
     if not np.array_equal(own, indptr * width):
         raise InputError(
             f"{columns.file}: column `{name}` must hold {width} values for each of `actions`; "
-            "write the log anew"
+            "write the log again"
         )
     return values.reshape(int(indptr[-1]), width)
 
 
-def open_own(
+def open_run_log(
     path: str | Path,
     *,
     policy: str | None = None,
@@ -281,14 +281,14 @@ def open_own(
     on_error: str = "fail",
     warm_up: str = "all",
     check_duplicates: bool = True,
-) -> OwnLog:
+) -> RunLog:
     """Open the log of one policy that ltrr itself wrote.
 
     One row is a slot of a request; seeds are one log. Eligible actions, distributions and action features
     (named as logged) are those that the policy decided with. The reward is what was observed, net of costs:
-    actions that came later than the setting's attribution window are lost to it as they were to the policy.
-    Where a request has several slots its reward stands at the last of them, zeros before. A part of the log
-    is in memory at a time.
+    actions that came later than the setting's attribution window are not in it, as the policy did not learn
+    from them. Where a request has several slots its reward is recorded at the last of them, with zeros
+    before. A part of the log is in memory at a time.
 
     Parameters
     ----------
@@ -308,7 +308,7 @@ def open_own(
     Raises
     ------
     InputError
-        If this is no log, a table, part or column is missing or damaged, or the choice is not clear.
+        If this is not a log, a table, part or column is missing or damaged, or the choice is not clear.
 
     Examples
     --------
@@ -316,9 +316,9 @@ def open_own(
     >>> world = ltrr.worlds.Music(n_items=300, n_queries=100, seed=1)
     >>> loop = {"warmup": 20, "slot_size": 4, "held_out": 0}
     >>> run = ltrr.simulate(world, policies=["random"], rounds=40, seeds=1, loop=loop, quiet=True)
-    >>> log = open_own(run.folder, policy="random")
+    >>> log = open_run_log(run.folder, policy="random")
     >>> log.space.actions, log.space.n_slots, sum(len(events) for events in log.chunks())
     (('bm25', 'dense', 'memory', 'popular'), 3, 120)
     """
-    parts = OwnParts(find_log(path), policy or "", seed)
-    return OwnLog(parts, warm_up, on_error, check_duplicates)
+    parts = RunParts(find_log(path), policy or "", seed)
+    return RunLog(parts, warm_up, on_error, check_duplicates)

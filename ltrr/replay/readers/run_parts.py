@@ -1,4 +1,4 @@
-"""The parts of one policy's log folder, and its columns as arrays: damaged or missing ones are one line."""
+"""The parts of one policy's log folder, and their columns as arrays, checked."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ltrr.errors import InputError, nearest
 from ltrr.logs.tables import TABLES, Log
 from ltrr.types import Int64, Queries
 
-__all__ = ["Columns", "OwnParts", "find_log"]
+__all__ = ["PartColumns", "RunParts", "find_log"]
 
 _ABOUT = {"policies": list, "arms": list, "context": list, "action_features": dict, "quotas": list}
 
@@ -34,12 +34,12 @@ def find_log(path: str | Path) -> Path:
         if (place / "log.json").is_file():
             return place
     raise InputError(
-        f"{folder} is no log: log.json is missing; give a run's folder or the folder `log` in it"
+        f"{folder} is not a log: log.json is missing; give a run's folder or the folder `log` in it"
     )
 
 
 @dataclass(frozen=True)
-class Columns:
+class PartColumns:
     """Chosen columns of one part of a table.
 
     Parameters
@@ -97,12 +97,12 @@ class Columns:
         return np.asarray(column.to_numpy(zero_copy_only=False)).astype(want)
 
     def _wrong(self, name: str, want: str, got: Any) -> InputError:
-        return InputError(f"{self.file}: column `{name}` must be {want}, got {got}; write the log anew")
+        return InputError(f"{self.file}: column `{name}` must be {want}, got {got}; write the log again")
 
 
 @dataclass(frozen=True)
-class OwnParts:
-    """The parts of one logged policy: which there are, and how to read them.
+class RunParts:
+    """The parts of one logged policy: which exist, and how to read them.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ class OwnParts:
     Raises
     ------
     InputError
-        If the folder is no log, a table or a part is missing, or the choice is not clear.
+        If the folder is not a log, a table or a part is missing, or the choice is not clear.
     """
 
     folder: Path
@@ -151,7 +151,7 @@ class OwnParts:
         if not isinstance(names, list):
             raise InputError(
                 f"{self.folder}/log.json: `action_features` must name those of {self.policy!r}; "
-                "write the log anew"
+                "write the log again"
             )
         return tuple(str(name) for name in names)
 
@@ -167,13 +167,13 @@ class OwnParts:
         file = self.folder / "queries.parquet"
         texts = self._open(file, ("text",)).column("text")
         if not pa.types.is_string(texts.type) or texts.null_count:
-            raise InputError(f"{file}: column `text` must be texts, got {texts.type}; write the log anew")
+            raise InputError(f"{file}: column `text` must be texts, got {texts.type}; write the log again")
         return Queries(tuple(texts.to_pylist()))
 
-    def read(self, table: str, seed: int, part: int, columns: tuple[str, ...]) -> Columns:
+    def read(self, table: str, seed: int, part: int, columns: tuple[str, ...]) -> PartColumns:
         """Return the named columns of one part of a table."""
         file = self._file(table, seed, part)
-        return Columns(file, self._open(file, columns))
+        return PartColumns(file, self._open(file, columns))
 
     def _file(self, table: str, seed: int, part: int) -> Path:
         return self._cell(table, seed) / f"part-{part:05d}.parquet"
@@ -190,7 +190,9 @@ class OwnParts:
             raise InputError(f"{self.folder}/log.json cannot be read: {_line(error)}") from error
         for key, kind in _ABOUT.items():
             if not isinstance(about.get(key), kind):
-                raise InputError(f"{self.folder}/log.json: `{key}` is missing or damaged; write the log anew")
+                raise InputError(
+                    f"{self.folder}/log.json: `{key}` is missing or damaged; write the log again"
+                )
         return about
 
     def _list(self) -> tuple[tuple[int, int], ...]:
@@ -214,7 +216,7 @@ class OwnParts:
                 if (seed, part) not in found[table]:
                     raise InputError(
                         f"{self._file(table, seed, part)} is missing, though other tables or parts of it "
-                        "are there; copy the log whole"
+                        "are there; copy the whole log"
                     )
         if not parts:
             raise InputError(f"the log at {self.folder} holds no parts of {self.policy!r}")
@@ -227,16 +229,16 @@ class OwnParts:
             missing = [c for c in columns if c not in source.schema_arrow.names]
             if missing:
                 held = ", ".join(source.schema_arrow.names)
-                raise InputError(f"{file} has no column `{missing[0]}`, only {held}; write the log anew")
+                raise InputError(f"{file} has no column `{missing[0]}`, only {held}; write the log again")
             twice = [c for c in columns if source.schema_arrow.names.count(c) > 1]
             if twice:
-                raise InputError(f"{file} has the column `{twice[0]}` more than once; write the log anew")
+                raise InputError(f"{file} has the column `{twice[0]}` more than once; write the log again")
             return source.read(columns=list(columns))
         except (OSError, ValueError, pa.ArrowException) as error:
             if isinstance(error, InputError):
                 raise
             raise InputError(
-                f"{file} cannot be read as Parquet: {_line(error)}; copy the log anew from where it is whole"
+                f"{file} cannot be read as Parquet: {_line(error)}; copy the log again from an intact copy"
             ) from error
 
 
@@ -244,7 +246,7 @@ def _numbers(file: Path) -> tuple[int, int]:
     """Return seed and part from a part's path."""
     seed, part = file.parent.name.removeprefix("seed="), file.stem.removeprefix("part-")
     if not (seed.isdecimal() and part.isdecimal()):
-        raise InputError(f"{file} is no part of a log: its name must be seed=<s>/part-<n>.parquet")
+        raise InputError(f"{file} is not a part of a log: its name must be seed=<s>/part-<n>.parquet")
     return int(seed), int(part)
 
 

@@ -1,4 +1,4 @@
-"""Our own logs as events: nothing lost, every fault told; and shadow retrieval, which changes nothing."""
+"""Logs of ltrr as events: nothing lost, every fault reported; and shadow retrieval, which changes nothing."""
 
 import json
 import shutil
@@ -14,7 +14,7 @@ import ltrr
 from ltrr.errors import InputError
 from ltrr.logs.tables import TABLES
 from ltrr.replay.events import Events
-from ltrr.replay.readers.own import open_own
+from ltrr.replay.readers.run_log import open_run_log
 from ltrr.replay.replay_log import ReplayLog
 from ltrr.simulation.loop import Loop
 from tests.small_runs import ROUNDS, WARM, run_small
@@ -60,7 +60,7 @@ def read(log):
 @pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("seed", [None, 1])
 def test_events_hold_what_the_tables_hold(small_run, policy, seed):
-    log = open_own(small_run.folder, policy=policy, seed=seed)
+    log = open_run_log(small_run.folder, policy=policy, seed=seed)
     assert isinstance(log, ReplayLog)
     events, tables = read(log), small_run.log(policy, seed)
     decisions = tables.decisions.reset_index(drop=True)
@@ -92,7 +92,7 @@ def test_events_hold_what_the_tables_hold(small_run, policy, seed):
 
 
 def test_the_space_names_actions_context_and_features(small_run):
-    slabs, whole = (open_own(small_run.folder, policy=p).space for p in ("linucb", "linucb-disjoint"))
+    slabs, whole = (open_run_log(small_run.folder, policy=p).space for p in ("linucb", "linucb-disjoint"))
     assert slabs.actions == ("bm25", "dense", "memory", "popular")
     assert (slabs.n_slots, slabs.slot_rewards) == (3, False)
     assert slabs.feature_names[:2] == ("arm:bm25", "arm:dense")
@@ -104,14 +104,14 @@ def test_the_space_names_actions_context_and_features(small_run):
 
 
 def test_query_texts_are_those_of_the_log(small_run):
-    events = read(open_own(small_run.folder, policy="rrf", seed=0))
+    events = read(open_run_log(small_run.folder, policy="rrf", seed=0))
     texts = pd.read_parquet(small_run.folder / "log" / "queries.parquet").text.tolist()
     assert [events.queries.text[q] for q in events.query[:9]] == [texts[q] for q in events.query[:9]]
 
 
 def test_warm_up_rows_are_told_apart(small_run):
-    only = list(open_own(small_run.folder, policy="linucb", seed=0, warm_up="only").read())
-    rest = list(open_own(small_run.folder, policy="linucb", seed=0, warm_up="without").read())
+    only = list(open_run_log(small_run.folder, policy="linucb", seed=0, warm_up="only").read())
+    rest = list(open_run_log(small_run.folder, policy="linucb", seed=0, warm_up="without").read())
     assert {v for p in only for v in p.version} == {-1}
     assert min(v for p in rest for v in p.version) >= 0
     assert sum(len(p.events) for p in only) == 3 * WARM
@@ -121,19 +121,19 @@ def test_warm_up_rows_are_told_apart(small_run):
 
 def test_a_log_of_several_policies_wants_a_name(small_run):
     with pytest.raises(InputError, match=r"name one of .*linucb"):
-        open_own(small_run.folder)
+        open_run_log(small_run.folder)
     with pytest.raises(InputError, match="did you mean 'linucb'"):
-        open_own(small_run.folder / "log", policy="linucbb")
+        open_run_log(small_run.folder / "log", policy="linucbb")
     with pytest.raises(InputError, match=r"no seed 7 .*known: 0, 1"):
-        open_own(small_run.folder, policy="linucb", seed=7)
+        open_run_log(small_run.folder, policy="linucb", seed=7)
     with pytest.raises(InputError, match=r"log\.json is missing"):
-        open_own(small_run.folder / "rounds")
+        open_run_log(small_run.folder / "rounds")
     with pytest.raises(InputError, match="warm_up"):
-        open_own(small_run.folder, policy="linucb", warm_up="some")
+        open_run_log(small_run.folder, policy="linucb", warm_up="some")
 
 
 def test_a_copy_reads_alike_without_a_name(small_run, copy):
-    a, b = read(open_own(copy)), read(open_own(small_run.folder, policy="linucb", seed=0))
+    a, b = read(open_run_log(copy)), read(open_run_log(small_run.folder, policy="linucb", seed=0))
     np.testing.assert_array_equal(a.features, b.features)
     np.testing.assert_array_equal(a.row, b.row)
 
@@ -141,8 +141,8 @@ def test_a_copy_reads_alike_without_a_name(small_run, copy):
 def test_decisions_without_their_request_are_told_and_left_out(copy):
     rewrite(copy, "requests", lambda t: t.filter(pc.not_equal(t["request"], 7)))
     with pytest.raises(InputError, match="missing value: request 7 is not in the table of requests"):
-        read(open_own(copy))
-    log = open_own(copy, on_error="skip")
+        read(open_run_log(copy))
+    log = open_run_log(copy, on_error="skip")
     events = read(log)
     assert len(events) == 3 * (ROUNDS - 1)
     assert 7 not in events.key
@@ -151,7 +151,7 @@ def test_decisions_without_their_request_are_told_and_left_out(copy):
 
 def test_requests_without_decisions_are_told(copy):
     rewrite(copy, "decisions", lambda t: t.filter(pc.not_equal(t["request"], 7)))
-    log = open_own(copy)
+    log = open_run_log(copy)
     assert len(read(log)) == 3 * (ROUNDS - 1)
     assert log.faults.counts["dangling event"] == 1
     assert "request 7 " in log.faults.first["dangling event"].detail
@@ -162,7 +162,7 @@ def test_a_request_short_of_slots_is_left_out(copy):
         return t.filter(pc.invert(pc.and_(pc.equal(t["request"], 7), pc.equal(t["slot"], 2))))
 
     rewrite(copy, "decisions", without_last)
-    log = open_own(copy, on_error="skip")
+    log = open_run_log(copy, on_error="skip")
     assert 7 not in read(log).key
     assert log.faults.counts["slots out of order"] == 1
 
@@ -172,8 +172,8 @@ def test_clicks_on_what_was_no_candidate_are_told(copy):
     request = shown["request"][shown["click"].to_numpy().nonzero()[0][0]].as_py()
     rewrite(copy, "candidates", lambda t: t.filter(pc.not_equal(t["request"], request)))
     with pytest.raises(InputError, match=f"click without impression: a click of request {request} "):
-        read(open_own(copy))
-    log = open_own(copy, on_error="skip")
+        read(open_run_log(copy))
+    log = open_run_log(copy, on_error="skip")
     assert request not in read(log).key
     assert log.faults.counts["click without impression"] == 1
 
@@ -183,14 +183,14 @@ def test_a_click_of_a_request_that_nothing_decided_is_told(copy):
         return t.set_column(0, "request", pa.array(np.where(t["click"].to_numpy(), 10**6, t["request"])))
 
     rewrite(copy, "impressions", lost)
-    log = open_own(copy, on_error="report")
+    log = open_run_log(copy, on_error="report")
     assert len(read(log)) == 3 * ROUNDS
     assert log.faults.first["click without impression"].row == 0
 
 
 def test_a_request_logged_twice_is_told(copy):
     rewrite(copy, "requests", lambda t: pa.concat_tables([t, t.slice(5, 1)]))
-    log = open_own(copy, on_error="skip")
+    log = open_run_log(copy, on_error="skip")
     assert len(read(log)) == 3 * (ROUNDS - 1)
     assert log.faults.counts["duplicate event"] == 3
 
@@ -242,7 +242,7 @@ def test_a_request_logged_twice_is_told(copy):
 def test_what_is_missing_or_damaged_is_one_line(copy, spoil, says):
     spoil(copy)
     with pytest.raises(InputError, match=says) as caught:
-        read(open_own(copy))
+        read(open_run_log(copy))
     assert "\n" not in str(caught.value)
 
 
@@ -251,7 +251,7 @@ def test_quotas_that_are_no_catalogue_are_refused(copy):
     for quotas in ([], [[10**9, 0, 0, 0]], [["a"]], about["quotas"][::-1]):
         (copy / "log.json").write_text(json.dumps(about | {"quotas": quotas}))
         with pytest.raises(InputError, match="`quotas` must list all ways"):
-            read(open_own(copy))
+            read(open_run_log(copy))
 
 
 def test_spoilt_bytes_end_in_one_line_or_in_faults(copy):
@@ -264,12 +264,12 @@ def test_spoilt_bytes_end_in_one_line_or_in_faults(copy):
         for at in rng.integers(0, len(whole), 3):
             spoilt[at] = rng.integers(256)
         file.write_bytes(spoilt[: rng.integers(len(whole) // 2, len(whole) + 1)] if trial % 2 else spoilt)
-        said = ""
+        message = ""
         try:
-            read(open_own(copy, on_error="skip"))
+            read(open_run_log(copy, on_error="skip"))
         except InputError as error:
-            said = str(error)
-        assert "\n" not in said
+            message = str(error)
+        assert "\n" not in message
         file.write_bytes(whole)
 
 

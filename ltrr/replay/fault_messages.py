@@ -1,4 +1,4 @@
-"""What the flags of a faulty row are called, and what is said of it."""
+"""The kinds of fault that flags stand for, and the message for a faulty row."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ltrr.replay.faults import WARNS
 from ltrr.replay.raw import Raw
 from ltrr.types import Int32
 
-__all__ = ["FLAGS", "SPOILING", "TOLERANCE", "word"]
+__all__ = ["FLAGS", "SPOILING", "TOLERANCE", "message"]
 
 TOLERANCE = 1e-3
 """How far probabilities may be off: their sum absolutely, a propensity relatively.
@@ -82,14 +82,14 @@ class _Row:
         return "none" if values is None else _number(values[self.i])
 
     def name(self, action: int) -> str:
-        """Return what an action is called."""
+        """Return an action's name for messages."""
         actions = self.space.actions
         known = 0 <= action < len(actions)
         return f"action {actions[action]!r}" if known else f"action id {action} of {len(actions)}"
 
     @property
     def event(self) -> str:
-        """What the request is called."""
+        """The request's name for messages."""
         return "the request" if self.raw.event is None else f"event {str(self.raw.event[self.i])!r}"
 
     @property
@@ -100,19 +100,19 @@ class _Row:
         return self.raw.eligible[self.raw.indptr[self.i] : self.raw.indptr[self.i + 1]]
 
     def ragged(self, name: str) -> NDArray[Any]:
-        """Return what stands beside the eligible actions."""
+        """Return the column's values for the eligible actions."""
         size = len(self.space.actions)
         begin = self.i * size if self.raw.indptr is None else int(self.raw.indptr[self.i])
         return np.asarray(getattr(self.raw, name)[begin : begin + len(self.actions)])
 
 
-def word(bits: int, raw: Raw, space: Space, i: int, start: int) -> str:
-    """Say in a few words what stands in local row ``i``, whose request begins in row ``start``.
+def message(bits: int, raw: Raw, space: Space, i: int, start: int) -> str:
+    """Describe what was found in local row ``i``, whose request begins in row ``start``.
 
-    Of several flags in ``bits`` the lowest is worded.
+    Where ``bits`` holds several flags, the lowest is described.
     """
-    said = _WORDS[bits & -bits]
-    return said if isinstance(said, str) else said(_Row(raw, space, i, start))
+    found = _MESSAGES[bits & -bits]
+    return found if isinstance(found, str) else found(_Row(raw, space, i, start))
 
 
 def _number(value: float) -> str:
@@ -121,7 +121,7 @@ def _number(value: float) -> str:
 
 def _repeated(row: _Row) -> str:
     actions, times = np.unique(row.actions, return_counts=True)
-    return f"{row.name(int(actions[times > 1][0]))} stands {int(times[times > 1][0])} times"
+    return f"{row.name(int(actions[times > 1][0]))} occurs {int(times[times > 1][0])} times"
 
 
 def _unknown_eligible(row: _Row) -> str:
@@ -178,7 +178,7 @@ def _again(row: _Row) -> str:
     return row.event if row.raw.slot is None else f"{row.event}, slot {int(row.raw.slot[row.i])}"
 
 
-_WORDS: dict[int, str | Callable[[_Row], str]] = {
+_MESSAGES: dict[int, str | Callable[[_Row], str]] = {
     flag.ACTION_MISSING: "no action, or one that is not known",
     flag.EVENT_MISSING: "no event id",
     flag.REWARD_MISSING: "no reward",
@@ -204,6 +204,6 @@ _WORDS: dict[int, str | Callable[[_Row], str]] = {
     flag.DUPLICATE: _again,
     flag.SLOT_ORDER: _slot,
     flag.NOT_ADJACENT: lambda row: f"{row.event} again, after other requests",
-    flag.TIME_MISSING: "no value; the time before it stands in",
+    flag.TIME_MISSING: "no value; the time before it is used",
     flag.TIME_BACK: lambda row: f"time {row.number('time')}",
 }

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from ltrr._kernels import dsjson_features as kernels
 from ltrr.types import Int32, Int64
 
-__all__ = ["Numbering"]
+__all__ = ["HashIndex"]
 
 UInt64 = NDArray[np.uint64]
 
 
 @dataclass
-class Numbering:
+class HashIndex:
     """A table from 64-bit hashes to numbers 0, 1, 2 … in the order in which they were first seen.
 
     Two names with the same hash would be taken for one: for n names the chance of any is below n² / 2⁶⁵,
@@ -30,7 +30,7 @@ class Numbering:
 
     Examples
     --------
-    >>> table = Numbering(10)
+    >>> table = HashIndex(10)
     >>> table.add(np.array([7, 5, 7], np.uint64))[0].tolist(), len(table)
     ([0, 1, 0], 2)
     >>> table.find(np.array([5, 6], np.uint64)).tolist()

@@ -8,7 +8,7 @@ from typing import Any
 
 from ltrr.bandits.registry import BEST_STATIC, POLICIES, PRESETS
 from ltrr.errors import InputError, nearest
-from ltrr.replay.batch import Batch
+from ltrr.replay.batch import ReplayBatch
 from ltrr.replay.estimators import Estimator, RejectionReplay
 from ltrr.replay.events import Events
 from ltrr.replay.models import Models
@@ -19,14 +19,14 @@ from ltrr.replay.replay_log import ReplayLog
 from ltrr.replay.spec import make, spec_of
 from ltrr.types import Float64
 
-__all__ = ["Learner", "learner_of"]
+__all__ = ["LearningTarget", "learning_target"]
 
 PREFIX = "learning:"
 
 
 @dataclass
-class Learner:
-    """A learning policy as a target: it has no probabilities of its own before the walk.
+class LearningTarget:
+    """A learning policy as a target: it has no probabilities before the walk.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class Learner:
 
     @property
     def note(self) -> str:
-        """How many rows the replay kept, which is how long the policy lived."""
+        """How many rows the replay kept, which is the length of the policy's run."""
         kept, rows = self.replay.kept, self.replay.rows
         if not rows:
             return ""
@@ -61,13 +61,15 @@ class Learner:
         raise InputError(f"`{self.name}` states probabilities along a walk only, not of {len(events)} rows")
 
     def judge(self, log: ReplayLog, plan: Plan, on_chunk: Callable[[int], None] | None) -> PolicyJudge:
-        """Walk the log and return the judge with what was kept."""
+        """Walk the log and return the judge with the rows that were kept."""
         entry = plan.entry(RejectionReplay.name, RejectionReplay())
         if plan.bootstrap is not None:  # walked apart from the others, so with a bootstrap of its own
             entry.methods = [*entry.methods, plan.bootstrap.fork()]
         out = PolicyJudge(self, [entry], Models(), len(log.space.actions), plan.settings.seed)
         for events, accept in self.replay.walk(log):
-            batch = Batch(events.key, events.reward, slot=events.slot, count=events.count, accept=accept)
+            batch = ReplayBatch(
+                events.key, events.reward, slot=events.slot, count=events.count, accept=accept
+            )
             out.diagnostics.add(batch, events, None)
             entry.add(entry.estimator.rows(batch), Estimator.keys(batch), batch)
             if on_chunk is not None:
@@ -75,11 +77,11 @@ class Learner:
         return out
 
 
-def learner_of(item: Any, *, seed: int) -> Learner | None:
-    """Return what ``learning:NAME`` or a `LearningReplay` means; None for all that is no learner.
+def learning_target(item: Any, *, seed: int) -> LearningTarget | None:
+    """Return what ``learning:NAME`` or a `LearningReplay` means; None for anything that does not learn.
 
     NAME is a kind of policy (``ltrr list policies``) or ``module:Class``, values of parameters after further
-    colons; it starts untaught.
+    colons; it starts untrained.
 
     Raises
     ------
@@ -87,7 +89,7 @@ def learner_of(item: Any, *, seed: int) -> Learner | None:
         If there is no such policy, or it does not learn.
     """
     if isinstance(item, LearningReplay):
-        return Learner(f"{PREFIX}{type(item.policy).__name__}", item)
+        return LearningTarget(f"{PREFIX}{type(item.policy).__name__}", item)
     if not isinstance(item, str) or not item.startswith(PREFIX):
         return None
     name = item.removeprefix(PREFIX)
@@ -100,4 +102,4 @@ def learner_of(item: Any, *, seed: int) -> Learner | None:
         raise InputError(f"policy `{PREFIX}NAME` must name a kind of policy, got {name!r}{hint}")
     else:
         policy = make(POLICIES, spec_of(POLICIES, name, item), item)
-    return Learner(item, LearningReplay(policy, seed=seed))
+    return LearningTarget(item, LearningReplay(policy, seed=seed))

@@ -1,7 +1,7 @@
-"""The words that name target policies: one function each.
+"""Target policies that can be given by name: one function each.
 
-What follows a word after a colon is the function's second parameter; its options after a question mark are
-the keyword-only ones.
+What follows the name after a colon is the function's second parameter; options after a question mark are the
+keyword-only ones.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Asked:
-    """What a word may need besides its own parameters.
+    """What a named target may need in addition to its parameters.
 
     Parameters
     ----------
     log : ReplayLog
         The log to judge from.
     parse : callable
-        Returns the target that other words mean.
+        Returns the target that another text means.
     read : callable or None
         Opens the log at a path.
     """
@@ -60,7 +60,7 @@ class Asked:
 
 
 def uniform(asked: Asked) -> Target:
-    """Choose every eligible action alike."""
+    """Choose every eligible action with the same probability."""
     del asked
     return UniformTarget()
 
@@ -137,7 +137,7 @@ def _alone(text: str) -> Target:
 
 
 def _base(asked: Asked, of: str) -> Target:
-    """Return the policy that another changes."""
+    """Return the policy that another one modifies."""
     return asked.parse(of) if of else LoggedDistribution()
 
 
