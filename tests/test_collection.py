@@ -311,7 +311,10 @@ D1 = b'{"_id": "d1", "text": "a"}\n'
         (fault(corpus=D1 + D1), "lines 1 and 2 have the same `_id` 'd1'"),
         (fault(corpus=D1 + b'{"_id": "d\xff"}'), "line 2 is not UTF-8 .byte 11 of the line, 0xff"),
         (fault(qrels=b"q1\td1\t1\n"), "line 1 must be the header query-id<tab>corpus-id<tab>score"),
-        (fault(qrels=HEADER + b"q1 d1 1\n"), "line 2 must hold query-id, corpus-id and score parted by tabs"),
+        (
+            fault(qrels=HEADER + b"q1 d1 1\n"),
+            "line 2 must hold query-id, corpus-id and score separated by tabs",
+        ),
         *(
             (fault(qrels=HEADER + b"q1\td1\t" + score + b"\n"), "line 2 must hold a score, a number, got '")
             for score in (b"high", b"nan", b"inf", b"1,5", b"0x1", b"1e999", b"", "\u0661".encode())

@@ -1,4 +1,4 @@
-"""The command line's root, and how it speaks of errors."""
+"""The command line's root, and how it reports errors."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ LOGGED_POLICY = Annotated[
     str | None, typer.Option(metavar="NAME", help="Which policy's log, where a run has logged several.")
 ]
 NO_DUPLICATES = Annotated[
-    bool, typer.Option("--no-duplicate-check", help="Do not look for event ids that stand twice.")
+    bool, typer.Option("--no-duplicate-check", help="Do not look for repeated event ids.")
 ]
 JSON = Annotated[bool, typer.Option("--json", help="Print as JSON on standard output.")]
 QUIET = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no table.")]
@@ -84,7 +84,8 @@ def replay(
         float | None, typer.Option(help="Half-width that the rows needed are counted for.")
     ] = None,
     reward_model: Annotated[
-        str, typer.Option(metavar="NAME", help="lightgbm, ridge or logistic, for dm, dr and their kin.")
+        str,
+        typer.Option(metavar="NAME", help="lightgbm, ridge or logistic, for dm, dr and related estimators."),
     ] = "lightgbm",
     on_error: Annotated[
         str, typer.Option(metavar="WHAT", help="fail at a faulty row, skip such rows, or report every one.")
@@ -236,7 +237,7 @@ class _Rows:
 
 
 def _print(evaluation: Evaluation) -> None:
-    """Print the estimates, their verdicts and what must be said loudly."""
+    """Print the estimates, their verdicts and the warnings."""
     from ltrr.replay.report.tables import estimate, verdicts
 
     about = evaluation.about

@@ -46,7 +46,7 @@ def print_run(tables: Tables) -> None:
 
 
 def _print_table(tables: Tables) -> None:
-    """Print one row a policy, best first, with as many columns as fit beside whole names."""
+    """Print one row a policy, best first, with as many columns as fit next to whole names."""
     from ltrr.metrics.measures import digits_of, meaning_of
     from ltrr.study.tables import HEADS
 

@@ -13,7 +13,7 @@ A row of ``candidates`` whose ``slots`` is 0 is a shadow: a source that the quot
 and scored for the log alone (`ltrr.LoopSetting.log_shadow`). Without these rows the table is that of a run
 without shadow retrieval. Their ``ranker_score`` is NaN where the ranker's scores depend on the allocation.
 
-All join on (policy, seed, request). On disk: ``log/<table>/policy=<p>/seed=<s>/part-<n>.parquet`` beside
+All join on (policy, seed, request). On disk: ``log/<table>/policy=<p>/seed=<s>/part-<n>.parquet`` next to
 ``log/log.json`` (names, settings, format version), ``log/items.parquet`` (item id to external name and
 title) and ``log/queries.parquet`` (query id to text).
 """
@@ -262,12 +262,14 @@ class Log:
 
     def __post_init__(self) -> None:
         if not (self.folder / "log.json").is_file():
-            raise InputError(f"{self.folder} is no log: log.json is missing; give the folder `log` of a run")
+            raise InputError(
+                f"{self.folder} is not a log: log.json is missing; give the folder `log` of a run"
+            )
         version = self.about.get("format_version")
         if version != FORMAT_VERSION:
             raise InputError(
                 f"{self.folder}/log.json has format version {version!r}, this ltrr reads {FORMAT_VERSION}; "
-                "write the log anew with this version"
+                "write the log again with this version"
             )
         if self.policy is not None and self.policy not in self.about["policies"]:
             hint = nearest(self.policy, self.about["policies"])

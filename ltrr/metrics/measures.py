@@ -184,7 +184,7 @@ JUDGED = (
     Measure(
         "loss_ranking",
         "ranking loss",
-        meaning="lost since what was drawn stood in another than the best order",
+        meaning="lost because the page was not in the best order",
     ),
     Measure("loss_cost", "cost", meaning="of arms and candidates"),
     Measure("loss_noise", "sampling noise", meaning="of the users' draws"),

@@ -90,7 +90,7 @@ def lettering(text: str) -> str:
 
 
 def figure_of(axes: Axes) -> Figure:
-    """Return the figure that axes stand in."""
+    """Return the figure that axes belong to."""
     figure = axes.get_figure(root=True)
     if figure is None:
         raise ValueError("the axes were taken out of their figure")

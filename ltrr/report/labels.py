@@ -1,4 +1,4 @@
-"""Names in figures that do not cover one another: at the ends of lines, and beside points."""
+"""Names in figures that do not cover one another: at the ends of lines, and next to points."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LETTER = 0.62
 
 
 NEAR, FAR = (0, 180, 45, -45, 135, -135, 90, -90), (45, 135, -45, -135, 90, -90, 180, 0)
-"""Directions in degrees in the order in which they are tried: beside the point, and farther off."""
+"""Directions in degrees in the order in which they are tried: next to the point, and farther off."""
 
 
 def _line(colour: str) -> dict[str, Any]:
@@ -103,7 +103,7 @@ def label_points(
     *,
     bars: Sequence[tuple[float, float]] = (),
 ) -> None:
-    """Write each name beside its point where it covers neither a point nor another name.
+    """Write each name next to its point where it covers neither a point nor another name.
 
     Places around the point are tried from near to far; a name that stands farther off is joined to it.
 

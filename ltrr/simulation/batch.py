@@ -1,4 +1,4 @@
-"""What happened to a batch of requests, on both sides of the curtain."""
+"""What happened to a batch of requests, truth included."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Pool:
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """What happened to B requests, on both sides of the curtain.
+    """What happened to B requests, truth included.
 
     Parameters
     ----------

@@ -201,7 +201,7 @@ def _joined(work: Path, kind: str, parts: Iterable[int]) -> pa.Table:
 
 
 def _not_whole(path: Path, fault: str, work: Path) -> InputError:
-    return InputError(f"{path} {fault}: the cell is not whole; remove {work} to run it anew, then resume")
+    return InputError(f"{path} {fault}: the cell is not whole; remove {work} to run it again, then resume")
 
 
 def latent_mean(folder: Path, name: str, start: int) -> float:

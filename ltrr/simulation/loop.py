@@ -51,7 +51,7 @@ class Loop:
 
     Examples
     --------
-    A batch is asked, decided, retrieved, ranked, shown, clicked and, once it matured, learnt from:
+    A batch is asked, decided, retrieved, ranked, shown, clicked and, once it matured, learned from:
 
     >>> from ltrr.simulation.example import small_example
     >>> loop = small_example()
@@ -92,7 +92,7 @@ class Loop:
         return batch
 
     def judge_held_out(self, n: int) -> Batch:
-        """Serve ``n`` requests on held-out queries with everything frozen; nothing is learnt or counted."""
+        """Serve ``n`` requests on held-out queries with everything frozen; nothing is learned or counted."""
         requests = self.system.world.held_out(n)
         rows = np.arange(0, len(requests), self.setting.held_out_oracle_every)
         return self._serve(requests, rows, warm=False, audit=0.0)

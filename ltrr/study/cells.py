@@ -70,7 +70,7 @@ class Cells:
         """The best in class's reward minus the policy's on the judged rounds, seed by seed.
 
         The class is linear in the logged context, fitted in hindsight with full information on the judged
-        rounds of all seeds together. Judged on the rows it was fitted on, it lies above what can be learnt,
+        rounds of all seeds together. Judged on the rows it was fitted on, it lies above what can be learned,
         the more so the fewer rounds were judged; held-out routers are among the comparators.
         """
         best = best_in_class(
@@ -104,7 +104,7 @@ def read_cells(folder: Path, policy: str, study: Study) -> Cells:
 def _not_whole(folder: Path, path: Path, fault: str) -> InputError:
     cell = folder / "rounds" / path.name
     return InputError(
-        f"{path} {fault}: the run is not whole; remove {cell}, if it is there, to run its cell anew, "
+        f"{path} {fault}: the run is not whole; remove {cell}, if it is there, to run its cell again, "
         "then resume"
     )
 

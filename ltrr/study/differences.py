@@ -23,7 +23,7 @@ DIFFERENCES = (
 """Columns of ``differences.csv``."""
 
 COSTS = ("calls", "candidates")
-"""Measures of cost whose differences are reported beside those of the reward."""
+"""Measures of cost whose differences are reported with those of the reward."""
 
 
 def difference_rows(cells: Mapping[str, Cells], static: str | None, study: Study) -> list[dict[str, Any]]:

@@ -114,7 +114,7 @@ def study_names() -> list[str]:
 
 
 def _shipped() -> Any:
-    """Return the folder of shipped studies: inside the wheel, or beside the package in a checkout."""
+    """Return the folder of shipped studies: inside the wheel, or next to the package in a checkout."""
     inside = resources.files("ltrr") / "studies"
     return inside if inside.is_dir() else Path(__file__).resolve().parents[2] / "simulations"
 

@@ -62,7 +62,7 @@ def run_folder(
     shared : Path
         The driver's temporary folder.
     note : callable
-        Told in words what is being waited for.
+        Called with a line about what is being waited for.
 
     Raises
     ------

@@ -45,7 +45,7 @@ PATIENCE_SECONDS = 60.0
 
 POLL_SECONDS = 0.1
 MOST_ATTEMPTS = 20
-"""How often a folder is made anew if others remove it between its making and its locking."""
+"""How often a folder is made again if others remove it between its making and its locking."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def driving(folder: Path, *, shared: Path, note: Callable[[str], None]) -> Itera
     shared : Path
         The driver's temporary folder, for the next driver to remove if this one is killed.
     note : callable
-        Told in words what is being waited for.
+        Called with a line about what is being waited for.
 
     Raises
     ------
@@ -170,7 +170,7 @@ def _lock_driver(folder: Path) -> int:
 
 
 def _take(path: Path, mode: int, *, make: bool = True) -> int:
-    """Open a lock file, made if absent, and lock it; a file that was removed meanwhile is opened anew."""
+    """Open a lock file, made if absent, and lock it; a file that was removed meanwhile is opened again."""
     while True:
         # open for writing, without which some network file systems lock nothing
         fd = os.open(path, os.O_RDWR | (os.O_CREAT if make else 0), 0o666)

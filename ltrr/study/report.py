@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from ltrr._state import write_aside
 from ltrr.errors import InputError
 from ltrr.report.canvas import as_svg, save_png, stamp
+from ltrr.report.glossary import GLOSSARY
 from ltrr.report.page import drawing, render
 from ltrr.study import figures
 from ltrr.study.explorer import explorer
@@ -69,6 +70,7 @@ def write_report(folder: str | Path) -> Path:
             title=tables.study["name"],
             run=section(tables, save=True),
             explorer=explorer(tables.folder, _in_full(tables)),
+            glossary=GLOSSARY,
         )
     place = tables.folder / "report.html"
     try:

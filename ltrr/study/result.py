@@ -231,7 +231,7 @@ class Result:
         return notebook_view(self.tables)
 
     def report(self) -> Path:
-        """Draw all figures and ``report.html`` anew and return the page's path."""
+        """Redraw all figures and ``report.html`` and return the page's path."""
         from ltrr.study.report import write_report
 
         return write_report(self.folder)

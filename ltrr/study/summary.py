@@ -51,7 +51,7 @@ def summarise(folder: Path, study: Study) -> None:
     those of `round_columns`              mean over the rounds after the warm-up
     ``…_seen``, ``…_first``, ``share_…``  the same where the text was, or was not, asked in an earlier
                                           batch, and the share of such rounds. Two requests of one batch
-                                          with the same new text are both first: nothing is learnt between
+                                          with the same new text are both first: nothing is learned between
     ``…_held_out``                        the frozen policy on held-out queries
     ``difference_static``                 policy minus best static (its own trajectory, same seed): mean over
                                           the rounds after the warm-up

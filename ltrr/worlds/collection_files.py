@@ -155,9 +155,9 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
                     empty = False
                     yield number, line.rstrip("\r\n")
     except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{path} cannot be read after line {number}: {error}; fetch it anew") from error
+        raise InputError(f"{path} cannot be read after line {number}: {error}; download it again") from error
     if empty:
-        raise InputError(f"{path} is empty: fetch it anew")
+        raise InputError(f"{path} is empty: download it again")
 
 
 def _records(path: Path) -> Iterator[tuple[int, str, dict[str, Any]]]:
@@ -272,7 +272,7 @@ def _read_qrels(
             continue
         if len(cells) != 3:
             raise InputError(
-                f"{path}: line {number} must hold query-id, corpus-id and score parted by tabs, "
+                f"{path}: line {number} must hold query-id, corpus-id and score separated by tabs, "
                 f"got {_short(line)}"
             )
         if not _SCORE.fullmatch(cells[2]):

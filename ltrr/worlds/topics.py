@@ -146,7 +146,7 @@ class Topics:
         Raises
         ------
         InputError
-            If a column is missing, an id is unknown or stands twice, or a grade is no grade.
+            If a column is missing, an id is unknown or occurs twice, or a grade is invalid.
 
         Examples
         --------

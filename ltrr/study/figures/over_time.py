@@ -103,15 +103,8 @@ def recall(
     warmup = int(tables.study["loop"]["warmup"])
     if warmup:
         axes.axvspan(0, warmup, color="#888888", alpha=0.12, linewidth=0)
-        axes.annotate(
-            "warm-up: every policy chooses at random,\nslot by slot (slabs) or one quota (allocations)",
-            (warmup, 0.01),
-            xycoords=("data", "axes fraction"),
-            xytext=(4, 2),
-            textcoords="offset points",
-            fontsize=7,
-            color="#666666",
-        )
+        note = "shaded: warm-up, all choose at random (slabs: slot by slot; allocations: a whole quota)"
+        axes.set_xlabel(f"{axes.get_xlabel()}\n{note}", fontsize=8.5)
     _lines(axes, tables, "recall_budget", shown(tables, policies))
     return axes
 

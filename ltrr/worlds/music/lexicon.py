@@ -129,6 +129,6 @@ class Lexicon:
         return np.asarray(np.where(concept >= 0, word, -1))
 
     def phrases(self, ids: Int64) -> tuple[str, ...]:
-        """Return the text of each row of word ids; −1 is no word."""
+        """Return the text of each row of word ids; −1 stands for no word."""
         words = np.array([*self.words, ""], dtype=object)[ids]
         return tuple(" ".join(filter(None, row)) for row in words.tolist())

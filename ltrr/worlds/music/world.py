@@ -70,11 +70,11 @@ class Music(TopicWorld):
     ========== ========================================================== =======================
     intent     query                                                      relevant
     ========== ========================================================== =======================
-    entity     title or name, whole, in part or with the artist           the one, and its kin
+    entity     title or name, whole, in part or with the artist           it and related items
     attribute  two or three of genre, mood, decade, one word each         fit × appeal
     topic      two or three words of a theme, at times with genre or mood fit × appeal
     misspelt   an entity (mostly an artist) or attributes, garbled        as above
-    alias      a nickname that shares no word with its target             the target, and its kin
+    alias      a nickname that shares no word with its target             target, related items
     ambiguous  one word that three or more titles or names share          2–4 entities, one drawn
     generic    two or three words such as "top hits"                      the chart by appeal
     ========== ========================================================== =======================
@@ -97,7 +97,8 @@ class Music(TopicWorld):
         Exponent of the traffic, >= 0.
     vocabulary_gap : float
         Probability in [0, 1] that a concept is named by a synonym that tags seldom use, and, drawn apart,
-        that the word has an ending that no tag has. At 0 queries speak as tags do and lexical search wins.
+        that the word has an ending that no tag has. At 0 queries use the words of tags and lexical search
+        wins.
     misspelling : float
         Probability in [0, 1] that a further word of a misspelt query is garbled; one always is.
     wordings : int
