@@ -27,7 +27,7 @@ WIDTH = 80
 """Columns that everything fits in."""
 
 OTHERS = 5
-"""Actions that are named beside the chosen one."""
+"""Actions that are named next to the chosen one."""
 
 LOSSES = ("retrieval", "ranking", "cost", "noise")
 

@@ -340,7 +340,7 @@ class Log:
         ``chosen``          whether it was drawn
         ``audit``           whether the slot was filled at random, to keep the log judgeable
         ``propensity``      probability of what was drawn in this slot
-        ``version``         lessons that the policy had learned; -1 during the warm-up
+        ``version``         learning updates of the policy so far; -1 during the warm-up
         ==================  ========================================================================
 
         ==================  ========================================================================

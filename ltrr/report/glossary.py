@@ -116,14 +116,14 @@ GLOSSARY: Mapping[str, str] = MappingProxyType(
             "named; usually it is the best static allocation, and a negative regret means better than it."
         ),
         "repeated query": (
-            "A query whose text was asked in an earlier batch of the same run, also called *seen*. Memory "
+            "A query whose text was asked in an earlier batch of the same run, also called seen. Memory "
             "and ranker may have learned from it."
         ),
         "request": "One query of one user at one time, which is answered by one page.",
         "retrieval loss": "The reward lost because the union does not contain the best items.",
         "reward": (
-            "What a page earns. *Expected*: averaged over all that the simulated user might do, computed "
-            "from the true relevance. *Net of costs*: minus the costs of called arms and retrieved "
+            "What a page earns. Expected: averaged over all that the simulated user might do, computed "
+            "from the true relevance. Net of costs: minus the costs of called arms and retrieved "
             "candidates."
         ),
         "sampling noise": (
@@ -150,7 +150,7 @@ GLOSSARY: Mapping[str, str] = MappingProxyType(
         "spill": "Candidates that a fallback arm delivered because the chosen arm returned too few.",
         "union": "The distinct candidates of all arms of a request, each with the arms that drew it.",
         "verdict": (
-            "Whether a log can answer the question: *supported*, *weak*, or *cannot answer*, in which "
+            "Whether a log can answer the question: supported, weak, or cannot answer, in which "
             "case no number is given."
         ),
         "warm-up": (

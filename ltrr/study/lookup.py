@@ -1,4 +1,4 @@
-"""What a run's folder says of single requests, beside its log."""
+"""What a run's folder says of single requests, in addition to its log."""
 
 from __future__ import annotations
 
