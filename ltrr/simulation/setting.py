@@ -22,8 +22,12 @@ class LoopSetting:
     ----------
     arms : tuple of str
         Names of the arms; the position is the arm's index.
-    n_slots, slot_size, page_size : int
-        Slots a request, candidates a slot, places on the page.
+    n_slots : int >= 1
+        Slots a request: how often a policy draws an arm.
+    slot_size : int >= 1
+        Candidates a slot.
+    page_size : int >= 1
+        Places on the page.
     fallback : tuple of str, optional
         Arms that deliver, in this order, what slabs came back short of; by default those of ``arms`` that are
         always full.
