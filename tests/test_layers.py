@@ -36,6 +36,7 @@ LATE = {
     ("replay.evaluation", "replay.report.page"): "figures load matplotlib, which a replay does not need",
     ("cli.report", "study.report"): "the command line answers `--help` without loading the engines",
     ("cli.simulate", "metrics.measures"): "the command line answers `--help` without loading the engines",
+    ("cli.simulate", "study.call"): "the command line answers `--help` without loading the engines",
     ("cli.simulate", "study.simulate"): "the command line answers `--help` without loading the engines",
     ("cli.simulate", "study.files"): "the command line answers `--help` without loading the engines",
     ("study.result", "study.figures"): "figures load matplotlib, which a run does not need",

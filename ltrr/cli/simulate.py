@@ -15,6 +15,8 @@ from rich.table import Table
 
 from ltrr.cli.app import app, say
 from ltrr.cli.folders import free_folder
+from ltrr.cli.messages import VERBOSE, show_log
+from ltrr.cli.words import settings_from
 from ltrr.errors import InputError
 
 if TYPE_CHECKING:
@@ -40,6 +42,8 @@ COLUMNS = {
     epilog="Examples:\n\n"
     "  ltrr simulate\n\n"
     "  ltrr simulate --rounds 1000 --seeds 2 --out runs/try\n\n"
+    "  ltrr simulate --policies linucb,equal --user pbm --set user.eta=2\n\n"
+    "  ltrr simulate --set loop.slot_size=10 --set policies.linucb.alpha=0.3\n\n"
     "  ltrr simulate --collection path/to/beir-folder\n\n"
     "  ltrr simulate my-study.toml --json > summary.json\n\n"
     "  ltrr simulate --resume --out runs/try"
@@ -51,6 +55,30 @@ def simulate(
     *,
     rounds: Annotated[int | None, typer.Option(help="Requests a seed; default: the study's.")] = None,
     seeds: Annotated[int | None, typer.Option(help="Replicates; default: the study's.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Root of all random streams.")] = None,
+    warmup: Annotated[int | None, typer.Option(help="First requests, decided at random.")] = None,
+    policies: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B,…",
+            help="Policies to compare: the study's own, `ltrr list policies`, or module:Class.",
+        ),
+    ] = None,
+    arms: Annotated[
+        str | None,
+        typer.Option(metavar="A,B,…", help="Arms to draw from: the study's own, or `ltrr list arms`."),
+    ] = None,
+    user: Annotated[str | None, typer.Option(metavar="NAME", help="`ltrr list users`.")] = None,
+    reward: Annotated[str | None, typer.Option(metavar="NAME", help="`ltrr list rewards`.")] = None,
+    ranker: Annotated[str | None, typer.Option(metavar="NAME", help="`ltrr list rankers`.")] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Any setting of a study file, again and again: `ltrr list settings`.",
+        ),
+    ] = None,
     jobs: Annotated[int | None, typer.Option(help="Worker processes; default: all cores.")] = None,
     collection: Annotated[
         str | None,
@@ -67,6 +95,7 @@ def simulate(
         typer.Option("--skip-unknown", help="Leave out judgements that name unknown queries or documents."),
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no table.")] = False,
+    verbose: VERBOSE = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the summary as JSON on standard output.")
     ] = False,
@@ -77,15 +106,27 @@ def simulate(
     """
     import joblib
 
+    from ltrr.study.call import study_of
     from ltrr.study.simulate import run_study
 
+    if verbose:
+        show_log()
     chosen = _chosen(study, collection, out if resume else None, skip_unknown=skip_unknown)
     if resume and out is None:
         raise InputError("--resume needs the folder of the run: add --out DIR")
-    if rounds is not None:
-        chosen = replace(chosen, rounds=rounds)
-    if seeds is not None:
-        chosen = replace(chosen, seeds=seeds)
+    chosen = study_of(
+        study=chosen,
+        policies=_names(policies),
+        arms=_names(arms),
+        user=user,
+        reward=reward,
+        ranker=ranker,
+        rounds=rounds,
+        seeds=seeds,
+        seed=seed,
+        warmup=warmup,
+        settings=settings_from(set_ or ()),
+    )
     folder = Path(out) if out is not None else free_folder(chosen.name)
     try:
         n_jobs = jobs if jobs is not None else joblib.cpu_count()
@@ -132,6 +173,11 @@ def _chosen(study: str | None, collection: str | None, resumed: str | None, *, s
             raise InputError("--skip-unknown is about the judgements of a collection: add --collection DIR")
         chosen = replace(chosen, world={**chosen.world.settings(), "skip_unknown": True})
     return chosen
+
+
+def _names(text: str | None) -> list[str] | None:
+    """Return the names of a list with commas."""
+    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _holds_run(folder: Path) -> bool:

@@ -19,7 +19,7 @@ from ltrr.simulation.setting import LoopSetting
 from ltrr.study.build import build
 from ltrr.study.study import Study, Tuning
 
-__all__ = ["import_path_of", "read_study", "study_from", "study_names"]
+__all__ = ["check_integers", "import_path_of", "read_study", "study_from", "study_names"]
 
 
 def study_from(settings: Mapping[str, Any], where: str = "study", folder: Path | None = None) -> Study:
@@ -37,7 +37,7 @@ def study_from(settings: Mapping[str, Any], where: str = "study", folder: Path |
     table = dict(settings)
     if folder is not None and "import_path" not in table and any(_modules(table)):
         table["import_path"] = [str(folder.resolve())]
-    _check_integers(table, where)
+    check_integers(table, where)
     known = [f.name for f in fields(Study) if f.name != "features"]
     for key in table:
         if key not in known:
@@ -98,12 +98,12 @@ def import_path_of(study: Study) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _check_integers(value: Any, where: str, key: str = "") -> None:
+def check_integers(value: Any, where: str, key: str = "") -> None:
     """Refuse integers beyond 64 bits, which TOML does not promise and arrays do not hold."""
     if isinstance(value, (Mapping, list)):
         inner = value.items() if isinstance(value, Mapping) else enumerate(value)
         for name, part in inner:
-            _check_integers(part, where, f"{key}.{name}" if key else str(name))
+            check_integers(part, where, f"{key}.{name}" if key else str(name))
     elif isinstance(value, int) and not -(2**63) <= value < 2**63:
         raise InputError(f"{where}: `{key}` must be an integer of at most 64 bits, got {value:.3g}")
 

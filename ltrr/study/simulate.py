@@ -6,30 +6,16 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from threadpoolctl import threadpool_limits
 
 from ltrr import _check
-from ltrr.bandits.registry import BEST_STATIC
-from ltrr.bandits.spec import PolicySpec, policy_spec
-from ltrr.errors import InputError, nearest
+from ltrr.errors import InputError
 from ltrr.report.progress import ProgressBar
-from ltrr.simulation.setting import LoopSetting
-from ltrr.study.build import (
-    Parts,
-    build,
-    make_measures,
-    make_policy,
-    make_ranker,
-    make_world,
-    prepare,
-    settled,
-)
-from ltrr.study.files import import_path_of, read_study
+from ltrr.study.build import Parts, build, make_measures, make_world, prepare, settled
+from ltrr.study.call import study_of
 from ltrr.study.folder import run_folder, write_about, write_study
 from ltrr.study.lock import SHARED_PREFIX
 from ltrr.study.notes import notes_of, write_notes
@@ -38,7 +24,6 @@ from ltrr.study.runner import Job, Runner
 from ltrr.study.study import Study
 from ltrr.study.summary import summarise
 from ltrr.study.tuning import tuned
-from ltrr.types.component import Component
 
 __all__ = ["run_study", "simulate"]
 
@@ -74,11 +59,12 @@ def simulate(
         Where to simulate, for instance ``ltrr.worlds.Music()`` or ``"path/to/beir-folder"``; by default the
         study's own.
     arms : mapping of name to component, or sequence of names, optional
-        Replaces the study's arms; fallback are those that are always full.
+        Replaces the study's arms, whose settings stay where only names are given; fallback are those that are
+        always full.
     policies : sequence, optional
-        Names, tables or policy objects; by default those of the study's own that suit arms and ranker, and
-        one for each arm that is new. The best static allocation, against which regret is counted, is added
-        if missing.
+        Names (of the study's own policies, or of ``ltrr list policies``), tables or policy objects; by
+        default those of the study's own that suit arms and ranker, and one for each arm that is new. The
+        best static allocation, against which regret is counted, is added if missing.
     ranker, user, reward : component, optional
     measures : sequence of Measure, names or import paths, optional
         Kept besides those of every study.
@@ -120,91 +106,22 @@ def simulate(
     >>> sorted(frame.policy.unique())
     ['best-static', 'equal', 'linucb']
     """
-    base = study if isinstance(study, Study) else read_study(study)
-    changes: dict[str, Any] = {}
-    setting = _loop(base, loop, arms, warmup)
-    if setting != base.loop:
-        changes["loop"] = setting
-        changes["arms"] = {name: arm for name, arm in base.arms.items() if name in setting.arms}
-    if arms is not None:
-        changes["arms"] = arms if isinstance(arms, Mapping) else {}
-    given = {"measures": measures, "seed": seed, "rounds": rounds, "seeds": seeds}
-    given |= {
-        "world": _changed(base.world, world),
-        "ranker": _changed(base.ranker, ranker),
-        "user": _changed(base.user, user),
-        "reward": _changed(base.reward, reward),
-    }
-    changes |= {name: value for name, value in given.items() if value is not None}
-    if world is not None:
-        changes["name"] = f"{base.name} on {_called(changes['world'])}"
-        changes["question"] = ""  # it was about another world
-    if policies is not None:
-        if isinstance(policies, (str, Mapping)) or not isinstance(policies, Sequence):
-            raise InputError(f"`policies` must be a list, got {policies!r}; write [{policies!r}]")
-        specs = tuple(policy_spec(p, setting.arms) for p in policies)
-        if not any(s.best_static for s in specs):
-            specs = (policy_spec(BEST_STATIC, setting.arms), *specs)
-        changes["policies"] = specs
-    whole = replace(base, **changes)
-    if policies is None and (arms is not None or ranker is not None):
-        whole = replace(whole, policies=_suited(whole))
-    return run_study(
-        replace(whole, import_path=import_path_of(whole)), out=out, jobs=jobs, resume=resume, quiet=quiet
+    called = study_of(
+        world,
+        arms=arms,
+        policies=policies,
+        ranker=ranker,
+        user=user,
+        reward=reward,
+        measures=measures,
+        rounds=rounds,
+        seeds=seeds,
+        seed=seed,
+        warmup=warmup,
+        study=study,
+        loop=loop,
     )
-
-
-def _loop(
-    base: Study,
-    loop: Mapping[str, Any] | None,
-    arms: Mapping[str, Any] | Sequence[str] | None,
-    warmup: int | None,
-) -> LoopSetting:
-    """Return the loop's settings with what a call changes."""
-    changes = dict(loop or {})
-    for key in changes:
-        if key not in base.loop.__dataclass_fields__:
-            raise InputError(f"`loop` has no setting {key!r}{nearest(key, base.loop.__dataclass_fields__)}")
-    if warmup is not None:
-        changes["warmup"] = warmup
-    if arms is not None:
-        if isinstance(arms, str) or not isinstance(arms, (Mapping, Sequence)):
-            raise InputError(
-                f"`arms` must be a table by name or a list of names, got {arms!r}; write [{arms!r}]"
-            )
-        if not isinstance(arms, Mapping) and not all(isinstance(arm, str) for arm in arms):
-            raise InputError(f'`arms` must give objects a name: {{"mine": {arms[0]!r}}}, got {arms!r}')
-        changes = {"arms": tuple(arms), "fallback": None} | changes
-    return replace(base.loop, **changes)
-
-
-def _suited(study: Study) -> tuple[PolicySpec, ...]:
-    """Return the policies that suit a study's arms and ranker, and one for each arm that is new."""
-    loop = study.loop
-    kept = []
-    for spec in study.policies:
-        with suppress(InputError):
-            make_policy(spec, loop, [loop.n_slots, *[0] * (len(loop.arms) - 1)])
-            if spec.ranker:
-                make_ranker(study, spec)
-            kept.append(spec)
-    names = {spec.name for spec in kept}
-    return (*kept, *(policy_spec(arm, loop.arms) for arm in loop.arms if arm not in names))
-
-
-def _changed(own: Component, given: Any) -> Any:
-    """Return what replaces a study's component: a table without ``kind`` changes single settings of it."""
-    if isinstance(given, Mapping) and "kind" not in given and own.given is None:
-        return {**own.settings(), **given}
-    return given
-
-
-def _called(world: Any) -> str:
-    """Return what a world is called in a study's name."""
-    if isinstance(world, (str, Path)):
-        return Path(world).name
-    kind = world.get("kind", "music") if isinstance(world, Mapping) else world
-    return kind if isinstance(kind, str) else type(kind).__name__
+    return run_study(called, out=out, jobs=jobs, resume=resume, quiet=quiet)
 
 
 def run_study(

@@ -142,8 +142,8 @@ class Study:
         _check.integer("log_seeds", self.log_seeds, low=0)
         if self.loop.warmup >= self.rounds:
             raise InputError(
-                f"`rounds` must be more than the warm-up's {self.loop.warmup}, got {self.rounds}; run longer, "
-                "or lower `loop.warmup`: --warmup N at the command line, warmup=N in a call"
+                f"`rounds` must be more than the warm-up's {self.loop.warmup}, got {self.rounds}; "
+                "run longer, or lower `loop.warmup`: --warmup N at the command line, warmup=N in a call"
             )
         _check.integer("loop.n_slots times loop.slot_size", self.loop.budget, low=1, high=MOST_CANDIDATES)
         self._read_components()
