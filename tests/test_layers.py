@@ -25,9 +25,12 @@ LAYERS = (
 """From the bottom up; a room may import from its own layer and from those below."""
 
 LATE = {
-    ("cli.listing", "bandits.registry"): "the command line answers `--help` without loading the engines",
+    ("cli.listing", "bandits.credit"): "the command line answers `--help` without loading the engines",
     ("cli.listing", "registry"): "the command line answers `--help` without loading the engines",
     ("cli.listing", "study.files"): "the command line answers `--help` without loading the engines",
+    ("cli.listing", "study.settings"): "the command line answers `--help` without loading the engines",
+    ("cli.listing", "types.docstring"): "the command line answers `--help` without loading the engines",
+    ("cli.listing", "types.settings"): "the command line answers `--help` without loading the engines",
     ("cli.replay", "replay"): "the command line answers `--help` without loading the engines",
     ("cli.replay", "replay.validate"): "the command line answers `--help` without loading the engines",
     ("cli.replay", "replay.report.page"): "the command line answers `--help` without loading the engines",

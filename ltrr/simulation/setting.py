@@ -29,7 +29,7 @@ class LoopSetting:
     page_size : int >= 1
         Places on the page.
     fallback : tuple of str, optional
-        Arms that deliver, in this order, what slabs came back short of; by default those of ``arms`` that are
+        Arms that fill up, in this order, slabs that came back short; by default those of ``arms`` that are
         always full.
     feedback_every : int
         Requests between two lessons; 1 is the textbook online loop.
@@ -106,7 +106,7 @@ class LoopSetting:
             raise InputError("`loop.audit` must be below 1, got 1: nothing would be left to the policy")
         if not isinstance(self.log_shadow, bool):
             raise InputError(f"`loop.log_shadow` must be true or false, got {self.log_shadow!r}")
-        _check.choice("loop.credit", self.credit, SLOT_RULES)
+        _check.choice("loop.credit", self.credit, tuple(SLOT_RULES))
         _check.number("loop.delay_seconds", self.delay_seconds, low=0.0)
         if self.attribution_seconds != math.inf:
             _check.number("loop.attribution_seconds", self.attribution_seconds, low=0.0, open_low=True)

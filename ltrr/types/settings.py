@@ -9,13 +9,15 @@ import math
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
 from ltrr.errors import InputError, nearest
+from ltrr.types.component import writable
 from ltrr.types.docstring import Entry, entries
+from ltrr.types.toml_text import toml_text
 
 __all__ = [
     "MAKERS",
@@ -54,8 +56,8 @@ class Setting:
     --------
     >>> from ltrr.users import PBM
     >>> eta = next(s for s in settings_of(PBM) if s.name == "eta")
-    >>> eta.kind, eta.default
-    ('float >= 0', 1.0)
+    >>> eta.kind, eta.default, eta.shown
+    ('float >= 0', 1.0, '1.0')
     """
 
     name: str
@@ -63,24 +65,43 @@ class Setting:
     default: Any
     meaning: str
 
+    @property
+    def required(self) -> bool:
+        """Whether it must be given."""
+        return self.default is REQUIRED
+
+    @property
+    def shown(self) -> str:
+        """The default as a study file has it; empty where there is none, or none that a file can hold."""
+        if self.required or self.default is None:
+            return ""
+        value, why = writable(self.default)
+        return "" if why else toml_text(value)
+
 
 def settings_of(maker: Any) -> tuple[Setting, ...]:
     """Return the settings that a class or function takes, as its signature and its docstring say.
 
-    The preset values of a partial are its defaults.
+    The preset values of a partial are its defaults, and those of a finished object what it holds.
     """
     if not callable(maker):
-        return ()
+        found = tuple(replace(s, default=getattr(maker, s.name, None)) for s in settings_of(type(maker)))
+        return tuple(s for s in found if not callable(s.default))
     known = parameters(maker)[0]
-    found = inspect.signature(maker).parameters if known else {}
-    return tuple(_setting(maker, name, hint, found[name].default) for name, (hint, _) in known.items())
+    given = inspect.signature(maker).parameters if known else {}
+    return tuple(_setting(maker, name, hint, given[name].default) for name, (hint, _) in known.items())
 
 
 def _setting(maker: Any, name: str, hint: Any, default: Any) -> Setting:
     """Return one setting; its type is in the docstring's words, unless `ltrr list` can tell more of it."""
     entry = entries(maker).get(name, Entry())
     made = any(registry_for(one) is not None for one in members(hint))
-    return Setting(name, detail(hint) if made or not entry.kind else entry.kind, default, entry.meaning)
+    kind = detail(hint) if made or not entry.kind else entry.kind
+    base = maker.func if isinstance(maker, functools.partial) else maker
+    factories = {f.name: f.default_factory for f in getattr(base, "__dataclass_fields__", {}).values()}
+    factory = factories.get(name, dataclasses.MISSING)
+    drawn = callable(factory) and type(default).__module__ == "dataclasses"  # shown as "<factory>"
+    return Setting(name, kind, factory() if drawn else default, entry.meaning)
 
 
 def check_settings(maker: Any, kind: str, params: Any, where: str) -> dict[str, tuple[Any, bool]]:
