@@ -237,7 +237,7 @@ BAD_WORDS = {
     "option": (["simulate", "--round", "3"], ["--round", "--rounds", "ltrr simulate --help"]),
     "command": (["simulat"], ["simulat", "simulate", "ltrr --help"]),
     "argument missing": (["report"], ["RUN", "ltrr report --help"]),
-    "argument too many": (["list", "arms", "policies"], ["policies", "ltrr list --help"]),
+    "argument too many": (["list", "arms", "bm25", "more"], ["more", "ltrr list --help"]),
     "list": (["list", "policy"], ["`list` knows no 'policy'", "did you mean 'policies'"]),
     "report": (["report", "nowhere"], ["nowhere holds no finished run", "ltrr simulate"]),
     "report of two": (["report", ".", "nowhere"], ["holds no finished run"]),

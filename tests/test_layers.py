@@ -25,6 +25,8 @@ LAYERS = (
 """From the bottom up; a room may import from its own layer and from those below."""
 
 LATE = {
+    ("cli.init", "_state"): "the command line answers `--help` without loading the engines",
+    ("cli.init", "study.annotate"): "the command line answers `--help` without loading the engines",
     ("cli.listing", "bandits.credit"): "the command line answers `--help` without loading the engines",
     ("cli.listing", "registry"): "the command line answers `--help` without loading the engines",
     ("cli.listing", "study.files"): "the command line answers `--help` without loading the engines",

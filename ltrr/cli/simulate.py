@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ltrr.study.result import Result
     from ltrr.study.study import Study
 
-__all__ = ["simulate"]
+__all__ = ["COLLECTION", "chosen_study", "simulate"]
 
 COLUMNS = {
     "reward": "reward",
@@ -35,6 +35,11 @@ COLUMNS = {
     "recall_budget": "recall",
 }
 """Metrics that the final table shows, the most telling first, by a head short enough for a terminal."""
+
+
+COLLECTION = Annotated[
+    str | None, typer.Option(metavar="DIR", help="A BEIR-layout collection instead of a synthetic world.")
+]
 
 
 # A blank line parts the lines of an epilog.
@@ -80,12 +85,7 @@ def simulate(
         ),
     ] = None,
     jobs: Annotated[int | None, typer.Option(help="Worker processes; default: all cores.")] = None,
-    collection: Annotated[
-        str | None,
-        typer.Option(
-            metavar="DIR", help="Simulate on a BEIR-layout collection instead of a synthetic world."
-        ),
-    ] = None,
+    collection: COLLECTION = None,
     out: Annotated[
         str | None, typer.Option(metavar="DIR", help="Folder of the run; default: runs/<study>.")
     ] = None,
@@ -111,7 +111,7 @@ def simulate(
 
     if verbose:
         show_log()
-    chosen = _chosen(study, collection, out if resume else None, skip_unknown=skip_unknown)
+    chosen = chosen_study(study, collection, out if resume else None, skip_unknown=skip_unknown)
     if resume and out is None:
         raise InputError("--resume needs the folder of the run: add --out DIR")
     chosen = study_of(
@@ -143,8 +143,27 @@ def simulate(
         typer.echo(f"Report: {page}")
 
 
-def _chosen(study: str | None, collection: str | None, resumed: str | None, *, skip_unknown: bool) -> Study:
-    """Return the study that the words of `simulate` name."""
+def chosen_study(
+    study: str | None, collection: str | None, resumed: str | None = None, *, skip_unknown: bool = False
+) -> Study:
+    """Return the study that the words of a command name.
+
+    Parameters
+    ----------
+    study : str or None
+        A file, or the name of a shipped study.
+    collection : str or None
+        Folder of a collection to simulate on.
+    resumed : str or None
+        Folder of a run whose study is meant where nothing else is named.
+    skip_unknown : bool
+        Leave out judgements that name unknown queries or documents.
+
+    Raises
+    ------
+    InputError
+        If there is no such study, or the collection does not go with it.
+    """
     from ltrr.study.files import read_study
 
     if resumed is not None and study is None and collection is None and _holds_run(Path(resumed)):

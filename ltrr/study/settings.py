@@ -52,8 +52,8 @@ def about_policy(name: str) -> str:
 
     Examples
     --------
-    >>> about_policy("vw-squarecb")
-    'Run Vowpal Wabbit\'s --cb_explore_adf and return its own distribution (explore = "squarecb")'
+    >>> about_policy("bm25")
+    'Give every slot to arm bm25'
     """
     kind, preset = _preset(name)
     if kind == BEST_STATIC:

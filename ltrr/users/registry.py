@@ -66,9 +66,7 @@ REWARDS = Registry(
         "satisfied": preset(Reward, "1 for a page with a click that satisfied", "satisfied"),
         "any-click": preset(Reward, "1 for a page with a click", "click"),
         "clicks": preset(Reward, "Share of the page's places that were clicked", "clicks"),
-        "dcg": preset(
-            Reward, "Clicks discounted by place, as a share of what clicks everywhere would earn", "dcg"
-        ),
+        "dcg": preset(Reward, "Share of the page's places that were clicked, discounted by place", "dcg"),
     },
     needs=("expected", "observed", "cost"),
     base="ltrr.users.Reward",
