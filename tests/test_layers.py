@@ -33,6 +33,7 @@ LATE = {
     ("cli.listing", "study.settings"): "the command line answers `--help` without loading the engines",
     ("cli.listing", "types.docstring"): "the command line answers `--help` without loading the engines",
     ("cli.listing", "types.settings"): "the command line answers `--help` without loading the engines",
+    ("cli.replay", "_kernels.compiling"): "the command line answers `--help` without loading the engines",
     ("cli.replay", "replay"): "the command line answers `--help` without loading the engines",
     ("cli.replay", "replay.validate"): "the command line answers `--help` without loading the engines",
     ("cli.replay", "replay.report.page"): "the command line answers `--help` without loading the engines",

@@ -36,7 +36,7 @@ def annotated(study: Study) -> str:
     >>> from ltrr.study.files import read_study
     >>> text = annotated(read_study("default"))
     >>> begin = text.index("# Slots a request")
-    >>> print(text[begin : begin + 77])
+    >>> print(text[begin : begin + 74])
     # Slots a request: how often a policy draws an arm (int >= 1).
     n_slots = 3
     """

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import tempfile
+import time
 import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 from ltrr import _check
+from ltrr._kernels.compiling import COMPILING, compiling
 from ltrr.errors import InputError
 from ltrr.report.progress import ProgressBar
 from ltrr.study.build import Parts, build, make_measures, make_world, prepare, settled
@@ -26,6 +29,8 @@ from ltrr.study.summary import summarise
 from ltrr.study.tuning import tuned
 
 __all__ = ["run_study", "simulate"]
+
+_log = logging.getLogger(__name__)
 
 
 def simulate(
@@ -158,23 +163,46 @@ def _run(study: Study, parts: Parts, folder: Path, jobs: int, *, resume: bool, q
     """Run a study into a folder that is locked from before the world is built to the end."""
     with (
         ProgressBar(quiet=quiet) as bar,
+        compiling(lambda: _compiling(bar)),
         tempfile.TemporaryDirectory(prefix=SHARED_PREFIX) as shared,
         run_folder(folder, study, resume=resume, shared=Path(shared), note=bar.note) as driver,
     ):
         bar.note(f"Preparing the world and indexing {len(study.loop.arms)} arms")
+        begun = time.monotonic()
         with threadpool_limits(1):
             world = make_world(study)
+            _log.info("world %r: %s", study.world.kind, _took(begun, f"{len(world.catalogue):,} items"))
             prepared = prepare(parts, world)
+        _log.info("arms indexed: %s", _took(begun, ", ".join(study.loop.arms)))
         write_study(folder, study)
         write_about(folder, study, prepared)
         lost = [where for where, component in study.components.items() if component.unnamed]
         write_notes(folder, notes_of(world, parts.unseen, lost), make_measures(study))
         runner = Runner(study, prepared, driver, jobs, bar, Path(shared))
         cells = _jobs(study, tuned(runner))
-        runner.run(runner.folder, cells, f"{len(study.policies)} policies × {study.seeds} seeds")
+        runner.run(runner.folder, cells, _title(study))
         bar.note("Summarising")
+        begun = time.monotonic()
         shutil.rmtree(folder / "cells", ignore_errors=True)
         summarise(folder, study)
+        _log.info("summarised: %s", _took(begun, f"{len(cells)} cells"))
+
+
+def _title(study: Study) -> str:
+    """Return what the cells of a study are, in a few words."""
+    first, *others = [spec.name for spec in study.policies]
+    more = f" and {len(others)} more" if len(others) > 1 else "".join(f" and {name}" for name in others)
+    return f"{first}{more} × {study.seeds} seed{'s' * (study.seeds > 1)}"
+
+
+def _took(begun: float, what: str) -> str:
+    return f"{what} in {time.monotonic() - begun:.1f} s"
+
+
+def _compiling(bar: ProgressBar) -> None:
+    """Say why the first run takes longer."""
+    _log.info(COMPILING)
+    bar.remark(COMPILING)
 
 
 def _jobs(study: Study, quota: tuple[int, ...] | None) -> list[Job]:
