@@ -231,7 +231,7 @@ class _Lines:
             return
         due = [text for text in (self._note, *self._waiting) if text]
         self._note, self._waiting = "", []
-        if not due and stage is not None:
+        if not due and stage is not None and stage.seconds >= 1.0:
             self._shown = stage
             due = [stage.line(self._unit)]
         for text in due:
