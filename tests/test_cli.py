@@ -568,6 +568,17 @@ def test_a_studys_own_policies_and_arms_keep_their_settings(ltrr, monkeypatch):
     assert made[0].arms["dense"].params == {"encoder": {"kind": "lsa", "dim": 8}}
 
 
+def test_a_class_of_the_current_folder_is_found_again_from_elsewhere(ltrr, monkeypatch, place):
+    made = []
+    monkeypatch.setattr(
+        sys.modules["ltrr.study.simulate"], "run_study", lambda study, **_: made.append(study) or sys.exit(0)
+    )
+    Path("my_user.py").write_text("from ltrr.users import PBM\n\nclass Mine(PBM):\n    pass\n")
+    ltrr("simulate", "--user", "my_user:Mine", "--set", "user.eta=2")
+    assert made[0].user.settings() == {"kind": "my_user:Mine", "eta": 2}
+    assert made[0].import_path == (str(place.resolve()),)
+
+
 def test_few_rounds_run_with_a_short_warm_up_and_say_what_is_done(ltrr):
     words = ["--rounds", 60, "--warmup", 20, "--seeds", 1, "--policies", "best-static", "--jobs", 1]
     words += setting("world.n_items=250", "world.n_queries=40", "loop.held_out=0", "loop.n_slots=1")

@@ -272,7 +272,7 @@ def test_the_package_is_silent_until_somebody_listens():
     assert any(isinstance(handler, logging.NullHandler) for handler in handlers)
 
 
-def test_stages_and_cells_are_logged(tmp_path, caplog):
+def test_stages_and_cells_are_logged(tmp_path, caplog, monkeypatch):
     caplog.set_level(logging.DEBUG, "ltrr")
     run_small(
         tmp_path / "run", ["equal", "random"], rounds=40, log_seeds=0, loop={"warmup": 20, "held_out": 0}

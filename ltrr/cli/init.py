@@ -24,7 +24,7 @@ __all__ = ["init"]
 )
 def init(
     study: Annotated[
-        str, typer.Argument(metavar="[STUDY]", help="The file to write, which must not exist.")
+        str, typer.Argument(metavar="STUDY", help="The file to write, which must not exist.")
     ] = "study.toml",
     *,
     collection: COLLECTION = None,

@@ -43,7 +43,7 @@ def list_names(
         ),
     ],
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="One of them, or module:Class: show its settings.")
+        str | None, typer.Argument(metavar="NAME", help="One of them, or module:Class: show its settings.")
     ] = None,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,

@@ -58,8 +58,8 @@ QUIET = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no t
     epilog="Examples:\n\n"
     "  ltrr replay men.csv --policy uniform\n\n"
     "  ltrr replay men.csv --policy always:7 --policy logged --estimators snips,dr\n\n"
-    "  ltrr replay log.parquet --column reward=clicked --column propensity=p --policy column:new_policy\n\n"
-    "  ltrr replay runs/default --logged-policy linucb --policy uniform --intervals asymptotic,bootstrap\n\n"
+    "  ltrr replay log.parquet --column reward=y --column propensity=p -p column:new\n\n"
+    "  ltrr replay runs/default --logged-policy linucb --intervals bootstrap\n\n"
     "  ltrr replay decisions.json --format dsjson --policy policy:my-policy --json"
 )
 def replay(
@@ -71,7 +71,7 @@ def replay(
             "--policy",
             "-p",
             metavar="POLICY",
-            help="What to judge, again and again: `ltrr list targets`; default: uniform.",
+            help="What to judge; may be repeated: `ltrr list targets`; default: uniform.",
         ),
     ] = None,
     format_: FORMAT = "auto",

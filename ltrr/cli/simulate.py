@@ -73,15 +73,21 @@ def simulate(
         str | None,
         typer.Option(metavar="A,B,…", help="Arms to draw from: the study's own, or `ltrr list arms`."),
     ] = None,
-    user: Annotated[str | None, typer.Option(metavar="NAME", help="`ltrr list users`.")] = None,
-    reward: Annotated[str | None, typer.Option(metavar="NAME", help="`ltrr list rewards`.")] = None,
-    ranker: Annotated[str | None, typer.Option(metavar="NAME", help="`ltrr list rankers`.")] = None,
+    user: Annotated[
+        str | None, typer.Option(metavar="NAME", help="How users click: `ltrr list users`.")
+    ] = None,
+    reward: Annotated[
+        str | None, typer.Option(metavar="NAME", help="What a page earns: `ltrr list rewards`.")
+    ] = None,
+    ranker: Annotated[
+        str | None, typer.Option(metavar="NAME", help="What orders candidates: `ltrr list rankers`.")
+    ] = None,
     set_: Annotated[
         list[str] | None,
         typer.Option(
             "--set",
             metavar="KEY=VALUE",
-            help="Any setting of a study file, again and again: `ltrr list settings`.",
+            help="Any setting of a study file; may be repeated: `ltrr list settings`.",
         ),
     ] = None,
     jobs: Annotated[int | None, typer.Option(help="Worker processes; default: all cores.")] = None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import sys
 import sysconfig
@@ -88,7 +89,7 @@ def import_path_of(study: Study) -> tuple[str, ...]:
     known.add(Path(ltrr.__file__).resolve().parents[1])
     found = dict.fromkeys(study.import_path)
     for name in _modules(study.settings()):
-        file = getattr(sys.modules.get(name.partition(".")[0]), "__file__", None)
+        file = _file_of(name.partition(".")[0])
         if file is None or name == "__main__":
             continue
         place = Path(file).resolve()
@@ -98,8 +99,40 @@ def import_path_of(study: Study) -> tuple[str, ...]:
     return tuple(found)
 
 
+def _file_of(name: str) -> str | None:
+    """Return the file of a module that may not be loaded yet."""
+    if name in sys.modules:
+        return getattr(sys.modules[name], "__file__", None)
+    try:
+        spec = importlib.util.find_spec(name)
+    except (ImportError, ValueError):
+        return None
+    return spec.origin if spec is not None and spec.has_location else None
+
+
 def check_integers(value: Any, where: str, key: str = "") -> None:
-    """Refuse integers beyond 64 bits, which TOML does not promise and arrays do not hold."""
+    """Refuse integers beyond 64 bits, which TOML does not promise and arrays do not hold.
+
+    Parameters
+    ----------
+    value : object
+        Settings of a study.
+    where : str
+        Names the source in messages.
+    key : str
+        Dotted name of the value.
+
+    Raises
+    ------
+    InputError
+        Naming the setting.
+
+    Examples
+    --------
+    >>> check_integers({"seed": 2**70}, "study")
+    Traceback (most recent call last):
+    ltrr.errors.InputError: study: `seed` must be an integer of at most 64 bits, got 1.18e+21
+    """
     if isinstance(value, (Mapping, list)):
         inner = value.items() if isinstance(value, Mapping) else enumerate(value)
         for name, part in inner:

@@ -51,6 +51,12 @@ class Job:
         The tuning's answer, for the best static allocation; or the candidate's.
     tuning : bool
         A candidate of the tuning, which is judged by its rewards alone.
+
+    Examples
+    --------
+    >>> from ltrr.study.files import read_study
+    >>> Job("linucb", replicate=0, rounds=200).spec(read_study("default")).component.kind
+    'linucb'
     """
 
     policy: str

@@ -23,8 +23,8 @@ _OPENED = {"loop": LoopSetting, "tuning": Tuning}
 def study_settings() -> dict[str, Setting]:
     """Return every setting of a study file by its dotted name.
 
-    Settings of components (worlds, users, rankers, rewards, arms, policies) depend on their kinds, and are
-    those of `Registry.settings`.
+    Settings of components (worlds, users, rankers, rewards, arms, policies) depend on their kinds: they are
+    what `ltrr.types.settings.settings_of` returns of a kind's maker.
 
     Examples
     --------

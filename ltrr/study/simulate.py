@@ -177,7 +177,10 @@ def _run(study: Study, parts: Parts, folder: Path, jobs: int, *, resume: bool, q
         write_study(folder, study)
         write_about(folder, study, prepared)
         lost = [where for where, component in study.components.items() if component.unnamed]
-        write_notes(folder, notes_of(world, parts.unseen, lost), make_measures(study))
+        notes = notes_of(world, parts.unseen, lost)
+        for note in notes:
+            _log.warning(note)
+        write_notes(folder, notes, make_measures(study))
         runner = Runner(study, prepared, driver, jobs, bar, Path(shared))
         cells = _jobs(study, tuned(runner))
         runner.run(runner.folder, cells, _title(study))
