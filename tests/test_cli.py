@@ -573,9 +573,9 @@ def test_a_class_of_the_current_folder_is_found_again_from_elsewhere(ltrr, monke
     monkeypatch.setattr(
         sys.modules["ltrr.study.simulate"], "run_study", lambda study, **_: made.append(study) or sys.exit(0)
     )
-    Path("my_user.py").write_text("from ltrr.users import PBM\n\nclass Mine(PBM):\n    pass\n")
-    ltrr("simulate", "--user", "my_user:Mine", "--set", "user.eta=2")
-    assert made[0].user.settings() == {"kind": "my_user:Mine", "eta": 2}
+    Path("user_of_a_test.py").write_text("from ltrr.users import PBM\n\nclass Mine(PBM):\n    pass\n")
+    ltrr("simulate", "--user", "user_of_a_test:Mine", "--set", "user.eta=2")
+    assert made[0].user.settings() == {"kind": "user_of_a_test:Mine", "eta": 2}
     assert made[0].import_path == (str(place.resolve()),)
 
 

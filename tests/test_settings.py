@@ -290,7 +290,7 @@ def test_unknown_names_are_one_line_with_the_nearest(words, said, ltrr, place):
 
 
 def test_import_paths_are_described(ltrr, place):
-    (place / "own_user.py").write_text(
+    (place / "user_of_settings.py").write_text(
         "from dataclasses import dataclass\n"
         "from ltrr.users import PBM\n\n"
         "@dataclass(frozen=True, kw_only=True)\n"
@@ -299,6 +299,6 @@ def test_import_paths_are_described(ltrr, place):
         '    """\n\n'
         "    looks: int = 2\n"
     )
-    out = ltrr("list", "users", "own_user:Own")[1]
-    assert "own_user:Own: Look twice" in out
+    out = ltrr("list", "users", "user_of_settings:Own")[1]
+    assert "user_of_settings:Own: Look twice" in out
     assert "looks         int; default 2\n              How often" in out
