@@ -7,33 +7,29 @@ names and paths into objects; every package lists its names in its own ``registr
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import importlib
 import inspect
-import math
 import sys
-import types
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import metadata
-from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
 from ltrr.errors import InputError, nearest
 from ltrr.types.component import OBJECT, Component, described, frozen, writable
+from ltrr.types.docstring import first_line
+from ltrr.types.settings import MAKERS, check_settings, members, registry_for
 
 __all__ = [
     "REGISTRIES",
     "Registry",
     "add_import_path",
-    "check_settings",
-    "parameters",
+    "preset",
     "registry_of",
     "resolve",
-    "said",
 ]
 
 REGISTRIES = {
@@ -52,9 +48,6 @@ REGISTRIES = {
     "targets": "ltrr.replay.targets.registry:TARGETS",
 }
 """Where the registry of each group of components is; entry points of a group are named ``ltrr.<group>``."""
-
-_MADE_BY: dict[Any, Registry] = {}
-"""The registry that makes the objects of a protocol, for settings that are components themselves."""
 
 
 def registry_of(group: str) -> Registry:
@@ -115,6 +108,19 @@ def add_import_path(folder: str | Path) -> None:
         sys.path.append(place)
 
 
+def preset(maker: Any, meaning: str, *args: Any, **settings: Any) -> functools.partial[Any]:
+    """Return a maker with settings of its own, and a line about them for `Registry.about`.
+
+    Examples
+    --------
+    >>> preset(int, "Whole numbers written in base 2", base=2)("101")
+    5
+    """
+    made = functools.partial(maker, *args, **settings)
+    vars(made)["meaning"] = meaning
+    return made
+
+
 @dataclass(frozen=True)
 class Registry:
     """The names of one kind of component, and how they are made.
@@ -151,7 +157,7 @@ class Registry:
 
     def __post_init__(self) -> None:
         if self.makes is not None:
-            _MADE_BY[self.makes] = self
+            MAKERS[self.makes] = self
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -283,55 +289,7 @@ class Registry:
     def about(self, name: str) -> str:
         """Return the first line of what a component says of itself."""
         maker = self.maker(name, name)
-        text = getattr(maker, "meaning", None) or getattr(maker, "func", maker).__doc__ or ""
-        return str(text).strip().partition("\n")[0].rstrip(".").replace("``", "").replace("`", "")
-
-
-def check_settings(maker: Any, kind: str, params: Any, where: str) -> dict[str, tuple[Any, bool]]:
-    """Check the names and types of settings; return each setting's type and if it is required.
-
-    Raises
-    ------
-    InputError
-        If a setting is unknown or has another type than the maker declares.
-    """
-    if not isinstance(params, Mapping):
-        raise InputError(f"`{where}` must be a table of settings, got {params!r}")
-    settings, takes_all = parameters(maker)
-    for key, value in params.items():
-        if key not in settings:
-            if takes_all:
-                continue
-            hint = nearest(str(key), settings) if settings else "; it takes none"
-            raise InputError(f"`{where}` has no setting {key!r} for kind {kind!r}{hint}")
-        if not _fits(value, settings[key][0]):
-            raise InputError(f"`{where}.{key}` must be {said(settings[key][0])}, got {value!r}")
-    return settings
-
-
-@functools.cache
-def parameters(maker: Any) -> tuple[dict[str, tuple[Any, bool]], bool]:
-    """Return the declared type of each parameter and if it must be given; and if any other is taken too.
-
-    A parameter without an annotation, or with one that cannot be read, takes any value. Parameters of types
-    that neither a file nor a registry knows are left out.
-    """
-    base = maker.func if isinstance(maker, functools.partial) else maker
-    source = base if dataclasses.is_dataclass(base) or not inspect.isclass(base) else base.__init__
-    try:
-        hints = typing.get_type_hints(source)
-    except (NameError, TypeError, AttributeError):  # names that only a type checker imports
-        hints = {}
-    try:
-        found = inspect.signature(maker).parameters.values()
-    except (TypeError, ValueError):  # a class written in C without a signature
-        return {}, True
-    named = {
-        p.name: (hints.get(p.name, Any), p.default is inspect.Parameter.empty)
-        for p in found
-        if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) and said(hints.get(p.name, Any))
-    }
-    return named, any(p.kind is p.VAR_KEYWORD for p in found)
+        return str(getattr(maker, "meaning", None) or first_line(maker))
 
 
 @functools.cache
@@ -339,87 +297,10 @@ def _entry_points(group: str) -> Mapping[str, metadata.EntryPoint]:
     return {entry.name: entry for entry in metadata.entry_points(group=f"ltrr.{group}")}
 
 
-_PLAIN: dict[Any, tuple[str, str]] = {
-    bool: ("true or false", "of true or false"),
-    int: ("an integer", "of integers"),
-    float: ("a number", "of numbers"),
-    str: ("a text", "of texts"),
-}
-"""How a type that a study file can hold is called alone and as what a list holds."""
-
-
-def _registry(kind: Any) -> Registry | None:
-    """Return the registry that makes what a type says, if there is one."""
-    return _MADE_BY.get(kind) if inspect.isclass(kind) else None
-
-
-def _nested(kind: Any) -> bool:
-    """Return whether a type is a class of some package whose objects a table can describe."""
-    return inspect.isclass(kind) and dataclasses.is_dataclass(kind)
-
-
-def _members(kind: Any) -> tuple[Any, ...]:
-    """Return the types that a union holds, or the type alone."""
-    joined = typing.get_origin(kind) in (typing.Union, types.UnionType)
-    return typing.get_args(kind) if joined else (kind,)
-
-
-def said(kind: Any, *, many: bool = False) -> str:
-    """Say in words what a type wants; nothing where a study file cannot hold it."""
-    if kind is Any:
-        return "any value"
-    if kind in _PLAIN:
-        return _PLAIN[kind][many]
-    registry = _registry(kind)
-    if registry is not None:
-        return f"one of `ltrr list {registry.group}`, a table with `kind`, or an object"
-    if _nested(kind):
-        return f"a table with `kind`, or a {kind.__name__}"
-    origin, inner = typing.get_origin(kind), typing.get_args(kind)
-    if origin in (typing.Union, types.UnionType):
-        return " or ".join(filter(None, (said(k, many=many) for k in inner)))
-    if origin is Callable:
-        return "an import path `module:function`"
-    if origin not in (tuple, Sequence, Mapping):
-        return ""
-    held = said(inner[1] if origin is Mapping else inner[0], many=True)
-    count = f"{len(inner)} " if origin is tuple and Ellipsis not in inner else ""
-    noun = "table" if origin is Mapping else "list"
-    return held and (f"of {noun}s {held}" if many else f"a {noun} {held.replace('of ', f'of {count}', 1)}")
-
-
-def _fits(value: Any, kind: Any) -> bool:
-    """Return whether a value of a study file has the type, lists standing for tuples."""
-    if kind is Any:
-        return True
-    if kind is int or kind is float:
-        number = isinstance(value, Integral if kind is int else Real) and not isinstance(value, bool)
-        return number and (isinstance(value, Integral) or math.isfinite(value))
-    if kind in (bool, str, Path, types.NoneType):
-        return isinstance(value, kind)
-    registry = _registry(kind)
-    if registry is not None:
-        made = isinstance(value, (str, Mapping)) or all(hasattr(value, n) for n in registry.needs)
-        return made and not inspect.isclass(value)
-    if _nested(kind):
-        return isinstance(value, (Mapping, kind))
-    origin, inner = typing.get_origin(kind), typing.get_args(kind)
-    if origin in (typing.Union, types.UnionType):
-        return any(_fits(value, k) for k in inner)
-    if origin is Callable:
-        return callable(value) or (isinstance(value, str) and ":" in value)
-    if origin is Mapping:
-        return isinstance(value, Mapping) and all(_fits(v, inner[1]) for v in value.values())
-    if origin not in (tuple, Sequence) or not isinstance(value, (list, tuple)):
-        return False
-    exact = origin is tuple and Ellipsis not in inner
-    return (not exact or len(value) == len(inner)) and all(_fits(v, inner[0]) for v in value)
-
-
 def _made(value: Any, kind: Any, where: str) -> Any:
     """Return a setting as its maker takes it: components made, import paths resolved, lists as tuples."""
-    for one in _members(kind):
-        registry = _registry(one)
+    for one in members(kind):
+        registry = registry_for(one)
         if registry is not None and isinstance(value, (str, Mapping)):
             component = registry.component(value, where)
             return registry.make(component.kind, component.params, where)

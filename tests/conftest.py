@@ -32,6 +32,14 @@ def one_thread():
     threadpool_limits(1)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def patient():
+    """Let no line of progress come: on a slow machine or with a cold cache one would be due."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ltrr.report.progress_views.FIRST_SECONDS", 1e9)
+        yield
+
+
 @pytest.fixture(scope="session")
 def small_run(tmp_path_factory):
     """Result of a run of six policies and two seeds, all logged; whoever uses it must not write into it."""

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import logging
 import os
 import re
 import signal
@@ -230,14 +231,50 @@ BAD_WORDS = {
     "a path too long": (["simulate", "x" * 5000 + ".toml"], ["no study at"]),
     "a folder": (["simulate", "."], ["no study at ."]),
     "rounds": (["simulate", "--rounds", "-5"], ["`rounds` must be an integer >= 1, got -5"]),
-    "few rounds": (["simulate", "--rounds", "100"], ["more than the warm-up's 300", "got 100"]),
+    "few rounds": (["simulate", "--rounds", "100"], ["more than the warm-up's 300", "got 100", "--warmup N"]),
+    "set without value": (["simulate", "--set", "rounds"], ["--set must be KEY=VALUE", "'rounds'"]),
+    "set without key": (["simulate", "--set", "=3"], ["--set must be KEY=VALUE", "'=3'"]),
+    "set key": (["simulate", "--set", "lop.n_slots=3"], ["unknown key 'lop'", "'loop'"]),
+    "set loop key": (["simulate", "--set", "loop.slots=3"], ["`loop` has no setting 'slots'", "n_slots"]),
+    "set loop type": (
+        ["simulate", "--set", "loop.n_slots=few"],
+        ["`loop.n_slots`", "an integer", "'few'"],
+    ),
+    "set loop whole": (["simulate", "--set", "loop=3"], ["`loop` must be a table, got 3"]),
+    "set world key": (["simulate", "--set", "world.n_item=3"], ["no setting 'n_item'", "'n_items'"]),
+    "set world type": (["simulate", "--set", "world.n_items=x"], ["`world.n_items` must be an integer"]),
+    "set user": (["simulate", "--set", "user=pmb"], ["`user` names no known kind", "'pbm'"]),
+    "set ranker": (["simulate", "--set", "ranker.num_leave=3"], ["'num_leaves'"]),
+    "set arm": (["simulate", "--set", "arms.bm26.k1=1"], ["`arms.bm26` is no arm", "'bm25'"]),
+    "set arm key": (["simulate", "--set", "arms.bm25.k2=1"], ["no setting 'k2'", "'k1'"]),
+    "set policy": (
+        ["simulate", "--set", "policies.linucbb.alpha=1"],
+        ["`policies` has no 'linucbb'", "'linucb'"],
+    ),
+    "set policy key": (["simulate", "--set", "policies.linucb.alfa=1"], ["no setting 'alfa'", "'alpha'"]),
+    "set policy type": (["simulate", "--set", "policies.linucb.alpha=[1]"], ["must be a number, got [1]"]),
+    "set best": (["simulate", "--set", "policies.best-static.x=1"], ["takes no settings"]),
+    "set policies": (["simulate", "--set", "policies=linucb"], ["`policies` must be a list"]),
+    "set tuning": (["simulate", "--set", "tuning.share=1"], ["`tuning` has no setting 'share'", "'shares'"]),
+    "set twice": (
+        ["simulate", "--set", "seed=1", "--set", "seed.x=1"],
+        ["seed.x=1: 1 was given before"],
+    ),
+    "set too long": (["simulate", "--set", f"seed={2**70}"], ["`seed`", "64 bits"]),
+    "seed too long": (["simulate", "--seed", f"{2**70}"], ["`seed`", "64 bits"]),
+    "policies": (["simulate", "--policies", "equl"], ["`policies` has no 'equl'", "'equal'"]),
+    "arms": (["simulate", "--arms", "bm25,dens"], ["`arms.dens` names no known kind", "'dense'"]),
+    "user": (["simulate", "--user", "pmb"], ["`user` names no known kind", "'pbm'"]),
+    "reward": (["simulate", "--reward", "clickz"], ["`reward` names no known kind", "'clicks'"]),
+    "ranker": (["simulate", "--ranker", "lambdamars"], ["`ranker` names no known kind", "'lambdamart'"]),
+    "warm-up": (["simulate", "--warmup", "-1"], ["`loop.warmup` must be an integer >= 0, got -1"]),
     "rounds no number": (["simulate", "--rounds", "ten"], ["--rounds", "integer", "ltrr simulate --help"]),
     "seeds": (["simulate", "--seeds", "0"], ["`seeds` must be an integer >= 1", "got 0"]),
     "jobs": (["simulate", "--jobs", "0"], ["`jobs` must be an integer >= 1, got 0"]),
     "option": (["simulate", "--round", "3"], ["--round", "--rounds", "ltrr simulate --help"]),
     "command": (["simulat"], ["simulat", "simulate", "ltrr --help"]),
     "argument missing": (["report"], ["RUN", "ltrr report --help"]),
-    "argument too many": (["list", "arms", "policies"], ["policies", "ltrr list --help"]),
+    "argument too many": (["list", "arms", "bm25", "more"], ["more", "ltrr list --help"]),
     "list": (["list", "policy"], ["`list` knows no 'policy'", "did you mean 'policies'"]),
     "report": (["report", "nowhere"], ["nowhere holds no finished run", "ltrr simulate"]),
     "report of two": (["report", ".", "nowhere"], ["holds no finished run"]),
@@ -442,7 +479,133 @@ def test_a_run_is_not_written_over_and_not_resumed_with_other_settings(finished,
     refused(ltrr("simulate", "tiny.toml", "--out", "run"), "run holds a run already", "--resume")
     refused(ltrr("simulate", "--resume", "--out", "run", "--seeds", 2), "other settings", "run/study.toml")
     refused(ltrr("simulate", "--resume", "--out", "run/study.toml"), "cannot be written")
+    for changed in (
+        ["--seed", 4],
+        ["--warmup", 10],
+        ["--policies", "equal"],
+        ["--user", "pbm"],
+        ["--set", "loop.audit=0.1"],
+    ):
+        refused(ltrr("simulate", "--resume", "--out", "run", *changed), "other settings")
     assert everything(folder) == before
+
+
+def test_the_words_of_the_command_line_are_those_of_a_call(ltrr, monkeypatch):
+    """Words make the same study as a call, and nothing is run to see it."""
+    made = []
+
+    class Seen(Exception):
+        pass
+
+    def run_study(study, **_):
+        made.append(study)
+        raise Seen
+
+    # the package offers a function of the same name as the module
+    monkeypatch.setattr(sys.modules["ltrr.study.simulate"], "run_study", run_study)
+    words = ["--policies", "linucb, equal", "--arms", "bm25,dense", "--user", "pbm", "--reward", "dcg"]
+    words += ["--ranker", "prior", "--seed", "7", "--warmup", "50", "--rounds", "200", "--seeds", "2"]
+    with pytest.raises(Seen):
+        main(["simulate", *words])
+    with pytest.raises(Seen):
+        sys.modules["ltrr.study.simulate"].simulate(
+            policies=["linucb", "equal"],
+            arms=["bm25", "dense"],
+            user="pbm",
+            reward="dcg",
+            ranker="prior",
+            seed=7,
+            warmup=50,
+            rounds=200,
+            seeds=2,
+        )
+    assert made[0] == made[1]
+    assert [p.name for p in made[0].policies] == ["best-static", "linucb", "equal"]
+    assert (made[0].loop.arms, made[0].loop.warmup) == (("bm25", "dense"), 50)
+
+
+def setting(*pairs):
+    """Return the words that set settings."""
+    return [word for pair in pairs for word in ("--set", pair)]
+
+
+def test_settings_are_laid_over_the_study(ltrr, monkeypatch):
+    made = []
+    monkeypatch.setattr(
+        sys.modules["ltrr.study.simulate"], "run_study", lambda study, **_: made.append(study) or sys.exit(0)
+    )
+    Path("tiny.toml").write_text(STUDY)
+    words = ["loop.slot_size=10", "world.n_items=500", "ranker.num_leaves=15", "arms.bm25.k1=1.2"]
+    words += ["arms.dense.encoder.dim=4", "policies.equal.ranker.n_trees=3", "user=pbm", "user.eta=2.5"]
+    words += [
+        "user.examination=power",
+        "tuning.seeds=[1, 2]",
+        "name=other one",
+        "log_seeds=1",
+        "reward.arm_cost=0.1",
+    ]
+    ltrr("simulate", "tiny.toml", *(word for pair in words for word in ("--set", pair)))
+    want = tomllib.loads(made[0].to_toml())
+    before = tomllib.loads(STUDY)
+    assert want["name"] == "other one"
+    assert want["world"] == before["world"] | {"n_items": 500}
+    assert want["loop"]["slot_size"] == 10
+    assert want["loop"]["warmup"] == before["loop"]["warmup"]
+    assert want["arms"]["bm25"] == {"kind": "bm25", "k1": 1.2}
+    assert want["arms"]["dense"]["encoder"] == {"kind": "lsa", "dim": 4}
+    assert want["ranker"] == {"kind": "lambdamart", "num_leaves": 15}
+    assert want["user"] == {"kind": "pbm", "eta": 2.5, "examination": "power"}
+    assert want["policies"][0] == {"name": "equal", "kind": "equal", "ranker": {"n_trees": 3}}
+    assert want["policies"][1]["kind"] == "linucb"
+    assert want["tuning"]["seeds"] == [1, 2]
+    assert want["reward"] == {"kind": "satisfied", "arm_cost": 0.1}
+
+
+def test_a_studys_own_policies_and_arms_keep_their_settings(ltrr, monkeypatch):
+    made = []
+    monkeypatch.setattr(
+        sys.modules["ltrr.study.simulate"], "run_study", lambda study, **_: made.append(study) or sys.exit(0)
+    )
+    Path("mine.toml").write_text(
+        STUDY + 'alpha = 0.25\n[[policies]]\nname = "mine"\nkind = "linucb"\nalpha = 3\n'
+    )
+    ltrr("simulate", "mine.toml", "--policies", "mine,linucb-allocations,vw-epsilon", "--arms", "dense,bm25")
+    assert [p.settings() for p in made[0].policies][1:] == [
+        {"name": "mine", "kind": "linucb", "alpha": 3},
+        {"name": "linucb-allocations", "kind": "linucb", "space": "allocations", "alpha": 0.25},
+        {"name": "vw-epsilon", "kind": "vw", "explore": "epsilon"},
+    ]
+    assert made[0].arms["dense"].params == {"encoder": {"kind": "lsa", "dim": 8}}
+
+
+def test_a_class_of_the_current_folder_is_found_again_from_elsewhere(ltrr, monkeypatch, place):
+    made = []
+    monkeypatch.setattr(
+        sys.modules["ltrr.study.simulate"], "run_study", lambda study, **_: made.append(study) or sys.exit(0)
+    )
+    Path("user_of_a_test.py").write_text("from ltrr.users import PBM\n\nclass Mine(PBM):\n    pass\n")
+    ltrr("simulate", "--user", "user_of_a_test:Mine", "--set", "user.eta=2")
+    assert made[0].user.settings() == {"kind": "user_of_a_test:Mine", "eta": 2}
+    assert made[0].import_path == (str(place.resolve()),)
+
+
+def test_few_rounds_run_with_a_short_warm_up_and_say_what_is_done(ltrr):
+    words = ["--rounds", 60, "--warmup", 20, "--seeds", 1, "--policies", "best-static", "--jobs", 1]
+    words += setting("world.n_items=250", "world.n_queries=40", "loop.held_out=0", "loop.n_slots=1")
+    words += setting("arms.dense.encoder.kind=lsa", "arms.dense.encoder.dim=8")
+    logger = logging.getLogger("ltrr")
+    handlers, level = [*logger.handlers], logger.level
+    try:
+        status, out, err = ltrr("simulate", *words, "--out", "run", "--verbose")
+    finally:
+        logger.handlers[:] = handlers
+        logger.setLevel(level)
+    assert status == 0
+    assert out.splitlines()[-1] == "Report: run/report.html"
+    said = [re.sub(r"^\d\d:\d\d:\d\d ", "", line) for line in err.splitlines()]
+    begin = ["world 'music'", "arms indexed: ", "tuning, rung 0: 4 quotas", "tuning, rung 1: 4 quotas"]
+    begin += ["best-static, seed 0: 60 rounds"]
+    assert [line.startswith(word) for line, word in zip(said, begin, strict=False)] == [True] * 5, said
 
 
 def test_report_draws_again_and_names_what_is_missing(finished, ltrr, monkeypatch):
@@ -466,7 +629,8 @@ def test_lists_are_a_line_a_name(what, ltrr):
 
 def test_help_and_version(ltrr, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
-    for words in ([], ["--help"], ["simulate", "-h"], ["report", "--help"], ["list", "--help"]):
+    commands = ("simulate", "replay", "validate", "report", "list", "init")
+    for words in ([], ["--help"], *([command, "--help"] for command in commands), ["simulate", "-h"]):
         status, out, err = ltrr(*words)
         assert (status, err) == (0, "")
         assert max(map(len, out.splitlines())) <= 80
@@ -538,7 +702,9 @@ def test_an_interrupt_says_how_to_go_on_and_leaves_no_process():
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=120)
         assert (process.returncode, out) == (130, "")
-        assert err == "ltrr: interrupted; go on with: ltrr simulate --resume --out 'a run'\n"
+        # with a cold cache, or on a slow machine, lines of progress come before
+        assert err.endswith("ltrr: interrupted; go on with: ltrr simulate --resume --out 'a run'\n")
+        assert err.count("ltrr: ") == 1
         give_up = time.monotonic() + 10
         while running(process.pid):
             assert time.monotonic() < give_up, "worker processes are left"

@@ -25,10 +25,16 @@ LAYERS = (
 """From the bottom up; a package may import from its own layer and from those below."""
 
 LATE = {
+    ("cli.init", "_state"): "the command line answers `--help` without loading the engines",
+    ("cli.init", "study.annotate"): "the command line answers `--help` without loading the engines",
     ("cli.explain", "study.lookup"): "the command line answers `--help` without loading the engines",
-    ("cli.listing", "bandits.registry"): "the command line answers `--help` without loading the engines",
+    ("cli.listing", "bandits.credit"): "the command line answers `--help` without loading the engines",
     ("cli.listing", "registry"): "the command line answers `--help` without loading the engines",
     ("cli.listing", "study.files"): "the command line answers `--help` without loading the engines",
+    ("cli.listing", "study.settings"): "the command line answers `--help` without loading the engines",
+    ("cli.listing", "types.docstring"): "the command line answers `--help` without loading the engines",
+    ("cli.listing", "types.settings"): "the command line answers `--help` without loading the engines",
+    ("cli.replay", "_kernels.compiling"): "the command line answers `--help` without loading the engines",
     ("cli.replay", "replay"): "the command line answers `--help` without loading the engines",
     ("cli.replay", "replay.validate"): "the command line answers `--help` without loading the engines",
     ("cli.replay", "replay.report.page"): "the command line answers `--help` without loading the engines",
@@ -42,6 +48,7 @@ LATE = {
     ("cli.run_table", "study.findings"): "the command line answers `--help` without loading the engines",
     ("cli.run_table", "study.tables"): "the command line answers `--help` without loading the engines",
     ("cli.run_table", "study.verdict"): "the command line answers `--help` without loading the engines",
+    ("cli.simulate", "study.call"): "the command line answers `--help` without loading the engines",
     ("cli.simulate", "study.simulate"): "the command line answers `--help` without loading the engines",
     ("cli.simulate", "study.files"): "the command line answers `--help` without loading the engines",
     ("study.result", "study.figures"): "figures load matplotlib, which a run does not need",

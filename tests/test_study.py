@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from ltrr.bandits.spec import policy_spec
 from ltrr.errors import InputError
-from ltrr.registry import check_settings, registry_of, said
+from ltrr.registry import registry_of
 from ltrr.study.build import build, make_ranker
 from ltrr.study.files import read_study, study_from, study_names
 from ltrr.study.study import Study
+from ltrr.types.settings import check_settings, detail
 from ltrr.users import USERS
 
 DEFAULT = tomllib.loads(read_study("default").to_toml())
@@ -192,7 +193,7 @@ def test_every_setting_refuses_values_of_other_types(group):
     for kind, maker in makers.items():
         known = check_settings(maker, kind, {}, "here")
         for key, (hint, _) in known.items():
-            words = said(hint)
+            words = detail(hint)
             assert words
             if words == "any value":
                 continue

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import numpy as np
 
 from ltrr import _check
@@ -10,10 +13,22 @@ from ltrr.types import Bool, Float64, UInt32
 
 __all__ = ["SIGNALS", "RULES", "SLOT_RULES", "credit"]
 
-SLOT_RULES = ("split", "marginal", "sequential", "any", "first")
-"""Rules that divide a page's reward among several slots."""
+SLOT_RULES: Mapping[str, str] = MappingProxyType(
+    {
+        "split": "an equal share of the value of each item it drew, among the slots that drew it: "
+        'the Shapley value of "any of them sufficed"',
+        "marginal": "the value of the items that no other slot drew",
+        "sequential": "what the page's reward gains when the slot's items join those of the slots before it, "
+        "in a random order; slots' credits sum to the reward that slots earned",
+        "any": "the full value of each item it drew, however many others did",
+        "first": "the value of the items that no earlier slot drew",
+    }
+)
+"""Rules that divide a page's reward among several slots, and what a slot earns by each."""
 
-RULES = (*SLOT_RULES, "page")
+RULES: Mapping[str, str] = MappingProxyType(
+    {**SLOT_RULES, "page": "the whole page's reward (for allocations, whose one slot is the page)"}
+)
 """The rules of `credit`; ``page`` gives one slot, which chose a whole quota, all of it."""
 
 SIGNALS = ("satisfied", "click", "clicks", "dcg")
@@ -41,18 +56,7 @@ def credit(
 ) -> Float64:
     """Return what each slot of each request is credited with.
 
-    ========== =====================================================================================
-    rule       a slot earns
-    ========== =====================================================================================
-    split      an equal share of the value of each item it drew, among the slots that drew it: the
-               Shapley value of "any of them sufficed"
-    marginal   the value of the items that no other slot drew
-    sequential what the page's reward gains when the slot's items join those of the slots before it,
-               in a random order; slots' credits sum to the reward that slots earned
-    any        the full value of each item it drew, however many others did
-    first      the value of the items that no earlier slot drew
-    page       the whole page's reward (for allocations, whose one slot is the page)
-    ========== =====================================================================================
+    `RULES` says what a slot earns by each rule.
 
     Items that only a spilled slab brought (bit 31) earn credit for no slot, except under ``page``. Clicks are
     taken as they are: position bias is in them.
@@ -100,7 +104,7 @@ def credit(
     ----------
     Shapley, "A value for n-person games", 1953: ``sequential`` averages to the Shapley value over orders.
     """
-    _check.choice("credit rule", rule, RULES)
+    _check.choice("credit rule", rule, tuple(RULES))
     kind = SIGNALS[_check.integer("credit reward_kind", reward_kind, low=0, high=len(SIGNALS) - 1)]
     n_slots = _check.integer("credit n_slots", n_slots, low=1, high=31)
     value = _check.array("credit value", value, np.float64, (None, None))

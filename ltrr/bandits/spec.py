@@ -24,7 +24,7 @@ class PolicySpec:
     component : Component
         Kind and settings; the kind is a name of `POLICIES`, `BEST_STATIC`, or an import path.
     ranker : mapping or Component
-        Replaces the study's for this policy; a mapping without ``kind`` changes single settings.
+        Replaces the study's for this policy; a table without ``kind`` changes single settings.
 
     Examples
     --------

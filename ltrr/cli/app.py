@@ -27,7 +27,13 @@ def _version(show: bool) -> None:  # noqa: FBT001  # typer calls it so
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(
+    epilog="Examples:\n\n"
+    "  ltrr simulate --rounds 1000 --seeds 2\n\n"
+    "  ltrr list users pbm\n\n"
+    "  ltrr init mine.toml\n\n"
+    "  ltrr replay men.csv --policy uniform"
+)
 def _root(
     *,
     version: Annotated[

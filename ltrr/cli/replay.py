@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.cells import cell_len
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
 from ltrr.cli.app import app
 from ltrr.cli.folders import free_folder
+from ltrr.cli.messages import VERBOSE, show_log
 from ltrr.errors import InputError, printable
+from ltrr.report.progress import ProgressBar
 
 if TYPE_CHECKING:
     from ltrr.replay.evaluation import Evaluation
+    from ltrr.replay.events import Events
+    from ltrr.replay.replay_log import ReplayLog
 
 __all__ = ["replay", "validate"]
 
@@ -55,8 +58,8 @@ QUIET = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no t
     epilog="Examples:\n\n"
     "  ltrr replay men.csv --policy uniform\n\n"
     "  ltrr replay men.csv --policy always:7 --policy logged --estimators snips,dr\n\n"
-    "  ltrr replay log.parquet --column reward=clicked --column propensity=p --policy column:new_policy\n\n"
-    "  ltrr replay runs/default --logged-policy linucb --policy uniform --intervals asymptotic,bootstrap\n\n"
+    "  ltrr replay log.parquet --column reward=y --column propensity=p -p column:new\n\n"
+    "  ltrr replay runs/default --logged-policy linucb --intervals bootstrap\n\n"
     "  ltrr replay decisions.json --format dsjson --policy policy:my-policy --json"
 )
 def replay(
@@ -68,7 +71,7 @@ def replay(
             "--policy",
             "-p",
             metavar="POLICY",
-            help="What to judge, again and again: `ltrr list targets`; default: uniform.",
+            help="What to judge; may be repeated: `ltrr list targets`; default: uniform.",
         ),
     ] = None,
     format_: FORMAT = "auto",
@@ -96,6 +99,7 @@ def replay(
         str | None, typer.Option(metavar="DIR", help="Folder of the results; default: runs/replay-<log>.")
     ] = None,
     quiet: QUIET = False,
+    verbose: VERBOSE = False,
     as_json: JSON = False,
 ) -> None:
     """Estimate what policies would have earned from a log, with intervals and a verdict.
@@ -106,7 +110,9 @@ def replay(
     from ltrr.replay.report.page import write_faults
 
     opened = _open(log, format_, columns, column, logged_policy, on_error, check=not no_duplicate_check)
-    with _Rows(quiet=quiet or as_json) as rows:
+    if verbose:
+        show_log()
+    with _progress(quiet=quiet or as_json) as bar:
         evaluation = run(
             opened,
             policy or ["uniform"],
@@ -116,8 +122,8 @@ def replay(
             half_width=half_width,
             reward_model=reward_model,
             seed=seed,
-            on_stage=rows.stage,
-            on_chunk=rows.add,
+            on_stage=bar.stage,
+            on_chunk=bar.add,
         )
     folder = Path(out) if out is not None else free_folder(f"replay-{Path(log).name.partition('.')[0]}")
     page = evaluation.report(folder)
@@ -152,7 +158,9 @@ def validate(
     from ltrr.replay import validate as check
 
     opened = _open(log, format_, columns, column, logged_policy, "report", check=not no_duplicate_check)
-    found = check(opened)
+    with _progress(quiet=quiet or as_json) as bar:
+        bar.stage("checking every row")
+        found = check(_Counted(opened, bar.add))
     if as_json:
         typer.echo(json.dumps(found.to_dict(), ensure_ascii=False))
     elif not quiet:
@@ -198,42 +206,33 @@ def _open(
     )
 
 
+class _Counted:
+    """A log that reports the rows of each chunk that is read."""
+
+    def __init__(self, log: ReplayLog, add: Callable[[int], None]) -> None:
+        self._log, self._add = log, add
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._log, name)
+
+    def chunks(self) -> Iterator[Events]:
+        """Yield the log's chunks."""
+        for events in self._log.chunks():
+            self._add(len(events))
+            yield events
+
+
 def _names(text: str | None) -> tuple[str, ...]:
     return tuple(name.strip() for name in (text or "").split(",") if name.strip())
 
 
-class _Rows:
-    """Shows the stage and the rows read on a terminal, and nothing elsewhere."""
+@contextmanager
+def _progress(*, quiet: bool) -> Iterator[ProgressBar]:
+    """Show the stage and the rows read, and say so if kernels are compiled."""
+    from ltrr._kernels.compiling import COMPILING, compiling
 
-    def __init__(self, *, quiet: bool) -> None:
-        self._progress = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}", markup=False),
-            TextColumn("{task.completed:,} rows"),
-            TimeElapsedColumn(),
-            console=Console(stderr=True),
-            disable=quiet or not sys.stderr.isatty(),
-            transient=True,
-        )
-        self._task: Any = None
-        self.add: Callable[[int], None] = self._add
-
-    def __enter__(self) -> _Rows:
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
-
-    def stage(self, text: str) -> None:
-        """Begin a stage."""
-        if self._task is not None:
-            self._progress.remove_task(self._task)
-        self._task = self._progress.add_task(text, total=None)
-
-    def _add(self, rows: int) -> None:
-        if self._task is not None:
-            self._progress.advance(self._task, rows)
+    with ProgressBar(quiet=quiet, unit="rows") as bar, compiling(lambda: bar.remark(COMPILING)):
+        yield bar
 
 
 def _print(evaluation: Evaluation) -> None:

@@ -12,13 +12,20 @@ import typer
 
 from ltrr.cli.app import app, say
 from ltrr.cli.folders import free_folder
+from ltrr.cli.messages import VERBOSE, show_log
 from ltrr.cli.run_table import print_run
+from ltrr.cli.words import settings_from
 from ltrr.errors import InputError
 
 if TYPE_CHECKING:
     from ltrr.study.study import Study
 
-__all__ = ["simulate"]
+__all__ = ["COLLECTION", "chosen_study", "simulate"]
+
+
+COLLECTION = Annotated[
+    str | None, typer.Option(metavar="DIR", help="A BEIR-layout collection instead of a synthetic world.")
+]
 
 
 # A blank line parts the lines of an epilog.
@@ -26,6 +33,8 @@ __all__ = ["simulate"]
     epilog="Examples:\n\n"
     "  ltrr simulate\n\n"
     "  ltrr simulate --rounds 1000 --seeds 2 --out runs/try\n\n"
+    "  ltrr simulate --policies linucb,equal --user pbm --set user.eta=2\n\n"
+    "  ltrr simulate --set loop.slot_size=10 --set policies.linucb.alpha=0.3\n\n"
     "  ltrr simulate --collection path/to/beir-folder\n\n"
     "  ltrr simulate my-study.toml --json > summary.json\n\n"
     "  ltrr simulate --resume --out runs/try"
@@ -37,13 +46,38 @@ def simulate(
     *,
     rounds: Annotated[int | None, typer.Option(help="Requests a seed; default: the study's.")] = None,
     seeds: Annotated[int | None, typer.Option(help="Replicates; default: the study's.")] = None,
-    jobs: Annotated[int | None, typer.Option(help="Worker processes; default: all cores.")] = None,
-    collection: Annotated[
+    seed: Annotated[int | None, typer.Option(help="Root of all random streams.")] = None,
+    warmup: Annotated[int | None, typer.Option(help="First requests, decided at random.")] = None,
+    policies: Annotated[
         str | None,
         typer.Option(
-            metavar="DIR", help="Simulate on a BEIR-layout collection instead of a synthetic world."
+            metavar="A,B,…",
+            help="Policies to compare: the study's own, `ltrr list policies`, or module:Class.",
         ),
     ] = None,
+    arms: Annotated[
+        str | None,
+        typer.Option(metavar="A,B,…", help="Arms to draw from: the study's own, or `ltrr list arms`."),
+    ] = None,
+    user: Annotated[
+        str | None, typer.Option(metavar="NAME", help="How users click: `ltrr list users`.")
+    ] = None,
+    reward: Annotated[
+        str | None, typer.Option(metavar="NAME", help="What a page earns: `ltrr list rewards`.")
+    ] = None,
+    ranker: Annotated[
+        str | None, typer.Option(metavar="NAME", help="What orders candidates: `ltrr list rankers`.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Any setting of a study file; may be repeated: `ltrr list settings`.",
+        ),
+    ] = None,
+    jobs: Annotated[int | None, typer.Option(help="Worker processes; default: all cores.")] = None,
+    collection: COLLECTION = None,
     out: Annotated[
         str | None, typer.Option(metavar="DIR", help="Folder of the run; default: runs/<study>.")
     ] = None,
@@ -53,6 +87,7 @@ def simulate(
         typer.Option("--skip-unknown", help="Leave out judgements that name unknown queries or documents."),
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no table.")] = False,
+    verbose: VERBOSE = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the summary as JSON on standard output.")
     ] = False,
@@ -63,15 +98,27 @@ def simulate(
     """
     import joblib
 
+    from ltrr.study.call import study_of
     from ltrr.study.simulate import run_study
 
-    chosen = _chosen(study, collection, out if resume else None, skip_unknown=skip_unknown)
+    if verbose:
+        show_log()
+    chosen = chosen_study(study, collection, out if resume else None, skip_unknown=skip_unknown)
     if resume and out is None:
         raise InputError("--resume needs the folder of the run: add --out DIR")
-    if rounds is not None:
-        chosen = replace(chosen, rounds=rounds)
-    if seeds is not None:
-        chosen = replace(chosen, seeds=seeds)
+    chosen = study_of(
+        study=chosen,
+        policies=_names(policies),
+        arms=_names(arms),
+        user=user,
+        reward=reward,
+        ranker=ranker,
+        rounds=rounds,
+        seeds=seeds,
+        seed=seed,
+        warmup=warmup,
+        settings=settings_from(set_ or ()),
+    )
     folder = Path(out) if out is not None else free_folder(chosen.name)
     try:
         n_jobs = jobs if jobs is not None else joblib.cpu_count()
@@ -88,8 +135,27 @@ def simulate(
         typer.echo(f"Report: {page}")
 
 
-def _chosen(study: str | None, collection: str | None, resumed: str | None, *, skip_unknown: bool) -> Study:
-    """Return the study that the words of `simulate` name."""
+def chosen_study(
+    study: str | None, collection: str | None, resumed: str | None = None, *, skip_unknown: bool = False
+) -> Study:
+    """Return the study that the words of a command name.
+
+    Parameters
+    ----------
+    study : str or None
+        A file, or the name of a shipped study.
+    collection : str or None
+        Folder of a collection to simulate on.
+    resumed : str or None
+        Folder of a run whose study is meant where nothing else is named.
+    skip_unknown : bool
+        Leave out judgements that name unknown queries or documents.
+
+    Raises
+    ------
+    InputError
+        If there is no such study, or the collection does not go with it.
+    """
     from ltrr.study.files import read_study
 
     if resumed is not None and study is None and collection is None and _holds_run(Path(resumed)):
@@ -118,6 +184,11 @@ def _chosen(study: str | None, collection: str | None, resumed: str | None, *, s
             raise InputError("--skip-unknown is about the judgements of a collection: add --collection DIR")
         chosen = replace(chosen, world={**chosen.world.settings(), "skip_unknown": True})
     return chosen
+
+
+def _names(text: str | None) -> list[str] | None:
+    """Return the names of a list with commas."""
+    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _holds_run(folder: Path) -> bool:

@@ -38,8 +38,12 @@ class LambdaMART:
     memory_columns : tuple of int
         Columns that lean on a memory of queries (`RankFeatures.memory_columns`). A study fills in both names
         and columns (`for_columns`).
-    n_trees, num_leaves, min_data_in_leaf : int
-        Size of the model.
+    n_trees : int
+        Trees of the model.
+    num_leaves : int
+        Most leaves of a tree.
+    min_data_in_leaf : int
+        Fewest rows of a leaf.
     learning_rate : float
         Shrinkage, in (0, 1].
     first : int

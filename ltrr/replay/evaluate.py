@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -23,6 +24,8 @@ from ltrr.replay.tables import tables_of
 from ltrr.replay.targets import parse_target
 
 __all__ = ["evaluate", "run"]
+
+_log = logging.getLogger(__name__)
 
 
 def evaluate(
@@ -89,7 +92,12 @@ def run(
         raise InputError(f"`run` was given an option that it does not know: {error}") from error
     policies = several("policies", policies)
     opened = read(log) if isinstance(log, (str, Path)) else log
-    say = on_stage or (lambda _: None)
+
+    def say(stage: str) -> None:
+        _log.info("%s: %s", opened.name, stage)
+        if on_stage is not None:
+            on_stage(stage)
+
     say("scanning the log")
     space = opened.space
     # another log named by a policy is read as this one was

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ltrr.errors import InputError
-from ltrr.registry import Registry, parameters
+from ltrr.registry import Registry
+from ltrr.types.settings import parameters
 
 __all__ = ["Spec", "is_path", "make", "spec_of"]
 

@@ -1,106 +1,46 @@
-"""Progress of many cells, wherever they run: one shared counter a cell, one bar."""
+"""Progress of long work: a bar on a terminal and in a notebook, a line now and then elsewhere."""
 
 from __future__ import annotations
 
 import sys
 import threading
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
-import numpy as np
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from ltrr.report.progress_views import Stage, View, view_of
 
-__all__ = ["Counter", "ProgressBar"]
-
-
-class Counter:
-    """Rounds done by each cell, in a small memory-mapped file that workers share.
-
-    Parameters
-    ----------
-    path : Path
-        Place of the file.
-    n_cells : int or None
-        Make the file with this many counters; None opens it.
-    """
-
-    def __init__(self, path: Path, n_cells: int | None = None) -> None:
-        if n_cells is not None:
-            np.zeros(max(n_cells, 1), np.int64).tofile(path)
-        self.path = path
-        self._values = np.memmap(path, np.int64, "r+")
-
-    def put(self, cell: int, rounds: int) -> None:
-        """Say how many rounds a cell has done."""
-        self._values[cell] = rounds
-
-    def total(self) -> int:
-        """Return the rounds done by all cells."""
-        return int(self._values.sum())
+__all__ = ["ProgressBar"]
 
 
 class ProgressBar:
-    """Shows a stage's progress with an estimate on a terminal, and nothing elsewhere.
+    """Shows a stage's progress: a bar on a terminal and in a notebook, a line every half minute elsewhere.
 
     Parameters
     ----------
     quiet : bool
         Show nothing anywhere.
+    unit : str
+        What is counted: "rounds" or "rows".
+
+    Examples
+    --------
+    >>> with ProgressBar(quiet=True, unit="rows") as bar:
+    ...     bar.stage("reading")
+    ...     bar.add(100)
     """
 
-    def __init__(self, *, quiet: bool) -> None:
-        self._shown = not quiet and sys.stderr.isatty()
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("rounds"),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-            disable=not self._shown,
-            transient=False,
-        )
-
-    def __enter__(self) -> ProgressBar:
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._progress.stop()
-
-    def note(self, text: str) -> None:
-        """Say what is being done now."""
-        if self._shown:
-            self._progress.console.print(text, highlight=False)
-
-    def watch(self, title: str, counter: Counter, total: int) -> Stage:
-        """Return a context that follows a counter until the stage is over."""
-        return Stage(self._progress, title, counter, total)
-
-
-class Stage:
-    """One bar of a `ProgressBar`, moved by a thread that reads the counter."""
-
-    def __init__(self, progress: Progress, title: str, counter: Counter, total: int) -> None:
-        self._progress, self._counter = progress, counter
-        self._task = progress.add_task(title, total=total)
+    def __init__(self, *, quiet: bool = False, unit: str = "rounds") -> None:
+        self._view: View | None = None if quiet else view_of(sys.stderr, unit)
+        self._stage: Stage | None = None
+        self._added = 0
         self._over = threading.Event()
+        self._lock = threading.RLock()
         self._thread = threading.Thread(target=self._follow, daemon=True)
 
-    def __enter__(self) -> Stage:
-        if not self._progress.disable:
+    def __enter__(self) -> ProgressBar:
+        if self._view is not None:
+            self._view.open()
             self._thread.start()
         return self
 
@@ -108,10 +48,59 @@ class Stage:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._over.set()
-        if self._thread.is_alive():
+        if self._view is not None:
             self._thread.join()
-        self._progress.update(self._task, completed=self._counter.total())
+        self._end(whole=kind is None)
+        if self._view is not None:
+            self._view.close()
+
+    def note(self, text: str) -> None:
+        """Say what is being done now."""
+        with self._lock:
+            if self._view is not None:
+                self._view.note(text)
+
+    def remark(self, text: str) -> None:
+        """Say what a user should know, whatever is being done."""
+        with self._lock:
+            if self._view is not None:
+                self._view.remark(text)
+
+    @contextmanager
+    def watch(self, title: str, done: Callable[[], int], total: int) -> Iterator[None]:
+        """Follow a count until the stage is over."""
+        self._begin(Stage(title, done, total))
+        try:
+            yield
+        except BaseException:
+            self._end(whole=False)
+            raise
+        self._end()
+
+    def stage(self, title: str) -> None:
+        """Begin a stage whose end nobody knows; `add` counts."""
+        self._end()
+        self._added = 0
+        self._begin(Stage(title, lambda: self._added, None))
+
+    def add(self, count: int) -> None:
+        """Count what a stage has done."""
+        self._added += count
+
+    def _begin(self, stage: Stage) -> None:
+        with self._lock:
+            self._stage = stage
+            if self._view is not None:
+                self._view.show(stage)
+
+    def _end(self, *, whole: bool = True) -> None:
+        with self._lock:
+            stage, self._stage = self._stage, None
+            if self._view is not None and stage is not None:
+                self._view.end(stage, whole=whole)
 
     def _follow(self) -> None:
-        while not self._over.wait(0.3):
-            self._progress.update(self._task, completed=self._counter.total())
+        """Show the stage again and again, from a thread."""
+        while self._view is not None and not self._over.wait(self._view.every_seconds):
+            with self._lock:
+                self._view.tick(self._stage)

@@ -22,8 +22,12 @@ class LoopSetting:
     ----------
     arms : tuple of str
         Names of the arms; the position is the arm's index.
-    n_slots, slot_size, page_size : int
-        Slots a request, candidates a slot, places on the page.
+    n_slots : int >= 1
+        Slots a request: how often a policy draws an arm.
+    slot_size : int >= 1
+        Candidates a slot.
+    page_size : int >= 1
+        Places on the page.
     fallback : tuple of str, optional
         Arms that fill up slabs that came back short, in this order; by default those of ``arms`` that are
         always full.
@@ -108,7 +112,7 @@ class LoopSetting:
             raise InputError("`loop.audit` must be below 1, got 1: nothing would be left to the policy")
         if not isinstance(self.log_shadow, bool):
             raise InputError(f"`loop.log_shadow` must be true or false, got {self.log_shadow!r}")
-        _check.choice("loop.credit", self.credit, SLOT_RULES)
+        _check.choice("loop.credit", self.credit, tuple(SLOT_RULES))
         _check.number("loop.delay_seconds", self.delay_seconds, low=0.0)
         if self.attribution_seconds != math.inf:
             _check.number("loop.attribution_seconds", self.attribution_seconds, low=0.0, open_low=True)

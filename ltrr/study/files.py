@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import sys
 import sysconfig
@@ -19,7 +20,7 @@ from ltrr.simulation.setting import LoopSetting
 from ltrr.study.build import build
 from ltrr.study.study import Study, Tuning
 
-__all__ = ["import_path_of", "read_study", "study_from", "study_names"]
+__all__ = ["check_integers", "import_path_of", "read_study", "study_from", "study_names"]
 
 
 def study_from(settings: Mapping[str, Any], where: str = "study", folder: Path | None = None) -> Study:
@@ -37,7 +38,7 @@ def study_from(settings: Mapping[str, Any], where: str = "study", folder: Path |
     table = dict(settings)
     if folder is not None and "import_path" not in table and any(_modules(table)):
         table["import_path"] = [str(folder.resolve())]
-    _check_integers(table, where)
+    check_integers(table, where)
     known = [f.name for f in fields(Study) if f.name != "features"]
     for key in table:
         if key not in known:
@@ -88,7 +89,7 @@ def import_path_of(study: Study) -> tuple[str, ...]:
     known.add(Path(ltrr.__file__).resolve().parents[1])
     found = dict.fromkeys(study.import_path)
     for name in _modules(study.settings()):
-        file = getattr(sys.modules.get(name.partition(".")[0]), "__file__", None)
+        file = _file_of(name.partition(".")[0])
         if file is None or name == "__main__":
             continue
         place = Path(file).resolve()
@@ -98,12 +99,44 @@ def import_path_of(study: Study) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _check_integers(value: Any, where: str, key: str = "") -> None:
-    """Refuse integers beyond 64 bits, which TOML does not promise and arrays do not hold."""
+def _file_of(name: str) -> str | None:
+    """Return the file of a module that may not be loaded yet."""
+    if name in sys.modules:
+        return getattr(sys.modules[name], "__file__", None)
+    try:
+        spec = importlib.util.find_spec(name)
+    except (ImportError, ValueError):
+        return None
+    return spec.origin if spec is not None and spec.has_location else None
+
+
+def check_integers(value: Any, where: str, key: str = "") -> None:
+    """Refuse integers beyond 64 bits, which TOML does not promise and arrays do not hold.
+
+    Parameters
+    ----------
+    value : object
+        Settings of a study.
+    where : str
+        Names the source in messages.
+    key : str
+        Dotted name of the value.
+
+    Raises
+    ------
+    InputError
+        Naming the setting.
+
+    Examples
+    --------
+    >>> check_integers({"seed": 2**70}, "study")
+    Traceback (most recent call last):
+    ltrr.errors.InputError: study: `seed` must be an integer of at most 64 bits, got 1.18e+21
+    """
     if isinstance(value, (Mapping, list)):
         inner = value.items() if isinstance(value, Mapping) else enumerate(value)
         for name, part in inner:
-            _check_integers(part, where, f"{key}.{name}" if key else str(name))
+            check_integers(part, where, f"{key}.{name}" if key else str(name))
     elif isinstance(value, int) and not -(2**63) <= value < 2**63:
         raise InputError(f"{where}: `{key}` must be an integer of at most 64 bits, got {value:.3g}")
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import functools
 import importlib
+import logging
 import os
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,12 +18,13 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 from threadpoolctl import threadpool_limits
 
 from ltrr.bandits.spec import PolicySpec
-from ltrr.report.progress import Counter, ProgressBar
+from ltrr.report.progress import ProgressBar
 from ltrr.rng import Streams
 from ltrr.simulation.cell import Cell
 from ltrr.simulation.loop import Loop
 from ltrr.simulation.system import Prepared
 from ltrr.study.build import make_measures, system_of
+from ltrr.study.counter import Counter
 from ltrr.study.folder import versions
 from ltrr.study.lock import Driver, end_with, working
 from ltrr.study.study import Study
@@ -29,6 +32,8 @@ from ltrr.study.transport import put, take
 from ltrr.types.component import Component
 
 __all__ = ["Job", "Runner"]
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,12 @@ class Job:
         The tuning's answer, for the best static allocation; or the candidate's.
     tuning : bool
         A candidate of the tuning, which is judged by its rewards alone.
+
+    Examples
+    --------
+    >>> from ltrr.study.files import read_study
+    >>> Job("linucb", replicate=0, rounds=200).spec(read_study("default")).component.kind
+    'linucb'
     """
 
     policy: str
@@ -103,10 +114,10 @@ class Runner:
         """Run all jobs whose cell is not finished; ``folder`` is the run's, or one in it."""
         counter = Counter(self.shared / f"counter-{title}".replace(" ", "-"), len(jobs))
         total = sum(job.rounds for job in jobs)
-        with self.bar.watch(title, counter, total):
+        with self.bar.watch(title, counter.total, total):
             if self.jobs == 1:
                 for i, job in enumerate(jobs):
-                    _run_cell(self.study, self.prepared, job, folder, counter, i)
+                    _finished(job, _run_cell(self.study, self.prepared, job, folder, counter, i))
             else:
                 self._spread(folder, jobs, counter)
 
@@ -121,10 +132,16 @@ class Runner:
             for i, job in enumerate(jobs)
         )
         workers = joblib.Parallel(
-            n_jobs=self.jobs, batch_size=1, backend="loky", initializer=end_with, initargs=(self.driver.pid,)
+            n_jobs=self.jobs,
+            batch_size=1,
+            backend="loky",
+            initializer=end_with,
+            initargs=(self.driver.pid,),
+            return_as="generator_unordered",
         )
         try:
-            workers(calls)
+            for job, seconds in workers(calls):
+                _finished(job, seconds)
         except TerminatedWorkerError as error:
             raise MemoryError(
                 "a worker was killed, most likely for want of memory; go on with --resume"
@@ -162,15 +179,24 @@ def _unpacked(parcel: _Parcel) -> tuple[Study, Prepared]:
 
 def _run_in_worker(
     driver: Driver, parcel: _Parcel, job: Job, folder: Path, counter: Path, index: int
-) -> None:
-    """Run one cell as a worker of a driver."""
+) -> tuple[Job, float]:
+    """Run one cell as a worker of a driver; return the job and the seconds that it took."""
     with working(driver):
         study, prepared = _unpacked(parcel)
-        _run_cell(study, prepared, job, folder, Counter(counter), index)
+        return job, _run_cell(study, prepared, job, folder, Counter(counter), index)
 
 
-def _run_cell(study: Study, prepared: Prepared, job: Job, folder: Path, counter: Counter, index: int) -> None:
-    """Run one cell on one thread."""
+def _finished(job: Job, seconds: float) -> None:
+    """Say that a cell is finished."""
+    level = logging.DEBUG if job.tuning else logging.INFO  # a tuning has hundreds, and a line for each rung
+    _log.log(level, "%s, seed %d: %s rounds in %.1f s", job.policy, job.replicate, f"{job.rounds:,}", seconds)
+
+
+def _run_cell(
+    study: Study, prepared: Prepared, job: Job, folder: Path, counter: Counter, index: int
+) -> float:
+    """Run one cell on one thread; return the seconds that it took."""
+    begun = time.monotonic()
     with threadpool_limits(1):
         study, spec, streams = job.study(study), job.spec(study), Streams(study.seed, job.replicate)
         system = system_of(study, prepared, spec, streams, job.quota)
@@ -186,3 +212,4 @@ def _run_cell(study: Study, prepared: Prepared, job: Job, folder: Path, counter:
             progress=lambda done: counter.put(index, done),
         ).run()
     counter.put(index, job.rounds)
+    return time.monotonic() - begun

@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import tempfile
+import time
 import weakref
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from threadpoolctl import threadpool_limits
 
 from ltrr import _check
-from ltrr.bandits.registry import BEST_STATIC
-from ltrr.bandits.spec import PolicySpec, policy_spec
-from ltrr.errors import InputError, nearest
+from ltrr._kernels.compiling import COMPILING, compiling
+from ltrr.errors import InputError
 from ltrr.report.progress import ProgressBar
-from ltrr.simulation.setting import LoopSetting
-from ltrr.study.build import (
-    Parts,
-    build,
-    make_measures,
-    make_policy,
-    make_ranker,
-    make_world,
-    prepare,
-    settled,
-)
-from ltrr.study.files import import_path_of, read_study
+from ltrr.study.build import Parts, build, make_measures, make_world, prepare, settled
+from ltrr.study.call import study_of
 from ltrr.study.folder import run_folder, write_about, write_study
 from ltrr.study.lock import SHARED_PREFIX
 from ltrr.study.notes import notes_of, write_notes
@@ -38,9 +27,10 @@ from ltrr.study.runner import Job, Runner
 from ltrr.study.study import Study
 from ltrr.study.summary import summarise
 from ltrr.study.tuning import tuned
-from ltrr.types.component import Component
 
 __all__ = ["run_study", "simulate"]
+
+_log = logging.getLogger(__name__)
 
 
 def simulate(
@@ -74,11 +64,12 @@ def simulate(
         Where to simulate, for instance ``ltrr.worlds.Music()`` or ``"path/to/beir-folder"``; by default the
         study's own.
     arms : mapping of name to component, or sequence of names, optional
-        Replaces the study's arms; fallback are those that are always full.
+        Replaces the study's arms, whose settings stay where only names are given; fallback are those that are
+        always full.
     policies : sequence, optional
-        Names, tables or policy objects; by default those of the study's own that suit arms and ranker, and
-        one for each arm that is new. The best static allocation, against which regret is counted, is added
-        if missing.
+        Names (of the study's own policies, or of ``ltrr list policies``), tables or policy objects; by
+        default those of the study's own that suit arms and ranker, and one for each arm that is new. The
+        best static allocation, against which regret is counted, is added if missing.
     ranker, user, reward : component, optional
     measures : sequence of Measure, names or import paths, optional
         Kept besides those of every study.
@@ -120,91 +111,22 @@ def simulate(
     >>> sorted(frame.policy.unique())
     ['best-static', 'equal', 'linucb']
     """
-    base = study if isinstance(study, Study) else read_study(study)
-    changes: dict[str, Any] = {}
-    setting = _loop(base, loop, arms, warmup)
-    if setting != base.loop:
-        changes["loop"] = setting
-        changes["arms"] = {name: arm for name, arm in base.arms.items() if name in setting.arms}
-    if arms is not None:
-        changes["arms"] = arms if isinstance(arms, Mapping) else {}
-    given = {"measures": measures, "seed": seed, "rounds": rounds, "seeds": seeds}
-    given |= {
-        "world": _changed(base.world, world),
-        "ranker": _changed(base.ranker, ranker),
-        "user": _changed(base.user, user),
-        "reward": _changed(base.reward, reward),
-    }
-    changes |= {name: value for name, value in given.items() if value is not None}
-    if world is not None:
-        changes["name"] = f"{base.name} on {_called(changes['world'])}"
-        changes["question"] = ""  # it was about another world
-    if policies is not None:
-        if isinstance(policies, (str, Mapping)) or not isinstance(policies, Sequence):
-            raise InputError(f"`policies` must be a list, got {policies!r}; write [{policies!r}]")
-        specs = tuple(policy_spec(p, setting.arms) for p in policies)
-        if not any(s.best_static for s in specs):
-            specs = (policy_spec(BEST_STATIC, setting.arms), *specs)
-        changes["policies"] = specs
-    whole = replace(base, **changes)
-    if policies is None and (arms is not None or ranker is not None):
-        whole = replace(whole, policies=_suited(whole))
-    return run_study(
-        replace(whole, import_path=import_path_of(whole)), out=out, jobs=jobs, resume=resume, quiet=quiet
+    called = study_of(
+        world,
+        arms=arms,
+        policies=policies,
+        ranker=ranker,
+        user=user,
+        reward=reward,
+        measures=measures,
+        rounds=rounds,
+        seeds=seeds,
+        seed=seed,
+        warmup=warmup,
+        study=study,
+        loop=loop,
     )
-
-
-def _loop(
-    base: Study,
-    loop: Mapping[str, Any] | None,
-    arms: Mapping[str, Any] | Sequence[str] | None,
-    warmup: int | None,
-) -> LoopSetting:
-    """Return the loop's settings with what a call changes."""
-    changes = dict(loop or {})
-    for key in changes:
-        if key not in base.loop.__dataclass_fields__:
-            raise InputError(f"`loop` has no setting {key!r}{nearest(key, base.loop.__dataclass_fields__)}")
-    if warmup is not None:
-        changes["warmup"] = warmup
-    if arms is not None:
-        if isinstance(arms, str) or not isinstance(arms, (Mapping, Sequence)):
-            raise InputError(
-                f"`arms` must be a table by name or a list of names, got {arms!r}; write [{arms!r}]"
-            )
-        if not isinstance(arms, Mapping) and not all(isinstance(arm, str) for arm in arms):
-            raise InputError(f'`arms` must give objects a name: {{"mine": {arms[0]!r}}}, got {arms!r}')
-        changes = {"arms": tuple(arms), "fallback": None} | changes
-    return replace(base.loop, **changes)
-
-
-def _suited(study: Study) -> tuple[PolicySpec, ...]:
-    """Return the policies that suit a study's arms and ranker, and one for each arm that is new."""
-    loop = study.loop
-    kept = []
-    for spec in study.policies:
-        with suppress(InputError):
-            make_policy(spec, loop, [loop.n_slots, *[0] * (len(loop.arms) - 1)])
-            if spec.ranker:
-                make_ranker(study, spec)
-            kept.append(spec)
-    names = {spec.name for spec in kept}
-    return (*kept, *(policy_spec(arm, loop.arms) for arm in loop.arms if arm not in names))
-
-
-def _changed(own: Component, given: Any) -> Any:
-    """Return what replaces a study's component: a table without ``kind`` changes single settings of it."""
-    if isinstance(given, Mapping) and "kind" not in given and own.given is None:
-        return {**own.settings(), **given}
-    return given
-
-
-def _called(world: Any) -> str:
-    """Return what a world is called in a study's name."""
-    if isinstance(world, (str, Path)):
-        return Path(world).name
-    kind = world.get("kind", "music") if isinstance(world, Mapping) else world
-    return kind if isinstance(kind, str) else type(kind).__name__
+    return run_study(called, out=out, jobs=jobs, resume=resume, quiet=quiet)
 
 
 def run_study(
@@ -241,23 +163,49 @@ def _run(study: Study, parts: Parts, folder: Path, jobs: int, *, resume: bool, q
     """Run a study into a folder that is locked from before the world is built to the end."""
     with (
         ProgressBar(quiet=quiet) as bar,
+        compiling(lambda: _compiling(bar)),
         tempfile.TemporaryDirectory(prefix=SHARED_PREFIX) as shared,
         run_folder(folder, study, resume=resume, shared=Path(shared), note=bar.note) as driver,
     ):
         bar.note(f"Preparing the world and indexing {len(study.loop.arms)} arms")
+        begun = time.monotonic()
         with threadpool_limits(1):
             world = make_world(study)
+            _log.info("world %r: %s", study.world.kind, _took(begun, f"{len(world.catalogue):,} items"))
             prepared = prepare(parts, world)
+        _log.info("arms indexed: %s", _took(begun, ", ".join(study.loop.arms)))
         write_study(folder, study)
         write_about(folder, study, prepared)
         lost = [where for where, component in study.components.items() if component.unnamed]
-        write_notes(folder, notes_of(world, parts.unseen, lost), make_measures(study))
+        notes = notes_of(world, parts.unseen, lost)
+        for note in notes:
+            _log.warning(note)
+        write_notes(folder, notes, make_measures(study))
         runner = Runner(study, prepared, driver, jobs, bar, Path(shared))
         cells = _jobs(study, tuned(runner))
-        runner.run(runner.folder, cells, f"{len(study.policies)} policies × {study.seeds} seeds")
+        runner.run(runner.folder, cells, _title(study))
         bar.note("Summarising")
+        begun = time.monotonic()
         shutil.rmtree(folder / "cells", ignore_errors=True)
         summarise(folder, study)
+        _log.info("summarised: %s", _took(begun, f"{len(cells)} cells"))
+
+
+def _title(study: Study) -> str:
+    """Return what the cells of a study are, in a few words."""
+    first, *others = [spec.name for spec in study.policies]
+    more = f" and {len(others)} more" if len(others) > 1 else "".join(f" and {name}" for name in others)
+    return f"{first}{more} × {study.seeds} seed{'s' * (study.seeds > 1)}"
+
+
+def _took(begun: float, what: str) -> str:
+    return f"{what} in {time.monotonic() - begun:.1f} s"
+
+
+def _compiling(bar: ProgressBar) -> None:
+    """Say why the first run takes longer."""
+    _log.info(COMPILING)
+    bar.remark(COMPILING)
 
 
 def _jobs(study: Study, quota: tuple[int, ...] | None) -> list[Job]:

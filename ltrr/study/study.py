@@ -72,28 +72,42 @@ class Study:
 
     Parameters
     ----------
-    name, question : str
-        Shown in every output.
-    seed : int
+    name : str
+        Shown in every output, and the default folder of the run.
+    question : str
+        What the study asks, shown on its page.
+    seed : int >= 0
         Root of all random streams.
-    seeds, rounds : int
-        Replicates, and requests a replicate.
-    log_seeds : int
+    seeds : int >= 1
+        Replicates: runs that differ in their random streams alone.
+    rounds : int
+        Requests a replicate, more than the warm-up.
+    log_seeds : int >= 0
         Replicates whose four log tables are written; the others' results are kept, their logs are not.
     world : name, path of a collection, table or World
-    user, reward : name, table or object
+        Where requests, items and relevance come from: one of ``ltrr list worlds``; "music" by default.
+    user : name, table or UserModel
+        How simulated users examine, click and stop: one of ``ltrr list users``; "navigational" by default.
     ranker : name, table or Ranker
-        Its setting ``features`` is taken out, see below.
+        Orders the candidates: one of ``ltrr list rankers``; "lambdamart" by default. Its setting ``features``
+        is taken out, see below.
     features : sequence, optional
-        Providers of what rankers see: names of arms, or components with ``features(requests, items)``. By
-        default text match, dense, memory and popular, and every other arm that offers features.
+        Providers of what rankers see, in a file ``ranker.features``: names of arms, or components with
+        ``features(requests, items)``. By default text match, dense, memory and popular, and every other arm
+        that offers features.
     arms : mapping of str to name, table or Retriever
-        By the arm's name; the kind is the name where it is not given.
-    loop : LoopSetting
-    tuning : Tuning
-    policies : tuple of PolicySpec
+        Settings of the arms of ``loop.arms`` by name, which is the kind too where none is given: one of
+        ``ltrr list arms``.
+    loop : table or LoopSetting
+        How requests are served: arms, slots, page, warm-up, feedback, and what is measured.
+    reward : name, table or Reward
+        What a page earns: one of ``ltrr list rewards``; "satisfied" by default.
+    tuning : table or Tuning
+        How the best static allocation is searched.
+    policies : sequence of names or tables, or tuple of PolicySpec
+        Policies to compare: names of ``ltrr list policies``, or tables with ``name``, ``kind`` and settings.
     measures : sequence of names, tables or Measures
-        Kept besides those of every study.
+        Kept besides those of every study (``ltrr list measures``).
     import_path : sequence of str
         Folders in which import paths are looked for besides.
     """
@@ -129,7 +143,7 @@ class Study:
         if self.loop.warmup >= self.rounds:
             raise InputError(
                 f"`rounds` must be more than the warm-up's {self.loop.warmup}, got {self.rounds}; "
-                "lower `loop.warmup` or run longer"
+                "run longer, or lower `loop.warmup`: --warmup N at the command line, warmup=N in a call"
             )
         _check.integer("loop.n_slots times loop.slot_size", self.loop.budget, low=1, high=MOST_CANDIDATES)
         self._read_components()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 from typing import Any
 
@@ -16,6 +17,8 @@ from ltrr.types import Float64, Int64
 from ltrr.types.quotas import all_quotas
 
 __all__ = ["tuned"]
+
+_log = logging.getLogger(__name__)
 
 TUNING_REPLICATE = 10_000
 """Tuning seeds are replicates from here on, which no study reaches."""
@@ -44,7 +47,7 @@ def tuned(runner: Runner) -> tuple[int, ...] | None:
             for i in indices
             for seed in seeds
         ]
-        title = f"Tuning the best static allocation, {len(indices)} left"
+        title = f"tuning: {len(indices)} allocations"
         runner.run(folder, jobs, title)
         values = np.array(
             [[latent_mean(folder, f"quota-{i:04d}-{s:03d}", loop.warmup) for s in seeds] for i in indices]
@@ -55,6 +58,10 @@ def tuned(runner: Runner) -> tuple[int, ...] | None:
                 "seeds": seeds,
                 "values": {str(quotas[i].tolist()): float(v) for i, v in zip(indices, values, strict=True)},
             }
+        )
+        best = indices[np.argmax(values)]
+        _log.info(
+            "tuning, rung %d: %d quotas, best %s with %.4f", rung, len(indices), quotas[best], values.max()
         )
         return np.asarray(values)
 

@@ -28,7 +28,7 @@ class PBM(GradedUser):
     Parameters
     ----------
     examination : {"eye-tracking", "power"}
-        Form of γ.
+        How examination falls with the place: as measured by eye tracking, or as a power of it.
     eta : float >= 0
         η, severity of position bias; 0 examines every place, 1 is the published table.
     epsilon, attraction, satisfaction

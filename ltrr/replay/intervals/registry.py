@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ltrr.registry import Registry, parameters
+from ltrr.registry import Registry
 from ltrr.replay.intervals.asymptotic import Asymptotic
 from ltrr.replay.intervals.base import IntervalMethod
 from ltrr.replay.intervals.clopper_pearson import ClopperPearson
@@ -15,6 +15,7 @@ from ltrr.replay.intervals.hoeffding import Hoeffding
 from ltrr.replay.intervals.poisson_bootstrap import PoissonBootstrap
 from ltrr.replay.spec import make, spec_of
 from ltrr.types.component import Component
+from ltrr.types.settings import parameters
 
 __all__ = ["INTERVALS", "make_interval"]
 
