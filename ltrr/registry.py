@@ -21,7 +21,7 @@ from typing import Any
 from ltrr.errors import InputError, nearest
 from ltrr.types.component import OBJECT, Component, described, frozen, writable
 from ltrr.types.docstring import first_line
-from ltrr.types.settings import MAKERS, check_settings, members, registry_for
+from ltrr.types.settings import MAKERS, Setting, check_settings, members, registry_for, settings_of
 
 __all__ = [
     "REGISTRIES",
@@ -285,6 +285,10 @@ class Registry:
         maker = self.maker(kind, where)
         if callable(maker):
             check_settings(maker, kind, params, where)
+
+    def settings(self, name: str, where: str = "") -> tuple[Setting, ...]:
+        """Return the settings that a component takes."""
+        return settings_of(self.maker(name, where or name))
 
     def about(self, name: str) -> str:
         """Return the first line of what a component says of itself."""

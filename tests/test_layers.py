@@ -33,7 +33,6 @@ LATE = {
     ("cli.listing", "study.files"): "the command line answers `--help` without loading the engines",
     ("cli.listing", "study.settings"): "the command line answers `--help` without loading the engines",
     ("cli.listing", "types.docstring"): "the command line answers `--help` without loading the engines",
-    ("cli.listing", "types.settings"): "the command line answers `--help` without loading the engines",
     ("cli.replay", "_kernels.compiling"): "the command line answers `--help` without loading the engines",
     ("cli.replay", "replay"): "the command line answers `--help` without loading the engines",
     ("cli.replay", "replay.validate"): "the command line answers `--help` without loading the engines",

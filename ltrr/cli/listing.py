@@ -38,8 +38,8 @@ def list_names(
         str,
         typer.Argument(
             metavar="KIND",
-            help="arms, policies, rankers, users, worlds, rewards, credit, encoders, measures, estimators, "
-            "intervals, log_formats, targets, studies or settings.",
+            help="arms, policies, rankers, users, worlds, rewards, credit, encoders, tokenizers, measures, "
+            "estimators, intervals, log_formats, targets, studies or settings.",
         ),
     ],
     name: Annotated[
@@ -97,7 +97,6 @@ def _one(what: str, name: str) -> tuple[str, Sequence[Setting]]:
     """Return a line about a name, and the settings that it takes."""
     from ltrr.registry import registry_of
     from ltrr.study.settings import policy_settings
-    from ltrr.types.settings import settings_of
 
     if ":" not in name:
         names = _names(what)
@@ -108,7 +107,7 @@ def _one(what: str, name: str) -> tuple[str, Sequence[Setting]]:
         if what == "policies":
             return names[name], policy_settings(name)
     registry = registry_of(what)
-    found = settings_of(registry.maker(name, f"list {what}"))
+    found = registry.settings(name, f"list {what}")
     # the first parameter of a target's word is what it is asked about
     return registry.about(name), found[1:] if what == "targets" else found
 
@@ -142,7 +141,7 @@ def _print_json(value: Any) -> None:
 
 
 def _print_names(names: Mapping[str, str]) -> None:
-    """Print a line a name; on a terminal long lines are wrapped beside the names."""
+    """Print a line a name; on a terminal long lines are wrapped next to the names."""
     if sys.stdout.isatty():
         table = Table(box=None, pad_edge=False, show_header=False)
         table.add_column(no_wrap=True, style="bold")

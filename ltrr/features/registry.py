@@ -8,6 +8,7 @@ from typing import Any
 
 from ltrr.features.tokens import Characters, Tokenizer, tokenize, unicode_words
 from ltrr.registry import Registry
+from ltrr.types.settings import Setting
 
 __all__ = ["TOKENIZERS"]
 
@@ -18,6 +19,9 @@ class _Functions(Registry):
     def make(self, kind: Any, params: Mapping[str, Any], where: str) -> Any:
         maker = self.maker(kind, where)
         return maker if inspect.isroutine(maker) and not params else super().make(kind, params, where)
+
+    def settings(self, name: str, where: str = "") -> tuple[Setting, ...]:
+        return () if inspect.isroutine(self.maker(name, where or name)) else super().settings(name, where)
 
 
 TOKENIZERS = _Functions(

@@ -13,7 +13,7 @@ from ltrr.study.settings import about_policy, policy_names, policy_settings, stu
 from ltrr.study.study import Study
 from ltrr.types.component import Component
 from ltrr.types.docstring import entries, first_sentence
-from ltrr.types.settings import Setting, settings_of
+from ltrr.types.settings import Setting
 from ltrr.types.toml_text import toml_key, toml_text
 
 __all__ = ["annotated"]
@@ -94,11 +94,11 @@ def _component(group: str, component: Component, table: Mapping[str, Any]) -> It
     yield from _comment(f"{registry.about(component.kind)}. Others: `ltrr list {group}`.")
     yield f"kind = {toml_text(component.kind)}"
     yield ""
-    yield from _settings(settings_of(registry.maker(component.kind, group)), table)
+    yield from _settings(registry.settings(component.kind, group), table)
 
 
 def _policy(spec: PolicySpec) -> Iterator[str]:
-    """Yield name, kind and settings of a policy, what they mean beside them."""
+    """Yield name, kind and settings of a policy, and what they mean."""
     table = spec.settings()
     kind = table["kind"]
     named = spec.name if spec.name in policy_names() else kind

@@ -17,7 +17,7 @@ class Counter:
     path : Path
         Place of the file.
     n_cells : int or None
-        Make the file with so many counters; None opens it.
+        Make the file with this many counters; None opens it.
 
     Examples
     --------
