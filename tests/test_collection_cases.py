@@ -253,7 +253,8 @@ def test_identical_ids_are_noted_and_can_be_left_out(tmp_path):
     requests = plain.fork(Streams(1)).next(5)
     assert plain.excluded(requests) is None
     found = "4 queries have the id of a document"
-    assert plain.notes[-1] == f"{found}, 4 its text too: `world.ignore_identical_ids = true` leaves it out"
+    remedy = "`world.ignore_identical_ids = true` leaves these documents out"
+    assert plain.notes[-1] == f"{found}, 4 its text too: {remedy}"
     files = {f.name: f.read_text() for f in folder.glob("*.jsonl")}
     (folder / "queries.jsonl").write_text(files["queries.jsonl"].replace("is", "was"))
     by_chance = "but not its text; if they are one, set `world.ignore_identical_ids = true`"

@@ -76,18 +76,26 @@ def _dead_arms(tables: Tables) -> list[str]:
 
 
 def _spilled(tables: Tables) -> list[str]:
+    """Say in a sentence whose candidates came mostly from the fallback."""
     means = tables.means
-    if "own" not in means:
+    names = [str(name) for name in means.index[means.own < MOSTLY_SPILLED]] if "own" in means else []
+    if not names:
         return []
-    out = []
-    for name in means.index[means.own < MOSTLY_SPILLED]:
-        chosen = _single_arm(tables, str(name))
-        what = f"gives every slot to arm {chosen}" if chosen else "chooses arms"
-        out.append(
-            f"Policy {name} {what}, but only {means.own[name]:.0%} of its candidates come from there; the "
-            f"rest spilled to the fallback ({tables.fallback}): read its row mostly as the fallback's."
-        )
-    return out
+    own = {name: f"{tables.mean(name, 'own'):.0%}" for name in names}
+    rest = f"the rest spilled to the fallback ({tables.fallback})"
+    if len(names) > 1:
+        listed = _and(tuple(f"{name} ({share})" for name, share in own.items()))
+        return [
+            "Of these policies less than half of the candidates come from the arms that they chose: "
+            f"{listed}; {rest}. Read their rows mostly as the fallback's."
+        ]
+    name = names[0]
+    arm = _single_arm(tables, name)
+    what = f"gives every slot to arm {arm}" if arm else "chooses arms"
+    return [
+        f"Policy {name} {what}, but only {own[name]} of its candidates come from there; {rest}: read its row "
+        "mostly as the fallback's."
+    ]
 
 
 def _single_arm(tables: Tables, policy: str) -> str | None:

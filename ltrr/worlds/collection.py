@@ -189,7 +189,9 @@ def _note_on_identical_ids(
         for query, item in both
     )
     if same:
-        return (f"{found}, {same} its text too: `world.ignore_identical_ids = true` leaves it out",)
+        return (
+            f"{found}, {same} its text too: `world.ignore_identical_ids = true` leaves these documents out",
+        )
     return (f"{found} but not its text; if they are one, set `world.ignore_identical_ids = true`",)
 
 
