@@ -5,6 +5,7 @@ import logging
 import re
 import sys
 import time
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numba
@@ -12,7 +13,7 @@ import pytest
 from numba.core import event
 
 import ltrr
-from ltrr._kernels.compiling import MANY, compiling
+from ltrr._kernels.compiling import COMPILING, MANY, compiling
 from ltrr.report import progress_views
 from ltrr.report.progress import ProgressBar
 from ltrr.report.progress_views import Stage, duration, view_of
@@ -126,12 +127,15 @@ def shown_on_a_terminal(monkeypatch, unit, work):
 def test_a_terminal_has_a_bar_that_fits_and_stays(monkeypatch):
     def work(bar, out):
         bar.note("Preparing [4] :-1: arms")
+        with bar.watch("[red]one[/]", lambda: 1, 2):
+            pass
         with bar.watch("best-static and 13 more × 5 seeds", lambda: 210_000, 210_000):
             pass
 
     text = shown_on_a_terminal(monkeypatch, "rounds", work)
     last = [line.rstrip() for line in text.splitlines() if line.strip()][-1]
     assert "Preparing [4] :-1: arms" in text
+    assert "[red]one[/]" in text
     assert last.startswith("best-static and 13 more × 5 seeds ")
     assert "210,000/210,000" in last
     assert max(map(len, text.splitlines())) <= 80
@@ -272,20 +276,54 @@ def test_the_package_is_silent_until_somebody_listens():
     assert any(isinstance(handler, logging.NullHandler) for handler in handlers)
 
 
-def test_stages_and_cells_are_logged(tmp_path, caplog, monkeypatch):
+@contextmanager
+def compiling_at_once(say):
+    """Stands for a cache that holds nothing."""
+    say()
+    yield
+
+
+def test_stages_cells_and_notes_are_logged(tmp_path, caplog, monkeypatch):
     caplog.set_level(logging.DEBUG, "ltrr")
-    run_small(
-        tmp_path / "run", ["equal", "random"], rounds=40, log_seeds=0, loop={"warmup": 20, "held_out": 0}
-    )
-    said = [record.getMessage() for record in caplog.records]
-    assert re.fullmatch(
-        r"world 'ltrr.worlds.music.world:Music'.*300 items in [\d.]+ s|world 'music': .*", said[0]
-    )
-    assert re.fullmatch(r"arms indexed: bm25, dense, memory, popular in [\d.]+ s", said[1])
-    assert re.fullmatch(r"equal, seed 0: 40 rounds in [\d.]+ s", said[2])
-    assert re.fullmatch(r"random, seed 0: 40 rounds in [\d.]+ s", said[3])
-    assert re.fullmatch(r"summarised: 2 cells in [\d.]+ s", said[4])
+    monkeypatch.setattr(ltrr.worlds.Music, "notes", ("Two names were merged.",), raising=False)
+    # the package offers a function of the same name as the module
+    monkeypatch.setattr(sys.modules["ltrr.study.simulate"], "compiling", compiling_at_once)
+    loop = {"warmup": 20, "held_out": 0}
+    run_small(tmp_path / "run", ["equal", "random"], rounds=40, log_seeds=0, loop=loop)
+    warned = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    said = [record.getMessage() for record in caplog.records if record.levelno == logging.INFO]
+    assert warned == ["Two names were merged."]
+    assert said[0] == COMPILING
+    assert re.fullmatch(r"world 'music': 300 items in [\d.]+ s", said[1])
+    assert re.fullmatch(r"arms indexed: bm25, dense, memory, popular in [\d.]+ s", said[2])
+    assert re.fullmatch(r"equal, seed 0: 40 rounds in [\d.]+ s", said[3])
+    assert re.fullmatch(r"random, seed 0: 40 rounds in [\d.]+ s", said[4])
+    assert re.fullmatch(r"summarised: 2 cells in [\d.]+ s", said[5])
     assert {record.name for record in caplog.records} == {"ltrr.study.simulate", "ltrr.study.runner"}
+
+
+@pytest.mark.parametrize("command", ["replay", "validate"])
+def test_rows_are_counted_and_compiling_is_said_at_the_command_line(
+    command, ltrr, tmp_path, monkeypatch, caplog
+):
+    caplog.set_level(logging.INFO, "ltrr")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("ltrr._kernels.compiling.compiling", compiling_at_once)
+    rows, remarks = [], []
+    monkeypatch.setattr(ProgressBar, "add", lambda _, count: rows.append(count))
+    monkeypatch.setattr(ProgressBar, "remark", lambda _, text: remarks.append(text))
+    lines = [f"{i % 2},{i % 3 == 0:d},0.5" for i in range(200)]
+    (tmp_path / "log.csv").write_text("\n".join(["action,reward,propensity", *lines]))
+    words = ["--policy", "uniform", "--estimators", "ips"] if command == "replay" else []
+    status, _, err = ltrr(command, "log.csv", *words)
+    assert (status, err) == (0, "")
+    assert rows
+    assert set(rows) == {200}
+    assert remarks == [COMPILING]
+    if command == "replay":
+        said = [record.getMessage() for record in caplog.records]
+        assert said[0].endswith(": reading what the log holds")
+        assert said[-1].endswith(": estimating")
 
 
 @pytest.mark.parametrize(

@@ -250,6 +250,19 @@ def test_every_name_that_is_listed_can_be_asked_for(group, ltrr, place):
         assert " ".join(out.split()).startswith(f"{name}: ")
 
 
+def test_what_stands_behind_a_name_is_shown(ltrr, place):
+    def settings(*words):
+        return json.loads(ltrr("list", *words, "--json")[1])["settings"]
+
+    assert settings("measures", "ndcg")["label"]["default"] == '"nDCG"'  # of a finished object
+    assert "of" not in settings("measures", "ndcg")
+    assert (
+        settings("rankers", "lambdamart")["prior"]["default"] == '{ kind = "ltrr.ranking.prior:PriorRanker" }'
+    )
+    assert [*settings("targets", "always")] == ["action"]
+    assert settings("users", "perfect")["stop"]["default"].startswith("[[0.0, 0.0")  # of a partial
+
+
 def test_settings_of_a_study_are_listed(ltrr, place):
     status, out, _ = ltrr("list", "settings")
     found = json.loads(ltrr("list", "settings", "--json")[1])
