@@ -344,7 +344,7 @@ quota = [2, 1, 0, 0]
 """,
     encoding="utf-8",
 )
-result = simulate(study=folder / "shadow.toml", out=folder / "run", quiet=True)
+result = simulate(study=folder / "shadow.toml", out=folder / "run")
 own = replay.read(folder / "run", policy="random")
 judged = replay.run(own, policies=["quota:2 bm25 + 1 dense"])
 judged.table[["policy", "estimator", "value", "low", "high", "ess", "verdict"]].round(3)

@@ -22,6 +22,7 @@ from ltrr.replay.replay_log import ReplayLog
 from ltrr.replay.settings import Settings, several
 from ltrr.replay.tables import tables_of
 from ltrr.replay.targets import parse_target
+from ltrr.report.progress import ProgressBar
 
 __all__ = ["evaluate", "run"]
 
@@ -62,6 +63,7 @@ def run(
     policies: Sequence[Any] = ("uniform",),
     *,
     estimators: Sequence[Any] = (),
+    quiet: bool = False,
     on_stage: Callable[[str], None] | None = None,
     on_chunk: Callable[[int], None] | None = None,
     **options: Any,
@@ -79,6 +81,8 @@ def run(
         along the log, judged by rejection replay alone; ``quota:2 bm25 + 1 memory``, on logs of
         this package, is a division of the slots, judged together with the ranker and the page.
     estimators : sequence of str or Estimator
+    quiet : bool
+        Show no progress; it is also left to the callables where they are given.
     on_stage : callable, optional
         Called with a line about the next stage.
     on_chunk : callable, optional
@@ -92,6 +96,20 @@ def run(
         raise InputError(f"`run` was given an option that it does not know: {error}") from error
     policies = several("policies", policies)
     opened = read(log) if isinstance(log, (str, Path)) else log
+    if on_stage is not None or on_chunk is not None:
+        return _run(opened, policies, settings, on_stage, on_chunk)
+    with ProgressBar(quiet=quiet, unit="rows") as bar:
+        return _run(opened, policies, settings, bar.stage, bar.add)
+
+
+def _run(
+    opened: ReplayLog,
+    policies: Sequence[Any],
+    settings: Settings,
+    on_stage: Callable[[str], None] | None,
+    on_chunk: Callable[[int], None] | None,
+) -> Evaluation:
+    """Judge policies from an opened log."""
 
     def say(stage: str) -> None:
         _log.info("%s: %s", opened.name, stage)

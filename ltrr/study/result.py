@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Result"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Result:
     """What a simulation left in its folder.
 
@@ -223,6 +223,14 @@ class Result:
         from ltrr.study import figures
 
         return figures.loss(self.tables, ax=ax, policies=policies, figsize=figsize)
+
+    def __repr__(self) -> str:
+        study = self.tables.study
+        found = self.verdict()
+        answer = f" {found.headline}" if found is not None else ""
+        return (
+            f"Result of {study['name']!r}: {len(study['policies'])} policies, {study['seeds']} seeds.{answer}"
+        )
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows: the verdict, what to know besides, and the table of policies."""
