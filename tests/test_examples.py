@@ -14,27 +14,7 @@ LATER = {
 }
 """Packages whose classes may still lack an example, and why."""
 
-PENDING = {
-    "ltrr.features.actions.ActionBuilder": "being edited",
-    "ltrr.features.actions.Allocations": "being edited",
-    "ltrr.features.actions.Slabs": "being edited",
-    "ltrr.features.context.ContextFeatures": "being edited",
-    "ltrr.features.context.Coverage": "being edited",
-    "ltrr.features.history.CreditHistory": "being edited",
-    "ltrr.report.progress.Counter": "being edited",
-    "ltrr.report.progress.ProgressBar": "being edited",
-    "ltrr.simulation.batch.Batch": "being edited",
-    "ltrr.simulation.batch.Pool": "being edited",
-    "ltrr.simulation.cell.Cell": "being edited",
-    "ltrr.study.build.Parts": "being edited",
-    "ltrr.study.lock.Driver": "being edited",
-    "ltrr.study.result.Result": "being edited",
-    "ltrr.study.runner.Job": "being edited",
-    "ltrr.study.runner.Runner": "being edited",
-    "ltrr.study.study.Study": "being edited",
-    "ltrr.study.study.Tuning": "being edited",
-    "ltrr.worlds.collection_files.CollectionFiles": "being edited",
-}
+PENDING: dict[str, str] = {}
 """Classes that still lack an example, and why."""
 
 

@@ -104,7 +104,17 @@ def poisson_sums(k0: np.uint64, k1: np.uint64, key: Int64, rows: Float64, out: F
 
 @kernel
 def poisson_weights(k0: np.uint64, k1: np.uint64, key: Int64, out: NDArray[np.uint8]) -> None:
-    """Fill ``out`` (n, resamples, a multiple of `BLOCK`) with the weights that `poisson_sums` uses."""
+    """Fill ``out`` (n, resamples, a multiple of `BLOCK`) with the weights that `poisson_sums` uses.
+
+    Parameters
+    ----------
+    k0, k1 : uint64
+        Key of the stream.
+    key : int64 (n,)
+        Key of each row's request.
+    out : uint8 (n, resamples)
+        Filled.
+    """
     word = np.empty(4 * _CALLS, np.uint64)
     u = word.view(np.uint16)
     for i in range(len(key)):

@@ -83,7 +83,21 @@ def sequential(value: Float64, slots: UInt32, order: Int64, out: Float64) -> Non
 
 @kernel
 def sequential_once(value: Float64, counted: Bool, slots: UInt32, order: Int64, out: Float64) -> None:
-    """Give the whole page's value to the first slot in ``order`` (B, S) that brings a counted item (B, K)."""
+    """Give the whole page's value to the first slot in ``order`` (B, S) that brings a counted item (B, K).
+
+    Parameters
+    ----------
+    value : float64 (B, K)
+        What each place earned.
+    counted : bool (B, K)
+        Places that count; the first slot to bring the item of one of them gets the value.
+    slots : uint32 (B, K)
+        Bit s is set where slot s drew the item.
+    order : int64 (B, S)
+        The slots of each request, each once.
+    out : float64 (B, S)
+        Added to.
+    """
     for b in range(value.shape[0]):
         winner = -1
         for s in order[b]:

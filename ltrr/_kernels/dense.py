@@ -20,7 +20,12 @@ _CHUNK = 256
 
 @kernel
 def dot(x: Float32, y: Float32) -> np.float32:
-    """Return the inner product of two rows, summed in four lanes that are then added, in this order."""
+    """Return the inner product of two rows, summed in four lanes that are then added, in this order.
+
+    Parameters
+    ----------
+    x, y : float32 (d,)
+    """
     # lanes are scalars, since an array of them would be allocated at each call; the order stands in the code
     # They start at +0, so that no sum is −0: its key would sort below that of +0, and equal scores would not
     # be tied.
@@ -38,7 +43,13 @@ def dot(x: Float32, y: Float32) -> np.float32:
 
 @kernel
 def normalise_rows(rows: Float32) -> None:
-    """Scale each row to length 1, in place; zero rows stay zero."""
+    """Scale each row to length 1, in place; zero rows stay zero.
+
+    Parameters
+    ----------
+    rows : float32 (n, d)
+        Changed.
+    """
     for i in range(len(rows)):
         # Summed in float64: squares of small float32 values would vanish, and long rows would lose digits.
         total = 0.0
@@ -57,6 +68,17 @@ def score_pairs(
     """Fill ``out`` (N,) with the cosines of request b's query, ``query[row[b]]``, and its items.
 
     Rows of ``query`` and ``vector`` have length 1 or 0; −1 queries and items score 0.
+
+    Parameters
+    ----------
+    query, vector : float32 (Q, d), float32 (M, d)
+        Vectors of queries and items.
+    row : int64 (B,)
+        Row of ``query`` of each request, −1 for none.
+    indptr, item : int64 (B + 1,), int32 (N,)
+        Items of each request.
+    out : float32 (N,)
+        Filled.
     """
     for b in range(len(row)):
         for i in range(indptr[b], indptr[b + 1]):

@@ -260,7 +260,23 @@ def learn(x: Float32, model: Int64, reward: Float64, bank: Bank, refactor_every:
 def shared_play(
     x: Float64, rewards: Float64, bank: Bank, alpha: float, refactor_every: int, chosen: Int64
 ) -> None:
-    """Play T rounds one at a time over rows ``x`` (T, n, d) and full rewards (T, n); fill ``chosen`` (T,)."""
+    """Play T rounds one at a time over rows ``x`` (T, n, d) and full rewards (T, n); fill ``chosen`` (T,).
+
+    Parameters
+    ----------
+    x : float64 (T, n, d)
+        Joint features of each round's actions.
+    rewards : float64 (T, n)
+        What each action would earn; only that of the chosen one is learned.
+    bank : Bank
+        One regression; changed.
+    alpha : float >= 0
+        α, the width of the confidence term in standard errors.
+    refactor_every : int >= 1
+        A regression's inverse is recomputed after this many of its own rows.
+    chosen : int64 (T,)
+        Filled with the position of each round's action.
+    """
     u = np.empty(x.shape[2])
     for t in range(x.shape[0]):
         best, best_bound = 0, -math.inf
@@ -277,7 +293,23 @@ def shared_play(
 def disjoint_play(
     x: Float64, rewards: Float64, bank: Bank, alpha: float, refactor_every: int, chosen: Int64
 ) -> None:
-    """Play T rounds one at a time over contexts (T, d) and full rewards (T, M); fill ``chosen`` (T,)."""
+    """Play T rounds one at a time over contexts (T, d) and full rewards (T, M); fill ``chosen`` (T,).
+
+    Parameters
+    ----------
+    x : float64 (T, d)
+        Context of each round.
+    rewards : float64 (T, M)
+        What each action would earn; only that of the chosen one is learned.
+    bank : Bank
+        A regression for each action; changed.
+    alpha : float >= 0
+        α, the width of the confidence term in standard errors.
+    refactor_every : int >= 1
+        A regression's inverse is recomputed after this many of its own rows.
+    chosen : int64 (T,)
+        Filled with each round's action.
+    """
     d = x.shape[1]
     u = np.empty(d)
     outer = np.empty(d * d)

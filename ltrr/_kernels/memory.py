@@ -176,7 +176,17 @@ def ranked(
 def coverage(
     query: Int32, actions: Float32, shows: Float32, size: Int32, prior_actions: float, prior_shows: float
 ) -> Float32:
-    """Return (B, 3): log1p of the number of entries and of their actions, and the best rate."""
+    """Return (B, 3): log1p of the number of entries and of their actions, and the best rate.
+
+    Parameters
+    ----------
+    query : int32 (B,)
+        −1 where a request has none; others may be beyond the table.
+    actions, shows, size : float32 (Q, C), float32 (Q, C), int32 (Q,)
+        The table.
+    prior_actions, prior_shows : float >= 0
+        What is added to the actions and shows of each entry before the rate is taken.
+    """
     out = np.zeros((len(query), 3), np.float32)
     for b in range(len(query)):
         q = query[b]

@@ -15,6 +15,15 @@ def query_profile(indptr: Int64, term: Int32, idf: Float64, out: Float32) -> Non
     """Fill ``out`` (B, 4): tokens, mean idf of the known ones, share of unknown ones, sum of idf.
 
     Terms are −1 where the vocabulary does not know the token; a token that comes twice counts twice.
+
+    Parameters
+    ----------
+    indptr, term : int64 (B + 1,), int32 (T,)
+        Tokens of each query.
+    idf : float64 (V,)
+        Inverse document frequency of each term.
+    out : float32 (B, 4)
+        Filled.
     """
     for b in range(len(indptr) - 1):
         known = 0
@@ -145,7 +154,18 @@ def fill_rows(
 
 @kernel
 def weighted_sum(features: Float32, column: Int64, weight: Float64, out: Float64) -> None:
-    """Fill ``out`` (N,) with weighted sums over the chosen columns, added in their order."""
+    """Fill ``out`` (N,) with weighted sums over the chosen columns, added in their order.
+
+    Parameters
+    ----------
+    features : float32 (N, F)
+    column : int64 (c,)
+        Columns that are summed, in [0, F).
+    weight : float64 (c,)
+        Their weights.
+    out : float64 (N,)
+        Filled.
+    """
     for i in range(len(features)):
         total = 0.0
         for c in range(len(column)):

@@ -10,7 +10,17 @@ __all__ = ["additive", "cascade", "independent", "prefixes", "rewards_to_go", "s
 
 @kernel
 def sequence(indptr: Int64, weight: Float64, reward: Float64, out: Float64) -> None:
-    """Fill ``out`` (B, 2) with ``W_K Σ_k r_k`` and ``W_K``."""
+    """Fill ``out`` (B, 2) with ``W_K Σ_k r_k`` and ``W_K``.
+
+    Parameters
+    ----------
+    indptr : int64 (B + 1,)
+        Slots of each request.
+    weight, reward : float64 (n,)
+        w_k and r_k of each slot.
+    out : float64 (B, 2)
+        Filled.
+    """
     for b in range(len(indptr) - 1):
         product, total = 1.0, 0.0
         for i in range(indptr[b], indptr[b + 1]):
@@ -22,7 +32,17 @@ def sequence(indptr: Int64, weight: Float64, reward: Float64, out: Float64) -> N
 
 @kernel
 def independent(indptr: Int64, weight: Float64, reward: Float64, out: Float64) -> None:
-    """Fill ``out`` (B,) with ``Σ_k w_k r_k``."""
+    """Fill ``out`` (B,) with ``Σ_k w_k r_k``.
+
+    Parameters
+    ----------
+    indptr : int64 (B + 1,)
+        Slots of each request.
+    weight, reward : float64 (n,)
+        w_k and r_k of each slot.
+    out : float64 (B,)
+        Filled.
+    """
     for b in range(len(indptr) - 1):
         total = 0.0
         for i in range(indptr[b], indptr[b + 1]):
@@ -32,7 +52,17 @@ def independent(indptr: Int64, weight: Float64, reward: Float64, out: Float64) -
 
 @kernel
 def additive(indptr: Int64, weight: Float64, reward: Float64, out: Float64) -> None:
-    """Fill ``out`` (B,) with ``(1 + Σ_k (w_k − 1)) Σ_k r_k``."""
+    """Fill ``out`` (B,) with ``(1 + Σ_k (w_k − 1)) Σ_k r_k``.
+
+    Parameters
+    ----------
+    indptr : int64 (B + 1,)
+        Slots of each request.
+    weight, reward : float64 (n,)
+        w_k and r_k of each slot.
+    out : float64 (B,)
+        Filled.
+    """
     for b in range(len(indptr) - 1):
         factor, total = 0.0, 0.0
         for i in range(indptr[b], indptr[b + 1]):
@@ -86,6 +116,15 @@ def prefixes(indptr: Int64, weight: Float64, reward: Float64, out: Float64) -> N
     """Fill ``out`` (B, 3 S) with ``W_k r_k``, then ``W_k``, then 1 for each slot k a request has, else 0.
 
     Slots from S on are not written: the caller makes S large enough.
+
+    Parameters
+    ----------
+    indptr : int64 (B + 1,)
+        Slots of each request.
+    weight, reward : float64 (n,)
+        w_k and r_k of each slot.
+    out : float64 (B, 3 S)
+        Filled.
     """
     size = out.shape[1] // 3
     for b in range(len(indptr) - 1):
@@ -100,7 +139,17 @@ def prefixes(indptr: Int64, weight: Float64, reward: Float64, out: Float64) -> N
 
 @kernel
 def rewards_to_go(indptr: Int64, weight: Float64, reward: Float64, out: Float64) -> None:
-    """Fill ``out`` (n,) with ``G_k = r_k + w_{k+1} G_{k+1}``, from the last slot of each request back."""
+    """Fill ``out`` (n,) with ``G_k = r_k + w_{k+1} G_{k+1}``, from the last slot of each request back.
+
+    Parameters
+    ----------
+    indptr : int64 (B + 1,)
+        Slots of each request.
+    weight, reward : float64 (n,)
+        w_k and r_k of each slot.
+    out : float64 (n,)
+        Filled.
+    """
     for b in range(len(indptr) - 1):
         # From the end, so that each weight is used once; forwards it would be a product for each pair of
         # slots.

@@ -22,6 +22,13 @@ def key_of(bits: int, item: int) -> np.uint64:
 
     ``bits`` are those of a float32 score as int32. The bits of positive floats rise with their value;
     those of negative ones fall, and are turned round.
+
+    Parameters
+    ----------
+    bits : int32
+        Bits of the score.
+    item : int
+        In [0, 2³²).
     """
     # A negative int32 is widened with ones: only its lower half is the float.
     raw = np.uint64(bits) & _LOW
@@ -63,7 +70,19 @@ def _sift_down(heap: UInt64, root: int, n: int) -> None:
 
 @kernel
 def offer(heap: UInt64, n: int, k: int, key: np.uint64) -> int:
-    """Offer a key to the ``k`` largest kept in the min-heap ``heap[:n]``; return the new ``n``."""
+    """Offer a key to the ``k`` largest kept in the min-heap ``heap[:n]``; return the new ``n``.
+
+    Parameters
+    ----------
+    heap : uint64 (at least k,)
+        Changed in its first k places.
+    n : int
+        Keys kept so far, at most k.
+    k : int >= 1
+        Keys to keep.
+    key : uint64
+        From `key_of`.
+    """
     # The smallest kept key is the root: most offers lose to it in one comparison, the others cost log k.
     if n < k:
         at = n
@@ -83,7 +102,15 @@ def offer(heap: UInt64, n: int, k: int, key: np.uint64) -> int:
 
 @kernel
 def sort_descending(heap: UInt64, n: int) -> None:
-    """Turn the min-heap ``heap[:n]`` into a descending list."""
+    """Turn the min-heap ``heap[:n]`` into a descending list.
+
+    Parameters
+    ----------
+    heap : uint64 (at least n,)
+        Changed in its first n places.
+    n : int
+        Keys that it holds.
+    """
     for last in range(n - 1, 0, -1):
         heap[0], heap[last] = heap[last], heap[0]
         _sift_down(heap, 0, last)

@@ -46,7 +46,13 @@ SATISFIED, CLICK, CLICKS, DCG = 0, 1, 2, 3
 
 @kernel
 def filled_places(grades: Int8) -> int:
-    """Return the number of places (K,) before the first empty one."""
+    """Return the number of places (K,) before the first empty one.
+
+    Parameters
+    ----------
+    grades : int8 (K,)
+        Grades of a page, −1 for empty places.
+    """
     n = 0
     while n < len(grades) and grades[n] >= 0:
         n += 1
@@ -108,6 +114,19 @@ def page_value(grades: Int8, n: int, table: Float64, independent: bool, kind: in
     ``grades`` (K,) holds ``n`` filled places first; ``kind`` is ``SATISFIED`` P(a satisfied click),
     ``CLICK`` P(a click), ``CLICKS`` E[clicks] / K, ``DCG`` E[Σ click_k / log2(k + 2)] / Σ 1 / log2(k + 2),
     k from 0 and both sums over the table's K places.
+
+    Parameters
+    ----------
+    grades : int8 (K,)
+        Grades of a page, from 0 in its filled places.
+    n : int
+        Filled places, at most K.
+    table : float64 (6, K, G)
+        The user model, see the module.
+    independent : bool
+        Whether places are examined independently of one another; a chain if not.
+    kind : int
+        `SATISFIED`, `CLICK`, `CLICKS` or `DCG`.
     """
     if kind in (SATISFIED, CLICK):
         return _any_value(grades, n, table, independent, kind)
@@ -116,7 +135,21 @@ def page_value(grades: Int8, n: int, table: Float64, independent: bool, kind: in
 
 @kernel
 def page_values(grades: Int8, table: Float64, independent: bool, kind: int, out: Float64) -> None:
-    """Fill ``out`` (B,) with `page_value` of each page (B, K)."""
+    """Fill ``out`` (B,) with `page_value` of each page (B, K).
+
+    Parameters
+    ----------
+    grades : int8 (B, K)
+        Grades of pages, −1 for empty places at the end.
+    table : float64 (6, K, G)
+        The user model, see the module.
+    independent : bool
+        Whether places are examined independently of one another; a chain if not.
+    kind : int
+        As in `page_value`.
+    out : float64 (B,)
+        Filled.
+    """
     for b in range(len(grades)):
         out[b] = page_value(grades[b], filled_places(grades[b]), table, independent, kind)
 
@@ -157,6 +190,19 @@ def conditional_clicks(grades: Int8, table: Float64, independent: bool, click: B
 
     A click shows that its place was examined, so it resets the belief; a skip is weighed by Bayes' rule.
     After an impossible skip (click certain, none seen) nothing below is examined.
+
+    Parameters
+    ----------
+    grades : int8 (B, K)
+        Grades of pages, −1 for empty places at the end.
+    table : float64 (6, K, G)
+        The user model, see the module.
+    independent : bool
+        Whether places are examined independently of one another; a chain if not.
+    click : bool (B, K)
+        Where the user clicked.
+    out : float64 (B, K)
+        Filled; empty places are left as they are.
     """
     for b in range(len(grades)):
         e = 1.0
@@ -184,6 +230,19 @@ def sample_pages(
 
     ``u`` (B, K, 3) in [0, 1) decides attraction, satisfaction, and continuation (examination where
     independent). Examination is a drawn state: a click below an unexamined place of a chain is impossible.
+
+    Parameters
+    ----------
+    grades : int8 (B, K)
+        Grades of pages, −1 for empty places at the end.
+    table : float64 (6, K, G)
+        The user model, see the module.
+    independent : bool
+        Whether places are examined independently of one another; a chain if not.
+    u : float64 (B, K, 3)
+        Uniform draws.
+    click, satisfied : bool (B, K)
+        Changed.
     """
     for b in range(len(grades)):
         for k in range(filled_places(grades[b])):

@@ -14,7 +14,18 @@ __all__ = ["ActionBuilder", "Allocations", "Slabs"]
 
 
 class ActionBuilder(Protocol):
-    """Builds what may be chosen in a slot."""
+    """Builds what may be chosen in a slot.
+
+    Examples
+    --------
+    Two arms and three slots: slot by slot these are three choices of two, at once one choice of four.
+
+    >>> arms = ("bm25", "memory")
+    >>> for builder in (Slabs(arms, 3, CreditHistory(2)), Allocations(arms, 3, CreditHistory(4))):
+    ...     print(builder.n_slots, builder.n_actions)
+    3 2
+    1 4
+    """
 
     n_slots: int
     n_actions: int
@@ -35,6 +46,20 @@ class Slabs:
     arms : tuple of str
     n_slots : int
     history : CreditHistory
+
+    Examples
+    --------
+    The first of four slots is bm25's, and the second is chosen:
+
+    >>> from ltrr.types import Queries
+    >>> one = np.zeros(1, np.int64)
+    >>> requests = Requests(one, one, one, one, one, np.zeros((1, 0)), (), Queries(("rain",)))
+    >>> slabs = Slabs(("bm25", "memory"), 4, CreditHistory(2, prior=0.5))
+    >>> actions = slabs.build(requests, quota=np.array([[1, 0]], np.int32))
+    >>> actions.features.tolist()
+    [[1.0, 0.0, 0.25, 0.0, 0.5], [0.0, 1.0, 0.0, 0.0, 0.5]]
+    >>> actions.quota.tolist()
+    [[2, 0], [1, 1]]
     """
 
     def __init__(self, arms: tuple[str, ...], n_slots: int, history: CreditHistory) -> None:
@@ -74,6 +99,18 @@ class Allocations:
     n_slots : int
         Slots that a quota divides.
     history : CreditHistory
+
+    Examples
+    --------
+    >>> from ltrr.types import Queries
+    >>> one = np.zeros(1, np.int64)
+    >>> requests = Requests(one, one, one, one, one, np.zeros((1, 0)), (), Queries(("rain",)))
+    >>> allocations = Allocations(("bm25", "memory"), 2, CreditHistory(3, prior=0.5))
+    >>> actions = allocations.build(requests, quota=np.zeros((1, 2), np.int32))
+    >>> actions.quota.tolist()
+    [[0, 2], [1, 1], [2, 0]]
+    >>> actions.features[1].tolist()
+    [0.5, 0.5, 1.0, 1.0, 0.5]
     """
 
     def __init__(self, arms: tuple[str, ...], n_slots: int, history: CreditHistory) -> None:

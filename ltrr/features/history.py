@@ -31,6 +31,21 @@ class CreditHistory:
         Rows that the overall mean counts for within a kind, and that ``prior`` counts for overall.
     prior : float
         Credit assumed before any evidence.
+
+    Examples
+    --------
+    Action 1 earned 1 once, for a query that the memory does not know. Its mean over all kinds is
+    (1 + 0.5) / 2 = 0.75, and for this kind (1 + 0.75) / 2 = 0.875.
+
+    >>> from ltrr.types import Queries
+    >>> history = CreditHistory(n_actions=2, weight=1.0, prior=0.5)
+    >>> seen = history.state()
+    >>> seen["sum"][0, 1] = seen["count"][0, 1] = 1.0
+    >>> history.restore(seen)
+    >>> ids, queries = np.arange(2), Queries(("new", "known"))
+    >>> requests = Requests(ids, ids, ids, ids, ids, [[0.0], [1.0]], ("memory_items",), queries)
+    >>> history.value(requests).tolist()
+    [[0.5, 0.875], [0.5, 0.75]]
     """
 
     def __init__(self, n_actions: int, weight: float = 10.0, prior: float = 0.2) -> None:

@@ -25,6 +25,16 @@ class Together:
     p, p_holm : float64 (M,)
         Student's two-sided p-value, and Holm's: the smallest level at which the difference is found with all
         others. 1 for one seed.
+
+    Examples
+    --------
+    Alone the first difference would be found at the level of 5 %, together with another it is not:
+
+    >>> found = judged_together(np.array([[0.04, 0.05, 0.07], [0.01, -0.02, 0.02]]))
+    >>> found.p.round(3).tolist(), found.p_holm.round(3).tolist()
+    ([0.026, 0.808], [0.053, 0.808])
+    >>> (found.low > 0.0).tolist()
+    [False, False]
     """
 
     mean: Float64

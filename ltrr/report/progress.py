@@ -25,9 +25,17 @@ class ProgressBar:
 
     Examples
     --------
-    >>> with ProgressBar(quiet=True, unit="rows") as bar:
-    ...     bar.stage("reading")
-    ...     bar.add(100)
+    A terminal shows a bar; elsewhere a stage of less than ten seconds prints nothing:
+
+    >>> import io
+    >>> from contextlib import redirect_stderr
+    >>> terminal, file = io.StringIO(), io.StringIO()
+    >>> terminal.isatty = lambda: True
+    >>> for stream in (terminal, file):
+    ...     with redirect_stderr(stream), ProgressBar() as bar, bar.watch("tuning", lambda: 200, total=200):
+    ...         pass
+    >>> "200/200" in terminal.getvalue(), file.getvalue()
+    (True, '')
     """
 
     def __init__(self, *, quiet: bool = False, unit: str = "rounds") -> None:

@@ -98,7 +98,20 @@ def _roughly(seconds: float) -> str:
 
 
 class View(Protocol):
-    """One way to show progress."""
+    """One way to show progress.
+
+    Examples
+    --------
+    The view of a file is called twice a second and writes nothing in its first ten seconds:
+
+    >>> import io
+    >>> file = io.StringIO()
+    >>> view = view_of(file, "rows")
+    >>> view.note("reading")
+    >>> view.tick(None)
+    >>> view.every_seconds, file.getvalue()
+    (0.5, '')
+    """
 
     every_seconds: float
 

@@ -24,6 +24,15 @@ class Pool:
     score : float64 (n,)
         Scores by the same ranker at the same moment.
     truth : Truth
+
+    Examples
+    --------
+    The last of twenty requests is judged. Each of four arms has up to 15 items for it, the whole budget:
+
+    >>> from ltrr.simulation.example import small_example
+    >>> pool = small_example().step(20).pool
+    >>> pool.rows.tolist(), 15 <= len(pool.score) <= 60
+    ([19], True)
     """
 
     rows: Int64
@@ -71,6 +80,18 @@ class Batch:
         Number of the ranker's trainings.
     shadow : Shadow or None
         Everything every arm has, where the setting asks for it.
+
+    Examples
+    --------
+    >>> from ltrr.simulation.example import small_example
+    >>> batch = small_example().step(20)
+    >>> len(batch.feedback), batch.page.item.shape, batch.expected.shape
+    (20, (20, 10), (20,))
+
+    A request has three slots of five candidates each:
+
+    >>> int(batch.n_candidates.max()), bool((batch.own.sum(axis=1) <= 15).all())
+    (15, True)
     """
 
     feedback: Feedback

@@ -55,6 +55,16 @@ class Cell:
         Written into every Parquet file: study, versions.
     progress : callable, optional
         Called with the number of rounds served so far.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from ltrr.simulation.example import small_example
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     cell = Cell(small_example(), Path(folder), "linucb", seed=0, rounds=20, logged=False)
+    ...     cell.run()
+    ...     cell.finished.relative_to(folder).as_posix(), pq.read_metadata(cell.finished).num_rows
+    ('rounds/linucb-000.parquet', 20)
     """
 
     loop: Loop

@@ -49,6 +49,16 @@ class Parts:
         With its fallback filled in.
     unseen : tuple of str
         Arms whose scores no ranker sees.
+
+    Examples
+    --------
+    A memory answers few requests, so popular items fill the slots that it leaves empty:
+
+    >>> from ltrr.bandits.spec import policy_spec
+    >>> arms = ("memory", "popular")
+    >>> parts = build(Study(loop=LoopSetting(arms=arms), policies=(policy_spec("uniform", arms),)))
+    >>> [type(arm).__name__ for arm in parts.arms.values()], parts.loop.fallback
+    (['Memory', 'Popular'], ('popular',))
     """
 
     arms: Mapping[str, Retriever]

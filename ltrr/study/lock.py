@@ -59,6 +59,22 @@ class Driver:
     pid : int
     token : str
         A random text that no other driver has.
+
+    Examples
+    --------
+    The lock files are there while a driver holds them, and a second driver is refused:
+
+    >>> with tempfile.TemporaryDirectory() as place:
+    ...     with driving(Path(place), shared=Path(place, "shared"), note=print) as driver:
+    ...         held = sorted(path.name for path in driver.folder.iterdir())
+    ...         try:
+    ...             with driving(driver.folder, shared=Path(place, "other"), note=print):
+    ...                 pass
+    ...         except InputError as error:
+    ...             refused = "is being written by another run" in str(error)
+    ...     left = list(Path(place).iterdir())
+    >>> driver.pid == os.getpid(), held, refused, left
+    (True, ['.driver.lock', '.workers.lock'], True, [])
     """
 
     folder: Path

@@ -31,6 +31,23 @@ class Result:
     ----------
     folder : str or Path
         The run's folder.
+
+    Examples
+    --------
+    A run of ten requests, in which one policy gives all three slots to bm25:
+
+    >>> import ltrr
+    >>> from ltrr.bandits.spec import policy_spec
+    >>> loop = ltrr.simulation.LoopSetting(arms=("bm25", "popular"), warmup=5, held_out=0)
+    >>> study = ltrr.study.Study(
+    ...     world={"kind": "music", "n_items": 200, "n_queries": 40}, ranker="rrf", features=["bm25"],
+    ...     loop=loop, policies=(policy_spec("bm25", loop.arms),), seeds=1, rounds=10,
+    ... )
+    >>> result = ltrr.study.run_study(study, quiet=True)
+    >>> result.table(["slots_bm25", "slots_popular"]).to_dict("index")
+    {'bm25': {'slots_bm25': 3.0, 'slots_popular': 0.0}}
+    >>> len(result.rounds("bm25"))
+    10
     """
 
     folder: Path

@@ -96,6 +96,25 @@ class Runner:
     bar : ProgressBar
     shared : Path
         Temporary folder for what travels to workers.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from ltrr.study.build import build, make_world, prepare, settled
+    >>> from ltrr.study.call import study_of
+    >>> from ltrr.study.lock import driving
+    >>> study = study_of({"kind": "music", "n_items": 200, "n_queries": 40}, policies=["uniform"], warmup=5,
+    ...                  arms=["bm25", "popular"], ranker={"kind": "rrf", "features": ["bm25"]}, rounds=10)
+    >>> parts = build(study)
+    >>> study = settled(study, parts)
+    >>> prepared = prepare(parts, make_world(study))
+    >>> with tempfile.TemporaryDirectory() as place, ProgressBar(quiet=True) as bar:
+    ...     folder = Path(place)
+    ...     with driving(folder, shared=folder, note=print) as driver:
+    ...         runner = Runner(study, prepared, driver, jobs=1, bar=bar, shared=folder)
+    ...         runner.run(folder, [Job("uniform", seed, rounds=10) for seed in (0, 1)], "two cells")
+    ...     sorted(path.name for path in (folder / "rounds").iterdir())
+    ['uniform-000.parquet', 'uniform-001.parquet']
     """
 
     study: Study

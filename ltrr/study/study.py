@@ -41,6 +41,17 @@ class Tuning:
         Quotas that go on after each rung; the last must be 1.
     seeds : tuple of int
         Tuning seeds each rung uses, never a seed of the study.
+
+    Examples
+    --------
+    Two rungs: every quota runs on one seed for half of the rounds, the best four go on to three seeds and all
+    rounds, and one is kept.
+
+    >>> Tuning(shares=(0.5, 1.0), keep=(4, 1), seeds=(1, 3)).keep
+    (4, 1)
+    >>> Tuning(shares=(0.5, 1.0), keep=(4, 2), seeds=(1, 3))
+    Traceback (most recent call last):
+    ltrr.errors.InputError: `tuning.keep` must fall and end with 1, got [4, 2]
     """
 
     shares: tuple[float, ...] = (0.7, 1.0)
@@ -69,6 +80,8 @@ class Study:
 
     Components are given by name, as tables with ``kind`` and settings, or as objects; a ``kind`` is a name of
     ``ltrr list`` or an import path ``module:Class``. They are kept as `Component` and made elsewhere.
+    ``loop``, ``tuning`` and ``policies`` are given as objects here; `ltrr.simulate` and study files take
+    tables and names for them too.
 
     Parameters
     ----------
@@ -110,6 +123,16 @@ class Study:
         Kept besides those of every study (``ltrr list measures``).
     import_path : sequence of str
         Folders in which import paths are looked for besides.
+
+    Examples
+    --------
+    >>> from ltrr.bandits.spec import policy_spec
+    >>> loop = LoopSetting(arms=("bm25", "popular"), warmup=100)
+    >>> study = Study(user="pbm", loop=loop, policies=(policy_spec("linucb", loop.arms),), rounds=500)
+    >>> study.user.kind, study.world.kind, list(study.arms)
+    ('pbm', 'music', ['bm25', 'popular'])
+    >>> study.settings()["policies"]
+    [{'name': 'linucb', 'kind': 'linucb'}]
     """
 
     name: str = "study"

@@ -48,6 +48,15 @@ class Tables:
         The study's own, to read their labels.
     notes : tuple of str
         What was noted before the run: by the world, the ranker, the study file.
+
+    Examples
+    --------
+    >>> study = {"policies": [{"name": "fixed", "kind": "best-static"}, {"name": "linucb", "kind": "linucb"}]}
+    >>> summary = pd.DataFrame({"policy": ["fixed", "linucb"], "metric": "reward", "mean": [0.5, 0.75]})
+    >>> none = pd.DataFrame()
+    >>> tables = Tables(Path(), study, summary, none, none, none, none, measures=(), notes=())
+    >>> tables.means.reward.to_dict(), tables.best_static
+    ({'linucb': 0.75, 'fixed': 0.5}, 'fixed')
     """
 
     folder: Path

@@ -61,6 +61,23 @@ class Verdict:
         Policies that cannot be told apart from it.
     lines : DataFrame
         One row a set of requests or cost: columns ``against static`` and ``against runner-up``, as text.
+
+    Examples
+    --------
+    A policy earns 0.1 ± 0.02 more than the best static allocation, and costs the same:
+
+    >>> from pathlib import Path
+    >>> policies = [{"name": "fixed", "kind": "best-static"}, {"name": "linucb", "kind": "linucb"}]
+    >>> levels = [("linucb", "reward", 0.6), ("fixed", "reward", 0.5), ("fixed", "calls", 2.0)]
+    >>> summary = pd.DataFrame([*levels, ("fixed", "candidates", 50.0)], columns=["policy", "metric", "mean"])
+    >>> rows = pd.DataFrame({"policy": "linucb", "reference": "fixed", "set": "all", "n_seeds": 5,
+    ...                      "metric": ["reward", "calls", "candidates"], "mean": [0.1, 0, 0]})
+    >>> for end, half in (("low", -0.02), ("high", 0.02)):
+    ...     rows[end] = rows[f"holm_{end}"] = rows["mean"] + half
+    >>> none, study = pd.DataFrame(), {"seeds": 5, "policies": policies}
+    >>> found = verdict(Tables(Path(), study, summary, none, none, rows, none, (), ()))
+    >>> found.headline, found.reasons
+    ('Ship linucb? Yes.', ('It costs no more.',))
     """
 
     policy: str

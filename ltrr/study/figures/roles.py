@@ -28,6 +28,11 @@ class Look:
         Of its line, in points.
     order : int
         Higher ones are drawn over lower ones.
+
+    Examples
+    --------
+    >>> Look(FIELD, width=1.0, order=2).marked, Look("#0072B2", width=1.8, order=3).marked
+    (False, True)
     """
 
     colour: str
