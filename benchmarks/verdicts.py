@@ -1,4 +1,4 @@
-"""How often the verdict is right on three worlds with known answers: ``python -m benchmarks.verdicts [SEEDS]``."""
+"""How often the verdict is right on worlds with known answers: ``python -m benchmarks.verdicts [SEEDS]``."""
 
 from __future__ import annotations
 

@@ -322,7 +322,7 @@ def test_rows_are_counted_and_compiling_is_said_at_the_command_line(
     assert remarks == [COMPILING]
     if command == "replay":
         said = [record.getMessage() for record in caplog.records]
-        assert said[0].endswith(": reading what the log holds")
+        assert said[0].endswith(": scanning the log")
         assert said[-1].endswith(": estimating")
 
 

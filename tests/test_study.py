@@ -219,3 +219,19 @@ def test_small_worlds_speak_for_large_ones():
         built({"n_items": 7})
     with pytest.raises(InputError, match="world"):
         built({"zipf": 1e300})
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        (
+            {"policies": ["linucb"]},
+            "`Study.policies` must hold PolicySpec, got 'linucb'; `ltrr.simulate` takes",
+        ),
+        ({"loop": {"warmup": 3}}, "`Study.loop` must be a LoopSetting, got {'warmup': 3}"),
+        ({"tuning": {}}, "`Study.tuning` must be a Tuning, got {}"),
+    ],
+)
+def test_a_study_made_by_hand_takes_objects(settings, words):
+    with pytest.raises(InputError, match=re.escape(words)):
+        Study(**settings)

@@ -180,7 +180,7 @@ class _Terminal:
         self._lasting = unit == "rounds"  # the end of what reads rows is not known, and its bars do not stay
         self._progress = Progress(
             TextColumn("{task.description}", markup=False),
-            *((*known, TimeRemainingColumn()) if self._lasting else unknown),
+            *(known if self._lasting else unknown),
             console=Console(file=stream),
             transient=not self._lasting,
         )

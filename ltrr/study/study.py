@@ -159,6 +159,7 @@ class Study:
                 raise InputError(f"`{name}` must be a text, got {getattr(self, name)!r}")
         if not self.name or not self.name.isprintable():
             raise InputError(f"`name` must be one line of text that is not empty, got {self.name!r}")
+        self._check_types()
         _check.integer("seed", self.seed, low=0)
         _check.integer("seeds", self.seeds, low=1, high=9_999)
         _check.integer("rounds", self.rounds, low=1)
@@ -171,6 +172,17 @@ class Study:
         _check.integer("loop.n_slots times loop.slot_size", self.loop.budget, low=1, high=MOST_CANDIDATES)
         self._read_components()
         self._check_names()
+
+    def _check_types(self) -> None:
+        """Refuse names and tables where objects are wanted."""
+        for name, kind in (("loop", LoopSetting), ("tuning", Tuning)):
+            if not isinstance(getattr(self, name), kind):
+                raise InputError(f"`Study.{name}` must be a {kind.__name__}, got {getattr(self, name)!r}")
+        given: Sequence[Any] = self.policies
+        for spec in given:
+            if not isinstance(spec, PolicySpec):
+                remedy = "`ltrr.simulate` takes names and tables"
+                raise InputError(f"`Study.policies` must hold PolicySpec, got {spec!r}; {remedy}")
 
     def _read_components(self) -> None:
         """Turn names, tables and objects into `Component`."""
