@@ -120,7 +120,9 @@ def _print(found: LoggedRequest, reason: str, asked: int, judged: pd.DataFrame |
     console = Console(width=min(Console().width, WIDTH), markup=False, emoji=False, highlight=False)
     head = Text(f"Request {found.request} · {found.policy}, seed {found.seed}", style="bold")
     console.print(head.append(f" ({reason})" if reason else "", style="not bold"))
-    times = {-1: "", 0: " (first time)"}.get(asked, f" (asked {asked} times before)")
+    times = {-1: "", 0: " (first time)", 1: " (asked once before)"}.get(
+        asked, f" (asked {asked} times before)"
+    )
     console.print(Text("Query: ").append(_short(found.query, 300), style="bold").append(times))
     context = ", ".join(f"{printable(name)} {value:.3g}" for name, value in found.context.items())
     console.print(Text(f"Context: {context}", style="dim"))

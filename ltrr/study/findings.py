@@ -11,6 +11,9 @@ __all__ = ["SAME", "findings", "same_as_static"]
 SAME = 0.98
 """From this overlap on, policies draw or show the same: what they earn cannot be laid to their choices."""
 
+FEW_SEEDS = 5
+"""With fewer, Student's intervals after the correction are too wide to find anything but the obvious."""
+
 MOSTLY_SPILLED = 0.5
 """Below this share of own candidates a policy is mostly its fallback."""
 
@@ -38,6 +41,8 @@ def findings(tables: Tables) -> tuple[str, ...]:
         )
     if tables.seeds == 1:
         out.append("One seed: no interval. Nothing here says how far another seed would differ.")
+    elif tables.seeds < FEW_SEEDS:
+        out.append(f"{tables.seeds} seeds: intervals are very wide. Five or more can show something.")
     return tuple(out)
 
 
