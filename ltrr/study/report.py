@@ -185,7 +185,7 @@ def _policies(tables: Tables) -> Iterator[Part]:
 
 def _learning(tables: Tables) -> Iterator[Part]:
     has, drawn = set(tables.curves.metric), []
-    if "difference_static" in has:
+    if "difference_static" in has and len(tables.means) > 1:
         caption = "Above zero: better than the best fixed allocation. Means of windows of equal length."
         drawn.append(_lines(tables, "learning", figures.learning, "difference_static", caption))
         caption = "Below zero: better than the best fixed allocation. Counted from the end of the warm-up."
