@@ -11,7 +11,7 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.layout_engine import ConstrainedLayoutEngine, PlaceHolderLayoutEngine
 from matplotlib.text import Text
 
 from ltrr._state import write_aside
@@ -24,6 +24,7 @@ __all__ = [
     "dress",
     "figure_of",
     "lettering",
+    "makes_room",
     "new_axes",
     "new_figure",
     "save_png",
@@ -112,6 +113,12 @@ def short(name: str, longest: int) -> str:
         return lettering(name)
     tail = (longest - 1) // 2
     return lettering(f"{name[: longest - 1 - tail]}…{name[-tail:]}")
+
+
+def makes_room(axes: Axes) -> bool:
+    """Say whether the figure of axes makes room for what stands beside them."""
+    engine = figure_of(axes).get_layout_engine()
+    return engine is not None and not isinstance(engine, PlaceHolderLayoutEngine)
 
 
 def text_size(axes: Axes, text: str, points: float) -> tuple[float, float]:

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from sklearn.isotonic import isotonic_regression
 
-from ltrr.report.canvas import figure_of, short, text_size
+from ltrr.report.canvas import figure_of, makes_room, short, text_size
 from ltrr.types import Float64
 
 __all__ = ["label_ends", "label_points", "spread"]
@@ -89,7 +89,7 @@ def label_ends(
     size = min(SIZE, height / (LINE * len(names)))
     texts = [short(name, LONGEST) for name in names]
     start = 1.04
-    if figure.get_layout_engine() is None:
+    if not makes_room(axes):
         start = max(0.99 - max(text_size(axes, text, size)[0] for text in texts) / width, 0.3)
         low, high = axes.get_xlim()
         axes.set_xlim(low, low + (high - low) / (start - 0.04))

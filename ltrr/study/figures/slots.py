@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from ltrr.errors import InputError
-from ltrr.report.canvas import COLOURS, TITLE, dress, figure_of, new_axes, new_figure, short, title
+from ltrr.report.canvas import COLOURS, TITLE, dress, makes_room, new_axes, new_figure, short, title
 from ltrr.report.labels import LONGEST
 from ltrr.study.figures.roles import shown
 from ltrr.study.tables import Tables
@@ -116,7 +116,7 @@ def _panel(axes: Axes, tables: Tables, name: str) -> None:
 
 def _legend(axes: Axes) -> None:
     """Put the legend beside the axes where a layout engine makes room for it, else within them."""
-    if figure_of(axes).get_layout_engine() is None:
+    if not makes_room(axes):
         axes.legend(fontsize=8, framealpha=0.8, loc="upper right", reverse=True)
     else:
         axes.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5), reverse=True)
