@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,30 @@ import pandas as pd
 
 from ltrr._state import write_aside
 from ltrr.errors import InputError
-from ltrr.replay.evaluation import Evaluation
+from ltrr.replay.evaluation import DIFFERENCE_COLUMNS, ESTIMATE_COLUMNS, Evaluation
 from ltrr.replay.report.page import write_replay
 from ltrr.replay.report.tables import estimate
 from ltrr.report.page import drawing, render
 
 __all__ = ["compare_replays", "is_replay", "read_replay", "redraw"]
 
-_FRAMES = ("differences", "diagnostics", "weights", "blocks")
+_FRAMES = {
+    "estimates": ESTIMATE_COLUMNS,
+    "differences": DIFFERENCE_COLUMNS,
+    "diagnostics": ("policy", "diagnostic", "value", "meaning"),
+    "weights": ("policy", "low", "rows", "mass"),
+    "blocks": ("policy", "block", "rows", "reward", "weight"),
+}
+"""Files of a replay's folder and their columns."""
+
+_TEXTS = (
+    *("policy", "against", "estimator", "interval", "verdict", "reason", "estimated", "bias"),
+    *("diagnostic", "meaning"),
+)
+"""Columns of text: names may look like numbers or like what is absent."""
+
+_ABOUT = ("log", "format", "rows", "used", "skipped", "faults", "notes", "policies", "settings", "versions")
+"""What ``replay.json`` tells."""
 
 
 def is_replay(folder: Path) -> bool:
@@ -35,21 +52,29 @@ def read_replay(folder: Path) -> Evaluation:
     """
     try:
         about: dict[str, Any] = json.loads((folder / "replay.json").read_text(encoding="utf-8"))
-        table = _frame(folder / "estimates.csv")
-        frames = {name: _frame(folder / f"{name}.csv") for name in _FRAMES}
-        return Evaluation(table=table, about=about, **frames)
+        absent = [key for key in _ABOUT if key not in about]
+        if absent:
+            raise ValueError(f"replay.json has no {absent[0]!r}")
+        frames = {name: _frame(folder / f"{name}.csv", columns) for name, columns in _FRAMES.items()}
+        return Evaluation(table=frames.pop("estimates"), about=about, **frames)
     except (OSError, ValueError) as error:
-        raise InputError(f"{folder} holds no whole replay ({error}); run `ltrr replay` again") from error
+        cause = str(error).splitlines()[0]
+        raise InputError(f"{folder} holds no whole replay ({cause}); run `ltrr replay` again") from error
 
 
-def _frame(path: Path) -> pd.DataFrame:
-    """Return a table; texts that are empty stay texts."""
-    frame = pd.read_csv(path)
-    texts = ("bias", "reason", "estimated", "parameter", "interval", "verdict")
-    for name in texts:
-        if name in frame and (frame[name].dtype == object or frame[name].isna().all()):
-            frame[name] = frame[name].fillna("")
-    return frame
+def _frame(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+    """Return a table with every digit; texts stay texts, whatever they look like."""
+    frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+    absent = [name for name in columns if name not in frame]
+    if absent:
+        raise ValueError(f"{path.name} has no column {absent[0]!r}")
+    return frame.assign(**{name: _numbers(frame[name]) for name in columns if name not in _TEXTS})
+
+
+def _numbers(texts: pd.Series[str]) -> pd.Series[Any]:
+    """Return what was written, to the last digit: pandas' own parser of numbers may miss it."""
+    whole = len(texts) and texts.str.fullmatch(r"-?\d+").all()
+    return texts.astype(int) if whole else texts.replace("", "nan").astype(float)
 
 
 def redraw(folder: Path) -> Path:
