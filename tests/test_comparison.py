@@ -97,7 +97,11 @@ def test_one_seed_has_no_interval(runs, order):
 
 
 UNLIKE = {
-    "world": ({"kind": "music", "n_items": 5}, "The worlds differ", "5"),
+    "world": (
+        {"kind": "music", "n_items": 5, "n_queries": 100, "seed": 2},
+        "The worlds differ",
+        ": n_items 300 and 5.",
+    ),
     "user": ({"kind": "pbm"}, "The user models differ", "pbm"),
     "reward": ({"kind": "clicks"}, "The rewards differ", "clicks"),
     "rounds": (121, "The lengths differ", "120 and 121"),
@@ -106,7 +110,7 @@ UNLIKE = {
     "loop.slot_size": (7, r"The budgets differ \(candidates a slot\)", "6 and 7"),
     "loop.page_size": (6, "The pages differ in length", "5 and 6"),
     "loop.warmup": (61, "The warm-ups differ in length", "60 and 61"),
-    "loop.arms": (["bm25"], "The arms differ", "bm25"),
+    "loop.arms": (["bm25"], "The arms differ", ": bm25, dense, memory, popular and bm25."),
 }
 
 
@@ -144,6 +148,8 @@ def test_the_page_holds_the_table_of_differences(runs):
     first = page.read_bytes()
     assert write_comparison(one.folder, two.folder).read_bytes() == first
     assert "Welch" in write_comparison(one.folder, runs["reseeded"].folder).read_text()
+    for tables in (one, two):
+        assert f"<h1>{tables.folder}</h1>" in text
     alike = write_comparison(one.folder, one.folder).read_text()
     assert "Worlds, users, rewards and budgets are the same." in alike
 
@@ -216,13 +222,17 @@ def test_two_replays_side_by_side(replays, ltrr):
     assert "The numbers of rows used differ: 600 and 900." in text
     assert "uniform, ips" in text
     assert "always" not in text  # only one has it
+    assert "– <span" not in text
+    for word in ("Worlds", "runs"):
+        assert word not in text.split("</style>")[1]
     values = [
         read_replay(f).table.set_index(["policy", "estimator"]).value["uniform", "ips"] for f in replays
     ]
     cells = re.findall(r"<td>(.*?)</td>", text.split("uniform, ips")[1])
     assert [float(re.sub(" .*", "", cells[i])) for i in (0, 2)] == pytest.approx(values, abs=5e-4)
     same = compare_replays(one, one).read_text()
-    assert "differ" not in same.split("<h2>")[0].split("</style>")[1]
+    assert "differ" not in same.split("</style>")[1]
+    assert "Both replays used the same log and as many of its rows." in same
 
 
 @pytest.mark.parametrize("words", [("run", "replay"), ("replay", "run")])

@@ -493,7 +493,7 @@ def test_what_lies_off_the_scale_is_named_with_its_value(tables):
     moved = replace(tables, curves=curves, differences=differences)
     axes = figures.learning(moved)
     last = curves.query("policy == 'bm25' and metric == 'difference_static'")["mean"].iloc[-1]
-    assert f"off the scale, at the end: bm25 {last:+.2g}" in axes.get_xlabel()
+    assert f"off the scale, at the end: bm25\u00a0{last:+.2g}" in axes.get_xlabel()
     assert "linucb" not in axes.get_xlabel()
     axes = figures.differences(moved, of="all")
     row = moved.pairs("bm25", "best-static").loc["all"]

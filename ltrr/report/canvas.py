@@ -23,6 +23,7 @@ __all__ = [
     "as_svg",
     "dress",
     "figure_of",
+    "foot",
     "lettering",
     "makes_room",
     "new_axes",
@@ -66,10 +67,15 @@ def new_figure(size: tuple[float, float]) -> Figure:
     Its foot is kept for the stamp from the start: names are placed by the height of the axes, which a stamp
     that pushed them up would change.
     """
-    share = STAMP_HEIGHT / size[1]
+    share = foot(size[1])
     figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(rect=(0.0, share, 1.0, 1.0 - share)))
     FigureCanvasAgg(figure)
     return figure
+
+
+def foot(height: float) -> float:
+    """Return the share of a figure's height in inches that is kept for the stamp."""
+    return STAMP_HEIGHT / height
 
 
 def dress(axes: Axes) -> None:

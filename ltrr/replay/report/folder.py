@@ -36,6 +36,13 @@ _TEXTS = (
 _ABOUT = ("log", "format", "rows", "used", "skipped", "faults", "notes", "policies", "settings", "versions")
 """What ``replay.json`` tells."""
 
+_WORDS = {
+    "same": "Both replays used the same log and as many of its rows.",
+    "heading": "Estimates of both replays",
+    "nothing": "The replays have no estimate in common.",
+}
+"""What the page of two replays says around its table."""
+
 
 def is_replay(folder: Path) -> bool:
     """Say whether a folder holds the results of a replay."""
@@ -98,6 +105,7 @@ def compare_replays(first: Path, second: Path) -> Path:
             names=names,
             warnings=warnings,
             table=_side_by_side(one, two, names),
+            words=_WORDS,
             runs=[],
         )
     place = first / "comparison.html"
@@ -118,8 +126,11 @@ def _side_by_side(first: Evaluation, second: Evaluation, names: list[str]) -> di
         cells = []
         for end in ("", "_2"):
             value, interval = estimate(r[f"value{end}"], r[f"low{end}"], r[f"high{end}"])
-            cells += [{"mean": value, "spread": interval}, {"mean": str(r[f"verdict{end}"]), "spread": ""}]
+            cells += [
+                {"mean": value, "spread": interval.strip("–")},
+                {"mean": str(r[f"verdict{end}"]), "spread": ""},
+            ]
         rows.append({"name": f"{r['policy']}, {r['estimator']}", "cells": cells, "best": False})
     head = ["policy and estimator", names[0], "verdict", names[1], "verdict"]
-    note = "Estimates that both replays have. Each interval is that of its own replay."
+    note = "Reward a request. Each interval is that of its own replay."
     return {"note": note, "head": head, "rows": rows, "meanings": []}

@@ -132,21 +132,21 @@ def _rows(tables: Tables, of: str, names: Sequence[str]) -> dict[str, dict[str, 
 
 
 def _range(tables: Tables, sets: Sequence[str], names: Sequence[str]) -> tuple[float, float]:
-    """Return the scale of all panels: means far off would press all others together, and stand at its edge.
+    """Return the scale of all panels: means far below would press all others together, and stand at its edge.
 
-    What lies within 2.5 times the median distance from zero is shown with its whole intervals, and so is each
-    mean that these intervals reach.
+    What lies within 2.5 times the median distance from zero, or above zero, is shown with its whole
+    intervals, and so is each mean that these intervals reach.
     """
     rows = [row for of in sets for row in _rows(tables, of, names).values()]
-    if not rows:
-        return -1.0, 1.0
     near = 2.5 * float(np.median([abs(row["mean"]) for row in rows]))
-    low, high, before = -near, max(near, *(row["mean"] for row in rows)), -1
+    low, high, before = -near, max(row["mean"] for row in rows), -1
     shown: list[dict[str, float]] = []
     while len(shown) > before:
         before = len(shown)
         shown = [row for row in rows if low <= row["mean"] <= high]
         ends = [row[c] for row in shown for c in ("mean", "holm_low", "holm_high") if np.isfinite(row[c])]
         low, high = min(low, *ends), max(high, *ends)
+    # the scale ends where what is drawn ends, not where it was sought
+    low, high = min(0.0, *ends), max(0.0, *ends)
     margin = 0.05 * (high - low or 1.0)
     return low - margin, high + margin

@@ -64,6 +64,7 @@ def loss(
                 left + mean, place, xerr=spread, fmt="none", ecolor="#333333", elinewidth=1, capsize=2
             )
         left = left + mean
+    axes.set_ylim(-0.6, len(order) - 0.4)
     axes.grid(visible=False, axis="y")
     axes.legend(fontsize=8, frameon=False, loc="lower left", bbox_to_anchor=(0.0, 1.0), borderaxespad=0.2)
     title(axes, "What is lost against the ideal page", pad=38)

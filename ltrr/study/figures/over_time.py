@@ -190,11 +190,11 @@ def _notes(axes: Axes, tables: Tables, outside: dict[str, float], note: str, *, 
     lines = ["one seed: no bands" if n == 1 else f"means over {n} paired seeds; bands: 95 %", note]
     if outside:
         ends = (
-            f"{short(name, LONGEST)} {value:{sign}{'.0f' if abs(value) >= 100 else '.2g'}}"
+            f"{short(name, LONGEST)}\u00a0{value:{sign}{'.0f' if abs(value) >= 100 else '.2g'}}"
             for name, value in outside.items()
         )
         lines.append(f"off the scale, at the end: {', '.join(ends)}")
     width = axes.get_window_extent().width * 72.0 / figure_of(axes).dpi
     letters = max(int(NOTES * width / text_size(axes, "n", SIZE)[0]), 20)
-    text = "\n".join(textwrap.fill(line, letters) for line in lines if line)
+    text = "\n".join(textwrap.fill(line, letters, break_on_hyphens=False) for line in lines if line)
     axes.set_xlabel(f"{axes.get_xlabel()}\n{text}", fontsize=8.5)
