@@ -20,6 +20,7 @@ from ltrr.report.page import drawing
 from ltrr.study import figures
 from ltrr.study.figures.over_time import AGAINST
 from ltrr.study.figures.roles import FIELD, looks
+from ltrr.study.figures.slots import adaptive
 from ltrr.study.report import write_report
 from ltrr.study.result import Result
 from ltrr.study.tables import Tables
@@ -536,3 +537,23 @@ def test_results_draw_the_same_figures(tables):
 
 def test_figures_of_the_folder_are_read_as_they_are(tables):
     assert Tables.read(tables.folder).stamp.startswith("study default · 3 seeds from ")
+
+
+def test_policies_that_learn_have_their_slots_drawn(tables):
+    """Slots of random policies move by chance alone, those of fixed ones not at all."""
+
+    def with_slots(**end):
+        curves = tables.curves.copy()
+        for policy, value in end.items():
+            rows = (curves.policy == policy.replace("_", "-")) & (curves.metric == "slots_bm25")
+            curves.loc[rows & (curves["round"] > 180), "mean"] = value
+        return replace(tables, curves=curves)
+
+    kept = tables.curves["mean"].where(~tables.curves.metric.str.startswith("slots"), 0.75)
+    still = replace(tables, curves=tables.curves.assign(mean=kept))
+    assert adaptive(still) == []
+    tables = still
+    assert adaptive(with_slots(linucb=1.5, random=2.0)) == ["linucb"]
+    assert adaptive(with_slots(epsilon_greedy=0.8)) == []
+    both = adaptive(with_slots(epsilon_greedy=0.9, linucb=0.6))
+    assert both == [n for n in tables.means.index if n in ("epsilon-greedy", "linucb")]
