@@ -11,7 +11,7 @@ from ltrr.replay.diagnostics import Diagnostics
 from ltrr.replay.known_world import EventsLog
 from ltrr.replay.report import figures as replay_figures
 from ltrr.replay.report.tables import estimate, verdicts
-from ltrr.report.canvas import figure_of
+from ltrr.report.canvas import figure_of, stamp
 
 LONG = "a-name-of-an-action-that-is-far-longer-than-any-figure-is-wide-" * 3
 
@@ -78,6 +78,11 @@ def test_long_names_stay_within_the_figures():
         figure = figure_of(axes)
         figure.canvas.draw()
         width = figure.bbox.width
+        stamp(axes, "log " + "s" * 200)
+        written = axes.texts[-1].get_window_extent()
+        assert written.x0 >= 0
+        # legends stand above the stamp
+        assert all(legend.get_window_extent().y0 >= written.y1 - 1 for legend in figure.legends)
         texts = [*axes.texts, *(text for legend in figure.legends for text in legend.get_texts())]
         assert any("…" in text.get_text() for text in texts)
         assert all(0 <= t.get_window_extent().x0 < t.get_window_extent().x1 <= width for t in texts)

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from sklearn.isotonic import isotonic_regression
 
-from ltrr.report.canvas import figure_of, lettering
+from ltrr.report.canvas import figure_of, makes_room, short, text_size
 from ltrr.types import Float64
 
 __all__ = ["label_ends", "label_points", "spread"]
@@ -17,9 +17,13 @@ __all__ = ["label_ends", "label_points", "spread"]
 LINE = 1.25
 """Height of a line of text in font sizes."""
 
-LETTER = 0.62
-"""Width of a letter in font sizes, on average, rounded up."""
+SIZE = 8.0
+"""Size of names in points, where there is room enough."""
 
+LONGEST = 36
+"""Most characters of a name."""
+
+Point = tuple[float, float]
 
 NEAR, FAR = (0, 180, 45, -45, 135, -135, 90, -90), (45, 135, -45, -135, 90, -90, 180, 0)
 """Directions in degrees in the order in which they are tried: next to the point, and farther off."""
@@ -65,6 +69,9 @@ def label_ends(
 ) -> None:
     """Write a name at the right of the axes for each line's end, joined to it by a thin line.
 
+    In a figure without a layout engine, which makes no room next to axes, names stand within them, and the
+    scale is widened to the right.
+
     Parameters
     ----------
     axes : Axes
@@ -73,17 +80,28 @@ def label_ends(
         Ends of the lines in data coordinates.
     names, colours : sequence of str
     """
-    size = 8.0
-    figure_of(axes).draw_without_rendering()  # the layout must be known before places are sought
-    height = axes.get_position().height * figure_of(axes).get_size_inches()[1] * 72.0
+    if not names:
+        return
+    figure = figure_of(axes)
+    figure.draw_without_rendering()  # the layout must be known before places are sought
+    box = axes.get_window_extent()
+    width, height = box.width * 72.0 / figure.dpi, box.height * 72.0 / figure.dpi
+    size = min(SIZE, height / (LINE * len(names)))
+    texts = [short(name, LONGEST) for name in names]
+    start = 1.04
+    if not makes_room(axes):
+        start = max(0.99 - max(text_size(axes, text, size)[0] for text in texts) / width, 0.3)
+        low, high = axes.get_xlim()
+        axes.set_xlim(low, low + (high - low) / (start - 0.04))
     to_axes = axes.transData + axes.transAxes.inverted()
     ends = np.array([to_axes.transform(point) for point in zip(x, y, strict=True)]).reshape(-1, 2)
-    places = spread(np.clip(ends[:, 1], 0.0, 1.0), size * LINE / height, 0.0, 1.0)
-    for (start, level), place, name, colour in zip(ends, places, names, colours, strict=True):
+    half = size * LINE / height / 2.0
+    places = spread(np.clip(ends[:, 1], 0.0, 1.0), 2.0 * half, half, 1.0 - half)
+    for (across, level), place, text, colour in zip(ends, places, texts, colours, strict=True):
         axes.annotate(
-            lettering(name),
-            (start, np.clip(level, 0.0, 1.0)),
-            (1.04, place),
+            text,
+            (across, np.clip(level, 0.0, 1.0)),
+            (start, place),
             xycoords="axes fraction",
             textcoords="axes fraction",
             fontsize=size,
@@ -101,11 +119,12 @@ def label_points(
     names: Sequence[str],
     colours: Sequence[str],
     *,
-    bars: Sequence[tuple[float, float]] = (),
+    lines: Sequence[tuple[Point, Point]] = (),
 ) -> None:
-    """Write each name next to its point where it covers neither a point nor another name.
+    """Write each name next to its point where it covers neither a point, a line nor another name.
 
-    Places around the point are tried from near to far; a name that stands farther off is joined to it.
+    Places around the point are tried from near to far; a name that stands farther off is joined to it. Where
+    a name finds no place, all are written at the right of the axes.
 
     Parameters
     ----------
@@ -114,45 +133,63 @@ def label_points(
     x, y : sequence of float
         Points in data coordinates.
     names, colours : sequence of str
-    bars : sequence of (float, float), optional
-        Lower and upper ends of vertical bars through the points, not to be covered either.
+    lines : sequence of ((float, float), (float, float)), optional
+        Ends of straight lines in data coordinates, not to be covered either.
     """
-    size = 8.0
-    figure_of(axes).draw_without_rendering()  # the layout must be known before places are sought
-    scale = figure_of(axes).dpi / 72.0
+    figure = figure_of(axes)
+    figure.draw_without_rendering()  # the layout must be known before places are sought
+    scale = figure.dpi / 72.0
     points = [axes.transData.transform(point) / scale for point in zip(x, y, strict=True)]
     frame = axes.get_window_extent()
-    low, high = np.array(frame.min) / scale, np.array(frame.max) / scale
+    bounds = np.array(frame.min) / scale, np.array(frame.max) / scale
     taken = [(p - 3.0, p + 3.0) for p in points]
-    for middle, (bottom, top) in zip(x, bars, strict=False):
-        ends = [axes.transData.transform((middle, end)) / scale for end in (bottom, top)]
-        taken.append((ends[0] - 1.0, ends[1] + 1.0))
-    for at, point, name, colour in zip(zip(x, y, strict=True), points, names, colours, strict=True):
-        box = np.array([LETTER * size * len(name), LINE * size])
-        place, far = _free(point, box, taken, low, high)
-        taken.append((place, place + box))
+    for line in lines:
+        taken += _steps(*(axes.transData.transform(end) / scale for end in line))
+    texts = [short(name, LONGEST) for name in names]
+    found = []
+    for point, text in zip(points, texts, strict=True):
+        box = np.array(text_size(axes, text, SIZE)) + 2.0
+        place = _free(point, box, taken, bounds)
+        if place is None:
+            label_ends(axes, x, y, names, colours)
+            return
+        corner, far = place
+        taken.append((corner, corner + box))
+        if far:
+            taken += _steps(point, np.clip(point, corner, corner + box))
+        found.append((corner + 1.0, far))
+    for at, point, text, colour, (corner, far) in zip(
+        zip(x, y, strict=True), points, texts, colours, found, strict=True
+    ):
         axes.annotate(
-            lettering(name),
+            text,
             at,
-            tuple(place - point),
+            tuple(corner - point),
             textcoords="offset points",
-            fontsize=size,
+            fontsize=SIZE,
             color=colour,
             va="bottom",
             arrowprops=_line(colour) if far else None,
         ).set_in_layout(False)
 
 
+def _steps(start: Float64, end: Float64) -> list[tuple[Float64, Float64]]:
+    """Return small boxes along a line, two points apart."""
+    n = int(np.hypot(*(end - start)) / 2.0) + 2
+    places = start + np.linspace(0.0, 1.0, n)[:, None] * (end - start)
+    return [(place - 1.0, place + 1.0) for place in places]
+
+
 def _free(
-    point: Float64, box: Float64, taken: list[tuple[Float64, Float64]], low: Float64, high: Float64
-) -> tuple[Float64, bool]:
+    point: Float64, box: Float64, taken: list[tuple[Float64, Float64]], bounds: tuple[Float64, Float64]
+) -> tuple[Float64, bool] | None:
     """Return the lower left corner of the first free place of a box around a point, and if it is far off."""
-    corner = point + 5.0
+    low, high = np.array([a for a, _ in taken]), np.array([b for _, b in taken])
     for step, radius in enumerate((6.0, 14.0, 24.0, 36.0, 50.0, 66.0)):
         for angle in np.deg2rad(NEAR if step == 0 else FAR):
             towards = np.array([np.cos(angle), np.sin(angle)])
             corner = point + radius * towards + box * ((towards > 0.3) * 0.5 - (towards < -0.3) * 0.5 - 0.5)
-            inside = (corner >= low).all() and (corner + box <= high).all()
-            if inside and not any((corner < b).all() and (corner + box > a).all() for a, b in taken):
+            inside = (corner >= bounds[0]).all() and (corner + box <= bounds[1]).all()
+            if inside and not ((corner < high) & (corner + box > low)).all(axis=1).any():
                 return corner, step > 0
-    return corner, True
+    return None

@@ -37,6 +37,13 @@ _UNLIKE = {
 }
 """Settings whose difference changes what the numbers mean, with what to say."""
 
+_WORDS = {
+    "same": "Worlds, users, rewards and budgets are the same.",
+    "heading": "Differences between the runs",
+    "nothing": "The runs have no policy in common.",
+}
+"""What the page says around its table."""
+
 
 def write_comparison(first: str | Path, second: str | Path) -> Path:
     """Write ``comparison.html`` into the first run's folder and return its path.
@@ -55,7 +62,8 @@ def write_comparison(first: str | Path, second: str | Path) -> Path:
             names=names,
             warnings=study_differences(*pair),
             table=_table(*pair, names),
-            runs=[section(tables, save=False) for tables in pair],
+            words=_WORDS,
+            runs=[{**section(t, save=False), "name": name} for t, name in zip(pair, names, strict=True)],
         )
     place = pair[0].folder / "comparison.html"
     try:
@@ -92,8 +100,15 @@ def _short(one: Any, two: Any) -> str:
     """Return two values, of tables only what differs."""
     if isinstance(one, dict) and isinstance(two, dict):
         keys = [key for key in {**one, **two} if one.get(key) != two.get(key)]
-        one, two = ({key: table.get(key) for key in keys} for table in (one, two))
-    return f"{one} and {two}"
+        return "; ".join(f"{key} {_value(one.get(key))} and {_value(two.get(key))}" for key in keys)
+    return f"{_value(one)} and {_value(two)}"
+
+
+def _value(value: Any) -> str:
+    """Return a setting as text; what a study leaves out has its default."""
+    if value is None:
+        return "(default)"
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def run_differences(first: Tables, second: Tables) -> pd.DataFrame:

@@ -143,7 +143,7 @@ def comparator_table(tables: Tables) -> Table | None:
         f"On the trajectory of {frame.reference.iloc[0]}: judged requests, full information on every quota. "
         "A gap that routers do not close is not visible in the logged context."
     )
-    return {"note": note, "head": ["comparator", *metrics], "rows": rows, "meanings": []}
+    return {"note": note, "head": ["comparator", *map(label_of, metrics)], "rows": rows, "meanings": []}
 
 
 def _comparator_cell(row: Any) -> dict[str, str]:

@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from ltrr.replay.answers import AS_LOGGED
 from ltrr.replay.diagnostics import Diagnostics
 from ltrr.replay.verdict import CANNOT, SUPPORTED, WEAK
-from ltrr.report.canvas import COLOURS, STYLES, figure_of, lettering, new_axes
+from ltrr.report.canvas import COLOURS, STYLES, figure_of, foot, new_axes, short
 
 if TYPE_CHECKING:
     from ltrr.replay.evaluation import Evaluation
@@ -32,8 +32,7 @@ _TIMES = float(np.divide(*Diagnostics.edges()[3:1:-1]))
 
 def _short(name: str) -> str:
     """Return a name that fits: both ends of a longer one, by which names differ."""
-    half = (_LONGEST - 1) // 2
-    return lettering(name if len(name) <= _LONGEST else f"{name[:half]}…{name[-half:]}")
+    return short(name, _LONGEST)
 
 
 def _share(value: float) -> str:
@@ -45,8 +44,15 @@ def _legend(axes: Axes, handles: list[Any] | None = None, *, columns: int = 1) -
     """Put the legend below the axes: at their side, long names would leave no room for the figure."""
     if handles is None:
         handles = axes.get_legend_handles_labels()[0]
-    figure_of(axes).legend(
-        handles=handles, fontsize=8, frameon=False, loc="outside lower left", ncols=columns
+    figure = figure_of(axes)
+    share = foot(figure.get_figheight())
+    figure.legend(
+        handles=handles,
+        fontsize=8,
+        frameon=False,
+        loc="outside lower left",
+        bbox_to_anchor=(0.0, share, 1.0, 1.0 - share),  # above the stamp
+        ncols=columns,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,37 @@ import pandas as pd
 
 from ltrr._state import write_aside
 from ltrr.errors import InputError
-from ltrr.replay.evaluation import Evaluation
+from ltrr.replay.evaluation import DIFFERENCE_COLUMNS, ESTIMATE_COLUMNS, Evaluation
 from ltrr.replay.report.page import write_replay
 from ltrr.replay.report.tables import estimate
 from ltrr.report.page import drawing, render
 
 __all__ = ["compare_replays", "is_replay", "read_replay", "redraw"]
 
-_FRAMES = ("differences", "diagnostics", "weights", "blocks")
+_FRAMES = {
+    "estimates": ESTIMATE_COLUMNS,
+    "differences": DIFFERENCE_COLUMNS,
+    "diagnostics": ("policy", "diagnostic", "value", "meaning"),
+    "weights": ("policy", "low", "rows", "mass"),
+    "blocks": ("policy", "block", "rows", "reward", "weight"),
+}
+"""Files of a replay's folder and their columns."""
+
+_TEXTS = (
+    *("policy", "against", "estimator", "interval", "verdict", "reason", "estimated", "bias"),
+    *("diagnostic", "meaning"),
+)
+"""Columns of text: names may look like numbers or like what is absent."""
+
+_ABOUT = ("log", "format", "rows", "used", "skipped", "faults", "notes", "policies", "settings", "versions")
+"""What ``replay.json`` tells."""
+
+_WORDS = {
+    "same": "Both replays used the same log and as many of its rows.",
+    "heading": "Estimates of both replays",
+    "nothing": "The replays have no estimate in common.",
+}
+"""What the page of two replays says around its table."""
 
 
 def is_replay(folder: Path) -> bool:
@@ -35,21 +59,29 @@ def read_replay(folder: Path) -> Evaluation:
     """
     try:
         about: dict[str, Any] = json.loads((folder / "replay.json").read_text(encoding="utf-8"))
-        table = _frame(folder / "estimates.csv")
-        frames = {name: _frame(folder / f"{name}.csv") for name in _FRAMES}
-        return Evaluation(table=table, about=about, **frames)
+        absent = [key for key in _ABOUT if key not in about]
+        if absent:
+            raise ValueError(f"replay.json has no {absent[0]!r}")
+        frames = {name: _frame(folder / f"{name}.csv", columns) for name, columns in _FRAMES.items()}
+        return Evaluation(table=frames.pop("estimates"), about=about, **frames)
     except (OSError, ValueError) as error:
-        raise InputError(f"{folder} holds no whole replay ({error}); run `ltrr replay` again") from error
+        cause = str(error).splitlines()[0]
+        raise InputError(f"{folder} holds no whole replay ({cause}); run `ltrr replay` again") from error
 
 
-def _frame(path: Path) -> pd.DataFrame:
-    """Return a table; texts that are empty stay texts."""
-    frame = pd.read_csv(path)
-    texts = ("bias", "reason", "estimated", "parameter", "interval", "verdict")
-    for name in texts:
-        if name in frame and (frame[name].dtype == object or frame[name].isna().all()):
-            frame[name] = frame[name].fillna("")
-    return frame
+def _frame(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+    """Return a table with every digit; texts stay texts, whatever they look like."""
+    frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+    absent = [name for name in columns if name not in frame]
+    if absent:
+        raise ValueError(f"{path.name} has no column {absent[0]!r}")
+    return frame.assign(**{name: _numbers(frame[name]) for name in columns if name not in _TEXTS})
+
+
+def _numbers(texts: pd.Series[str]) -> pd.Series[Any]:
+    """Return what was written, to the last digit: pandas' own parser of numbers may miss it."""
+    whole = len(texts) and texts.str.fullmatch(r"-?\d+").all()
+    return texts.astype(int) if whole else texts.replace("", "nan").astype(float)
 
 
 def redraw(folder: Path) -> Path:
@@ -73,6 +105,7 @@ def compare_replays(first: Path, second: Path) -> Path:
             names=names,
             warnings=warnings,
             table=_side_by_side(one, two, names),
+            words=_WORDS,
             runs=[],
         )
     place = first / "comparison.html"
@@ -93,8 +126,11 @@ def _side_by_side(first: Evaluation, second: Evaluation, names: list[str]) -> di
         cells = []
         for end in ("", "_2"):
             value, interval = estimate(r[f"value{end}"], r[f"low{end}"], r[f"high{end}"])
-            cells += [{"mean": value, "spread": interval}, {"mean": str(r[f"verdict{end}"]), "spread": ""}]
+            cells += [
+                {"mean": value, "spread": interval.strip("–")},
+                {"mean": str(r[f"verdict{end}"]), "spread": ""},
+            ]
         rows.append({"name": f"{r['policy']}, {r['estimator']}", "cells": cells, "best": False})
     head = ["policy and estimator", names[0], "verdict", names[1], "verdict"]
-    note = "Estimates that both replays have. Each interval is that of its own replay."
+    note = "Reward a request. Each interval is that of its own replay."
     return {"note": note, "head": head, "rows": rows, "meanings": []}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,9 +10,9 @@ from matplotlib.axes import Axes
 
 from ltrr import _check
 from ltrr.metrics.measures import label_of
-from ltrr.report.canvas import new_axes
+from ltrr.report.canvas import new_axes, title
 from ltrr.report.labels import label_points
-from ltrr.study.figures.roles import looks, shown
+from ltrr.study.figures.roles import looks, shown, with_seeds
 from ltrr.study.tables import Tables
 
 __all__ = ["cost"]
@@ -39,25 +40,29 @@ def cost(
         Width and height in inches.
     """
     _check.choice("metric", metric, ("calls", "candidates"))
-    width, height = figsize or (7.4, 4.4)
-    title = f"Reward against {label_of(metric)}"
-    axes = new_axes(
-        title, f"{label_of(metric)} a request", "reward a request", width=width, height=height, ax=ax
-    )
     style, names = looks(tables), shown(tables, policies)
+    width, height = figsize or (7.4, max(4.4, 1.6 + 0.15 * len(names)))
+    axes = new_axes(
+        "",
+        with_seeds(tables, f"{label_of(metric)} a request"),
+        "reward a request",
+        width=width,
+        height=height,
+        ax=ax,
+    )
     x = np.array([tables.mean(name, metric) for name in names])
     y = np.array([tables.mean(name, "reward") for name in names])
+    lines = []
     for name, cost_of, reward in zip(names, x, y, strict=True):
         row, look = tables.row(name, "reward"), style[name]
-        if np.isfinite(row["low"]):
-            axes.plot(
-                [cost_of, cost_of], [row["low"], row["high"]], color=look.colour, linewidth=1.2, alpha=0.6
-            )
+        if np.isfinite([row["low"], row["high"]]).all():
+            lines.append(((cost_of, row["low"]), (cost_of, row["high"])))
+            axes.plot(*zip(*lines[-1], strict=True), color=look.colour, linewidth=1.2, alpha=0.6)
         axes.plot([cost_of], [reward], "o", color=look.colour, markersize=5, zorder=look.order)
     front = [i for i in np.argsort(x) if not ((x < x[i]) & (y >= y[i]) | (x <= x[i]) & (y > y[i])).any()]
     axes.plot(x[front], y[front], ":", color="#555555", linewidth=1.0, zorder=1)
     axes.margins(x=0.16, y=0.08)
-    ends = [(row["low"], row["high"]) for row in (tables.row(name, "reward") for name in names)]
-    bars = ends if np.isfinite(ends).all() else ()
-    label_points(axes, x.tolist(), y.tolist(), names, [style[name].colour for name in names], bars=bars)
+    lines += itertools.pairwise(zip(x[front], y[front], strict=True))
+    title(axes, f"Reward against {label_of(metric)}")
+    label_points(axes, x.tolist(), y.tolist(), names, [style[name].ink for name in names], lines=lines)
     return axes

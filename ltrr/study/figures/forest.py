@@ -8,10 +8,11 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from ltrr import _check
-from ltrr.errors import InputError
-from ltrr.report.canvas import dress, lettering, new_axes, new_figure
+from ltrr.errors import InputError, nearest
+from ltrr.report.canvas import TITLE, dress, new_axes, new_figure, short, title
+from ltrr.report.labels import LONGEST
 from ltrr.study.cells import SETS
-from ltrr.study.figures.roles import looks, shown
+from ltrr.study.figures.roles import looks, shown, with_seeds
 from ltrr.study.tables import Tables
 
 __all__ = ["differences"]
@@ -58,29 +59,29 @@ def differences(
     names = [name for name in shown(tables, policies) if name != static]
     known = set(tables.differences.set)
     sets = [of or "all"] if of is not None or ax is not None else [name for name in SETS if name in known]
-    width, height = figsize or (2.0 + 2.1 * len(sets), 1.3 + 0.27 * len(names))
-    if ax is not None:
-        panels = [ax]
-    elif len(sets) == 1:
-        panels = [new_axes("", "", "", width=width, height=height)]
+    if not names:
+        raise InputError(f"there is no policy besides {static} whose difference could be drawn")
+    if not known.issuperset(sets):
+        raise InputError(f"the run has no differences on {sets[0]} requests{nearest(sets[0], known)}")
+    labels = [short(name, LONGEST) for name in names]
+    text = f"Reward a request: difference to {short(static, LONGEST)}"
+    beside = 0.75 + 0.07 * max(map(len, labels))
+    width, height = figsize or (max(2.0, beside) + max(2.1 * len(sets), 4.2), 1.3 + 0.27 * len(names))
+    if ax is not None or len(sets) == 1:
+        panels = [new_axes("", "", "", width=width, height=height, ax=ax)]
     else:
         figure = new_figure((width, height))
         panels = list(figure.subplots(1, len(sets), sharey=True, squeeze=False)[0])
-        figure.suptitle(
-            f"Reward a request: difference to {lettering(static)}", fontsize=11, x=0.01, ha="left"
-        )
+        figure.suptitle(text, fontsize=TITLE, x=0.01, ha="left")
     scale = _range(tables, sets, names)
     for panel, name in zip(panels, sets, strict=True):
         _panel(panel, tables, name, names, scale)
-    if len(panels) == 1:
-        panels[0].set_title(
-            f"Reward a request: difference to {lettering(static)}, {_TITLES[sets[0]]}",
-            loc="left",
-            fontsize=11,
-        )
     first: Axes = panels[0]
-    first.set_yticks(np.arange(len(names)), [lettering(name) for name in names])
+    first.set_yticks(np.arange(len(names)), labels)
     first.set_ylim(len(names) - 0.4, -0.6)
+    if len(panels) == 1:
+        first.set_title("", loc="left")
+        title(first, f"{text}, {_TITLES[sets[0]]}")
     return first
 
 
@@ -97,7 +98,16 @@ def _panel(axes: Axes, tables: Tables, of: str, names: Sequence[str], scale: tup
         if not low <= row["mean"] <= high:
             edge, side = (low, "left") if row["mean"] < low else (high, "right")
             text = f"◂ {row['mean']:+.2f}" if side == "left" else f"{row['mean']:+.2f} ▸"
-            axes.text(edge, place, text, fontsize=8, color=look.colour, ha=side, va="center")
+            axes.annotate(
+                text,
+                (edge, place),
+                xytext=(3 if side == "left" else -3, 0),
+                textcoords="offset points",
+                fontsize=8,
+                color=look.ink,
+                ha=side,
+                va="center",
+            )
             continue
         if np.isfinite([row["low"], row["high"]]).all():
             axes.plot([row["low"], row["high"]], [place, place], color=look.colour, linewidth=3.2, alpha=0.55)
@@ -105,7 +115,7 @@ def _panel(axes: Axes, tables: Tables, of: str, names: Sequence[str], scale: tup
         axes.plot([row["mean"]], [place], "o", color=look.colour, markersize=4.5 if look.marked else 3.5)
     axes.set_xlim(low, high)
     axes.set_title(_TITLES[of], loc="left", fontsize=9.5)
-    axes.set_xlabel("difference", fontsize=8.5)
+    axes.set_xlabel(with_seeds(tables, "difference"), fontsize=8.5)
     axes.tick_params(labelsize=8.5)
     axes.grid(visible=False, axis="y")
 
@@ -122,21 +132,21 @@ def _rows(tables: Tables, of: str, names: Sequence[str]) -> dict[str, dict[str, 
 
 
 def _range(tables: Tables, sets: Sequence[str], names: Sequence[str]) -> tuple[float, float]:
-    """Return the scale of all panels: means far off would press all others together, and stand at its edge.
+    """Return the scale of all panels: means far below would press all others together, and stand at its edge.
 
-    What lies within 2.5 times the median distance from zero is shown with its whole intervals, and so is each
-    mean that these intervals reach.
+    What lies within 2.5 times the median distance from zero, or above zero, is shown with its whole
+    intervals, and so is each mean that these intervals reach.
     """
     rows = [row for of in sets for row in _rows(tables, of, names).values()]
-    if not rows:
-        return -1.0, 1.0
     near = 2.5 * float(np.median([abs(row["mean"]) for row in rows]))
-    low, high, before = -near, max(near, *(row["mean"] for row in rows)), -1
+    low, high, before = -near, max(row["mean"] for row in rows), -1
     shown: list[dict[str, float]] = []
     while len(shown) > before:
         before = len(shown)
         shown = [row for row in rows if low <= row["mean"] <= high]
         ends = [row[c] for row in shown for c in ("mean", "holm_low", "holm_high") if np.isfinite(row[c])]
         low, high = min(low, *ends), max(high, *ends)
+    # the scale ends where what is drawn ends, not where it was sought
+    low, high = min(0.0, *ends), max(0.0, *ends)
     margin = 0.05 * (high - low or 1.0)
     return low - margin, high + margin

@@ -9,11 +9,15 @@ from matplotlib.axes import Axes
 
 from ltrr.errors import InputError
 from ltrr.metrics.measures import label_of, meaning_of
-from ltrr.report.canvas import COLOURS, lettering, new_axes
-from ltrr.study.figures.roles import shown
+from ltrr.report.canvas import COLOURS, figure_of, new_axes, short, title
+from ltrr.report.labels import LONGEST
+from ltrr.study.figures.roles import shown, with_seeds
 from ltrr.study.tables import Tables
 
 __all__ = ["loss"]
+
+WIDE = 4.6
+"""Inches of axes from which on the legend has room for the meaning of its parts."""
 
 PARTS = (("loss_retrieval", COLOURS[0]), ("loss_ranking", COLOURS[4]))
 
@@ -43,19 +47,16 @@ def loss(
     total = {name: sum(tables.mean(name, metric) for metric, _ in PARTS) for name in names}
     order = sorted(names, key=lambda name: -total[name])
     width, height = figsize or (7.4, 1.5 + 0.3 * len(order))
-    axes = new_axes(
-        "What is lost against the ideal page",
-        "expected reward a request",
-        "",
-        width=width,
-        height=height,
-        ax=ax,
-    )
+    label = with_seeds(tables, "expected reward a request")
+    axes = new_axes("", label, "", width=width, height=height, ax=ax)
+    axes.set_yticks(np.arange(len(order)), [short(name, LONGEST) for name in order])
+    figure_of(axes).draw_without_rendering()  # the width beside the names must be known
+    wide = axes.get_window_extent().width / figure_of(axes).dpi > WIDE
     place, left = np.arange(len(order)), np.zeros(len(order))
     for metric, colour in PARTS:
         rows = tables.rows.loc[[(name, metric) for name in order]]
         mean, ends = rows["mean"].to_numpy(), rows[["low", "high"]].to_numpy().T
-        label = f"{label_of(metric)}: {meaning_of(metric)}"
+        label = f"{label_of(metric)}: {meaning_of(metric)}" if wide else label_of(metric)
         axes.barh(place, mean, left=left, height=0.7, color=colour, label=label)
         if np.isfinite(ends).all():
             spread = np.abs(ends - mean)
@@ -63,8 +64,8 @@ def loss(
                 left + mean, place, xerr=spread, fmt="none", ecolor="#333333", elinewidth=1, capsize=2
             )
         left = left + mean
-    axes.set_yticks(place, [lettering(name) for name in order])
+    axes.set_ylim(-0.6, len(order) - 0.4)
     axes.grid(visible=False, axis="y")
-    axes.legend(fontsize=8, frameon=False, loc="lower left", bbox_to_anchor=(0.0, 1.0))
-    axes.set_title(axes.get_title(loc="left"), loc="left", fontsize=11, pad=38)
+    axes.legend(fontsize=8, frameon=False, loc="lower left", bbox_to_anchor=(0.0, 1.0), borderaxespad=0.2)
+    title(axes, "What is lost against the ideal page", pad=38)
     return axes

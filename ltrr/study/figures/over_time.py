@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,8 +11,8 @@ from matplotlib.axes import Axes
 
 from ltrr import _check
 from ltrr.errors import InputError
-from ltrr.report.canvas import lettering, new_axes
-from ltrr.report.labels import label_ends
+from ltrr.report.canvas import figure_of, new_axes, short, text_size, title
+from ltrr.report.labels import LONGEST, SIZE, label_ends
 from ltrr.study.figures.roles import looks, shown
 from ltrr.study.tables import Tables
 
@@ -23,6 +24,9 @@ AGAINST = {
     "class": "the best linear policy in hindsight",
     "ideal": "the ideal page",
 }
+
+NOTES = 0.7
+"""Share of the width of the axes that notes below them may take: names at their right will narrow them."""
 
 Size = tuple[float, float]
 
@@ -48,10 +52,11 @@ def learning(
     static = tables.best_static
     if static is None:
         raise InputError("the study has no best static allocation to compare with over time")
-    axes = _axes(f"Lead over {lettering(static)} over time", "difference of reward a request", ax, figsize)
     names = [name for name in shown(tables, policies) if name != static]
+    axes = _axes("difference of reward a request", ax, figsize, names)
     axes.axhline(0.0, color="#000000", linewidth=1.0)
     _lines(axes, tables, "difference_static", names, zero=static)
+    title(axes, f"Lead over {short(static, LONGEST)} over time")
     return axes
 
 
@@ -77,10 +82,11 @@ def regret(
     metric = f"regret_{against}"
     if metric not in set(tables.curves.metric):
         raise InputError(f"the run has no regret against {AGAINST[against]}")
-    axes = _axes(f"Regret against {AGAINST[against]}", "cumulative regret (expected reward)", ax, figsize)
     names = [n for n in shown(tables, policies) if against != "static" or n != tables.best_static]
+    axes = _axes("cumulative regret (expected reward)", ax, figsize, names)
     axes.axhline(0.0, color="#000000", linewidth=1.0)
     _lines(axes, tables, metric, names, zero=tables.best_static if against == "static" else None)
+    title(axes, f"Regret against {AGAINST[against]}")
     return axes
 
 
@@ -99,22 +105,29 @@ def recall(
     ax, policies, figsize
         As in `learning`.
     """
-    axes = _axes("Candidate recall at the budget", "share of relevant items drawn", ax, figsize)
-    warmup = int(tables.study["loop"]["warmup"])
+    names = shown(tables, policies)
+    axes = _axes("share of relevant items drawn", ax, figsize, names)
+    warmup, text = int(tables.study["loop"]["warmup"]), ""
     if warmup:
         axes.axvspan(0, warmup, color="#888888", alpha=0.12, linewidth=0)
-        note = "shaded: warm-up, all choose at random (slabs: slot by slot; allocations: a whole quota)"
-        axes.set_xlabel(f"{axes.get_xlabel()}\n{note}", fontsize=8.5)
-    _lines(axes, tables, "recall_budget", shown(tables, policies))
+        axes.set_xlim(left=0.0)
+        text = (
+            "shaded: warm-up, where every policy chooses at random, "
+            "slot by slot (slabs) or one quota (allocations)"
+        )
+    _lines(axes, tables, "recall_budget", names, note=text)
+    title(axes, "Candidate recall at the budget")
     return axes
 
 
-def _axes(title: str, y: str, ax: Axes | None, figsize: Size | None) -> Axes:
-    width, height = figsize or (7.4, 4.4)
-    return new_axes(title, "requests served", y, width=width, height=height, ax=ax)
+def _axes(y: str, ax: Axes | None, figsize: Size | None, names: Sequence[str]) -> Axes:
+    width, height = figsize or (7.4, max(4.4, 1.8 + 0.15 * len(names)))
+    return new_axes("", "requests served", y, width=width, height=height, ax=ax)
 
 
-def _lines(axes: Axes, tables: Tables, metric: str, names: Sequence[str], *, zero: str | None = None) -> None:
+def _lines(
+    axes: Axes, tables: Tables, metric: str, names: Sequence[str], *, zero: str | None = None, note: str = ""
+) -> None:
     """Draw a metric of each policy, with bands where a policy stands out, and names at the ends.
 
     The scale is that of the policies that stand out and those near them: what lies far off would press them
@@ -124,7 +137,7 @@ def _lines(axes: Axes, tables: Tables, metric: str, names: Sequence[str], *, zer
     rows = tables.curves[tables.curves.metric == metric]
     own = {name: rows[rows.policy == name] for name in names if (rows.policy == name).any()}
     if not own:
-        raise InputError(f"the run has no curve of {metric}")
+        raise InputError(f"none of the policies to draw has a curve of {metric}; name others in `policies`")
     low, high = _range(own, [n for n in own if style[n].marked] or list(own), zero=zero is not None)
     inside = {n: t for n, t in own.items() if t["mean"].between(low, high).all()}
     for name, table in inside.items():
@@ -146,14 +159,15 @@ def _lines(axes: Axes, tables: Tables, metric: str, names: Sequence[str], *, zer
     ends = {name: (float(t["round"].iloc[-1]), float(t["mean"].iloc[-1])) for name, t in inside.items()}
     if zero is not None:
         ends[zero] = (axes.get_xlim()[1], 0.0)
+    outside = {n: float(t["mean"].iloc[-1]) for n, t in own.items() if n not in inside}
+    _notes(axes, tables, outside, note, sign="" if zero is None else "+")
     label_ends(
         axes,
         [x for x, _ in ends.values()],
         [y for _, y in ends.values()],
         list(ends),
-        ["#000000" if name == zero else style[name].colour for name in ends],
+        ["#000000" if name == zero else style[name].ink for name in ends],
     )
-    _notes(axes, tables, {n: float(t["mean"].iloc[-1]) for n, t in own.items() if n not in inside})
 
 
 def _range(own: dict[str, pd.DataFrame], key: Sequence[str], *, zero: bool) -> tuple[float, float]:
@@ -170,15 +184,17 @@ def _range(own: dict[str, pd.DataFrame], key: Sequence[str], *, zero: bool) -> t
     return float(low - margin), float(high + margin)
 
 
-def _notes(axes: Axes, tables: Tables, outside: dict[str, float]) -> None:
-    """Say what bands are, and who lies outside the scale."""
-    text = (
-        "one seed: no bands" if tables.seeds == 1 else f"means over {tables.seeds} paired seeds; bands: 95 %"
-    )
+def _notes(axes: Axes, tables: Tables, outside: dict[str, float], note: str, *, sign: str) -> None:
+    """Say below the axes what bands are, and who lies outside the scale."""
+    n = tables.seeds
+    lines = ["one seed: no bands" if n == 1 else f"means over {n} paired seeds; bands: 95 %", note]
     if outside:
         ends = (
-            f"{lettering(n)} {v:+.0f}" if abs(v) >= 100 else f"{lettering(n)} {v:+.2g}"
-            for n, v in outside.items()
+            f"{short(name, LONGEST)}\u00a0{value:{sign}{'.0f' if abs(value) >= 100 else '.2g'}}"
+            for name, value in outside.items()
         )
-        text += f"\noff the scale: {', '.join(ends)}"
+        lines.append(f"off the scale, at the end: {', '.join(ends)}")
+    width = axes.get_window_extent().width * 72.0 / figure_of(axes).dpi
+    letters = max(int(NOTES * width / text_size(axes, "n", SIZE)[0]), 20)
+    text = "\n".join(textwrap.fill(line, letters, break_on_hyphens=False) for line in lines if line)
     axes.set_xlabel(f"{axes.get_xlabel()}\n{text}", fontsize=8.5)

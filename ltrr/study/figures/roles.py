@@ -9,12 +9,15 @@ from ltrr.errors import InputError, nearest
 from ltrr.study.tables import Tables
 from ltrr.study.verdict import verdict
 
-__all__ = ["FIELD", "Look", "looks", "shown"]
+__all__ = ["FIELD", "Look", "looks", "shown", "with_seeds"]
 
 FIELD = "#8b8f94"
 """Grey of the policies that are neither winner, runner-up, best static nor random."""
 
 _ROLES = {"winner": "#0072B2", "runner-up": "#D55E00", "best static": "#000000", "random": "#CC79A7"}
+
+_INKS = {"#D55E00": "#B84F00", "#CC79A7": "#A8508A", FIELD: "#63686E"}
+"""Darker tones for small letters, which need more contrast than lines do."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,11 @@ class Look:
     colour: str
     width: float
     order: int
+
+    @property
+    def ink(self) -> str:
+        """The colour of letters: that of lines, or a darker tone of it."""
+        return _INKS.get(self.colour, self.colour)
 
     @property
     def marked(self) -> bool:
@@ -71,14 +79,22 @@ def shown(tables: Tables, policies: Sequence[str] | None) -> list[str]:
     Raises
     ------
     InputError
-        If the run has no policy of a name.
+        If the run has no policy of a name, or none is named.
     """
     names = [str(name) for name in tables.means.index]
     if policies is None:
         return names
     if isinstance(policies, str):
         raise InputError(f"`policies` must be a list of names, got {policies!r}; write [{policies!r}]")
-    for name in policies:
+    asked = list(policies)
+    if not asked:
+        raise InputError("`policies` must name a policy, got an empty list; leave it out to draw all")
+    for name in asked:
         if name not in names:
             raise InputError(f"the run has no policy {name!r}{nearest(str(name), names)}")
-    return [name for name in names if name in set(policies)]
+    return [name for name in names if name in asked]
+
+
+def with_seeds(tables: Tables, label: str) -> str:
+    """Return the label of an axis, of a single seed with the words that it has no intervals."""
+    return f"{label}\none seed: no intervals" if tables.seeds == 1 else label

@@ -9,11 +9,15 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from ltrr.errors import InputError
-from ltrr.report.canvas import COLOURS, dress, lettering, new_axes, new_figure
+from ltrr.report.canvas import COLOURS, TITLE, dress, makes_room, new_axes, new_figure, short, title
+from ltrr.report.labels import LONGEST
 from ltrr.study.figures.roles import shown
 from ltrr.study.tables import Tables
 
 __all__ = ["adaptive", "slots"]
+
+PANEL = 11
+"""Characters of a panel's title an inch."""
 
 STEADY = 0.1
 """Slots a request: who moves by less is taken for steady."""
@@ -32,7 +36,7 @@ def slots(
     ----------
     tables : Tables
     ax : Axes, optional
-        Where to draw a single policy.
+        Where to draw a single policy: the only one of ``policies``, by default the best whose shares change.
     policies : sequence of str, optional
         Those to draw; by default those whose shares change.
     figsize : (float, float), optional
@@ -46,16 +50,20 @@ def slots(
     names = adaptive(tables) if policies is None else shown(tables, policies)
     if not names:
         raise InputError("no policy of the run changes its slots; name some with `policies`")
+    if ax is not None and policies is not None and len(names) > 1:
+        raise InputError(f"`ax` has room for one of `policies`, got {len(names)}; leave `ax` out")
     if ax is not None or len(names) == 1:
         width, height = figsize or (7.4, 3.6)
         axes = new_axes("", "", "", width=width, height=height, ax=ax)
         _panel(axes, tables, names[0])
-        axes.set_title(f"Share of slots by arm: {lettering(names[0])}", loc="left", fontsize=11)
+        axes.set_title("")
         _legend(axes)
+        title(axes, f"Share of slots by arm: {short(names[0], LONGEST)}")
         return axes
     columns = min(3, len(names))
     lines = -(-len(names) // columns)
-    figure = new_figure(figsize or (2.5 * columns, 1.95 * lines + 0.7))
+    figure = new_figure(figsize or (2.5 * columns + 0.9, 1.95 * lines + 0.9))
+    figure.suptitle("Share of slots by arm", fontsize=TITLE, x=0.01, ha="left")
     panels = figure.subplots(lines, columns, squeeze=False, sharex=True, sharey=True).reshape(-1)
     for panel in panels[len(names) :]:
         panel.set_axis_off()
@@ -64,22 +72,29 @@ def slots(
         if i + columns >= len(names):  # nothing stands below
             panel.tick_params(labelbottom=True)
             panel.set_xlabel("requests served", fontsize=8)
+        panel.set_title(short(name, int(PANEL * figure.get_figwidth() / columns)), loc="left", fontsize=9)
     handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(
-        handles, labels, loc="outside upper center", ncols=min(len(labels), 5), fontsize=8, frameon=False
-    )
+    # top and foot are the title's and the stamp's; the order is that of the stack
+    figure.legend(handles[::-1], labels[::-1], loc="outside right upper", fontsize=8, frameon=False)
     first: Axes = panels[0]
     return first
 
 
 def adaptive(tables: Tables) -> list[str]:
-    """Return the policies that learn, best first: their slots end elsewhere than they were in the warm-up."""
+    """Return the policies that learn, best first: their slots end elsewhere than they were in the warm-up.
+
+    The end is the last third after the warm-up: a single window moves by chance.
+    """
     curves = tables.curves[tables.curves.metric.str.startswith("slots_")]
-    warm = curves["round"] <= tables.study["loop"]["warmup"]
-    last = curves.groupby(["policy", "metric"])["mean"].last()
-    shift = (last - curves[warm].groupby(["policy", "metric"])["mean"].mean()).abs().groupby("policy").max()
+    warmup, rounds = tables.study["loop"]["warmup"], tables.study["rounds"]
+    first = max(warmup, curves["round"].min())  # where there is no warm-up, the first window
+    warm, late = curves["round"] <= first, curves["round"] > rounds - (rounds - warmup) / 3
+    before, after = (curves[rows].groupby(["policy", "metric"])["mean"].mean() for rows in (warm, late))
+    shift = (after - before).abs().groupby("policy").max()
     steady = curves[~warm].groupby(["policy", "metric"])["mean"].agg(np.ptp).groupby("policy").max() < STEADY
-    return [n for n in map(str, tables.means.index) if shift.get(n, 0.0) > STEADY and not steady.get(n, True)]
+    chance = {entry["name"] for entry in tables.study["policies"] if entry["kind"] == "uniform"}
+    names = [name for name in map(str, tables.means.index) if name not in chance]
+    return [name for name in names if shift.get(name, 0.0) > STEADY and not steady.get(name, True)]
 
 
 def _panel(axes: Axes, tables: Tables, name: str) -> None:
@@ -91,18 +106,24 @@ def _panel(axes: Axes, tables: Tables, name: str) -> None:
     axes.stackplot(
         share.index,
         share.to_numpy().T,
-        labels=[lettering(arm) for arm in arms],
+        labels=[short(arm, LONGEST) for arm in arms],
         colors=[COLOURS[i % len(COLOURS)] for i in range(len(arms))],
         alpha=0.8,
     )
     dress(axes)
     axes.set_xlim(share.index[0], share.index[-1])
     axes.set_ylim(0.0, 1.0)
-    axes.set_title(lettering(name), loc="left", fontsize=9)
+    warmup = tables.study["loop"]["warmup"]
+    if share.index[0] < warmup < share.index[-1]:
+        axes.axvline(warmup, color="#000000", linewidth=0.8, linestyle=":")
     axes.set_xlabel("requests served", fontsize=8)
     axes.tick_params(labelsize=8)
     axes.label_outer()
 
 
 def _legend(axes: Axes) -> None:
-    axes.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    """Put the legend next to the axes where a layout engine makes room for it, else within them."""
+    if not makes_room(axes):
+        axes.legend(fontsize=8, framealpha=0.8, loc="upper right", reverse=True)
+    else:
+        axes.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5), reverse=True)
