@@ -31,6 +31,12 @@ class Look:
         Of its line, in points.
     order : int
         Higher ones are drawn over lower ones.
+
+    Examples
+    --------
+    >>> grey = Look(FIELD, 1.0, 2)
+    >>> grey.marked, grey.ink
+    (False, '#63686E')
     """
 
     colour: str
