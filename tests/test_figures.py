@@ -327,6 +327,17 @@ def test_cost_shows_the_summary_and_who_is_beaten_by_none(tables, metric):
     assert sorted(map(tuple, front.tolist())) == sorted(best)
 
 
+def test_of_equal_rewards_the_dearer_is_beaten(tables):
+    calls = tables.means.calls.drop("bm25")
+    dear, cheap = calls.idxmax(), calls.idxmin()
+    summary = tables.summary.copy()
+    equal = (summary.metric == "reward") & summary.policy.isin([dear, cheap])
+    summary.loc[equal, ["mean", "low", "high"]] = [5.0, 4.9, 5.1]
+    axes = figures.cost(replace(tables, summary=summary))
+    front = next(line for line in axes.get_lines() if line.get_linestyle() == ":")
+    assert max(front.get_xdata()) == calls[cheap] < calls[dear]
+
+
 def test_losses_show_the_summary_best_on_top(tables):
     axes = figures.loss(tables)
     names = [label.get_text() for label in axes.get_yticklabels()]
@@ -452,6 +463,10 @@ def test_hostile_names_are_drawn_as_text(tables, name):
         assert "\u202e" not in svg
         shown = [t.get_text() for t, _ in texts_of(figure_of(axes))]
         assert any(short(hostile[0], 36) in text for text in shown)
+        # a bare dollar would begin mathematics
+        assert not any(
+            "$" in text.replace(r"\$", "") for text in shown if not text.startswith("$\\mathdefault")
+        )
         assert_legible(figure_of(axes))
 
 
@@ -496,6 +511,9 @@ def test_what_lies_off_the_scale_is_named_with_its_value(tables):
     last = curves.query("policy == 'bm25' and metric == 'difference_static'")["mean"].iloc[-1]
     assert f"off the scale, at the end: bm25\u00a0{last:+.2g}" in axes.get_xlabel()
     assert "linucb" not in axes.get_xlabel()
+    long = LONG[:60] + "-bm25"
+    below = figures.learning(renamed(moved, {"bm25": long})).get_xlabel()
+    assert f"{short(long, 36)}\u00a0{last:+.2g}" in below
     axes = figures.differences(moved, of="all")
     row = moved.pairs("bm25", "best-static").loc["all"]
     texts = [t for t in axes.texts if t.get_text() == f"◂ {row['mean']:+.2f}"]

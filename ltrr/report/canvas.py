@@ -74,7 +74,13 @@ def new_figure(size: tuple[float, float]) -> Figure:
 
 
 def foot(height: float) -> float:
-    """Return the share of a figure's height in inches that is kept for the stamp."""
+    """Return the share of a figure's height in inches that is kept for the stamp.
+
+    Examples
+    --------
+    >>> foot(3.4)
+    0.05
+    """
     return STAMP_HEIGHT / height
 
 
@@ -103,7 +109,13 @@ def stamp(axes: Axes, text: str) -> None:
 
 
 def lettering(text: str) -> str:
-    """Return text for a figure: nothing in it is taken for mathematics or drawn as a control character."""
+    r"""Return text for a figure: nothing in it is taken for mathematics or drawn as a control character.
+
+    Examples
+    --------
+    >>> lettering("$x_1$ and a\tb")
+    '\\$x_1\\$ and a\\tb'
+    """
     return printable(text).replace("$", r"\$")
 
 
@@ -122,7 +134,13 @@ def short(name: str, longest: int) -> str:
 
 
 def makes_room(axes: Axes) -> bool:
-    """Say whether the figure of axes makes room for what is at the side of them."""
+    """Say whether the figure of axes makes room for what is at the side of them.
+
+    Examples
+    --------
+    >>> makes_room(new_axes("title", "x", "y")), makes_room(Figure().add_subplot())
+    (True, False)
+    """
     engine = figure_of(axes).get_layout_engine()
     return engine is not None and not isinstance(engine, PlaceHolderLayoutEngine)
 

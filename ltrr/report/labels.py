@@ -79,6 +79,15 @@ def label_ends(
     x, y : sequence of float
         Ends of the lines in data coordinates.
     names, colours : sequence of str
+
+    Examples
+    --------
+    >>> from ltrr.report.canvas import new_axes
+    >>> axes = new_axes("title", "x", "y")
+    >>> label_ends(axes, [1.0, 1.0], [0.5, 0.5], ["one", "another"], ["#000000", "#0072B2"])
+    >>> low, high = (text.xyann[1] for text in axes.texts)
+    >>> bool(low < 0.5 < high)
+    True
     """
     if not names:
         return
@@ -135,6 +144,14 @@ def label_points(
     names, colours : sequence of str
     lines : sequence of ((float, float), (float, float)), optional
         Ends of straight lines in data coordinates, not to be covered either.
+
+    Examples
+    --------
+    >>> from ltrr.report.canvas import new_axes
+    >>> axes = new_axes("title", "x", "y")
+    >>> label_points(axes, [0.4, 0.6], [0.5, 0.5], ["one", "another"], ["#000000", "#0072B2"])
+    >>> [text.get_text() for text in axes.texts]
+    ['one', 'another']
     """
     figure = figure_of(axes)
     figure.draw_without_rendering()  # the layout must be known before places are sought

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ from matplotlib.axes import Axes
 
 from ltrr._state import write_aside
 from ltrr.errors import InputError
-from ltrr.report.canvas import as_svg, save_png, stamp
+from ltrr.metrics.measures import label_of
+from ltrr.report.canvas import as_svg, figure_of, save_png, stamp
 from ltrr.report.glossary import GLOSSARY
 from ltrr.report.page import drawing, render
 from ltrr.study import figures
@@ -93,14 +95,29 @@ def _in_full(tables: Tables) -> list[str]:
     return [name for name in style if style[name].marked] or list(style)
 
 
+NARROW = 4.3
+"""Inches of a figure on a narrow screen: its letters are then as large as those of the text."""
+
+
 @dataclass(frozen=True)
 class _Figure:
-    """A figure of the page: file name, axes, caption, and what it shows in words."""
+    """A figure of the page: file name, what draws it in a size, caption, and what it shows in words."""
 
     name: str
-    axes: Axes
+    draw: Callable[[tuple[float, float] | None], Axes]
     caption: str
     alternative: str
+
+    @cached_property
+    def axes(self) -> Axes:
+        """The figure in its own size."""
+        return self.draw(None)
+
+    @cached_property
+    def narrow(self) -> Axes:
+        """The figure as wide as a narrow screen."""
+        wide, high = figure_of(self.axes).get_size_inches()
+        return self.draw((NARROW, min(high, 0.9 * wide)))
 
 
 def section(tables: Tables, *, save: bool) -> dict[str, Any]:
@@ -109,12 +126,18 @@ def section(tables: Tables, *, save: bool) -> dict[str, Any]:
     parts = [part for make in _PARTS for part in make(tables)]
     drawn = [figure for part in parts for figure in part["figures"]]
     for figure in drawn:
-        stamp(figure.axes, tables.stamp)
+        for axes in (figure.axes, figure.narrow):
+            stamp(axes, tables.stamp)
     if save:
         save_png(tables.folder, [(f.name, f.axes, f.caption) for f in drawn])
     for part in parts:
         part["figures"] = [
-            {"svg": as_svg(f.axes, f.alternative), "caption": f.caption} for f in part["figures"]
+            {
+                "wide": as_svg(f.axes, f.alternative),
+                "narrow": as_svg(f.narrow, f.alternative),
+                "caption": f.caption,
+            }
+            for f in part["figures"]
         ]
     tuning = tables.folder / "tuning.json"
     return {
@@ -188,7 +211,7 @@ def _differences(tables: Tables) -> Iterator[Part]:
     )
     words = [f"{row['name']} {' '.join(row['cells'][0].values())}" for row in table["rows"]]
     text = f"Difference of reward to {tables.best_static}, all requests: {'; '.join(words)}."
-    figure = _Figure("differences", figures.differences(tables), caption, text)
+    figure = _Figure("differences", lambda size: figures.differences(tables, figsize=size), caption, text)
     yield _part(f"Differences to {tables.best_static}", [figure], [table])
 
 
@@ -210,7 +233,7 @@ def _learning(tables: Tables) -> Iterator[Part]:
             _lines(
                 tables,
                 "regret_oracle" if drawn else "regret",
-                lambda t: figures.regret(t, against="oracle"),
+                partial(figures.regret, against="oracle"),
                 "regret_oracle",
                 caption,
             )
@@ -219,7 +242,8 @@ def _learning(tables: Tables) -> Iterator[Part]:
     if names:
         text = "; ".join(f"{name}: {_mix(tables, name)}" for name in names)
         caption = "Policies whose slots change over time; the first part is the warm-up."
-        drawn.append(_Figure("slots", figures.slots(tables), caption, f"Shares of slots by arm. {text}."))
+        alternative = f"Shares of slots by arm. {text}."
+        drawn.append(_Figure("slots", lambda size: figures.slots(tables, figsize=size), caption, alternative))
     if drawn:
         yield _part("Learning", drawn, [])
 
@@ -231,14 +255,13 @@ def _mix(tables: Tables, name: str) -> str:
     return ", ".join(f"{arm} {share:.0%}" for arm, share in shares.items())
 
 
-def _lines(tables: Tables, name: str, draw: Callable[[Tables], Axes], metric: str, caption: str) -> _Figure:
+def _lines(tables: Tables, name: str, draw: Callable[..., Axes], metric: str, caption: str) -> _Figure:
     """Return a figure of lines, with their last values in words."""
     rows = tables.curves[tables.curves.metric == metric]
     last = rows.groupby("policy", sort=False).last()["mean"].sort_values(ascending=False)
-    axes = draw(tables)
-    title = axes.get_title(loc="left").replace("\\$", "$")
     words = "; ".join(f"{policy} {value:.3g}" for policy, value in last.items())
-    return _Figure(name, axes, caption, f"{title}. At the end: {words}.")
+    text = f"{label_of(metric)} over time, at the end: {words}."
+    return _Figure(name, lambda size: draw(tables, figsize=size), caption, text)
 
 
 def _cost(tables: Tables) -> Iterator[Part]:
@@ -249,7 +272,12 @@ def _cost(tables: Tables) -> Iterator[Part]:
         for n in looks(tables)
     )
     caption = "Dotted: the policies that none beats in both. Lines are 95 % intervals."
-    figure = _Figure("cost", figures.cost(tables), caption, f"Reward against arm calls. {words}.")
+    figure = _Figure(
+        "cost",
+        lambda size: figures.cost(tables, figsize=size),
+        caption,
+        f"Reward against arm calls. {words}.",
+    )
     yield _part(
         "Reward against cost", [figure], [policy_table(tables, (*COST, *arms), note), arms_table(tables)]
     )
@@ -267,7 +295,8 @@ def _loss(tables: Tables) -> Iterator[Part]:
             for name, row in names.iterrows()
         )
         caption = "Whiskers: 95 % intervals of each part over seeds."
-        drawn = _Figure("loss_split", figures.loss(tables), caption, f"Loss against the ideal page. {words}.")
+        text = f"Loss against the ideal page. {words}."
+        drawn = _Figure("loss_split", lambda size: figures.loss(tables, figsize=size), caption, text)
     yield _part("Where reward is lost", [drawn], [table])
 
 

@@ -17,6 +17,9 @@ from ltrr.study.tables import Tables
 
 __all__ = ["differences"]
 
+NARROW = 6.0
+"""Inches of width up to which panels are drawn below one another."""
+
 _TITLES = {"all": "all requests", "repeated": "repeated", "first-time": "first-time", "held-out": "held-out"}
 
 
@@ -67,11 +70,15 @@ def differences(
     text = f"Reward a request: difference to {short(static, LONGEST)}"
     beside = 0.75 + 0.07 * max(map(len, labels))
     width, height = figsize or (max(2.0, beside) + max(2.1 * len(sets), 4.2), 1.3 + 0.27 * len(names))
+    columns = len(sets) if width > NARROW else 1  # below one another where there is no room side by side
+    if figsize is None or columns < len(sets):
+        height = (0.75 + 0.27 * len(names)) * (len(sets) // columns) + 0.55
     if ax is not None or len(sets) == 1:
         panels = [new_axes("", "", "", width=width, height=height, ax=ax)]
     else:
         figure = new_figure((width, height))
-        panels = list(figure.subplots(1, len(sets), sharey=True, squeeze=False)[0])
+        grid = figure.subplots(len(sets) // columns, columns, sharex=True, sharey=True, squeeze=False)
+        panels = list(grid.reshape(-1))
         figure.suptitle(text, fontsize=TITLE, x=0.01, ha="left")
     scale = _range(tables, sets, names)
     for panel, name in zip(panels, sets, strict=True):
@@ -116,7 +123,7 @@ def _panel(axes: Axes, tables: Tables, of: str, names: Sequence[str], scale: tup
     axes.set_xlim(low, high)
     axes.set_title(_TITLES[of], loc="left", fontsize=9.5)
     axes.set_xlabel(with_seeds(tables, "difference"), fontsize=8.5)
-    axes.tick_params(labelsize=8.5)
+    axes.tick_params(labelsize=8.5, labelbottom=True)
     axes.grid(visible=False, axis="y")
 
 

@@ -34,8 +34,9 @@ class Look:
 
     Examples
     --------
-    >>> Look(FIELD, width=1.0, order=2).marked, Look("#0072B2", width=1.8, order=3).marked
-    (False, True)
+    >>> grey = Look(FIELD, 1.0, 2)
+    >>> grey.marked, grey.ink
+    (False, '#63686E')
     """
 
     colour: str

@@ -19,6 +19,9 @@ __all__ = ["adaptive", "slots"]
 PANEL = 11
 """Characters of a panel's title an inch."""
 
+WIDE = 2.5
+"""Inches of width of a panel."""
+
 STEADY = 0.1
 """Slots a request: who moves by less is taken for steady."""
 
@@ -60,9 +63,10 @@ def slots(
         _legend(axes)
         title(axes, f"Share of slots by arm: {short(names[0], LONGEST)}")
         return axes
-    columns = min(3, len(names))
+    columns = min(3 if figsize is None else max(1, round(figsize[0] / WIDE)), len(names))
     lines = -(-len(names) // columns)
-    figure = new_figure(figsize or (2.5 * columns + 0.9, 1.95 * lines + 0.9))
+    width = 2.5 * columns + 0.9 if figsize is None else figsize[0]
+    figure = new_figure((width, 1.95 * lines + 0.9))
     figure.suptitle("Share of slots by arm", fontsize=TITLE, x=0.01, ha="left")
     panels = figure.subplots(lines, columns, squeeze=False, sharex=True, sharey=True).reshape(-1)
     for panel in panels[len(names) :]:
