@@ -169,6 +169,28 @@ def test_given_axes_may_be_of_any_figure(tables, name, layout):
     assert_legible(figure)
 
 
+@pytest.mark.parametrize("name", OVER_TIME)
+def test_without_a_layout_engine_notes_stand_within_the_axes(tables, name):
+    figure = Figure()
+    ax = DRAWN[name](tables, ax=figure.add_subplot())
+    (note,) = (text for text in ax.texts if "paired seeds" in text.get_text())
+    assert ax.get_xlabel() == "requests served"
+    assert_legible(figure)
+    box = note.get_window_extent()
+    for line in ax.get_lines():
+        if len(line.get_xdata()) > 2:
+            assert line.get_window_extent().y0 > box.y1
+
+
+def test_a_panel_of_ones_own_keeps_its_ticks(tables):
+    figure = Figure(layout="constrained")
+    _, right = figure.subplots(1, 2)
+    figures.slots(tables, ax=right, policies=["linucb"])
+    figure.draw_without_rendering()
+    assert any(label.get_visible() and label.get_text() for label in right.get_yticklabels())
+    assert right.yaxis.get_tick_params()["labelleft"]
+
+
 @every_figure
 def test_draws_the_policies_asked_for(tables, name):
     axes = DRAWN[name](tables, policies=["linucb", "random"])

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 
 from ltrr import _check
 from ltrr.errors import InputError
-from ltrr.report.canvas import figure_of, new_axes, short, text_size, title
+from ltrr.report.canvas import figure_of, makes_room, new_axes, short, text_size, title
 from ltrr.report.labels import LONGEST, SIZE, label_ends
 from ltrr.study.figures.roles import looks, shown
 from ltrr.study.tables import Tables
@@ -197,4 +197,12 @@ def _notes(axes: Axes, tables: Tables, outside: dict[str, float], note: str, *, 
     width = axes.get_window_extent().width * 72.0 / figure_of(axes).dpi
     letters = max(int(NOTES * width / text_size(axes, "n", SIZE)[0]), 20)
     text = "\n".join(textwrap.fill(line, letters, break_on_hyphens=False) for line in lines if line)
-    axes.set_xlabel(f"{axes.get_xlabel()}\n{text}", fontsize=8.5)
+    if makes_room(axes):
+        axes.set_xlabel(f"{axes.get_xlabel()}\n{text}", fontsize=8.5)
+        return
+    # within the axes, below all that is drawn
+    axes.text(0.01, 0.01, text, fontsize=SIZE, va="bottom", transform=axes.transAxes)
+    height = axes.get_window_extent().height * 72.0 / figure_of(axes).dpi
+    share = min(text_size(axes, text, SIZE)[1] / height + 0.03, 0.5)
+    low, high = axes.get_ylim()
+    axes.set_ylim(high - (high - low) / (1.0 - share), high)

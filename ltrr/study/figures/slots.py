@@ -73,6 +73,7 @@ def slots(
         panel.set_axis_off()
     for i, (panel, name) in enumerate(zip(panels, names, strict=False)):
         _panel(panel, tables, name)
+        panel.label_outer()
         if i + columns >= len(names):  # nothing stands below
             panel.tick_params(labelbottom=True)
             panel.set_xlabel("requests served", fontsize=8)
@@ -122,7 +123,6 @@ def _panel(axes: Axes, tables: Tables, name: str) -> None:
         axes.axvline(warmup, color="#000000", linewidth=0.8, linestyle=":")
     axes.set_xlabel("requests served", fontsize=8)
     axes.tick_params(labelsize=8)
-    axes.label_outer()
 
 
 def _legend(axes: Axes) -> None:
