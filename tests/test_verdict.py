@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from ltrr.errors import InputError
 from ltrr.metrics.holm import judged_together
 from ltrr.study.arms import arm_rows
 from ltrr.study.cells import Cells
@@ -419,3 +420,19 @@ def test_tables_can_be_replaced():
     tables = made({"s": 0.5 + FIVE, "x": 0.6 - FIVE})
     worse = tables.differences.assign(holm_low=-1.0)
     assert verdict(dataclasses.replace(tables, differences=worse)).answer == "not shown"
+
+
+def test_names_that_look_like_numbers_stay_names(untuned, tmp_path):
+    policies = ["best-static", *({"name": name, "kind": "equal"} for name in ("7", "nan", "1e5"))]
+    result = run_small(tmp_path / "run", policies, rounds=60, seeds=2, loop={"warmup": 20, "held_out": 10})
+    assert set(result.tables.means.index) == {"best-static", "7", "nan", "1e5"}
+    assert result.verdict().policy in {"7", "nan", "1e5"}
+    page = result.report().read_text(encoding="utf-8")
+    assert page.count('<th scope="row">nan') > 3
+
+
+def test_a_truncated_table_is_one_line():
+    tables = made({"s": 0.5 + FIVE, "x": 0.6 - FIVE, "y": 0.5 - FIVE})
+    cut = tables.differences[tables.differences.reference != "s"]
+    with pytest.raises(InputError, match=r"differences\.csv is not complete: x against s is missing"):
+        verdict(dataclasses.replace(tables, differences=cut))

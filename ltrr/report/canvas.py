@@ -20,6 +20,7 @@ from ltrr.errors import printable
 __all__ = [
     "COLOURS",
     "STYLES",
+    "Size",
     "as_svg",
     "dress",
     "figure_of",
@@ -30,6 +31,7 @@ __all__ = [
     "new_figure",
     "save_png",
     "short",
+    "sized",
     "stamp",
     "text_size",
     "title",
@@ -37,6 +39,10 @@ __all__ = [
 
 # Okabe and Ito's palette, distinct to colour-blind eyes; line styles and markers tell repeats apart.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C6D00")
+
+Size = tuple[float, float | None]
+"""Width and height of a figure in inches; a height of None is as high as the figure needs."""
+
 STAMP_HEIGHT = 0.17
 """Inches at the foot of a figure that are kept for the stamp."""
 
@@ -47,6 +53,19 @@ STAMP_LETTERS = 100
 """Most characters of a stamp."""
 
 STYLES = ("-", "--", "-.", ":")
+
+
+def sized(figsize: Size | None, width: float, height: float) -> tuple[float, float]:
+    """Return the size that is asked for, or a figure's own where it is not; a height of None is its own too.
+
+    Examples
+    --------
+    >>> sized(None, 7.0, 4.0), sized((5.0, None), 7.0, 4.0), sized((5.0, 3.0), 7.0, 4.0)
+    ((7.0, 4.0), (5.0, 4.0), (5.0, 3.0))
+    """
+    if figsize is None:
+        return width, height
+    return figsize[0], height if figsize[1] is None else figsize[1]
 
 
 def new_axes(

@@ -86,6 +86,9 @@ def study_differences(first: Tables, second: Tables) -> list[str]:
         one, two = (_setting(tables.study, key) for tables in (first, second))
         if one != two:
             found.append(f"{words[0].upper()}{words[1:]}: {_short(one, two)}.")
+    quotas = [tables.tuned_quota for tables in (first, second)]
+    if None not in quotas and quotas[0] != quotas[1]:
+        found.append(f"The best static allocations differ: {quotas[0]} and {quotas[1]}.")
     return found
 
 

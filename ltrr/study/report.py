@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from ltrr._state import write_aside
 from ltrr.errors import InputError
 from ltrr.metrics.measures import label_of
-from ltrr.report.canvas import as_svg, figure_of, save_png, stamp
+from ltrr.report.canvas import Size, as_svg, save_png, stamp
 from ltrr.report.glossary import GLOSSARY
 from ltrr.report.page import drawing, render
 from ltrr.study import figures
@@ -104,7 +104,7 @@ class _Figure:
     """A figure of the page: file name, what draws it in a size, caption, and what it shows in words."""
 
     name: str
-    draw: Callable[[tuple[float, float] | None], Axes]
+    draw: Callable[[Size | None], Axes]
     caption: str
     alternative: str
 
@@ -116,8 +116,7 @@ class _Figure:
     @cached_property
     def narrow(self) -> Axes:
         """The figure as wide as a narrow screen."""
-        wide, high = figure_of(self.axes).get_size_inches()
-        return self.draw((NARROW, min(high, 0.9 * wide)))
+        return self.draw((NARROW, None))
 
 
 def section(tables: Tables, *, save: bool) -> dict[str, Any]:
@@ -177,14 +176,19 @@ def _box(found: Verdict | None) -> dict[str, Any] | None:
 def _setting(tables: Tables) -> str:
     study, loop = tables.study, tables.study["loop"]
     return (
-        f"{study['seeds']} seeds × {study['rounds']} requests; "
+        f"{study['seeds']} {'seed' if tables.seeds == 1 else 'seeds'} × {study['rounds']} requests; "
         f"{len(loop['arms'])} arms ({', '.join(loop['arms'])}); "
         f"budget {loop['n_slots']} slots × {loop['slot_size']} candidates; page of {loop['page_size']}; "
         f"learning updates every {loop['feedback_every']} requests; "
         f"the first {loop['warmup']} are a warm-up at random, which no mean counts; "
         f"users: {study['user'].get('kind')}; reward: {study['reward']['kind']}; "
-        "intervals are 95 % over seeds."
+        f"{'one seed: no intervals' if tables.seeds == 1 else 'intervals are 95 % over seeds'}."
     )
+
+
+def _if_seeds(tables: Tables, words: str) -> str:
+    """Return what is said of intervals, which one seed does not have."""
+    return "One seed: no intervals." if tables.seeds == 1 else words
 
 
 Part = dict[str, Any]
@@ -205,10 +209,11 @@ def _differences(tables: Tables) -> Iterator[Part]:
     table = difference_table(tables)
     if table is None:
         return
-    caption = (
+    ends = (
         "Thick: 95 % interval of the difference alone. Thin: corrected by Holm over all differences; where "
-        "it excludes zero, the difference is found. Blue: best policy; orange: runner-up; pink: random."
+        "it excludes zero, the difference is found."
     )
+    caption = f"{_if_seeds(tables, ends)} Blue: best policy; orange: runner-up; pink: random."
     words = [f"{row['name']} {' '.join(row['cells'][0].values())}" for row in table["rows"]]
     text = f"Difference of reward to {tables.best_static}, all requests: {'; '.join(words)}."
     figure = _Figure("differences", lambda size: figures.differences(tables, figsize=size), caption, text)
@@ -241,7 +246,7 @@ def _learning(tables: Tables) -> Iterator[Part]:
     names = adaptive(tables)
     if names:
         text = "; ".join(f"{name}: {_mix(tables, name)}" for name in names)
-        caption = "Policies whose slots change over time; the first part is the warm-up."
+        caption = "Policies whose slots change over time; the dotted line ends the warm-up."
         alternative = f"Shares of slots by arm. {text}."
         drawn.append(_Figure("slots", lambda size: figures.slots(tables, figsize=size), caption, alternative))
     if drawn:
@@ -271,7 +276,8 @@ def _cost(tables: Tables) -> Iterator[Part]:
         f"{n} {tables.mean(n, 'reward'):.3f} at {tables.mean(n, 'calls'):.2f} arm calls"
         for n in looks(tables)
     )
-    caption = "Dotted: the policies that none beats in both. Lines are 95 % intervals."
+    ends = _if_seeds(tables, "Lines are 95 % intervals.")
+    caption = f"Dotted: the policies that none beats in both. {ends}"
     figure = _Figure(
         "cost",
         lambda size: figures.cost(tables, figsize=size),
@@ -294,7 +300,7 @@ def _loss(tables: Tables) -> Iterator[Part]:
             f"{name} {row.loss_retrieval:.3f} by retrieval, {row.loss_ranking:.3f} by ranking"
             for name, row in names.iterrows()
         )
-        caption = "Whiskers: 95 % intervals of each part over seeds."
+        caption = _if_seeds(tables, "Whiskers: 95 % intervals of each part over seeds.")
         text = f"Loss against the ideal page. {words}."
         drawn = _Figure("loss_split", lambda size: figures.loss(tables, figsize=size), caption, text)
     yield _part("Where reward is lost", [drawn], [table])

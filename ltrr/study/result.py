@@ -14,7 +14,7 @@ from ltrr.errors import InputError, nearest
 from ltrr.logs.tables import Log
 from ltrr.metrics.measures import Measure
 from ltrr.study.notes import read_measures, read_notes
-from ltrr.study.tables import HEADS, Tables
+from ltrr.study.tables import HEADS, Tables, read_csv
 from ltrr.study.verdict import Verdict, verdict
 
 if TYPE_CHECKING:
@@ -72,15 +72,15 @@ class Result:
 
     def summary(self) -> pd.DataFrame:
         """Return policy, metric, mean, low, high, n_seeds: 95 % intervals over seeds."""
-        return pd.read_csv(self.folder / "summary.csv")
+        return read_csv(self.folder / "summary.csv")
 
     def curves(self) -> pd.DataFrame:
         """Return policy, metric, round, mean, low, high at log-spaced rounds."""
-        return pd.read_csv(self.folder / "curves.csv")
+        return read_csv(self.folder / "curves.csv")
 
     def comparators(self) -> pd.DataFrame:
         """Return what a full-information router and the oracle reach on the reference's trajectory."""
-        return pd.read_csv(self.folder / "comparators.csv")
+        return read_csv(self.folder / "comparators.csv")
 
     def differences(self) -> pd.DataFrame:
         """Return policy, reference, set, metric, mean, low, high, holm_low, holm_high, p, p_holm, n_seeds.
@@ -147,7 +147,7 @@ class Result:
         *,
         ax: Axes | None = None,
         policies: Sequence[str] | None = None,
-        figsize: tuple[float, float] | None = None,
+        figsize: tuple[float, float | None] | None = None,
     ) -> Axes:
         """Draw a forest of paired differences to the best static allocation, a panel a set of requests.
 
@@ -160,7 +160,7 @@ class Result:
         policies : sequence of str, optional
             Those to draw; by default all.
         figsize : (float, float), optional
-            Width and height in inches.
+            Width and height in inches; a height of None is as high as the figure needs.
         """
         from ltrr.study import figures
 
@@ -171,7 +171,7 @@ class Result:
         *,
         ax: Axes | None = None,
         policies: Sequence[str] | None = None,
-        figsize: tuple[float, float] | None = None,
+        figsize: tuple[float, float | None] | None = None,
     ) -> Axes:
         """Draw each policy's lead over the best static allocation over time; see `plot_differences`."""
         from ltrr.study import figures
@@ -184,7 +184,7 @@ class Result:
         *,
         ax: Axes | None = None,
         policies: Sequence[str] | None = None,
-        figsize: tuple[float, float] | None = None,
+        figsize: tuple[float, float | None] | None = None,
     ) -> Axes:
         """Draw cumulative regret against ``static``, ``oracle``, ``class`` or ``ideal``."""
         from ltrr.study import figures
@@ -196,7 +196,7 @@ class Result:
         *,
         ax: Axes | None = None,
         policies: Sequence[str] | None = None,
-        figsize: tuple[float, float] | None = None,
+        figsize: tuple[float, float | None] | None = None,
     ) -> Axes:
         """Draw candidate recall at the budget over time."""
         from ltrr.study import figures
@@ -209,7 +209,7 @@ class Result:
         *,
         ax: Axes | None = None,
         policies: Sequence[str] | None = None,
-        figsize: tuple[float, float] | None = None,
+        figsize: tuple[float, float | None] | None = None,
     ) -> Axes:
         """Draw reward against cost: ``calls`` or ``candidates`` a request."""
         from ltrr.study import figures
@@ -221,7 +221,7 @@ class Result:
         policies: str | Sequence[str] | None = None,
         *,
         ax: Axes | None = None,
-        figsize: tuple[float, float] | None = None,
+        figsize: tuple[float, float | None] | None = None,
     ) -> Axes:
         """Draw the shares of slots that policies give to each arm over time."""
         from ltrr.study import figures
@@ -234,7 +234,7 @@ class Result:
         *,
         ax: Axes | None = None,
         policies: Sequence[str] | None = None,
-        figsize: tuple[float, float] | None = None,
+        figsize: tuple[float, float | None] | None = None,
     ) -> Axes:
         """Draw how each policy's distance to the ideal page divides into retrieval and ranking."""
         from ltrr.study import figures

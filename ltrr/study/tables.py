@@ -15,8 +15,9 @@ from ltrr.bandits.registry import BEST_STATIC
 from ltrr.errors import InputError
 from ltrr.metrics.measures import Measure
 from ltrr.study.notes import read_measures, read_notes
+from ltrr.types.quotas import quota_name
 
-__all__ = ["HEADS", "Tables", "difference_text", "interval_text", "percent_below"]
+__all__ = ["HEADS", "ONE_SEED", "Tables", "difference_text", "interval_text", "percent_below", "read_csv"]
 
 HEADS = {
     "reward": "reward",
@@ -29,6 +30,9 @@ HEADS = {
     "recall_budget": "recall",
 }
 """Metrics that the terminal's table shows, the most telling first, by a head short enough for it."""
+
+ONE_SEED = " (one seed: no interval)"
+"""What follows a mean where one seed says nothing about the spread."""
 
 _CSV = ("summary", "curves", "comparators", "differences", "arms")
 
@@ -91,7 +95,7 @@ class Tables:
                     "missing; simulate it again"
                 )
         study = tomllib.loads((place / "study.toml").read_text(encoding="utf-8"))
-        frames = {name: pd.read_csv(place / f"{name}.csv") for name in _CSV}
+        frames = {name: read_csv(place / f"{name}.csv") for name in _CSV}
         return Tables(place, study, **frames, measures=read_measures(place), notes=read_notes(place))
 
     @cached_property
@@ -108,12 +112,21 @@ class Tables:
     @cached_property
     def per_seed(self) -> pd.DataFrame:
         """Policy, metric, seed, value: the numbers behind the summary."""
-        return pd.read_csv(self.folder / "per_seed.csv")
+        return read_csv(self.folder / "per_seed.csv")
 
     @cached_property
     def best_static(self) -> str | None:
         """The name of the best static allocation, where the study has it."""
         return next((p["name"] for p in self.study["policies"] if p["kind"] == BEST_STATIC), None)
+
+    @cached_property
+    def tuned_quota(self) -> str | None:
+        """The quota of the best static allocation, for a sentence; None where none was searched."""
+        place = self.folder / "tuning.json"
+        if not place.is_file():
+            return None
+        found = json.loads(place.read_text(encoding="utf-8"))
+        return quota_name(found["quota"], found["arms"])
 
     @property
     def seeds(self) -> int:
@@ -134,7 +147,7 @@ class Tables:
     def stamp(self) -> str:
         """Study, seeds and version, for the corner of every figure."""
         environment = json.loads((self.folder / "environment.json").read_text(encoding="utf-8"))
-        seeds = f"{self.seeds} seeds from {self.study['seed']}"
+        seeds = f"{self.seeds} {'seed' if self.seeds == 1 else 'seeds'} from {self.study['seed']}"
         return f"study {self.study['name']} · {seeds} · ltrr {environment['ltrr']}"
 
     def row(self, policy: str, metric: str) -> dict[str, float]:
@@ -155,6 +168,12 @@ class Tables:
         return found.set_index("set")
 
 
+def read_csv(path: Path) -> pd.DataFrame:
+    """Return a table of a run; names of policies and arms stay texts, also those that look like numbers."""
+    names = dict.fromkeys(("policy", "reference", "arm"), str)
+    return pd.read_csv(path, dtype=names, keep_default_na=False, na_values=[""])
+
+
 def interval_text(row: Any, digits: int = 3, *, holm: bool = False, sign: bool = False) -> str:
     """Return a mean with its interval, or with the words that one seed has none.
 
@@ -169,7 +188,7 @@ def interval_text(row: Any, digits: int = 3, *, holm: bool = False, sign: bool =
     form = f"{'+' if sign else ''}.{digits}f"
     mean = format(row["mean"], form)
     if low == float("-inf") or high == float("inf"):
-        return f"{mean} (one seed: no interval)"
+        return f"{mean}{ONE_SEED}"
     return f"{mean} [{format(low, form)}, {format(high, form)}]"
 
 

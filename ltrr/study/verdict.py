@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
+from ltrr.errors import InputError
 from ltrr.study.findings import same_as_static
-from ltrr.study.tables import Tables, difference_text, interval_text, percent_below
+from ltrr.study.tables import ONE_SEED, Tables, difference_text, interval_text, percent_below
 
 __all__ = ["Verdict", "verdict"]
 
@@ -116,6 +117,7 @@ def verdict(tables: Tables) -> Verdict | None:
     peers = tuple(n for n in others if not _better(tables, policy, n))
     if static is None:
         answer, detail = _against(tables, policy, str(runner_up))
+        peers = tuple(name for name in peers if name != runner_up)
         reasons: tuple[str, ...] = ("The study has no best static allocation to compare with.",)
     else:
         answer, detail = _against(tables, policy, static)
@@ -143,13 +145,24 @@ def _row(tables: Tables, policy: str, reference: str, of: str = "all", metric: s
     return rows.loc[of] if of in rows.index else None
 
 
+def _overall(tables: Tables, policy: str, reference: str) -> Any:
+    """Return the difference of rewards on all requests, which every finished run has."""
+    row = _row(tables, policy, reference)
+    if row is None:
+        raise InputError(
+            f"{tables.folder}/differences.csv is not complete: {policy} against {reference} is missing; "
+            "simulate it again"
+        )
+    return row
+
+
 def _better(tables: Tables, policy: str, reference: str) -> bool:
-    return bool(_row(tables, policy, reference)["holm_low"] > 0.0)
+    return bool(_overall(tables, policy, reference)["holm_low"] > 0.0)
 
 
 def _against(tables: Tables, policy: str, reference: str) -> tuple[str, str]:
     """Return what the overall difference says, and the sentence with its numbers."""
-    row = _row(tables, policy, reference)
+    row = _overall(tables, policy, reference)
     if row["n_seeds"] == 1:
         return CANNOT, f"It earns {difference_text(row)} a request against {reference}."
     sentence = (
@@ -236,6 +249,7 @@ def _lines(tables: Tables, policy: str, static: str | None, runner_up: str | Non
             row = None if reference is None else _row(tables, policy, reference, name, metric)
             if row is not None:
                 text = interval_text(row, digits, holm=metric == "reward", sign=True)
+                text = text.removesuffix(ONE_SEED)  # said once, in words
                 out.setdefault(label, {})[column] = text
     return pd.DataFrame.from_dict(out, orient="index", columns=[c for c, r in columns.items() if r]).fillna(
         "–"

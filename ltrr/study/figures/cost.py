@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from ltrr import _check
 from ltrr.metrics.measures import label_of
-from ltrr.report.canvas import new_axes, title
+from ltrr.report.canvas import Size, new_axes, sized, title
 from ltrr.report.labels import label_points
 from ltrr.study.figures.roles import looks, shown, with_seeds
 from ltrr.study.tables import Tables
@@ -24,7 +24,7 @@ def cost(
     metric: str = "calls",
     ax: Axes | None = None,
     policies: Sequence[str] | None = None,
-    figsize: tuple[float, float] | None = None,
+    figsize: Size | None = None,
 ) -> Axes:
     """Draw each policy's reward against what it costs; the line joins those that none beats in both.
 
@@ -41,7 +41,7 @@ def cost(
     """
     _check.choice("metric", metric, ("calls", "candidates"))
     style, names = looks(tables), shown(tables, policies)
-    width, height = figsize or (7.4, max(4.4, 1.6 + 0.15 * len(names)))
+    width, height = sized(figsize, 7.4, max(4.4, 1.6 + 0.15 * len(names)))
     axes = new_axes(
         "",
         with_seeds(tables, f"{label_of(metric)} a request"),

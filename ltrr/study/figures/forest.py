@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from ltrr import _check
 from ltrr.errors import InputError, nearest
-from ltrr.report.canvas import TITLE, dress, new_axes, new_figure, short, title
+from ltrr.report.canvas import TITLE, Size, dress, new_axes, new_figure, short, sized, title
 from ltrr.report.labels import LONGEST
 from ltrr.study.cells import SETS
 from ltrr.study.figures.roles import looks, shown, with_seeds
@@ -29,7 +29,7 @@ def differences(
     of: str | None = None,
     ax: Axes | None = None,
     policies: Sequence[str] | None = None,
-    figsize: tuple[float, float] | None = None,
+    figsize: Size | None = None,
 ) -> Axes:
     """Draw each policy's paired difference of rewards to the best static allocation, with two intervals.
 
@@ -69,10 +69,9 @@ def differences(
     labels = [short(name, LONGEST) for name in names]
     text = f"Reward a request: difference to {short(static, LONGEST)}"
     beside = 0.75 + 0.07 * max(map(len, labels))
-    width, height = figsize or (max(2.0, beside) + max(2.1 * len(sets), 4.2), 1.3 + 0.27 * len(names))
+    width = max(2.0, beside) + max(2.1 * len(sets), 4.2) if figsize is None else figsize[0]
     columns = len(sets) if width > NARROW else 1  # below one another where there is no room side by side
-    if figsize is None or columns < len(sets):
-        height = (0.75 + 0.27 * len(names)) * (len(sets) // columns) + 0.55
+    width, height = sized(figsize, width, (0.75 + 0.27 * len(names)) * (len(sets) // columns) + 0.55)
     if ax is not None or len(sets) == 1:
         panels = [new_axes("", "", "", width=width, height=height, ax=ax)]
     else:

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from ltrr.errors import InputError
 from ltrr.metrics.measures import label_of, meaning_of
-from ltrr.report.canvas import COLOURS, figure_of, new_axes, short, title
+from ltrr.report.canvas import COLOURS, Size, figure_of, new_axes, short, sized, title
 from ltrr.report.labels import LONGEST
 from ltrr.study.figures.roles import shown, with_seeds
 from ltrr.study.tables import Tables
@@ -27,7 +27,7 @@ def loss(
     *,
     ax: Axes | None = None,
     policies: Sequence[str] | None = None,
-    figsize: tuple[float, float] | None = None,
+    figsize: Size | None = None,
 ) -> Axes:
     """Draw how each policy's distance to the ideal page divides into retrieval and ranking loss.
 
@@ -46,7 +46,7 @@ def loss(
         raise InputError("no policy of the run was judged by oracles, so that its losses are not known")
     total = {name: sum(tables.mean(name, metric) for metric, _ in PARTS) for name in names}
     order = sorted(names, key=lambda name: -total[name])
-    width, height = figsize or (7.4, 1.5 + 0.3 * len(order))
+    width, height = sized(figsize, 7.4, 1.5 + 0.3 * len(order))
     label = with_seeds(tables, "expected reward a request")
     axes = new_axes("", label, "", width=width, height=height, ax=ax)
     axes.set_yticks(np.arange(len(order)), [short(name, LONGEST) for name in order])

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 
 from ltrr import _check
 from ltrr.errors import InputError
-from ltrr.report.canvas import figure_of, makes_room, new_axes, short, text_size, title
+from ltrr.report.canvas import Size, figure_of, makes_room, new_axes, short, sized, text_size, title
 from ltrr.report.labels import LONGEST, SIZE, label_ends
 from ltrr.study.figures.roles import looks, shown
 from ltrr.study.tables import Tables
@@ -27,8 +27,6 @@ AGAINST = {
 
 NOTES = 0.7
 """Share of the width of the axes that notes below them may take: names at their right will narrow them."""
-
-Size = tuple[float, float]
 
 
 def learning(
@@ -121,7 +119,7 @@ def recall(
 
 
 def _axes(y: str, ax: Axes | None, figsize: Size | None, names: Sequence[str]) -> Axes:
-    width, height = figsize or (7.4, max(4.4, 1.8 + 0.15 * len(names)))
+    width, height = sized(figsize, 7.4, max(4.4, 1.8 + 0.15 * len(names)))
     return new_axes("", "requests served", y, width=width, height=height, ax=ax)
 
 

@@ -9,7 +9,18 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from ltrr.errors import InputError
-from ltrr.report.canvas import COLOURS, TITLE, dress, makes_room, new_axes, new_figure, short, title
+from ltrr.report.canvas import (
+    COLOURS,
+    TITLE,
+    Size,
+    dress,
+    makes_room,
+    new_axes,
+    new_figure,
+    short,
+    sized,
+    title,
+)
 from ltrr.report.labels import LONGEST
 from ltrr.study.figures.roles import shown
 from ltrr.study.tables import Tables
@@ -31,7 +42,7 @@ def slots(
     *,
     ax: Axes | None = None,
     policies: Sequence[str] | None = None,
-    figsize: tuple[float, float] | None = None,
+    figsize: Size | None = None,
 ) -> Axes:
     """Draw how policies share their slots among the arms over time, from 0 to 1, a panel each.
 
@@ -56,7 +67,7 @@ def slots(
     if ax is not None and policies is not None and len(names) > 1:
         raise InputError(f"`ax` has room for one of `policies`, got {len(names)}; leave `ax` out")
     if ax is not None or len(names) == 1:
-        width, height = figsize or (7.4, 3.6)
+        width, height = sized(figsize, 7.4, 3.6)
         axes = new_axes("", "", "", width=width, height=height, ax=ax)
         _panel(axes, tables, names[0])
         axes.set_title("")
@@ -65,8 +76,7 @@ def slots(
         return axes
     columns = min(3 if figsize is None else max(1, round(figsize[0] / WIDE)), len(names))
     lines = -(-len(names) // columns)
-    width = 2.5 * columns + 0.9 if figsize is None else figsize[0]
-    figure = new_figure((width, 1.95 * lines + 0.9))
+    figure = new_figure(sized(figsize, WIDE * columns + 0.9, 1.95 * lines + 0.9))
     figure.suptitle("Share of slots by arm", fontsize=TITLE, x=0.01, ha="left")
     panels = figure.subplots(lines, columns, squeeze=False, sharex=True, sharey=True).reshape(-1)
     for panel in panels[len(names) :]:
