@@ -12,7 +12,7 @@ import pandas as pd
 
 COLUMNS = {
     "reward": "reward",
-    "reward_seen": "seen",
+    "reward_seen": "repeated",
     "reward_first": "first-time",
     "reward_held_out": "held-out",
     "ndcg": "nDCG@10",
@@ -20,23 +20,24 @@ COLUMNS = {
     "recall_budget": "recall@60",
     "recall_budget_held_out": "… held-out",
     "unjudged": "unjudged",
-    "regret_static": "regret/round to best static",
+    "difference_static": "difference to best static",
+    "own": "own",
     "oracle_gap_closed": "oracle gap closed",
 }
 
 
-def cell(row: pd.Series, metric: str, rounds: int) -> str:
+def cell(row: pd.Series, metric: str) -> str:
     """Return mean ± half interval, or the interval of a ratio."""
     if metric == "oracle_gap_closed":
         return f"{row['mean']:.0%} [{row['low']:.0%}, {row['high']:.0%}]"
-    scale = rounds if metric == "regret_static" else 1
-    mean, half = row["mean"] / scale, (row["high"] - row["low"]) / 2 / scale
-    return f"{mean:+.3f} ± {half:.3f}" if metric == "regret_static" else f"{mean:.3f} ± {half:.3f}"
+    mean, half = row["mean"], (row["high"] - row["low"]) / 2
+    if metric == "own":
+        return f"{mean:.0%}"
+    return f"{mean:+.3f} ± {half:.3f}" if metric == "difference_static" else f"{mean:.3f} ± {half:.3f}"
 
 
 def policies(folder: Path) -> str:
     """Return the table of policies, best reward first."""
-    study = tomllib.loads((folder / "study.toml").read_text(encoding="utf-8"))
     summary = pd.read_csv(folder / "summary.csv")
     rows = summary.set_index(["policy", "metric"])
     shown = {m: t for m, t in COLUMNS.items() if (summary.metric == m).any()}
@@ -45,10 +46,7 @@ def policies(folder: Path) -> str:
     order = summary[summary.metric == "reward"].sort_values("mean", ascending=False).policy
     lines = ["| policy | " + " | ".join(shown.values()) + " |", "|---|" + "--:|" * len(shown)]
     for policy in order:
-        cells = [
-            cell(rows.loc[(policy, m)], m, study["rounds"]) if (policy, m) in rows.index else "–"
-            for m in shown
-        ]
+        cells = [cell(rows.loc[(policy, m)], m) if (policy, m) in rows.index else "–" for m in shown]
         lines.append(f"| {policy} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
