@@ -83,6 +83,9 @@ def test_long_names_stay_within_the_figures():
         assert written.x0 >= 0
         # legends stand above the stamp
         assert all(legend.get_window_extent().y0 >= written.y1 - 1 for legend in figure.legends)
+        # and below the label of the axis
+        label = axes.xaxis.label.get_window_extent()
+        assert all(legend.get_window_extent().y1 <= label.y0 for legend in figure.legends)
         texts = [*axes.texts, *(text for legend in figure.legends for text in legend.get_texts())]
         assert any("…" in text.get_text() for text in texts)
         assert all(0 <= t.get_window_extent().x0 < t.get_window_extent().x1 <= width for t in texts)

@@ -19,6 +19,7 @@ from ltrr.errors import printable
 
 __all__ = [
     "COLOURS",
+    "STAMP_HEIGHT",
     "STYLES",
     "Size",
     "as_svg",

@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from ltrr.replay.answers import AS_LOGGED
 from ltrr.replay.diagnostics import Diagnostics
 from ltrr.replay.verdict import CANNOT, SUPPORTED, WEAK
-from ltrr.report.canvas import COLOURS, STYLES, figure_of, foot, new_axes, short
+from ltrr.report.canvas import COLOURS, STAMP_HEIGHT, STYLES, figure_of, new_axes, short
 
 if TYPE_CHECKING:
     from ltrr.replay.evaluation import Evaluation
@@ -30,6 +30,10 @@ _TIMES = float(np.divide(*Diagnostics.edges()[3:1:-1]))
 """Upper over lower end of a bin of weights."""
 
 
+LEGEND = 8.0
+"""Size of legends in points."""
+
+
 def _short(name: str) -> str:
     """Return a name that fits: both ends of a longer one, by which names differ."""
     return short(name, _LONGEST)
@@ -44,14 +48,12 @@ def _legend(axes: Axes, handles: list[Any] | None = None, *, columns: int = 1) -
     """Put the legend below the axes: at their side, long names would leave no room for the figure."""
     if handles is None:
         handles = axes.get_legend_handles_labels()[0]
-    figure = figure_of(axes)
-    share = foot(figure.get_figheight())
-    figure.legend(
+    figure_of(axes).legend(
         handles=handles,
-        fontsize=8,
+        fontsize=LEGEND,
         frameon=False,
         loc="outside lower left",
-        bbox_to_anchor=(0.0, share, 1.0, 1.0 - share),  # above the stamp
+        borderaxespad=STAMP_HEIGHT * 72.0 / LEGEND,  # above the stamp; an anchor would not be given any room
         ncols=columns,
     )
 

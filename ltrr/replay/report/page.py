@@ -92,7 +92,7 @@ def write_faults(faults: Faults, folder: Path) -> None:
 
 
 def _figures(drawn: list[tuple[str, Any, str]]) -> list[dict[str, Any]]:
-    return [{"svg": as_svg(axes), "caption": caption} for _, axes, caption in drawn]
+    return [{"svg": as_svg(axes, caption), "caption": caption} for _, axes, caption in drawn]
 
 
 def _content(evaluation: Evaluation) -> dict[str, Any]:
