@@ -214,6 +214,7 @@ def as_svg(axes: Axes, alternative: str = "") -> Markup:
         What the figure shows in words, for readers that cannot see it.
     """
     buffer = io.StringIO()
+    _fix(figure_of(axes))
     figure_of(axes).savefig(buffer, format="svg", metadata={"Date": None}, transparent=True)
     text = buffer.getvalue()
     start = text.index("<svg") + len("<svg")
@@ -225,10 +226,19 @@ def as_svg(axes: Axes, alternative: str = "") -> Markup:
     return Markup("<svg") + said + Markup(text[start:])  # noqa: S704 - no user's text gets there unescaped
 
 
+def _fix(figure: Figure) -> None:
+    """Fix the layout where it is, to a millionth: its solver's last digits differ from time to time."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for axes in figure.axes:
+        axes.set_position(tuple(round(value, 6) for value in axes.get_position().bounds))
+
+
 def save_png(folder: Path, drawn: list[tuple[str, Axes, str]]) -> None:
     """Write figures as PNG without the time or the version of the drawing library in them."""
     for name, axes, _ in drawn:
         buffer = io.BytesIO()
+        _fix(figure_of(axes))
         figure_of(axes).savefig(buffer, format="png", dpi=150, metadata={"Software": None})
         safe = re.sub(r"[^\w.-]", "-", name)
         write_aside(folder / f"{safe}.png", buffer.getvalue())
