@@ -262,6 +262,11 @@ def test_what_cannot_be_told_apart_is_not_shown_and_peers_are_named():
     noise += (np.arange(9) / 1e4)[:, None] - noise.mean(axis=1, keepdims=True)  # x8 is the best by a hair
     many = {"s": 0.5 + FIVE} | {f"x{i}": 0.5 + own for i, own in enumerate(noise)}
     assert "x7, x6, x5, x4, x3 and 3 others either." in verdict(made(many)).reasons[0]
+    for name in ("x0", "x1"):
+        del many[name]
+    assert (
+        "x7, x6, x5, x4, x3, x2 either." in verdict(made(many)).reasons[0]
+    )  # one more is named, not counted
 
 
 def test_the_number_of_seeds_needed_shows_the_difference():
@@ -310,6 +315,7 @@ def test_findings_by_hand():
     values = {"s": 0.5 + FIVE, "x": 0.6 - FIVE, "y": 0.5 - FIVE}
     lines = findings(made(values, arms=arms, own={"x": 0.01}))
     assert lines[0].startswith("Arm a found nothing on any of the 15 requests that gave it a slot")
+    assert lines[0].endswith("came from the fallback (bm25).")
     assert lines[1].startswith(
         "Policy x gives every slot to arm a, but only 1% of its candidates come from there"
     )
