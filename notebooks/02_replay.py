@@ -181,7 +181,7 @@ show(found.plot_weights().figure)
 
 # %% [markdown]
 # The effective sample size (`ess`) tells how many rows of the policy's own log this log is worth. What follows from it
-# is said in a verdict: *supported*, *weak* or *cannot answer*, with the gravest reason.
+# is said in a verdict: *supported*, *weak* or *cannot answer*, with the most serious reason.
 
 # %%
 verdicts = found.table[found.table.estimator != "on-policy"]
@@ -275,12 +275,12 @@ truth = {
     "always:outlet": true_value(np.tile([0.0, 0.0, 1.0, 0.0], len(cells))),
     "uniform": float(chance @ rates.mean(axis=1)),
 }
-told = found.table.assign(truth=found.table.policy.map(truth))
-told["held"] = (told.low <= told.truth) & (told.truth <= told.high)
+reported = found.table.assign(truth=found.table.policy.map(truth))
+reported["held"] = (reported.low <= reported.truth) & (reported.truth <= reported.high)
 print(
-    f"{len(cells)} combinations, probability {chance.sum():.6f}; {told.held.sum()} of {len(told)} intervals held"
+    f"{len(cells)} combinations, probability {chance.sum():.6f}; {reported.held.sum()} of {len(reported)} intervals held"
 )
-told[["policy", "estimator", "interval", "value", "low", "high", "truth", "held"]].round(4)
+reported[["policy", "estimator", "interval", "value", "low", "high", "truth", "held"]].round(4)
 
 # %% [markdown]
 # The order of the candidates was right, and the intervals held. They stem from the same rows, so that they hold or miss
@@ -298,9 +298,9 @@ obd = next((Path(place) / "obd" for place in places if place and (Path(place) / 
 if obd is None:
     print("Open Bandit Data is not here: this part is left out.")
 else:
-    told = replay.evaluate(obd / "bts" / "men" / "men.csv", "uniform")
+    reported = replay.evaluate(obd / "bts" / "men" / "men.csv", "uniform")
     random = replay.evaluate(obd / "random" / "men" / "men.csv", "uniform", estimators=["ips"]).head(1)
-    both = pd.concat([told.assign(log="first"), random.assign(log="at random")])
+    both = pd.concat([reported.assign(log="first"), random.assign(log="at random")])
     show(both[["log", "policy", "estimator", "value", "low", "high", "ess", "verdict"]].round(5))
 
 # %% [markdown]

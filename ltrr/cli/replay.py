@@ -59,7 +59,7 @@ QUIET = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no t
     "  ltrr replay men.csv --policy uniform\n\n"
     "  ltrr replay men.csv --policy always:7 --policy logged --estimators snips,dr\n\n"
     "  ltrr replay log.parquet --column reward=y --column propensity=p -p column:new\n\n"
-    "  ltrr replay runs/default --logged-policy linucb --intervals bootstrap\n\n"
+    "  ltrr replay runs/default --logged-policy random --intervals bootstrap\n\n"
     "  ltrr replay decisions.json --format dsjson --policy policy:my-policy --json"
 )
 def replay(

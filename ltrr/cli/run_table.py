@@ -64,11 +64,16 @@ def _print_table(tables: Tables) -> None:
     n = len(columns)
     while console.is_terminal and n > 2 and sum(widths[:n]) + 1 > console.width:
         n -= 1
+    more = (
+        f" {len(columns) - n} more columns: widen the terminal, or see the report."
+        if n < len(columns)
+        else ""
+    )
     named = {heads[m]: meaning_of(m, own) for m in shown[: n - 1]}
     meanings = "; ".join(f"{head}: {meaning}" for head, meaning in named.items() if meaning)
     ends = "one seed: no interval" if tables.seeds == 1 else "± half the 95 % interval"
     corrected = "; [ ]: 95 % after Holm's correction" if "difference" in named and tables.seeds > 1 else ""
-    caption = f"Means over seeds after the warm-up ({ends}{corrected}). {meanings}."
+    caption = f"Means over seeds after the warm-up ({ends}{corrected}). {meanings}.{more}"
     title = Text(printable(tables.study["name"]))
     table = Table(title=title, title_justify="left", caption=Text(caption), caption_justify="left")
     for i, column in enumerate(columns[:n]):

@@ -188,7 +188,14 @@ def chosen_study(
 
 def _names(text: str | None) -> list[str] | None:
     """Return the names of a list with commas."""
-    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
+    if text is None:
+        return None
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise InputError(
+            f"a list of names was expected, got {text!r}; leave the option out for the study's own"
+        )
+    return names
 
 
 def _holds_run(folder: Path) -> bool:

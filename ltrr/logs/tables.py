@@ -261,6 +261,7 @@ class Log:
     seed: int | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "folder", Path(self.folder))
         if not (self.folder / "log.json").is_file():
             raise InputError(
                 f"{self.folder} is not a log: log.json is missing; give the folder `log` of a run"
@@ -351,7 +352,7 @@ class Log:
         ``arms``            the arms that delivered it, with its rank there, from 0: ``bm25 #3``
         ``rank.<arm>``      the same as numbers; missing where the arm did not deliver it
         ``slots``           the slots that asked for it, a tuple
-        ``spilled``         whether no slot asked for it: it stood in for a slab that came back short
+        ``spilled``         whether no slot asked for it: an arm found too few, and the fallback filled up
         ``click``           also ``satisfied``, ``value`` (the reward's), ``censored`` (acted too late)
         ``ranker_score``    what the page is ordered by
         ==================  ========================================================================

@@ -105,10 +105,12 @@ def judged_together(values: Float64, *, weights: Float64 | None = None, level: f
     p_holm = np.empty(m)
     p_holm[order] = np.minimum(np.maximum.accumulate(ratio * remaining), 1.0)
     alpha = 1.0 - level
-    failed = np.flatnonzero(ratio > alpha / remaining)
+    failed = np.flatnonzero(ratio > alpha / remaining[np.searchsorted(ratio, ratio, side="left")])
     stop = failed[0] if len(failed) else m - 1
     compared = np.empty(m)
-    compared[order] = alpha / remaining[np.minimum(np.arange(m), stop)] if m else np.empty(0)
+    # ties are compared at the level of the first of them: their order means nothing
+    first = np.searchsorted(ratio, ratio, side="left")
+    compared[order] = alpha / remaining[np.minimum(first, stop)] if m else np.empty(0)
     compared *= weight
     half = -stdtrit(n - 1, compared / 2.0) * error
     return Together(mean, mean - half, mean + half, p, p_holm)

@@ -94,7 +94,7 @@ def _recall_page(batch: Any) -> Any:
 def _own_share(batch: Any) -> Any:
     union = batch.union
     delivered = np.diff(union.source_indptr[union.indptr])
-    share = np.zeros(len(delivered))
+    share = np.ones(len(delivered))  # where nothing was delivered, nothing spilled
     np.divide(batch.own.sum(axis=1), delivered, out=share, where=delivered > 0)
     return share
 
@@ -161,13 +161,13 @@ STANDARD = (
         "spilled",
         lambda b: b.union.spilled,
         digits=1,
-        meaning="candidates that fallback arms delivered",
+        meaning="deliveries of fallback arms in place of missing ones; an item of two arms counts twice",
     ),
     Measure(
         "own",
         "own candidates",
         _own_share,
-        meaning="share of the candidates that came from the slots' own arms; the rest spilled",
+        meaning="share of the deliveries that came from the slots' own arms; the rest spilled",
     ),
 )
 """The measures of every study, in the order of their columns."""

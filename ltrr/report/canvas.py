@@ -15,7 +15,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine, PlaceHolderLayoutE
 from matplotlib.text import Text
 
 from ltrr._state import write_aside
-from ltrr.errors import printable
+from ltrr.errors import InputError, printable
 
 __all__ = [
     "COLOURS",
@@ -66,6 +66,9 @@ def sized(figsize: Size | None, width: float, height: float) -> tuple[float, flo
     """
     if figsize is None:
         return width, height
+    known = [size for size in figsize if size is not None] if isinstance(figsize, (tuple, list)) else []
+    if len(known) not in (1, 2) or len(figsize) != 2 or figsize[0] is None or not all(v > 0.0 for v in known):
+        raise InputError(f"`figsize` must be (width, height) in inches, both > 0, got {figsize!r}")
     return figsize[0], height if figsize[1] is None else figsize[1]
 
 

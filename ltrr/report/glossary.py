@@ -155,7 +155,7 @@ GLOSSARY: Mapping[str, str] = MappingProxyType(
         ),
         "warm-up": (
             "The first requests of a run, decided uniformly at random. All components learn from them, "
-            "and they are excluded from all means except the regret."
+            "and no mean, difference or regret counts them."
         ),
         "weight": (
             "The target policy's probability of the logged choice divided by the logging policy's. Rows "

@@ -138,7 +138,9 @@ def _loop(
             )
         if not isinstance(arms, Mapping) and not all(isinstance(arm, str) for arm in arms):
             raise InputError(f'`arms` must give objects a name: {{"mine": {arms[0]!r}}}, got {arms!r}')
-        changes = {"arms": tuple(arms), "fallback": None} | changes
+        changes = {"arms": tuple(arms)} | changes
+    if "arms" in changes:  # the study's own fallback is of its own arms
+        changes = {"fallback": None} | changes
     return replace(base.loop, **changes)
 
 

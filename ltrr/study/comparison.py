@@ -33,6 +33,7 @@ _UNLIKE = {
     "loop.warmup": "the warm-ups differ in length",
     "loop.arms": "the arms differ",
     "rounds": "the lengths differ: learners had more requests in one of them",
+    "seeds": "the numbers of seeds differ: those that both have are paired",
     "seed": "the root seeds differ: replicates are not paired",
 }
 """Settings whose difference changes what the numbers mean, with what to say."""
@@ -43,6 +44,10 @@ _WORDS = {
     "nothing": "The runs have no policy in common.",
 }
 """What the page says around its table."""
+
+
+_NAMED = ("name", "question", "import_path", "measures", "log_seeds")
+"""Settings that change no number."""
 
 
 def write_comparison(first: str | Path, second: str | Path) -> Path:
@@ -86,10 +91,38 @@ def study_differences(first: Tables, second: Tables) -> list[str]:
         one, two = (_setting(tables.study, key) for tables in (first, second))
         if one != two:
             found.append(f"{words[0].upper()}{words[1:]}: {_short(one, two)}.")
+    other = _other_settings(first.study, second.study)
+    if other:
+        named = "; ".join(f"{key} {_value(one)} and {_value(two)}" for key, (one, two) in other.items())
+        found.append(f"Other settings that differ: {named}.")
     quotas = [tables.tuned_quota for tables in (first, second)]
     if None not in quotas and quotas[0] != quotas[1]:
         found.append(f"The best static allocations differ: {quotas[0]} and {quotas[1]}.")
     return found
+
+
+def _other_settings(first: dict[str, Any], second: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Return the settings that differ and that `_UNLIKE` does not name, as dotted keys."""
+    one, two = (dict(_flat({k: v for k, v in s.items() if k not in _NAMED})) for s in (first, second))
+    keys = [key for key in {**one, **two} if one.get(key) != two.get(key)]
+    return {key: (one.get(key), two.get(key)) for key in keys if not any(_under(key, u) for u in _UNLIKE)}
+
+
+def _under(key: str, table: str) -> bool:
+    return key == table or key.startswith(f"{table}.")
+
+
+def _flat(table: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the dotted keys and values of nested tables; policies go by name."""
+    for key, value in table.items():
+        if key == "policies":
+            yield from _flat(
+                {p["name"]: {k: v for k, v in p.items() if k != "name"} for p in value}, "policies."
+            )
+        elif isinstance(value, dict):
+            yield from _flat(value, f"{before}{key}.")
+        else:
+            yield f"{before}{key}", value
 
 
 def _setting(study: dict[str, Any], key: str) -> Any:
@@ -117,16 +150,16 @@ def _value(value: Any) -> str:
 def run_differences(first: Tables, second: Tables) -> pd.DataFrame:
     """Return policy, metric, first, second, difference, low, high, paired: second minus first.
 
-    Where both runs have the same world, root seed and number of seeds, their replicates have the same
-    requests and random numbers, and differences are paired by seed; elsewhere the interval is Welch's for
-    independent means. It is empty for one seed.
+    Where both runs have the same world and root seed, their replicates have the same requests and random
+    numbers, and differences are paired by seed, of the seeds that both have; elsewhere the interval is
+    Welch's for independent means. It is empty for one seed.
 
     Parameters
     ----------
     first, second : Tables
         Policies and metrics that both have are compared.
     """
-    alike = all(_setting(first.study, k) == _setting(second.study, k) for k in ("world", "seed", "seeds"))
+    alike = all(_setting(first.study, k) == _setting(second.study, k) for k in ("world", "seed"))
     rows = []
     common = [n for n in first.means.index if n in set(second.means.index)]
     for policy, metric in itertools.product(common, METRICS):
@@ -140,8 +173,12 @@ def run_differences(first: Tables, second: Tables) -> pd.DataFrame:
 def _row(first: Tables, second: Tables, policy: str, metric: str, *, paired: bool) -> dict[str, Any]:
     one, two = first.mean(policy, metric), second.mean(policy, metric)
     values = [_by_seed(tables, policy, metric) for tables in (first, second)]
-    half = _half(values[1] - values[0]) if paired else _welch(*values)
-    difference = two - one
+    if paired:
+        both = min(map(len, values))
+        gaps = values[1][:both] - values[0][:both]
+        difference, half = float(gaps.mean()), _half(gaps)
+    else:
+        difference, half = two - one, _welch(*values)
     return {
         "first": one,
         "second": two,
@@ -183,8 +220,10 @@ def _table(first: Tables, second: Tables, names: tuple[str, str]) -> dict[str, A
         {"name": policy, "cells": list(_cells(own.set_index("metric"), shown)), "best": False}
         for policy, own in frame.groupby("policy", sort=False)
     ]
-    how = "paired by seed" if frame.paired.iloc[0] else "of independent replicates (Welch)"
-    note = f"{names[1]} minus {names[0]}, after the warm-up, {how}; 95 % intervals, each on its own."
+    how = "paired by seed" if frame.paired.iloc[0] else "of independent replicates (Welch's interval)"
+    few = min(first.seeds, second.seeds) == 1
+    ends = "one seed: no intervals" if few else "95 % intervals, each on its own"
+    note = f"{names[1]} minus {names[0]}, after the warm-up, {how}; {ends}."
     return {"note": note, "head": ["policy", *map(label_of, shown)], "rows": rows, "meanings": []}
 
 

@@ -14,7 +14,7 @@ from ltrr.study.cells import SETS, Cells, bootstrap_rng, ends, means, rows_of_se
 from ltrr.study.study import Study
 from ltrr.types import Float64
 
-__all__ = ["DIFFERENCES", "difference_rows"]
+__all__ = ["DIFFERENCES", "difference_rows", "shown_pairs"]
 
 DIFFERENCES = (
     *("policy", "reference", "set", "metric", "mean", "low", "high"),
@@ -44,12 +44,9 @@ def difference_rows(cells: Mapping[str, Cells], static: str | None, study: Study
     study : Study
     """
     rivals = [name for name in cells if name != static]
-    shown = [(name, static) for name in rivals if static is not None]
-    pairs = list(itertools.combinations(rivals, 2))
-    if pairs:
-        best = _best(cells, rivals, study)
-        shown += [(best, name) for name in rivals if name != best]
-    hidden = [pair for pair in pairs if best not in pair]
+    shown = shown_pairs(cells, static, study)
+    best = shown[-1][0] if len(rivals) > 1 else None
+    hidden = [pair for pair in itertools.combinations(rivals, 2) if best not in pair]
     found = [row for pair in (*shown, *hidden) for row in _of_pair(cells, *pair, study)]
     _judge(found, static, len(rivals))
     rows = []
@@ -59,6 +56,16 @@ def difference_rows(cells: Mapping[str, Cells], static: str | None, study: Study
             interval = bootstrap_mean(values, rng=bootstrap_rng(study, name))
             rows.append({**row, **ends(interval), "n_seeds": interval.n})
     return rows
+
+
+def shown_pairs(cells: Mapping[str, Cells], static: str | None, study: Study) -> list[tuple[str, str]]:
+    """Return the pairs (policy, reference) that are reported: all to static, the best to all others."""
+    rivals = [name for name in cells if name != static]
+    shown = [(name, static) for name in rivals if static is not None]
+    if len(rivals) > 1:
+        best = _best(cells, rivals, study)
+        shown += [(best, name) for name in rivals if name != best]
+    return shown
 
 
 def _best(cells: Mapping[str, Cells], names: Sequence[str], study: Study) -> str:

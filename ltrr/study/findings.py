@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
 import pandas as pd
 
 from ltrr.study.tables import Tables, percent_below
 
-__all__ = ["SAME", "findings", "same_as_static"]
+__all__ = ["FEW_SEEDS", "MOSTLY_SPILLED", "SAME", "Same", "findings", "same_as"]
 
 SAME = 0.98
 """From this overlap on, policies draw or show the same: what they earn cannot be laid to their choices."""
 
 FEW_SEEDS = 5
 """With fewer, Student's intervals after the correction are too wide to find anything but the obvious."""
+
+_SAME = {
+    "candidates": "draws nearly the same candidates",
+    "page": "shows nearly the same pages",
+}
+"""What may be the same, by the column of ``shared.csv`` that says so."""
+
+RARELY = 0.05
+"""An arm that finds something on a smaller share of the requests that ask it is as good as dead."""
+
+FEW_PAGES = 20
+"""From fewer pages it is not concluded that two policies are the same."""
 
 MOSTLY_SPILLED = 0.5
 """Below this share of own candidates a policy is mostly its fallback."""
@@ -26,19 +42,9 @@ def findings(tables: Tables) -> tuple[str, ...]:
     tables : Tables
     """
     out = [*_dead_arms(tables), *_spilled(tables)]
-    same = same_as_static(tables)
-    if same and _cannot_differ(tables):
-        out.append(
-            "This study cannot tell its policies apart: all draw nearly the same candidates "
-            f"as {tables.best_static} ({_shared(tables, same)} in common or more). Differences between them "
-            "come from how their rankers happened to train, not from what was retrieved."
-        )
-    elif same:
-        out.append(
-            f"{_and(same)} {'draws' if len(same) == 1 else 'draw'} nearly the same candidates as "
-            f"{tables.best_static} ({_shared(tables, same)} in common or more) and cannot be told "
-            "apart from it."
-        )
+    out += _same(tables)
+    if len(tables.means) == 1:
+        out.append("One policy: there is nothing to compare it with.")
     if tables.seeds == 1:
         out.append("One seed: no interval. Nothing here says how far another seed would differ.")
     elif tables.seeds < FEW_SEEDS:
@@ -46,44 +52,98 @@ def findings(tables: Tables) -> tuple[str, ...]:
     return tuple(out)
 
 
-def same_as_static(tables: Tables) -> tuple[str, ...]:
-    """Return the policies that draw or show nearly what the best static allocation does.
+@dataclass(frozen=True)
+class Same:
+    """What a policy has in common with the best static allocation.
 
-    Those with a ranker of their own are left out: what they earn does differ by something chosen.
+    Parameters
+    ----------
+    words : str
+        What is the same, after the policy's name.
+    share : float
+        How much of it, in [0, 1].
+
+    Examples
+    --------
+    >>> Same("draws nearly the same candidates", 0.99).share
+    0.99
     """
-    means = tables.means
-    own_ranker = {p["name"] for p in tables.study["policies"] if p.get("ranker")}
-    names = [n for n in means.index if n != tables.best_static and n not in own_ranker]
-    shared = [c for c in ("candidates_shared", "page_shared") if c in means]
-    return tuple(name for name in names if any(means.loc[name, c] >= SAME for c in shared))
+
+    words: str
+    share: float
 
 
-def _cannot_differ(tables: Tables) -> bool:
-    """Say whether all policies that share the study's ranker draw nearly the same."""
-    own_ranker = {p["name"] for p in tables.study["policies"] if p.get("ranker")}
-    others = [n for n in tables.means.index if n != tables.best_static and n not in own_ranker]
-    return len(same_as_static(tables)) == len(others)
+def same_as(tables: Tables, policy: str, reference: str) -> Same | None:
+    """Return what a policy draws, or at least shows, nearly as another does; None where they differ.
+
+    Policies of different rankers always differ: what they earn comes from something chosen. Nothing is said
+    of runs that kept fewer than 20 pages, nor of pairs that ``shared.csv`` does not hold.
+    """
+    if tables.pages < FEW_PAGES or tables.ranker_of(policy) != tables.ranker_of(reference):
+        return None
+    rows = tables.shared
+    found = rows[(rows.policy == policy) & (rows.reference == reference)]
+    for column, words in _SAME.items():
+        if len(found) and float(found[column].iloc[0]) >= SAME:
+            return Same(words, float(found[column].iloc[0]))
+    return None
 
 
-def _shared(tables: Tables, names: tuple[str, ...]) -> str:
-    return percent_below(min(tables.mean(name, "candidates_shared") for name in names))
+def _same(tables: Tables) -> list[str]:
+    """Say which policies draw or show the same as the best static allocation, or as the best policy."""
+    names = [str(name) for name in tables.means.index]
+    reference = tables.best_static or next(iter(tables.shared.policy), None)
+    if reference is None:
+        return []
+    others = [name for name in names if name != reference]
+    pairs = {n: (n, reference) if tables.best_static else (reference, n) for n in others}
+    same = {n: found for n, pair in pairs.items() if (found := same_as(tables, *pair)) is not None}
+    if not same:
+        return []
+    if len(same) == len(others):
+        return [
+            f"This study cannot tell its policies apart: each {_words(same)} as {reference} ({_least(same)} "
+            "in common or more)."
+        ]
+    return [
+        f"{_and(tuple(same))} cannot be told apart from {reference}: each {_words(same)} ({_least(same)} in "
+        "common or more)."
+    ]
+
+
+def _words(same: Mapping[str, Same]) -> str:
+    return " or ".join(dict.fromkeys(found.words for found in same.values()))
+
+
+def _least(same: Mapping[str, Same]) -> str:
+    return percent_below(min(found.share for found in same.values()))
 
 
 def _dead_arms(tables: Tables) -> list[str]:
     total = tables.arms.assign(found=tables.arms.answered.fillna(0.0) * tables.arms.requests)
     by_arm = total.groupby("arm", sort=False)[["requests", "found"]].sum()
-    return [
-        f"Arm {arm} found nothing on any of the {int(row.requests):,} requests that gave it a slot: every "
-        f"candidate of its slots came from the fallback ({tables.fallback})."
-        for arm, row in by_arm.iterrows()
-        if row.requests > 0 and row.found == 0
-    ]
+    out = []
+    for arm, row in by_arm.iterrows():
+        if row.requests == 0 or row.found >= RARELY * row.requests:
+            continue
+        rest = f"filled by the fallback ({tables.fallback})" if tables.fallback else "left empty"
+        if row.found == 0:
+            out.append(
+                f"Arm {arm} found nothing on any of the {int(row.requests):,} requests that gave it a slot: "
+                f"its slots were {rest}."
+            )
+        else:
+            out.append(
+                f"Arm {arm} found something on only {row.found / row.requests:.1%} of the requests that gave "
+                f"it a slot: its slots were mostly {rest}."
+            )
+    return out
 
 
 def _spilled(tables: Tables) -> list[str]:
     """Say in a sentence whose candidates came mostly from the fallback."""
     means = tables.means
-    names = [str(name) for name in means.index[means.own < MOSTLY_SPILLED]] if "own" in means else []
+    names = [str(name) for name in means.index if _mostly_spilled(tables, str(name))]
     if not names:
         return []
     own = {name: f"{tables.mean(name, 'own'):.0%}" for name in names}
@@ -103,10 +163,26 @@ def _spilled(tables: Tables) -> list[str]:
     ]
 
 
+def _mostly_spilled(tables: Tables, name: str) -> bool:
+    """Say whether most candidates of a policy spilled; of a single arm, whether it left most places empty.
+
+    Audit slots are chosen at random, and would hide an arm that finds nothing.
+    """
+    if not tables.fallback:
+        return False
+    arm = _single_arm(tables, name) if tables.kind_of(name) == "single" else None
+    rows = tables.arms[(tables.arms.policy == name) & (tables.arms.arm == arm)]
+    filled = float(rows.filled.iloc[0]) if len(rows) else 1.0
+    return min(tables.mean(name, "own"), filled) < MOSTLY_SPILLED
+
+
 def _single_arm(tables: Tables, policy: str) -> str | None:
     """Return the arm to which a policy gave every slot, if there is one."""
     rows: pd.DataFrame = tables.arms[(tables.arms.policy == policy)]
     slots = tables.means.loc[policy]
+    entry: dict[str, Any] = next((p for p in tables.study["policies"] if p["name"] == policy), {})
+    if "arm" in entry:
+        return str(entry["arm"])
     used = [arm for arm in rows.arm if slots.get(f"slots_{arm}", 0.0) > 0.0]
     return str(used[0]) if len(used) == 1 else None
 

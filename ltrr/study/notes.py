@@ -16,7 +16,7 @@ __all__ = ["notes_of", "read_measures", "read_notes", "write_notes"]
 PLACE = "notes.json"
 
 
-def notes_of(world: World, unseen: Sequence[str], lost: Sequence[str]) -> list[str]:
+def notes_of(world: World, unseen: Sequence[str], lost: Sequence[str], *, budget: int = 0) -> list[str]:
     """Return what a reader of a run should know.
 
     Parameters
@@ -27,8 +27,16 @@ def notes_of(world: World, unseen: Sequence[str], lost: Sequence[str]) -> list[s
         Arms that offer no features, so that the ranker cannot see them.
     lost : sequence of str
         Components that the run's ``study.toml`` cannot make again.
+    budget : int
+        Candidates a request.
     """
     notes = [str(note) for note in getattr(world, "notes", ())]
+    items = int(world.catalogue.alive.sum())
+    if items <= budget:
+        notes.append(
+            f"The budget of {budget} candidates holds all {items} items, so that policies cannot differ by "
+            "much: lower `loop.slot_size`."
+        )
     notes += [
         f"The ranker cannot see arm {arm}: it offers no `features`, so its candidates are ranked by what "
         "other providers know of them."

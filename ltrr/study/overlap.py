@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -10,24 +11,47 @@ from ltrr.study.cells import Cells, Table, after_warmup, some
 from ltrr.study.study import Study
 from ltrr.types import Float64, Int32, Int64
 
-__all__ = ["overlap", "shared_with"]
+__all__ = ["SHARED", "overlap", "shared_rows", "shared_with"]
+
+
+SHARED = ("policy", "reference", "candidates", "page")
+"""Columns of ``shared.csv``."""
+
+_METRICS = {"candidates": "candidates_shared", "page": "page_shared"}
 
 
 def shared_with(own: Cells, other: Cells, study: Study) -> Iterator[tuple[str, Float64]]:
     """Yield (metric, one value a seed): the mean overlap with another policy on evenly spaced requests."""
+    for column, metric in _METRICS.items():
+        values = _shared(own, other, study, column)
+        if values is not None:
+            yield metric, values
+
+
+def shared_rows(
+    cells: Mapping[str, Cells], pairs: Iterable[tuple[str, str]], study: Study
+) -> list[dict[str, Any]]:
+    """Return one row a pair of policies: what they have in common, mean over seeds and kept requests."""
+    rows = []
+    for policy, reference in pairs:
+        found = {c: _shared(cells[policy], cells[reference], study, c) for c in _METRICS}
+        if all(values is not None for values in found.values()):
+            means = {c: float(np.mean(values)) for c, values in found.items() if values is not None}
+            rows.append({"policy": policy, "reference": reference, **means})
+    return rows
+
+
+def _shared(own: Cells, other: Cells, study: Study, column: str) -> Float64 | None:
+    """Return the mean overlap of one column, one value a seed; None where no requests were kept."""
     rows = after_warmup(own.pages, study)
     if not (some(rows) and other.pages):
-        return
-    for metric, column in (("candidates_shared", "candidates"), ("page_shared", "page")):
-        yield (
-            metric,
-            np.array(
-                [
-                    np.mean(overlap(*_lists(mine, column), *_lists(theirs, column))[r])
-                    for mine, theirs, r in zip(own.pages, other.pages, rows, strict=True)
-                ]
-            ),
-        )
+        return None
+    return np.array(
+        [
+            np.mean(overlap(*_lists(mine, column), *_lists(theirs, column))[r])
+            for mine, theirs, r in zip(own.pages, other.pages, rows, strict=True)
+        ]
+    )
 
 
 def _lists(table: Table, column: str) -> tuple[Int64, Int32]:

@@ -35,7 +35,9 @@ def policy_table(tables: Tables, columns: Sequence[str], note: str, *, star: boo
     rows = []
     for i, policy in enumerate(tables.means.index):
         cells = [
-            _cell(tables.rows.loc[(policy, metric)], metric, tables.measures)
+            _difference(tables, str(policy))
+            if metric == "difference_static"
+            else _cell(tables.rows.loc[(policy, metric)], metric, tables.measures)
             if (policy, metric) in tables.rows.index
             else {"mean": "–", "spread": ""}
             for metric in shown
@@ -48,6 +50,15 @@ def policy_table(tables: Tables, columns: Sequence[str], note: str, *, star: boo
     return {"note": note, "head": ["policy", *head], "rows": rows, "meanings": meanings}
 
 
+def _difference(tables: Tables, policy: str) -> dict[str, str]:
+    """Return the difference to the best static allocation with the interval of the verdict."""
+    pairs = tables.pairs(policy, str(tables.best_static))
+    if "all" not in pairs.index:
+        return {"mean": "–", "spread": ""}
+    mean, _, ends = difference_text(pairs.loc["all"]).partition(" ")
+    return {"mean": mean, "spread": "" if tables.seeds == 1 else ends}
+
+
 def _cell(row: Any, metric: str, own: Sequence[Measure]) -> dict[str, str]:
     digits = digits_of(metric, own)
     half = (row["high"] - row["low"]) / 2
@@ -55,9 +66,8 @@ def _cell(row: Any, metric: str, own: Sequence[Measure]) -> dict[str, str]:
         return {"mean": f"{row['mean']:.0%}", "spread": f"[{row['low']:.0%}, {row['high']:.0%}]"}
     if metric in ("own", "candidates_shared", "page_shared"):
         return {"mean": f"{row['mean']:.1%}", "spread": ""}
-    sign = "+" if metric == "difference_static" else ""
     spread = f"±{half:.{digits}f}" if np.isfinite(half) else ""
-    return {"mean": f"{row['mean']:{sign}.{digits}f}", "spread": spread}
+    return {"mean": f"{row['mean']:.{digits}f}", "spread": spread}
 
 
 def difference_table(tables: Tables) -> Table | None:
@@ -100,7 +110,7 @@ def arms_table(tables: Tables) -> Table:
         rows.append({"name": arm, "cells": cells, "best": False})
     note = (
         "Over all policies and rounds. What an arm leaves empty of its slots is filled by the fallback "
-        f"({tables.fallback})."
+        f"({tables.fallback or 'none here'}). Requests are counted once for each policy."
     )
     head = ["arm", "requests that gave it a slot", "of these it found something on", "of its slots it filled"]
     return {"note": note, "head": head, "rows": rows, "meanings": []}
@@ -114,8 +124,9 @@ def comparator_lines(frame: pd.DataFrame) -> list[str]:
         if not {"static", "oracle"} <= set(own.index):
             continue
         line = (
-            f"{words}, on the state of {own.reference.iloc[0]}: the best single quota earns "
-            f"{own['mean']['static']:.3f} a request, the per-request oracle {own['mean']['oracle']:.3f}"
+            f"{words} ({int(own.n.iloc[0])} judged requests, on the state of {own.reference.iloc[0]}): the "
+            f"best single quota in hindsight earns {own['mean']['static']:.3f} a request, the per-request "
+            f"oracle {own['mean']['oracle']:.3f}"
         )
         for key, name in (("linear gap closed", "linear"), ("trees gap closed", "tree")):
             if key in own.index:

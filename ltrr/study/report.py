@@ -29,7 +29,7 @@ from ltrr.study.page_tables import (
     own_columns,
     policy_table,
 )
-from ltrr.study.tables import Tables
+from ltrr.study.tables import ONE_SEED, Tables
 from ltrr.study.verdict import Verdict, verdict
 
 __all__ = ["notebook_view", "section", "write_report"]
@@ -153,6 +153,9 @@ def section(tables: Tables, *, save: bool) -> dict[str, Any]:
     }
 
 
+NOTE = "Rewards: 95 % after Holm's correction over all differences. Costs: 95 % intervals, each on its own."
+"""Said below the box's table."""
+
 _KINDS = {"yes": "supported", "yes, at a price": "weak", "not shown": "weak", "no": "cannot"}
 """How answers are coloured."""
 
@@ -167,6 +170,7 @@ def _box(found: Verdict | None) -> dict[str, Any] | None:
         "answer": f"{found.answer.capitalize()}.",
         "kind": _KINDS.get(found.answer, "cannot"),
         "detail": found.detail,
+        "note": "" if ONE_SEED in found.detail else NOTE,
         "reasons": found.reasons,
         "head": ["policy minus reference", *(heads[c] for c in found.lines.columns)],
         "rows": [[str(line[0]), *line[1:]] for line in found.lines.itertuples()],
@@ -175,12 +179,14 @@ def _box(found: Verdict | None) -> dict[str, Any] | None:
 
 def _setting(tables: Tables) -> str:
     study, loop = tables.study, tables.study["loop"]
+    warm = f"the first {loop['warmup']} are a warm-up at random, which no mean counts"
+    warm = warm if loop["warmup"] else "no warm-up"
     return (
         f"{study['seeds']} {'seed' if tables.seeds == 1 else 'seeds'} × {study['rounds']} requests; "
         f"{len(loop['arms'])} arms ({', '.join(loop['arms'])}); "
         f"budget {loop['n_slots']} slots × {loop['slot_size']} candidates; page of {loop['page_size']}; "
         f"learning updates every {loop['feedback_every']} requests; "
-        f"the first {loop['warmup']} are a warm-up at random, which no mean counts; "
+        f"{warm}; "
         f"users: {study['user'].get('kind')}; reward: {study['reward']['kind']}; "
         f"{'one seed: no intervals' if tables.seeds == 1 else 'intervals are 95 % over seeds'}."
     )
@@ -221,7 +227,10 @@ def _differences(tables: Tables) -> Iterator[Part]:
 
 
 def _policies(tables: Tables) -> Iterator[Part]:
-    note = "Expected reward a request after the warm-up; ± half of the 95 % interval; best first."
+    ends = (
+        "" if tables.seeds == 1 else " ± is half of the 95 % interval; [ ] is 95 % after Holm's correction."
+    )
+    note = f"Expected reward a request after the warm-up, best first (★).{ends}"
     yield _part("Policies", [], [policy_table(tables, MAIN, note, star=True)])
 
 

@@ -55,10 +55,9 @@ class Result:
     def __post_init__(self) -> None:
         object.__setattr__(self, "folder", Path(self.folder))
         if not (self.folder / "summary.csv").is_file():
-            raise InputError(
-                f"{self.folder} holds no finished run: summary.csv is missing; run `ltrr simulate` "
-                "(add --resume if it was interrupted)"
-            )
+            begun = (self.folder / "study.toml").is_file()
+            remedy = "resume it (--resume, resume=True)" if begun else "give a run's folder"
+            raise InputError(f"{self.folder} holds no finished run: summary.csv is missing; {remedy}")
 
     @property
     def measures(self) -> tuple[Measure, ...]:

@@ -177,7 +177,7 @@ def _run(study: Study, parts: Parts, folder: Path, jobs: int, *, resume: bool, q
         write_study(folder, study)
         write_about(folder, study, prepared)
         lost = [where for where, component in study.components.items() if component.unnamed]
-        notes = notes_of(world, parts.unseen, lost)
+        notes = notes_of(world, parts.unseen, lost, budget=study.loop.budget)
         for note in notes:
             _log.warning(note)
         write_notes(folder, notes, make_measures(study))

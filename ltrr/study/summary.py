@@ -31,8 +31,8 @@ from ltrr.study.cells import (
 )
 from ltrr.study.comparators import comparators
 from ltrr.study.curves import checkpoints, curve_values
-from ltrr.study.differences import DIFFERENCES, difference_rows
-from ltrr.study.overlap import shared_with
+from ltrr.study.differences import DIFFERENCES, difference_rows, shown_pairs
+from ltrr.study.overlap import SHARED, shared_rows, shared_with
 from ltrr.study.study import Study
 from ltrr.types import Float64
 
@@ -76,7 +76,8 @@ def summarise(folder: Path, study: Study) -> None:
     ===================================== ================================================================
 
     ``curves.csv`` has the means over the rounds since the previous checkpoint, or the regret until then.
-    ``differences.csv`` has paired differences of policies (`difference_rows`), ``arms.csv`` what each arm
+    ``differences.csv`` has paired differences of policies (`difference_rows`), ``shared.csv`` what the same
+    pairs draw and show in common, ``arms.csv`` what each arm
     delivered to its own slots (`arm_rows`), ``comparators.csv`` what full information on the reference
     policy's judged rounds could earn. Ends of intervals are ``-inf`` and ``inf`` where one seed says nothing
     about the spread, and empty where a value has no interval.
@@ -112,6 +113,8 @@ def summarise(folder: Path, study: Study) -> None:
     columns = ["set", "comparator", "metric", "mean", "low", "high", "n", "reference"]
     _write(folder / "comparators.csv", rows, columns)
     _write(folder / "differences.csv", difference_rows(cells, static, study), DIFFERENCES)
+    pairs = shown_pairs(cells, static, study)
+    _write(folder / "shared.csv", shared_rows(cells, pairs, study), SHARED)
     _write(folder / "arms.csv", arm_rows(cells, study), ARMS)
 
 

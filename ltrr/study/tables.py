@@ -84,10 +84,9 @@ class Tables:
         """
         place = Path(folder)
         if not (place / "summary.csv").is_file():
-            raise InputError(
-                f"{place} holds no finished run: summary.csv is missing; run `ltrr simulate --out {place}` "
-                "first"
-            )
+            begun = (place / "study.toml").is_file()
+            remedy = f"go on with `ltrr simulate --resume --out {place}`" if begun else "give a run's folder"
+            raise InputError(f"{place} holds no finished run: summary.csv is missing; {remedy}")
         for name in _CSV:
             if not (place / f"{name}.csv").is_file():
                 raise InputError(
@@ -102,7 +101,8 @@ class Tables:
     def means(self) -> pd.DataFrame:
         """One row a policy, best reward first, one column a metric: means over seeds."""
         frame = self.summary.pivot_table(index="policy", columns="metric", values="mean")
-        return frame.sort_values("reward", ascending=False, kind="stable")
+        order = [name for name in dict.fromkeys(self.summary.policy) if name in frame.index]
+        return frame.loc[order].sort_values("reward", ascending=False, kind="stable")
 
     @cached_property
     def rows(self) -> pd.DataFrame:
@@ -133,6 +133,29 @@ class Tables:
         """Number of seeds."""
         return int(self.study["seeds"])
 
+    def _entry(self, policy: str) -> dict[str, Any]:
+        return next(dict(p) for p in self.study["policies"] if p["name"] == policy)
+
+    def kind_of(self, policy: str) -> str:
+        """Return a policy's kind."""
+        return str(self._entry(policy)["kind"])
+
+    def ranker_of(self, policy: str) -> dict[str, Any]:
+        """Return the settings of a policy's own ranker; empty where it has the study's."""
+        return dict(self._entry(policy).get("ranker", {}))
+
+    @cached_property
+    def shared(self) -> pd.DataFrame:
+        """Policy, reference, candidates, page: what pairs of policies have in common."""
+        return read_csv(self.folder / "shared.csv")
+
+    @property
+    def pages(self) -> int:
+        """Pages of each policy that were kept after the warm-up, over all seeds."""
+        loop = self.study["loop"]
+        every, first = int(loop["oracle_every"]), int(loop["warmup"])
+        return self.seeds * (int(self.study["rounds"]) // every - first // every)
+
     @property
     def n_after_warmup(self) -> int:
         """Requests of a seed after the warm-up."""
@@ -140,8 +163,8 @@ class Tables:
 
     @property
     def fallback(self) -> str:
-        """The fallback arms in order, for a sentence."""
-        return ", then ".join(self.study["loop"].get("fallback", ())) or "no other arm"
+        """The fallback arms in order, for a sentence; empty where there is none."""
+        return ", then ".join(self.study["loop"].get("fallback", ()))
 
     @cached_property
     def stamp(self) -> str:

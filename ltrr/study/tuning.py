@@ -47,7 +47,7 @@ def tuned(runner: Runner) -> tuple[int, ...] | None:
             for i in indices
             for seed in seeds
         ]
-        title = f"tuning: {len(indices)} allocations"
+        title = f"tuning: {len(indices)} {'allocation' if len(indices) == 1 else 'allocations'}"
         runner.run(folder, jobs, title)
         values = np.array(
             [[latent_mean(folder, f"quota-{i:04d}-{s:03d}", loop.warmup) for s in seeds] for i in indices]

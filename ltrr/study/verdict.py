@@ -11,7 +11,7 @@ import pandas as pd
 from scipy.special import stdtrit
 
 from ltrr.errors import InputError
-from ltrr.study.findings import same_as_static
+from ltrr.study.findings import FEW_SEEDS, MOSTLY_SPILLED, same_as
 from ltrr.study.tables import ONE_SEED, Tables, difference_text, interval_text, percent_below
 
 __all__ = ["Verdict", "verdict"]
@@ -25,8 +25,14 @@ MOST_SEEDS = 1000
 """Beyond so many seeds it is not said how many would show a difference."""
 
 
-MOST_PEERS = 5
-"""Policies that are named where more cannot be told apart from the best."""
+POWER = 0.8
+"""How often the number of seeds that is named would show the difference."""
+
+_COSTS = {"calls": "arm calls", "candidates": "candidates"}
+"""Measures of cost, in words."""
+
+_SETS = ("repeated", "first-time", "held-out")
+"""Sets of requests that are looked at apart."""
 
 _LINES = (
     ("reward, all requests", "all", "reward", 3),
@@ -115,20 +121,20 @@ def verdict(tables: Tables) -> Verdict | None:
     others = [name for name in rivals if name != policy]
     runner_up = others[0] if others else None
     peers = tuple(n for n in others if not _better(tables, policy, n))
-    if static is None:
-        answer, detail = _against(tables, policy, str(runner_up))
-        peers = tuple(name for name in peers if name != runner_up)
-        reasons: tuple[str, ...] = ("The study has no best static allocation to compare with.",)
+    reference = static or str(runner_up)
+    blind = _blind(tables, policy, reference)
+    answer, detail = _against(tables, policy, reference, blind=bool(blind))
+    if blind:
+        reasons: tuple[str, ...] = (blind,)
+    elif static is None:
+        reasons = ("The study has no best static allocation to compare with.",)
+        named = tuple(name for name in peers if name != runner_up)
+        reasons = (*reasons, *_of_peers(tables, policy, named, answer))
     else:
-        answer, detail = _against(tables, policy, static)
         price = tuple(_price(tables, policy, static)) if answer == YES else ()
         answer = PRICE if price else answer
-        reasons = price or (("It costs no more.",) if answer == YES else ())
-    blind = _blind(tables, policy)
-    if blind:
-        answer, reasons = CANNOT, (blind,)
-    else:
-        reasons = (*reasons, *_of_peers(tables, policy, peers, answer))
+        more = _besides(tables, policy, static, answer)
+        reasons = (*price, *more, *_of_peers(tables, policy, peers, answer))
     lines = _lines(tables, policy, static, runner_up)
     return Verdict(policy, answer, detail, reasons, static, runner_up, peers, lines)
 
@@ -160,7 +166,7 @@ def _better(tables: Tables, policy: str, reference: str) -> bool:
     return bool(_overall(tables, policy, reference)["holm_low"] > 0.0)
 
 
-def _against(tables: Tables, policy: str, reference: str) -> tuple[str, str]:
+def _against(tables: Tables, policy: str, reference: str, *, blind: bool) -> tuple[str, str]:
     """Return what the overall difference says, and the sentence with its numbers."""
     row = _overall(tables, policy, reference)
     if row["n_seeds"] == 1:
@@ -169,6 +175,8 @@ def _against(tables: Tables, policy: str, reference: str) -> tuple[str, str]:
         f"It earns {difference_text(row)} a request against {reference} ({tables.seeds} paired seeds, after "
         "the warm-up, 95 % after Holm's correction)"
     )
+    if blind:
+        return CANNOT, f"{sentence}."
     if row["holm_low"] > 0.0:
         return YES, f"{sentence}."
     if row["holm_high"] < 0.0:
@@ -177,27 +185,61 @@ def _against(tables: Tables, policy: str, reference: str) -> tuple[str, str]:
 
 
 def _seeds_needed(tables: Tables, row: Any) -> str:
-    """Say how many seeds would show a difference of the size that was seen, corrected as here."""
-    n, size = int(row["n_seeds"]), abs(row["mean"])
-    tests = int((tables.differences.metric == "reward").sum())
+    """Say how many seeds would show a difference of the size that was seen, four times in five."""
+    n, size, p = int(row["n_seeds"]), float(row["mean"]), float(row["p"])
+    if n < FEW_SEEDS or size <= 0.0 or p >= 1.0:  # too few to know the spread, or nothing to hope for
+        return ""
+    rivals = len(tables.means) - (tables.best_static is not None)
+    tests = int(
+        (tables.differences.metric == "reward").sum()
+    )  # all weights together, as `difference_rows` sets them
+    level = 0.025 / tests * (1.0 if row["reference"] == tables.best_static else 2.0 / rivals)
+    spread = size / stdtrit(n - 1, 1.0 - p / 2.0) * np.sqrt(n)
     seeds = np.arange(n + 1, MOST_SEEDS + 1)
-    spread = (row["high"] - row["mean"]) / stdtrit(n - 1, 0.975) * np.sqrt(n)
-    shown = stdtrit(seeds - 1, 1.0 - 0.025 / tests) * spread / np.sqrt(seeds) < size
-    return f" If this is its size, about {seeds[shown][0]} seeds would show it." if shown.any() else ""
+    needed = stdtrit(seeds - 1, 1.0 - level) + stdtrit(seeds - 1, POWER)
+    shown = seeds[needed * spread / np.sqrt(seeds) < size]
+    return (
+        f" If this is its size, about {shown[0]} seeds would show it four times in five."
+        if len(shown)
+        else ""
+    )
 
 
 def _price(tables: Tables, policy: str, static: str) -> Iterator[str]:
     """Yield what speaks against a policy that earns more: costs, and sets of requests where it is worse."""
-    for metric, word in (("calls", "arm calls"), ("candidates", "candidates")):
-        row = _row(tables, policy, static, metric=metric)
-        level = tables.mean(static, metric)
+    for metric, words in _COSTS.items():
+        row, level = _row(tables, policy, static, metric=metric), tables.mean(static, metric)
         if row["low"] > DEARER * level:
             net = " (rewards are net of it)" if _has_cost(tables, metric) else ""
-            yield f"It is dearer: {interval_text(row, 2, sign=True)} {word} a request on {level:.2f}{net}."
-    for name in ("repeated", "first-time", "held-out"):
+            yield f"It is dearer: {interval_text(row, 2, sign=True)} {words} a request on {level:.2f}{net}."
+    for name in _SETS:
         row = _row(tables, policy, static, name)
         if row is not None and row["holm_high"] < 0.0:
             yield f"It is worse on {name} queries: {difference_text(row)}."
+        elif row is not None and row["high"] < 0.0:
+            yield f"It looks worse on {name} queries: {interval_text(row, sign=True)} before the correction."
+
+
+def _besides(tables: Tables, policy: str, static: str, answer: str) -> Iterator[str]:
+    """Yield what else a reader should know of a policy that earns more: costs, sets of requests, spill."""
+    if answer in (YES, PRICE):
+        cheap = True
+        for metric, words in _COSTS.items():
+            row, level = _row(tables, policy, static, metric=metric), tables.mean(static, metric)
+            cheap = cheap and row["high"] <= DEARER * level
+            if row["low"] <= DEARER * level < row["high"]:
+                ends = interval_text(row, 2, sign=True)
+                yield f"Whether it needs more {words} is not shown: {ends} a request on {level:.2f}."
+        if cheap:
+            yield "It calls no more arms and draws no more candidates, within 1 %."
+        rows = {name: _row(tables, policy, static, name) for name in _SETS}
+        open_sets = [
+            n for n, row in rows.items() if row is not None and row["holm_low"] <= 0.0 <= row["high"]
+        ]
+        if open_sets:
+            yield f"On {' and '.join(open_sets)} queries no difference is shown."
+    if tables.mean(policy, "own") < MOSTLY_SPILLED:
+        yield "Most of its candidates did not come from the arms that it chose."
 
 
 def _has_cost(tables: Tables, metric: str) -> bool:
@@ -205,15 +247,15 @@ def _has_cost(tables: Tables, metric: str) -> bool:
     return bool(tables.study["reward"].get(key, 0.0))
 
 
-def _blind(tables: Tables, policy: str) -> str:
+def _blind(tables: Tables, policy: str, reference: str) -> str:
     """Return why the study cannot judge a policy, an empty text where it can."""
     if tables.seeds == 1:
         return "One seed: no interval. Run several, for instance with --seeds 5."
-    if policy in same_as_static(tables):
-        shared = percent_below(tables.mean(policy, "candidates_shared"))
+    same = same_as(tables, policy, reference)
+    if same is not None:
         return (
-            f"It draws nearly the same candidates as {tables.best_static} ({shared} in common): what the two "
-            "earn differs by how their rankers happened to train."
+            f"It {same.words} as {reference} ({percent_below(same.share)} in common): the study cannot say "
+            "what its choices are worth."
         )
     return ""
 
@@ -222,11 +264,8 @@ def _of_peers(tables: Tables, policy: str, peers: tuple[str, ...], answer: str) 
     """Say which policies cannot be told apart from the best, and which of the good ones is the cheapest."""
     if not peers:
         return
-    many = len(peers) > MOST_PEERS + 1
-    named = ", ".join(peers[:MOST_PEERS] if many else peers)
-    more = f" and {len(peers) - MOST_PEERS} others" if many else ""
-    either = "" if answer in (YES, PRICE) else " either"
-    yield f"It cannot be told apart from {named}{more}{either}."
+    word = "Nor can it" if answer == NOT_SHOWN else "It cannot"
+    yield f"{word} be told apart from {', '.join(peers)}."
     static = tables.best_static
     if static is None or answer not in (YES, PRICE):
         return

@@ -132,7 +132,10 @@ class RunParts:
         if not self.policy:
             if len(names) != 1:
                 known = ", ".join(names)
-                raise InputError(f"the log at {self.folder} holds several policies: name one of {known}")
+                raise InputError(
+                    f"the log at {self.folder} holds several policies: name one of {known}: "
+                    "--logged-policy NAME at the command line, policy=NAME in a call"
+                )
             object.__setattr__(self, "policy", names[0])
         if self.policy not in names:
             hint = nearest(self.policy, names)

@@ -155,7 +155,9 @@ def tables(evaluation: Evaluation) -> list[dict[str, Any]]:
                 _grouped(differences.to_dict("records"), _difference_cells),
             )
         )
-    out.append(_diagnostics(evaluation.diagnostics))
+    found = _diagnostics(evaluation.diagnostics)
+    if len(found["head"]) > 1:  # allocations have theirs by estimator, in diagnostics.csv alone
+        out.append(found)
     if about["faults"]:
         out.append(
             _table(

@@ -59,7 +59,10 @@ def cost(
             lines.append(((cost_of, row["low"]), (cost_of, row["high"])))
             axes.plot(*zip(*lines[-1], strict=True), color=look.colour, linewidth=1.2, alpha=0.6)
         axes.plot([cost_of], [reward], "o", color=look.colour, markersize=5, zorder=look.order)
-    front = [i for i in np.argsort(x) if not ((x < x[i]) & (y >= y[i]) | (x <= x[i]) & (y > y[i])).any()]
+    # whose costs differ by less than a hundredth cost the same
+    front = [
+        i for i in np.argsort(x) if not ((x < x[i]) & (y >= y[i]) | (x <= 1.01 * x[i]) & (y > y[i])).any()
+    ]
     axes.plot(x[front], y[front], ":", color="#555555", linewidth=1.0, zorder=1)
     axes.margins(x=0.16, y=0.08)
     lines += itertools.pairwise(zip(x[front], y[front], strict=True))

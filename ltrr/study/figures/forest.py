@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from ltrr import _check
 from ltrr.errors import InputError, nearest
@@ -123,6 +124,7 @@ def _panel(axes: Axes, tables: Tables, of: str, names: Sequence[str], scale: tup
     axes.set_title(_TITLES[of], loc="left", fontsize=9.5)
     axes.set_xlabel(with_seeds(tables, "difference"), fontsize=8.5)
     axes.tick_params(labelsize=8.5, labelbottom=True)
+    axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.grid(visible=False, axis="y")
 
 
