@@ -276,7 +276,7 @@ BAD_WORDS = {
     "argument missing": (["report"], ["RUN", "ltrr report --help"]),
     "argument too many": (["list", "arms", "bm25", "more"], ["more", "ltrr list --help"]),
     "list": (["list", "policy"], ["`list` knows no 'policy'", "did you mean 'policies'"]),
-    "report": (["report", "nowhere"], ["nowhere holds no finished run", "ltrr simulate"]),
+    "report": (["report", "nowhere"], ["nowhere holds no finished run", "give a run's folder"]),
     "report of two": (["report", ".", "nowhere"], ["holds no finished run"]),
     "resume no run": (["simulate", "--resume", "--out", "."], [". is not empty and holds no run"]),
     "resume nowhere": (["simulate", "--resume"], ["--resume needs", "--out DIR"]),

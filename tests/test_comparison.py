@@ -74,13 +74,33 @@ def test_a_run_differs_from_itself_by_nothing(runs):
     assert (frame[["difference", "low", "high"]] == 0.0).all(axis=None)
 
 
-def test_pairing_needs_the_same_world_seed_and_number_of_seeds(runs):
+def test_pairing_needs_the_same_world_and_root_seed(runs):
     base = runs["base"]
-    for key, value in (("world", {"kind": "music"}), ("seed", 1), ("seeds", 9)):
+    for key, value in (("world", {"kind": "music"}), ("seed", 1)):
         other = replace(base, study={**base.study, key: value})
         assert not run_differences(base, other).paired.any()
     other = replace(base, study={**base.study, "user": {"kind": "pbm"}, "rounds": 7})
     assert run_differences(base, other).paired.all()
+
+
+def test_the_seeds_that_both_runs_have_are_paired(runs):
+    """The second run has the first two seeds of the first, so that nothing differs."""
+    base = runs["base"]
+    fewer = replace(base, study={**base.study, "seeds": 2})
+    fewer.__dict__["per_seed"] = base.per_seed[base.per_seed.seed < 2]
+    frame = run_differences(base, fewer)
+    assert frame.paired.all()
+    assert (frame[["difference", "low", "high"]] == 0.0).all(axis=None)
+    assert any(line.startswith("The numbers of seeds differ") for line in study_differences(base, fewer))
+
+
+def test_other_settings_are_named(runs):
+    base = runs["base"]
+    ranker = {**base.study["ranker"], "num_leaves": 99}
+    lines = study_differences(base, replace(base, study={**base.study, "ranker": ranker}))
+    assert len(lines) == 1
+    assert lines[0].startswith("Other settings that differ: ranker.num_leaves")
+    assert lines[0].endswith("and 99.")
 
 
 @pytest.mark.parametrize("order", [("base", "single"), ("single", "base"), ("single", "single")])

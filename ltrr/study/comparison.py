@@ -102,8 +102,17 @@ def study_differences(first: Tables, second: Tables) -> list[str]:
 
 
 def _other_settings(first: dict[str, Any], second: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """Return the settings that differ and that `_UNLIKE` does not name, as dotted keys."""
-    one, two = (dict(_flat({k: v for k, v in s.items() if k not in _NAMED})) for s in (first, second))
+    """Return the settings that differ and that `_UNLIKE` does not name, as dotted keys.
+
+    Of policies those that both studies have count: others are not compared.
+    """
+    common = {p["name"] for p in first["policies"]} & {p["name"] for p in second["policies"]}
+    tables = [
+        {k: v for k, v in s.items() if k not in _NAMED}
+        | {"policies": [p for p in s["policies"] if p["name"] in common]}
+        for s in (first, second)
+    ]
+    one, two = (dict(_flat(table)) for table in tables)
     keys = [key for key in {**one, **two} if one.get(key) != two.get(key)]
     return {key: (one.get(key), two.get(key)) for key in keys if not any(_under(key, u) for u in _UNLIKE)}
 
