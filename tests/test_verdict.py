@@ -476,7 +476,7 @@ def test_what_is_not_shown_of_cost_and_sets_is_said():
     noisy = {"s": np.full(5, 2.0), "x": np.array([2.0, 4.0, 1.5, 5.0, 2.1])}
     found = verdict(made(values, seed_calls=noisy))
     assert found.answer == "yes"
-    assert found.reasons[0].startswith("Whether it needs more arm calls is not shown: +0.92 [")
+    assert found.reasons[0].startswith("Whether it needs over 1 % more arm calls is not shown: +0.92 [")
     held = {"s": 0.5 + FIVE, "x": 0.48 + rng.normal(0, 0.1, 5)}
     found = verdict(made(values, held_out=held))
     assert "On held-out queries no difference is shown." in found.reasons

@@ -41,6 +41,8 @@ QUALITY = (
 )
 LOSS = (
     *("ideal", "loss_retrieval", "loss_ranking", "loss_cost", "loss_noise", "oracle_reward", "oracle_recall"),
+)
+REGRET = (
     *("regret_static", "regret_oracle", "regret_class"),
     *("excess_class_early", "excess_class_late", "excess_class_fall"),
 )
@@ -312,7 +314,8 @@ def _loss(tables: Tables) -> Iterator[Part]:
         caption = _if_seeds(tables, "Whiskers: 95 % intervals of each part over seeds.")
         text = f"Loss against the ideal page. {words}."
         drawn = _Figure("loss_split", lambda size: figures.loss(tables, figsize=size), caption, text)
-    yield _part("Where reward is lost", [drawn], [table])
+    regrets = policy_table(tables, REGRET, "Regret, summed over the rounds after the warm-up.")
+    yield _part("Where reward is lost", [drawn], [table, regrets])
 
 
 def _loss_note(tables: Tables) -> str:

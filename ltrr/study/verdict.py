@@ -229,7 +229,7 @@ def _besides(tables: Tables, policy: str, static: str, answer: str) -> Iterator[
             cheap = cheap and row["high"] <= DEARER * level
             if row["low"] <= DEARER * level < row["high"]:
                 ends = interval_text(row, 2, sign=True)
-                yield f"Whether it needs more {words} is not shown: {ends} a request on {level:.2f}."
+                yield f"Whether it needs over 1 % more {words} is not shown: {ends} a request on {level:.2f}."
         if cheap:
             yield "It calls no more arms and draws no more candidates, within 1 %."
         rows = {name: _row(tables, policy, static, name) for name in _SETS}
