@@ -315,7 +315,7 @@ def _loss(tables: Tables) -> Iterator[Part]:
         text = f"Loss against the ideal page. {words}."
         drawn = _Figure("loss_split", lambda size: figures.loss(tables, figsize=size), caption, text)
     regrets = policy_table(tables, REGRET, "Regret, summed over the rounds after the warm-up.")
-    yield _part("Where reward is lost", [drawn], [table, regrets])
+    yield _part("Where reward is lost", [drawn], [table, regrets if len(regrets["head"]) > 1 else None])
 
 
 def _loss_note(tables: Tables) -> str:
