@@ -87,7 +87,7 @@ class Tables:
             begun = (place / "study.toml").is_file()
             remedy = f"go on with `ltrr simulate --resume --out {place}`" if begun else "give a run's folder"
             raise InputError(f"{place} holds no finished run: summary.csv is missing; {remedy}")
-        for name in _CSV:
+        for name in (*_CSV, "per_seed", "shared"):
             if not (place / f"{name}.csv").is_file():
                 raise InputError(
                     f"{place} is not complete, or was written by another version of ltrr: {name}.csv is "
