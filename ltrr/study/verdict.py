@@ -75,16 +75,18 @@ class Verdict:
 
     >>> from pathlib import Path
     >>> policies = [{"name": "fixed", "kind": "best-static"}, {"name": "linucb", "kind": "linucb"}]
-    >>> levels = [("linucb", "reward", 0.6), ("fixed", "reward", 0.5), ("fixed", "calls", 2.0)]
-    >>> summary = pd.DataFrame([*levels, ("fixed", "candidates", 50.0)], columns=["policy", "metric", "mean"])
+    >>> levels = [("linucb", "reward", 0.6), ("linucb", "own", 1.0), ("fixed", "reward", 0.5),
+    ...           ("fixed", "calls", 2.0), ("fixed", "candidates", 50.0)]
+    >>> summary = pd.DataFrame(levels, columns=["policy", "metric", "mean"])
     >>> rows = pd.DataFrame({"policy": "linucb", "reference": "fixed", "set": "all", "n_seeds": 5,
     ...                      "metric": ["reward", "calls", "candidates"], "mean": [0.1, 0, 0]})
     >>> for end, half in (("low", -0.02), ("high", 0.02)):
     ...     rows[end] = rows[f"holm_{end}"] = rows["mean"] + half
-    >>> none, study = pd.DataFrame(), {"seeds": 5, "policies": policies}
+    >>> loop = {"warmup": 0, "oracle_every": 20}
+    >>> none, study = pd.DataFrame(), {"seeds": 5, "rounds": 20, "loop": loop, "policies": policies}
     >>> found = verdict(Tables(Path(), study, summary, none, none, rows, none, (), ()))
     >>> found.headline, found.reasons
-    ('Ship linucb? Yes.', ('It costs no more.',))
+    ('Ship linucb? Yes.', ('It calls no more arms and draws no more candidates, within 1 %.',))
     """
 
     policy: str
