@@ -17,7 +17,8 @@ from ltrr.study.build import build, make_world, prepare, system_of
 from ltrr.study.cells import Cells
 from ltrr.study.comparators import best_shares
 from ltrr.study.curves import checkpoints, curve_values, even_checkpoints, windows
-from ltrr.study.report import _loss_note, write_report
+from ltrr.study.page_parts import loss_note
+from ltrr.study.report import write_report
 from ltrr.study.study import Study, Tuning
 from ltrr.study.summary import gap_closed, summary_values, trend
 from ltrr.study.tables import Tables
@@ -428,4 +429,4 @@ def test_one_seed_and_a_user_whose_best_order_is_not_by_grade(untuned, tmp_path)
 
 def test_the_report_trusts_an_exact_ideal(run):
     _, folder = run
-    assert "grade order is not the best order" not in _loss_note(Tables.read(folder))
+    assert "grade order is not the best order" not in loss_note(Tables.read(folder))

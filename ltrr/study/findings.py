@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
-
-import pandas as pd
 
 from ltrr.study.tables import Tables, percent_below
 
 __all__ = ["FEW_SEEDS", "MOSTLY_SPILLED", "SAME", "Same", "findings", "same_as"]
 
 SAME = 0.98
-"""From this overlap on, policies draw or show the same: what they earn cannot be laid to their choices."""
+"""From this overlap on, two policies draw or show the same: their choices explain no difference."""
 
 FEW_SEEDS = 5
 """With fewer, Student's intervals after the correction are too wide to find anything but the obvious."""
@@ -54,7 +51,7 @@ def findings(tables: Tables) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Same:
-    """What a policy has in common with the best static allocation.
+    """What a policy has in common with another.
 
     Parameters
     ----------
@@ -79,7 +76,8 @@ def same_as(tables: Tables, policy: str, reference: str) -> Same | None:
     Policies of different rankers always differ: what they earn comes from something chosen. Nothing is said
     of runs that kept fewer than 20 pages, nor of pairs that ``shared.csv`` does not hold.
     """
-    if tables.pages < FEW_PAGES or tables.ranker_of(policy) != tables.ranker_of(reference):
+    own, other = (tables.entry(name).get("ranker") for name in (policy, reference))
+    if tables.pages < FEW_PAGES or own != other:
         return None
     rows = tables.shared
     found = rows[(rows.policy == policy) & (rows.reference == reference)]
@@ -170,7 +168,7 @@ def _mostly_spilled(tables: Tables, name: str) -> bool:
     """
     if not tables.fallback:
         return False
-    arm = _single_arm(tables, name) if tables.kind_of(name) == "single" else None
+    arm = _single_arm(tables, name) if tables.entry(name)["kind"] == "single" else None
     rows = tables.arms[(tables.arms.policy == name) & (tables.arms.arm == arm)]
     filled = float(rows.filled.iloc[0]) if len(rows) else 1.0
     return min(tables.mean(name, "own"), filled) < MOSTLY_SPILLED
@@ -178,12 +176,11 @@ def _mostly_spilled(tables: Tables, name: str) -> bool:
 
 def _single_arm(tables: Tables, policy: str) -> str | None:
     """Return the arm to which a policy gave every slot, if there is one."""
-    rows: pd.DataFrame = tables.arms[(tables.arms.policy == policy)]
+    arm = tables.entry(policy).get("arm")
+    if arm is not None:
+        return str(arm)
     slots = tables.means.loc[policy]
-    entry: dict[str, Any] = next((p for p in tables.study["policies"] if p["name"] == policy), {})
-    if "arm" in entry:
-        return str(entry["arm"])
-    used = [arm for arm in rows.arm if slots.get(f"slots_{arm}", 0.0) > 0.0]
+    used = [arm for arm in dict.fromkeys(tables.arms.arm) if slots.get(f"slots_{arm}", 0.0) > 0.0]
     return str(used[0]) if len(used) == 1 else None
 
 

@@ -133,16 +133,9 @@ class Tables:
         """Number of seeds."""
         return int(self.study["seeds"])
 
-    def _entry(self, policy: str) -> dict[str, Any]:
+    def entry(self, policy: str) -> dict[str, Any]:
+        """Return what the study says of a policy: name, kind, settings, and its own ranker if it has one."""
         return next(dict(p) for p in self.study["policies"] if p["name"] == policy)
-
-    def kind_of(self, policy: str) -> str:
-        """Return a policy's kind."""
-        return str(self._entry(policy)["kind"])
-
-    def ranker_of(self, policy: str) -> dict[str, Any]:
-        """Return the settings of a policy's own ranker; empty where it has the study's."""
-        return dict(self._entry(policy).get("ranker", {}))
 
     @cached_property
     def shared(self) -> pd.DataFrame:
@@ -155,11 +148,6 @@ class Tables:
         loop = self.study["loop"]
         every, first = int(loop["oracle_every"]), int(loop["warmup"])
         return self.seeds * (int(self.study["rounds"]) // every - first // every)
-
-    @property
-    def n_after_warmup(self) -> int:
-        """Requests of a seed after the warm-up."""
-        return int(self.study["rounds"] - self.study["loop"]["warmup"])
 
     @property
     def fallback(self) -> str:

@@ -22,11 +22,10 @@ DEARER = 0.01
 """Costs that differ by less than this share of the reference's are called equal."""
 
 MOST_SEEDS = 1000
-"""Beyond so many seeds it is not said how many would show a difference."""
-
+"""If more seeds than this would be needed to show a difference, no number is given."""
 
 POWER = 0.8
-"""How often the number of seeds that is named would show the difference."""
+"""Probability that the number of seeds given would show the difference."""
 
 _COSTS = {"calls": "arm calls", "candidates": "candidates"}
 """Measures of cost, in words."""
@@ -54,14 +53,15 @@ class Verdict:
     policy : str
         The policy of the highest mean reward, the best static allocation apart.
     answer : str
-        ``yes``: it earns more than the best static allocation, and no set of requests or cost speaks against
-        it. ``yes, at a price``: it earns more, but costs more or is worse on a set of requests.
+        ``yes``: it earns more than the best static allocation, and neither cost nor a set of requests is
+        evidence against it. ``yes, at a price``: it earns more, but costs more, or is worse, or looks worse
+        before the correction, on a set of requests.
         ``not shown``: the two cannot be told apart. ``no``: it earns less. ``cannot answer``: the study
         cannot say.
     detail : str
         One sentence with the numbers.
     reasons : tuple of str
-        What else speaks for or against it, a sentence each.
+        What else counts for or against it, a sentence each.
     static, runner_up : str or None
         What it was compared with.
     peers : tuple of str
