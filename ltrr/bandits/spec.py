@@ -87,8 +87,8 @@ def _from_table(table: dict[str, Any], arms: Sequence[str]) -> PolicySpec:
     if kind is None:
         known = list(dict.fromkeys([*PRESETS, *POLICIES.names, *arms]))
         raise InputError(
-            f"`policies` has no {name!r}{nearest(name, known)}; a name of your own needs a `kind`, "
-            f"one of {', '.join([*POLICIES.names, BEST_STATIC])}, or an import path `module:Class`"
+            f"`policies` has no {name!r}{nearest(name, known)} (a name of your own needs a `kind`, "
+            f"one of {', '.join([*POLICIES.names, BEST_STATIC])}, or an import path `module:Class`)"
         )
     where = f"policies.{name}"
     ranker = table.pop("ranker", {})
