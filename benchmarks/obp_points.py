@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ltrr.replay.batch import ReplayBatch
 from ltrr.replay.estimators import make_estimator
+from ltrr.replay.estimators.batch import ReplayBatch
 
 ACTIONS = 10
 LOGS = ((1, 1_000), (1, 20_000), (3, 20_000), (5, 20_000))

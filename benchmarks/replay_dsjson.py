@@ -25,9 +25,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ltrr.replay.readers.dsjson import DsjsonLog, open_dsjson
-from ltrr.replay.readers.dsjson_scan import Scanner
-from ltrr.replay.readers.text_lines import blocks
+from ltrr.logs.formats.dsjson import DsjsonLog, open_dsjson
+from ltrr.logs.formats.dsjson_scan import Scanner
+from ltrr.logs.formats.text_lines import blocks
 
 REPEATS = 3
 

@@ -24,9 +24,9 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from ltrr.replay.batch import ReplayBatch
 from ltrr.replay.estimators import DR, IPS, SNIPS, Estimator, SwitchDR
-from ltrr.replay.slope import Slope
+from ltrr.replay.estimators.batch import ReplayBatch
+from ltrr.replay.estimators.slope import Slope
 
 ROWS, ACTIONS, CHUNK, REPEATS = 1_000_000, 10, 32_768, 7
 THERE = Path(__file__).with_name("obp_side.py")

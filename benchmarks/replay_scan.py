@@ -68,10 +68,10 @@ def group(rng: np.random.Generator, n: int) -> pa.Table:
 
 def scan(folder: Path, chunk_rows: int | None) -> dict[str, float]:
     """Read the log and estimate; times begin after one small log has compiled everything."""
-    from ltrr.replay.batch import ReplayBatch
+    from ltrr.logs.reading import read
     from ltrr.replay.estimators import IPS, SNIPS
+    from ltrr.replay.estimators.batch import ReplayBatch
     from ltrr.replay.intervals.asymptotic import Asymptotic
-    from ltrr.replay.reading import read
 
     def one(path: Path) -> dict[str, float]:
         estimators, intervals = [IPS(), SNIPS()], [Asymptotic(), Asymptotic()]

@@ -15,8 +15,8 @@ import time
 
 import numpy as np
 
-from ltrr.replay.batch import ReplayBatch
 from ltrr.replay.estimators.base import Estimator
+from ltrr.replay.estimators.batch import ReplayBatch
 from ltrr.replay.estimators.slate import PI, RIPS, SNRIPS, CascadeDR, IndependentIPS, SlateIPS, SlateSNIPS
 
 SLOTS = 5

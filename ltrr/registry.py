@@ -44,7 +44,7 @@ REGISTRIES = {
     "measures": "ltrr.metrics.registry:MEASURES",
     "estimators": "ltrr.replay.estimators.registry:ESTIMATORS",
     "intervals": "ltrr.replay.intervals.registry:INTERVALS",
-    "log_formats": "ltrr.replay.readers.registry:LOG_FORMATS",
+    "log_formats": "ltrr.logs.registry:LOG_FORMATS",
     "targets": "ltrr.replay.targets.registry:TARGETS",
 }
 """Where the registry of each group of components is; entry points of a group are named ``ltrr.<group>``."""

@@ -32,18 +32,18 @@ from threadpoolctl import threadpool_limits
 import ltrr
 from ltrr.bandits.spec import PolicySpec, policy_spec
 from ltrr.errors import InputError
+from ltrr.logs.events import Events, Space
+from ltrr.logs.formats.run_log import open_run_log
 from ltrr.protocols import Policy
-from ltrr.replay.batch import ReplayBatch
-from ltrr.replay.closed_loop import answers
+from ltrr.replay.allocations.quota_model import QuotaModel
+from ltrr.replay.allocations.weights import LEVELS, TwoStage, TwoStageBatch
+from ltrr.replay.closed_loop.frozen_loop import FrozenLoop
+from ltrr.replay.closed_loop.known_world import EventsLog, KnownTarget, KnownWorld
+from ltrr.replay.closed_loop.run import answers
 from ltrr.replay.estimators import DR, IPS, SNIPS
-from ltrr.replay.events import Events, Space
-from ltrr.replay.frozen_loop import FrozenLoop
+from ltrr.replay.estimators.batch import ReplayBatch
 from ltrr.replay.intervals import Asymptotic
-from ltrr.replay.known_world import EventsLog, KnownTarget, KnownWorld
-from ltrr.replay.quota_model import QuotaModel
-from ltrr.replay.readers.run_log import open_run_log
-from ltrr.replay.two_stage_weights import LEVELS, TwoStage, TwoStageBatch
-from ltrr.replay.verdict import CANNOT, judge
+from ltrr.replay.judging.verdict import CANNOT, judge
 from ltrr.rng import Streams
 from ltrr.simulation.cell import Cell
 from ltrr.simulation.loop import Loop

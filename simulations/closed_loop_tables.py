@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from scipy import stats
 
-from ltrr.replay.closed_loop import by_verdict, score
+from ltrr.replay.closed_loop.run import by_verdict, score
 from ltrr.report.canvas import COLOURS, new_axes, save_png, stamp
 from ltrr.study.files import read_study
 

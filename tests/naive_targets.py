@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ltrr.replay.events import Events, Space
-from ltrr.replay.faults import Faults
-from ltrr.replay.rejection import feedback_of
+from ltrr.logs.events import Events, Space
+from ltrr.logs.faults import Faults
+from ltrr.replay.learning.rejection import feedback_of
 from ltrr.replay.targets.described import described
 from ltrr.rng import Streams
 from ltrr.types import Queries

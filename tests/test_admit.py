@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ltrr.errors import InputError
+from ltrr.logs.admit import AdmitState, admit
+from ltrr.logs.duplicates import Duplicates, identify
+from ltrr.logs.faults import FAULTS, SPOILS, WARNS
+from ltrr.logs.raw import Raw
 from ltrr.replay import Events, Faults, ReplayBatch, Space
-from ltrr.replay.admit import AdmitState, admit
-from ltrr.replay.duplicates import Duplicates, identify
 from ltrr.replay.estimators.ips import IPS
-from ltrr.replay.faults import FAULTS, SPOILS, WARNS
-from ltrr.replay.raw import Raw
 from tests.naive_replay_checks import naive_admit
 
 nan, inf = float("nan"), float("inf")
@@ -633,7 +633,7 @@ def test_duplicates_equal_a_dictionary(events, in_memory, texts):
 
 
 def test_many_ids_spill_to_files_and_back(tmp_path, monkeypatch):
-    monkeypatch.setattr("ltrr.replay.duplicates._BUFFER", 500)
+    monkeypatch.setattr("ltrr.logs.duplicates._BUFFER", 500)
     rng = np.random.default_rng(1)
     ids = rng.integers(0, 5_000, 8_000)
     seen = Duplicates(1_000, str(tmp_path))
@@ -653,7 +653,7 @@ def test_many_ids_spill_to_files_and_back(tmp_path, monkeypatch):
 
 
 def test_temporary_files_go_with_their_owner(tmp_path, monkeypatch):
-    monkeypatch.setattr("ltrr.replay.duplicates._BUFFER", 1)
+    monkeypatch.setattr("ltrr.logs.duplicates._BUFFER", 1)
     seen = Duplicates(1, str(tmp_path))
     add(seen, [1, 2, 3], [1, 1, 1], [1, 2, 3])
     assert len(list(tmp_path.iterdir())) == 1
@@ -662,7 +662,7 @@ def test_temporary_files_go_with_their_owner(tmp_path, monkeypatch):
 
 
 def test_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
-    monkeypatch.setattr("ltrr.replay.duplicates._BUFFER", 1)
+    monkeypatch.setattr("ltrr.logs.duplicates._BUFFER", 1)
     with pytest.raises(InputError, match=r"temporary files of the duplicate check .*TMPDIR"):
         add(Duplicates(1, str(tmp_path / "none")), [1, 2], [1, 1], [1, 2])
 

@@ -17,8 +17,8 @@ from ltrr.errors import InputError
 from ltrr.protocols import Encoder, Policy, Ranker, Retriever, UserModel, World
 from ltrr.ranking import LambdaMART, PriorRanker, SklearnRanker
 from ltrr.registry import registry_of
-from ltrr.replay import estimators, intervals, slope
-from ltrr.replay.estimators import Estimator, slate
+from ltrr.replay import estimators, intervals
+from ltrr.replay.estimators import Estimator, slate, slope
 from ltrr.replay.intervals import IntervalMethod
 from ltrr.retrieval import BM25, Dense, Memory, Popular, StaticCache
 from ltrr.types import Catalogue, Queries

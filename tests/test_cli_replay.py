@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ltrr.replay.evaluation import ESTIMATE_COLUMNS
+from ltrr.replay.judging.evaluation import ESTIMATE_COLUMNS
 
 
 @pytest.fixture(autouse=True)

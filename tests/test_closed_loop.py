@@ -16,9 +16,9 @@ import ltrr
 from ltrr.bandits.spec import policy_spec
 from ltrr.errors import InputError
 from ltrr.replay import Events, Space, evaluate
-from ltrr.replay.closed_loop import answers, by_verdict, score
-from ltrr.replay.frozen_loop import FrozenLoop
-from ltrr.replay.known_world import EventsLog, KnownTarget, KnownWorld
+from ltrr.replay.closed_loop.frozen_loop import FrozenLoop
+from ltrr.replay.closed_loop.known_world import EventsLog, KnownTarget, KnownWorld
+from ltrr.replay.closed_loop.run import answers, by_verdict, score
 from ltrr.rng import Streams
 from ltrr.simulation.loop import Loop
 from ltrr.simulation.measure import Measures

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from ltrr._kernels.weights import weight_pass
-from ltrr.replay.batch import ReplayBatch
-from ltrr.replay.diagnostics import _BINS, _LOW, _PER_DECADE, MEANINGS, Diagnostics
-from ltrr.replay.events import Events, Space
-from ltrr.replay.pareto import pareto_k, tail_size
-from ltrr.replay.verdict import CANNOT, SUPPORTED, WEAK, judge, rows_needed
+from ltrr.logs.events import Events, Space
+from ltrr.replay.estimators.batch import ReplayBatch
+from ltrr.replay.judging.diagnostics import _BINS, _LOW, _PER_DECADE, MEANINGS, Diagnostics
+from ltrr.replay.judging.pareto import pareto_k, tail_size
+from ltrr.replay.judging.verdict import CANNOT, SUPPORTED, WEAK, judge, rows_needed
 from tests.naive import naive_pareto_k, naive_weight_pass
 
 weights = st.lists(
@@ -152,7 +152,7 @@ def test_pareto_k_recovers_the_shape():
 @pytest.mark.parametrize("keep", [96, 97, 150])
 def test_the_tail_that_is_kept_tells_the_same_as_all_weights(monkeypatch, order, keep):
     """A thousand weights, of which a bounded number is kept: k̂ needs 95 and their threshold."""
-    monkeypatch.setattr("ltrr.replay.diagnostics._KEEP", keep)
+    monkeypatch.setattr("ltrr.replay.judging.diagnostics._KEEP", keep)
     assert tail_size(1_000) == 95
     weight = np.random.default_rng(4).pareto(1.5, 1_000)
     weight = {"rising": np.sort(weight), "falling": -np.sort(-weight), "mixed": weight}[order]
@@ -180,7 +180,7 @@ def test_the_tail_that_is_kept_tells_the_same_as_all_weights(monkeypatch, order,
 
 def test_shares_beyond_the_kept_weights_are_not_told(monkeypatch):
     for keep, reported in ((10, True), (9, False)):
-        monkeypatch.setattr("ltrr.replay.diagnostics._KEEP", keep)
+        monkeypatch.setattr("ltrr.replay.judging.diagnostics._KEEP", keep)
         found = Diagnostics(2)
         found.add(ReplayBatch(np.arange(1_000), np.ones(1_000), weight=np.arange(1.0, 1_001.0)))
         assert (found.summary()["top1_percent_share"] is not None) == reported

@@ -13,11 +13,11 @@ from ltrr._kernels import dsjson_columns as kernels
 from ltrr._kernels.json_bytes import hash_bytes, read_number, skip_value
 from ltrr._kernels.json_time import read_time
 from ltrr.errors import InputError
-from ltrr.replay.events import Events
-from ltrr.replay.readers.dsjson import open_dsjson
-from ltrr.replay.readers.dsjson_features import Emitter
-from ltrr.replay.readers.dsjson_scan import Scanner
-from ltrr.replay.readers.hash_index import HashIndex
+from ltrr.logs.events import Events
+from ltrr.logs.formats.dsjson import open_dsjson
+from ltrr.logs.formats.dsjson_features import Emitter
+from ltrr.logs.formats.dsjson_scan import Scanner
+from ltrr.logs.formats.hash_index import HashIndex
 from tests import naive_dsjson as naive
 
 FILES = (

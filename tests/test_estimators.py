@@ -32,7 +32,7 @@ from ltrr.replay.estimators import (
     SwitchDR,
     make_estimator,
 )
-from ltrr.replay.slope import BREAKS, SLOPE_KINDS, Slope, grid_of
+from ltrr.replay.estimators.slope import BREAKS, SLOPE_KINDS, Slope, grid_of
 from tests import naive_estimators as naive
 
 LARGEST = 40.0

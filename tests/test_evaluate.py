@@ -7,8 +7,8 @@ import ltrr
 from ltrr.errors import InputError
 from ltrr.replay import Events, Faults, Space, evaluate, run
 from ltrr.replay.estimators import ESTIMATORS
-from ltrr.replay.evaluation import DIFFERENCE_COLUMNS, ESTIMATE_COLUMNS
-from ltrr.replay.sample import sample_events
+from ltrr.replay.judging.evaluation import DIFFERENCE_COLUMNS, ESTIMATE_COLUMNS
+from ltrr.replay.nuisance.sample import sample_events
 
 
 class MemoryLog:

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from ltrr.cli import main
 from ltrr.errors import InputError
+from ltrr.logs.faults import FAULTS, SPOILS, WARNS
 from ltrr.replay import read, run, validate
-from ltrr.replay.faults import FAULTS, SPOILS, WARNS
 from ltrr.replay.report.page import write_faults
 from tests import malformed
 

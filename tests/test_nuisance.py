@@ -12,10 +12,10 @@ from sklearn.neighbors import KNeighborsRegressor
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from ltrr.errors import InputError
-from ltrr.replay.batch import ReplayBatch
+from ltrr.logs.events import Events, Space
+from ltrr.replay.estimators.batch import ReplayBatch
 from ltrr.replay.estimators.dr import DR
 from ltrr.replay.estimators.ips import IPS
-from ltrr.replay.events import Events, Space
 from ltrr.replay.nuisance import (
     BalancedWeights,
     PropensityModel,

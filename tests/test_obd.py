@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from ltrr.errors import InputError
-from ltrr.replay.batch import ReplayBatch
+from ltrr.logs.events import Events
+from ltrr.logs.reading import read
 from ltrr.replay.estimators import IPS, SNIPS
-from ltrr.replay.events import Events
-from ltrr.replay.reading import read
+from ltrr.replay.estimators.batch import ReplayBatch
 
 ITEMS = [("2", "0.5", "x"), ("0", "-1.0", "y"), ("1", "2.0", "x")]
 USERS = ["u1", "u2"]

@@ -58,13 +58,13 @@ PENDING: tuple[str, ...] = (
     "ltrr/_kernels/dsjson_features.py",
     "ltrr/_kernels/json_time.py",
     "ltrr/_kernels/vw_text.py",
-    "ltrr/replay/readers/dsjson.py",
-    "ltrr/replay/readers/dsjson_features.py",
-    "ltrr/replay/readers/dsjson_line.py",
-    "ltrr/replay/readers/dsjson_names.py",
-    "ltrr/replay/readers/dsjson_values.py",
-    "ltrr/replay/readers/items.py",
-    "ltrr/replay/readers/text_lines.py",
+    "ltrr/logs/formats/dsjson.py",
+    "ltrr/logs/formats/dsjson_features.py",
+    "ltrr/logs/formats/dsjson_line.py",
+    "ltrr/logs/formats/dsjson_names.py",
+    "ltrr/logs/formats/dsjson_values.py",
+    "ltrr/logs/items.py",
+    "ltrr/logs/formats/text_lines.py",
 )
 """Files or folders, relative to the checkout, that are not checked yet: to be emptied."""
 

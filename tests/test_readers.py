@@ -18,18 +18,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ltrr.errors import InputError
-from ltrr.replay.events import Events
-from ltrr.replay.readers.blocks import TableFiles
-from ltrr.replay.readers.columns import Columns
-from ltrr.replay.readers.convert import Found, ids, labels, numbers, times, whole
-from ltrr.replay.readers.detect import detect
-from ltrr.replay.readers.items import ItemTable
-from ltrr.replay.readers.lists import lists
-from ltrr.replay.readers.rows import raw_rows
-from ltrr.replay.readers.survey import Survey
-from ltrr.replay.readers.table import TableLog
-from ltrr.replay.readers.vocabulary import LEVELS, OTHER, Actions, Category, Counts
-from ltrr.replay.reading import read
+from ltrr.logs.blocks import TableFiles
+from ltrr.logs.columns import Columns
+from ltrr.logs.convert import Found, ids, labels, numbers, times, whole
+from ltrr.logs.detect import detect
+from ltrr.logs.events import Events
+from ltrr.logs.items import ItemTable
+from ltrr.logs.lists import lists
+from ltrr.logs.reading import read
+from ltrr.logs.rows import raw_rows
+from ltrr.logs.survey import Survey
+from ltrr.logs.table import TableLog
+from ltrr.logs.vocabulary import LEVELS, OTHER, Actions, Category, Counts
 
 MAP = {
     "reward": "r",
@@ -990,7 +990,7 @@ def test_json_at_once_and_line_by_line_agree(tmp_path, monkeypatch):
         row["propensity"] = row["probabilities"][int(row["action"]) - 1]
     plain = [row | {"action": int(row["action"]), "reward": float(row["reward"])} for row in rows]
     mixed = read(save(tmp_path / "mixed.jsonl", as_jsonl(rows)))
-    slow = "ltrr.replay.readers.json_rows._one_by_one"
+    slow = "ltrr.logs.formats.json_rows._one_by_one"
     with monkeypatch.context() as patch:
         patch.setattr(slow, lambda *_: pytest.fail("these lines are alike"))
         expected = whole_log(read(save(tmp_path / "plain.jsonl", as_jsonl(plain))))

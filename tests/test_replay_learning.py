@@ -9,11 +9,12 @@ from sklearn.linear_model import LinearRegression
 
 from ltrr.bandits import EpsilonGreedy, LinUCB, LinUCBDisjoint, Uniform, VowpalWabbit
 from ltrr.errors import InputError
-from ltrr.replay.events import Events, Space
-from ltrr.replay.off_policy import METHODS, _cross_fitted, learn_policy
-from ltrr.replay.rejection import LearningReplay, accepted, feedback_of, smallest_propensity
-from ltrr.replay.replay_log import ReplayLog
-from ltrr.replay.split import LogPart, split
+from ltrr.logs.events import Events, Space
+from ltrr.logs.replay_log import ReplayLog
+from ltrr.replay.learning.learn import METHODS, _cross_fitted, learn_policy
+from ltrr.replay.learning.rejection import LearningReplay, feedback_of
+from ltrr.replay.learning.split import LogPart, split
+from ltrr.replay.nuisance.acceptance import accepted, smallest_propensity
 from ltrr.replay.targets import Exploration, UniformTarget
 from ltrr.replay.targets.described import NAMED, blocks, described
 from ltrr.rng import Streams
@@ -392,7 +393,7 @@ def test_what_models_are_fitted_to_worked_by_hand():
 
 
 def test_tables_are_bounded(monkeypatch):
-    monkeypatch.setattr("ltrr.replay.off_policy._NUMBERS", 400)
+    monkeypatch.setattr("ltrr.replay.learning.learn._NUMBERS", 400)
     keeps = Keeps()
     learn_policy(MemoryLog([simulated(19, 2000)]), method="ips", model=keeps)
     assert 0 < len(keeps.seen[-1][0]) * (1 + 4 + 3) < 800

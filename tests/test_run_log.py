@@ -12,10 +12,10 @@ import pytest
 
 import ltrr
 from ltrr.errors import InputError
+from ltrr.logs.events import Events
+from ltrr.logs.formats.run_log import open_run_log
+from ltrr.logs.replay_log import ReplayLog
 from ltrr.logs.tables import TABLES
-from ltrr.replay.events import Events
-from ltrr.replay.readers.run_log import open_run_log
-from ltrr.replay.replay_log import ReplayLog
 from ltrr.simulation.loop import Loop
 from tests.small_runs import ROUNDS, WARM, run_small
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ltrr._kernels.slate import rewards_to_go
 from ltrr.errors import InputError
-from ltrr.replay.batch import ReplayBatch
+from ltrr.replay.estimators.batch import ReplayBatch
 from ltrr.replay.estimators.ips import IPS
 from ltrr.replay.estimators.slate import PI, RIPS, SNRIPS, CascadeDR, IndependentIPS, SlateIPS, SlateSNIPS
 from ltrr.replay.estimators.snips import SNIPS

@@ -10,8 +10,8 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from ltrr.bandits import EpsilonGreedy, LinUCB, LinUCBDisjoint, Uniform, VowpalWabbit, save
 from ltrr.errors import InputError
-from ltrr.replay.events import Events, Space
-from ltrr.replay.rejection import feedback_of
+from ltrr.logs.events import Events, Space
+from ltrr.replay.learning.rejection import feedback_of
 from ltrr.replay.targets import (
     TARGETS,
     Always,

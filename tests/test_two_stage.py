@@ -16,11 +16,11 @@ from ltrr import replay
 from ltrr._kernels.two_stage import page_groups
 from ltrr.bandits import EpsilonGreedy, EqualSplit, LinUCBDisjoint, SingleArm, StaticQuota, Uniform
 from ltrr.errors import InputError
-from ltrr.replay.quota_law import QuotaTree, quota_distribution
-from ltrr.replay.quota_model import QuotaModel
-from ltrr.replay.readers.run_log import open_run_log
-from ltrr.replay.two_stage import two_stage
-from ltrr.replay.two_stage_weights import LEVELS, TwoStage
+from ltrr.logs.formats.run_log import open_run_log
+from ltrr.replay.allocations.quota_law import QuotaTree, quota_distribution
+from ltrr.replay.allocations.quota_model import QuotaModel
+from ltrr.replay.allocations.two_stage import two_stage
+from ltrr.replay.allocations.weights import LEVELS, TwoStage
 from ltrr.types.quotas import all_quotas, quota_name, quota_of
 from tests import naive_two_stage as naive
 from tests.small_runs import run_small

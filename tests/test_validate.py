@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ltrr.errors import InputError
+from ltrr.logs.admit import AdmitState, admit
+from ltrr.logs.raw import Raw
+from ltrr.logs.replay_log import ReplayLog
+from ltrr.logs.validation import validate
 from ltrr.replay import Faults, Space
-from ltrr.replay.admit import AdmitState, admit
-from ltrr.replay.raw import Raw
-from ltrr.replay.replay_log import ReplayLog
-from ltrr.replay.validate import validate
 
 
 class MemoryLog:

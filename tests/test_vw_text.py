@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ltrr.errors import InputError
-from ltrr.replay.events import Events
-from ltrr.replay.readers.vw_text import open_vw_text
+from ltrr.logs.events import Events
+from ltrr.logs.formats.vw_text import open_vw_text
 
 ADF = """shared |u age:30 vip
 0:-1:0.25 |a red

@@ -48,7 +48,7 @@ SLOT_ORDER = 1 << 23
 NOT_ADJACENT = 1 << 24
 TIME_MISSING = 1 << 25
 TIME_BACK = 1 << 26
-"""Bits of a row's faults; `ltrr.replay.admit` says what they are called."""
+"""Bits of a row's faults; `ltrr.logs.admit` says what they are called."""
 
 WARNINGS = TIME_MISSING | TIME_BACK
 """Bits that keep no row out."""

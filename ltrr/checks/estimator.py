@@ -15,8 +15,8 @@ from ltrr import _check
 from ltrr.checks.common import refused
 from ltrr.checks.compare import same, variants
 from ltrr.checks.logged import LogCase, batch_of, given, requests_in, weighty, without
-from ltrr.replay.batch import ReplayBatch
 from ltrr.replay.estimators.base import Estimator
+from ltrr.replay.estimators.batch import ReplayBatch
 from ltrr.replay.estimators.ips import IPS
 from ltrr.replay.estimators.registry import ESTIMATORS, make_estimator
 from ltrr.replay.estimators.snips import SNIPS

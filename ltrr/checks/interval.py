@@ -15,8 +15,8 @@ from ltrr.checks.compare import variants
 from ltrr.checks.logged import LogCase, batch_of
 from ltrr.errors import InputError
 from ltrr.metrics.intervals import Interval
-from ltrr.replay.batch import ReplayBatch
 from ltrr.replay.estimators.base import Estimator
+from ltrr.replay.estimators.batch import ReplayBatch
 from ltrr.replay.estimators.dr import DR
 from ltrr.replay.estimators.ips import IPS
 from ltrr.replay.estimators.on_policy import OnPolicy

@@ -9,7 +9,7 @@ import numpy as np
 
 from ltrr import _check
 from ltrr.checks.common import Case
-from ltrr.replay.batch import ReplayBatch
+from ltrr.replay.estimators.batch import ReplayBatch
 from ltrr.types import Float64, Int64
 from ltrr.types.ragged import take_flat
 

@@ -21,9 +21,9 @@ from ltrr.errors import InputError, printable
 from ltrr.report.progress import ProgressBar
 
 if TYPE_CHECKING:
-    from ltrr.replay.evaluation import Evaluation
-    from ltrr.replay.events import Events
-    from ltrr.replay.replay_log import ReplayLog
+    from ltrr.logs.events import Events
+    from ltrr.logs.replay_log import ReplayLog
+    from ltrr.replay.judging.evaluation import Evaluation
 
 __all__ = ["replay", "validate"]
 

@@ -12,8 +12,8 @@ import numpy as np
 
 from ltrr import _check
 from ltrr.errors import InputError
-from ltrr.replay.batch import ReplayBatch
-from ltrr.replay.moments import Moments
+from ltrr.replay.estimators.batch import ReplayBatch
+from ltrr.replay.estimators.moments import Moments
 from ltrr.types import Float64, Int64
 
 __all__ = ["BIASED", "Estimator", "needed", "positive"]
@@ -115,8 +115,8 @@ class Estimator(ABC):
     def bent_at(cls, weight: float) -> Estimator | None:
         """Return the estimator that bends weights from about ``weight`` on, inf for not at all.
 
-        `ltrr.replay.slope.Slope` chooses among such estimators where no parameter was given. None for those
-        that bend no weights.
+        `ltrr.replay.estimators.slope.Slope` chooses among such estimators where no parameter was given. None
+        for those that bend no weights.
         """
         del weight
         return None

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ltrr.errors import InputError
-from ltrr.replay.batch import ReplayBatch
 from ltrr.replay.estimators.base import Estimator
+from ltrr.replay.estimators.batch import ReplayBatch
 from ltrr.types import Float64
 
 __all__ = ["Difference"]

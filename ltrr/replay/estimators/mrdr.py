@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ltrr.replay.batch import ReplayBatch
 from ltrr.replay.estimators.base import needed
+from ltrr.replay.estimators.batch import ReplayBatch
 from ltrr.replay.estimators.dr import DR
 from ltrr.types import Float64
 

@@ -22,7 +22,7 @@ from ltrr.replay.estimators.sndr import SNDR
 from ltrr.replay.estimators.snips import SNIPS
 from ltrr.replay.estimators.sub_gaussian import SubGaussian, SubGaussianDR
 from ltrr.replay.estimators.switch_dr import SwitchDR
-from ltrr.replay.spec import Spec, make, spec_of
+from ltrr.types.spec import Spec, make, spec_of
 
 __all__ = ["ESTIMATORS", "make_estimator", "open_kind"]
 

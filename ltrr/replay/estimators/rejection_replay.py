@@ -7,8 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from ltrr.replay.batch import ReplayBatch
 from ltrr.replay.estimators.base import Estimator, needed
+from ltrr.replay.estimators.batch import ReplayBatch
 from ltrr.types import Float64
 
 __all__ = ["RejectionReplay"]

@@ -31,7 +31,7 @@ class Asymptotic:
     Examples
     --------
     >>> import numpy as np
-    >>> from ltrr.replay.batch import ReplayBatch
+    >>> from ltrr.replay.estimators.batch import ReplayBatch
     >>> from ltrr.replay.estimators.ips import IPS
     >>> ips = IPS()
     >>> ips.add(ReplayBatch(np.arange(4), np.array([1.0, 0.0, 1.0, 0.0]), weight=np.ones(4)))

@@ -30,7 +30,7 @@ class ClopperPearson:
     Examples
     --------
     >>> import numpy as np
-    >>> from ltrr.replay.batch import ReplayBatch
+    >>> from ltrr.replay.estimators.batch import ReplayBatch
     >>> from ltrr.replay.estimators.snips import SNIPS
     >>> snips, method = SNIPS(), ClopperPearson()
     >>> batch = ReplayBatch(np.arange(10), np.array([1.0] + [0.0] * 9), weight=np.ones(10))

@@ -64,7 +64,7 @@ class ConfidenceSequence:
     Examples
     --------
     >>> import numpy as np
-    >>> from ltrr.replay.batch import ReplayBatch
+    >>> from ltrr.replay.estimators.batch import ReplayBatch
     >>> from ltrr.replay.estimators.snips import SNIPS
     >>> snips = SNIPS()
     >>> sequence = ConfidenceSequence(reward_range=(0.0, 1.0)).fork(snips)

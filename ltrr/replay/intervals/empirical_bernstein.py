@@ -26,7 +26,7 @@ class EmpiricalBernstein(Bounded):
     Examples
     --------
     >>> import numpy as np
-    >>> from ltrr.replay.batch import ReplayBatch
+    >>> from ltrr.replay.estimators.batch import ReplayBatch
     >>> from ltrr.replay.estimators.ips import IPS
     >>> ips, bernstein = IPS(), EmpiricalBernstein(weight_bound=1.0, reward_range=(0.0, 1.0))
     >>> batch = ReplayBatch(np.arange(1000), np.arange(1000) % 2.0, weight=np.ones(1000))

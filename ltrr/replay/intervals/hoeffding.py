@@ -25,7 +25,7 @@ class Hoeffding(Bounded):
     Examples
     --------
     >>> import numpy as np
-    >>> from ltrr.replay.batch import ReplayBatch
+    >>> from ltrr.replay.estimators.batch import ReplayBatch
     >>> from ltrr.replay.estimators.ips import IPS
     >>> ips, hoeffding = IPS(), Hoeffding(weight_bound=1.0, reward_range=(0.0, 1.0))
     >>> batch = ReplayBatch(np.arange(100), np.arange(100) % 2.0, weight=np.ones(100))

@@ -51,7 +51,7 @@ class PoissonBootstrap:
     Examples
     --------
     >>> import numpy as np
-    >>> from ltrr.replay.batch import ReplayBatch
+    >>> from ltrr.replay.estimators.batch import ReplayBatch
     >>> from ltrr.replay.estimators.snips import SNIPS
     >>> batch = ReplayBatch(np.arange(500), np.arange(500.0) % 2, weight=np.ones(500))
     >>> snips, bootstrap = SNIPS(), PoissonBootstrap(seed=1)

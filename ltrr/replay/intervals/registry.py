@@ -13,9 +13,9 @@ from ltrr.replay.intervals.confidence_sequence import ConfidenceSequence
 from ltrr.replay.intervals.empirical_bernstein import EmpiricalBernstein
 from ltrr.replay.intervals.hoeffding import Hoeffding
 from ltrr.replay.intervals.poisson_bootstrap import PoissonBootstrap
-from ltrr.replay.spec import make, spec_of
 from ltrr.types.component import Component
 from ltrr.types.settings import parameters
+from ltrr.types.spec import make, spec_of
 
 __all__ = ["INTERVALS", "make_interval"]
 

@@ -11,7 +11,7 @@ from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 
 from ltrr.errors import InputError, nearest
-from ltrr.replay.events import Events
+from ltrr.logs.events import Events
 from ltrr.replay.nuisance._design import Places, action_of, blocks, indptr_of
 from ltrr.replay.nuisance._members import parts_of
 from ltrr.replay.nuisance._regressors import Predict, tree_options

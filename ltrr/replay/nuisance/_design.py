@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ltrr.replay.events import Events
+from ltrr.logs.events import Events
 from ltrr.types import Float32, Float64, Int64
 
 __all__ = ["Design", "Places", "action_of", "blocks", "indptr_of"]

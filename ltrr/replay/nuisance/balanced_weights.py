@@ -10,7 +10,7 @@ import numpy as np
 from ltrr import _check
 from ltrr._kernels.draw import draw_rows
 from ltrr.errors import InputError
-from ltrr.replay.events import Events
+from ltrr.logs.events import Events
 from ltrr.replay.nuisance._design import Design, indptr_of
 from ltrr.replay.nuisance._members import Member, fit_members, parts_of
 from ltrr.replay.nuisance._regressors import check_kind
@@ -50,7 +50,7 @@ class BalancedWeights:
     Examples
     --------
     >>> import numpy as np
-    >>> from ltrr.replay.events import Events, Space
+    >>> from ltrr.logs.events import Events, Space
     >>> n, action = 4000, np.resize([0, 0, 0, 1], 4000)
     >>> events = Events(Space(("a", "b")), np.arange(1, n + 1), np.arange(n), action, np.zeros(n))
     >>> balanced = BalancedWeights("logistic")

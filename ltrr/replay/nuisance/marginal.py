@@ -7,7 +7,7 @@ import numpy as np
 from ltrr import _check
 from ltrr._kernels.nuisance import category_masses
 from ltrr.errors import InputError
-from ltrr.replay.events import Events
+from ltrr.logs.events import Events
 from ltrr.types import Float64, Int32
 
 __all__ = ["marginal_weights"]
@@ -38,7 +38,7 @@ def marginal_weights(events: Events, pi: Float64, logging: Float64, embedding: I
     Examples
     --------
     >>> import numpy as np
-    >>> from ltrr.replay.events import Events, Space
+    >>> from ltrr.logs.events import Events, Space
     >>> one = np.array([1])
     >>> events = Events(Space(("a", "b", "c")), one, one, np.array([0]), np.array([1.0]))
     >>> pi, logging = np.array([0.1, 0.5, 0.4]), np.array([0.4, 0.4, 0.2])

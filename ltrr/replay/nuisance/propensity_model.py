@@ -9,7 +9,7 @@ import numpy as np
 
 from ltrr import _check
 from ltrr.errors import InputError
-from ltrr.replay.events import Events
+from ltrr.logs.events import Events
 from ltrr.replay.nuisance._choices import Choices, ChoiceTable
 from ltrr.replay.nuisance._design import indptr_of
 from ltrr.replay.nuisance._regressors import check_kind
@@ -56,7 +56,7 @@ class PropensityModel:
     Examples
     --------
     >>> import numpy as np
-    >>> from ltrr.replay.events import Events, Space
+    >>> from ltrr.logs.events import Events, Space
     >>> n, action = 4000, np.resize([0, 0, 0, 1], 4000)
     >>> events = Events(Space(("a", "b")), np.arange(1, n + 1), np.arange(n), action, np.zeros(n))
     >>> model = PropensityModel()

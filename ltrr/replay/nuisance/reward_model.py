@@ -9,7 +9,7 @@ import numpy as np
 
 from ltrr import _check
 from ltrr.errors import InputError
-from ltrr.replay.events import Events
+from ltrr.logs.events import Events
 from ltrr.replay.nuisance._design import Design, blocks, indptr_of
 from ltrr.replay.nuisance._members import Member, fit_members
 from ltrr.replay.nuisance._regressors import check_kind
@@ -48,7 +48,7 @@ class RewardModel:
     Examples
     --------
     >>> import numpy as np
-    >>> from ltrr.replay.events import Events, Space
+    >>> from ltrr.logs.events import Events, Space
     >>> rng = np.random.default_rng(0)
     >>> n, action = 2000, rng.integers(0, 2, 2000)
     >>> reward = action + rng.normal(size=n)

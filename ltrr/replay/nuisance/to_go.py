@@ -6,7 +6,7 @@ import numpy as np
 
 from ltrr import _check
 from ltrr._kernels import slate
-from ltrr.replay.events import Events
+from ltrr.logs.events import Events
 from ltrr.types import Float64
 
 __all__ = ["rewards_to_go"]
@@ -27,7 +27,7 @@ def rewards_to_go(events: Events, weight: Float64 | None = None) -> Float64:
     Examples
     --------
     >>> import numpy as np
-    >>> from ltrr.replay.events import Events, Space
+    >>> from ltrr.logs.events import Events, Space
     >>> key, reward = np.array([1, 1]), np.array([1.0, 2.0])
     >>> events = Events(Space(("a",), n_slots=2), np.array([1, 2]), key, np.zeros(2), reward)
     >>> rewards_to_go(events, np.array([9.0, 0.5])).tolist()

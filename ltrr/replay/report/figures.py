@@ -10,13 +10,13 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from ltrr.replay.answers import AS_LOGGED
-from ltrr.replay.diagnostics import Diagnostics
-from ltrr.replay.verdict import CANNOT, SUPPORTED, WEAK
+from ltrr.replay.judging.answers import AS_LOGGED
+from ltrr.replay.judging.diagnostics import Diagnostics
+from ltrr.replay.judging.verdict import CANNOT, SUPPORTED, WEAK
 from ltrr.report.canvas import COLOURS, STAMP_HEIGHT, STYLES, figure_of, new_axes, short
 
 if TYPE_CHECKING:
-    from ltrr.replay.evaluation import Evaluation
+    from ltrr.replay.judging.evaluation import Evaluation
 
 __all__ = ["forest", "over_time", "weights"]
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from ltrr._state import write_aside
 from ltrr.errors import InputError
-from ltrr.replay.evaluation import DIFFERENCE_COLUMNS, ESTIMATE_COLUMNS, Evaluation
+from ltrr.replay.judging.evaluation import DIFFERENCE_COLUMNS, ESTIMATE_COLUMNS, Evaluation
 from ltrr.replay.report.page import write_replay
 from ltrr.replay.report.tables import estimate
 from ltrr.report.page import drawing, render

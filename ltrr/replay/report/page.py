@@ -12,16 +12,16 @@ import pandas as pd
 
 from ltrr._state import write_aside
 from ltrr.errors import InputError
-from ltrr.replay.answers import AS_LOGGED
-from ltrr.replay.faults import Faults
+from ltrr.logs.faults import Faults
+from ltrr.replay.judging.answers import AS_LOGGED
+from ltrr.replay.judging.verdict import CANNOT
 from ltrr.replay.report import figures as replay_figures
 from ltrr.replay.report.tables import estimate, number, tables
-from ltrr.replay.verdict import CANNOT
 from ltrr.report.canvas import as_svg, save_png, stamp
 from ltrr.report.page import drawing, render
 
 if TYPE_CHECKING:
-    from ltrr.replay.evaluation import Evaluation
+    from ltrr.replay.judging.evaluation import Evaluation
 
 __all__ = ["best_row", "write_faults", "write_replay"]
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ltrr.replay.answers import AS_LOGGED
+from ltrr.replay.judging.answers import AS_LOGGED
 
 if TYPE_CHECKING:
-    from ltrr.replay.evaluation import Evaluation
+    from ltrr.replay.judging.evaluation import Evaluation
 
 __all__ = ["estimate", "number", "tables", "verdicts"]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ltrr.errors import InputError, nearest
-from ltrr.replay.events import Events, Space
+from ltrr.logs.events import Events, Space
 from ltrr.replay.targets.distribution import Distribution
 from ltrr.types import Float64, row_of
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
-from ltrr.replay.events import Events
+from ltrr.logs.events import Events
 from ltrr.types import Float64
 
 __all__ = ["Target"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ltrr.errors import InputError, nearest
-from ltrr.replay.events import Events
+from ltrr.logs.events import Events
 from ltrr.types import Float64
 
 __all__ = ["ColumnTarget"]
@@ -32,7 +32,7 @@ class ColumnTarget:
 
     Examples
     --------
-    >>> from ltrr.replay.events import Space
+    >>> from ltrr.logs.events import Space
     >>> one = Events(
     ...     Space(("a", "b")), row=np.ones(1), key=np.ones(1), action=np.array([1]), reward=np.ones(1),
     ...     targets={"new": np.array([0.4])},

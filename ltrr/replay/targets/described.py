@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ltrr.replay.events import Events
+from ltrr.logs.events import Events
 from ltrr.types import ActionSet, Int64
 
 __all__ = ["blocks", "described"]
@@ -26,7 +26,7 @@ def described(events: Events) -> ActionSet:
 
     Examples
     --------
-    >>> from ltrr.replay.events import Space
+    >>> from ltrr.logs.events import Space
     >>> one = Events(Space(("a", "b")), row=np.ones(1), key=np.ones(1), action=np.ones(1), reward=np.ones(1))
     >>> described(one).names, described(one).features.tolist()
     (('arm:a', 'arm:b'), [[1.0, 0.0], [0.0, 1.0]])

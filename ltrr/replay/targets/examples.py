@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from ltrr.errors import InputError
-from ltrr.replay.events import Events
+from ltrr.logs.events import Events
 from ltrr.types import Float32
 
 __all__ = ["vw_examples", "vw_name"]
@@ -58,7 +58,7 @@ def vw_examples(events: Events, *, labelled: bool = False) -> list[str]:
 
     Examples
     --------
-    >>> from ltrr.replay.events import Space
+    >>> from ltrr.logs.events import Space
     >>> one = Events(
     ...     Space(("flat white", "tea"), ("hour",)), row=np.ones(1), key=np.ones(1), action=np.array([1]),
     ...     reward=np.ones(1), propensity=np.array([0.5]), context=np.array([[8.0]]),

@@ -8,7 +8,7 @@ import numpy as np
 
 from ltrr import _check
 from ltrr.bandits.base import level
-from ltrr.replay.events import Events
+from ltrr.logs.events import Events
 from ltrr.replay.targets.base import Target
 from ltrr.replay.targets.distribution import Distribution, spread, whole
 from ltrr.replay.targets.logged_distribution import LoggedDistribution
@@ -40,7 +40,7 @@ class Exploration(Distribution):
 
     Examples
     --------
-    >>> from ltrr.replay.events import Space
+    >>> from ltrr.logs.events import Space
     >>> one = Events(
     ...     Space(("a", "b")), row=np.ones(1), key=np.ones(1), action=np.array([1]), reward=np.ones(1),
     ...     probabilities=np.array([0.4, 0.6]),

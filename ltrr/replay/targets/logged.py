@@ -8,8 +8,8 @@ import numpy as np
 
 from ltrr import _check
 from ltrr.errors import InputError, nearest
-from ltrr.replay.events import Events, Space
-from ltrr.replay.replay_log import ReplayLog
+from ltrr.logs.events import Events, Space
+from ltrr.logs.replay_log import ReplayLog
 from ltrr.replay.targets.distribution import Distribution, kept_mass
 from ltrr.types import Float64, Int64, row_of
 

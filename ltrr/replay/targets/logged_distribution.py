@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ltrr.errors import InputError
-from ltrr.replay.events import Events
+from ltrr.logs.events import Events
 from ltrr.replay.targets.distribution import Distribution, checked
 from ltrr.types import Float64
 
@@ -28,7 +28,7 @@ class LoggedDistribution(Distribution):
 
     Examples
     --------
-    >>> from ltrr.replay.events import Space
+    >>> from ltrr.logs.events import Space
     >>> one = Events(
     ...     Space(("a", "b")), row=np.ones(1), key=np.ones(1), action=np.array([1]), reward=np.ones(1),
     ...     probabilities=np.array([0.25, 0.75]),

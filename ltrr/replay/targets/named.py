@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ltrr.bandits.saved import load
 from ltrr.errors import InputError
-from ltrr.replay.replay_log import ReplayLog
+from ltrr.logs.replay_log import ReplayLog
 from ltrr.replay.targets.always import Always, action_id
 from ltrr.replay.targets.base import Target
 from ltrr.replay.targets.column import ColumnTarget

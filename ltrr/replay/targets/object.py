@@ -12,7 +12,7 @@ import numpy as np
 from ltrr import _check
 from ltrr.bandits.base import level
 from ltrr.errors import InputError
-from ltrr.replay.events import Events
+from ltrr.logs.events import Events
 from ltrr.replay.targets.always import action_id
 from ltrr.replay.targets.described import blocks
 from ltrr.replay.targets.distribution import TOLERANCE, Distribution, checked, kept_mass
@@ -49,7 +49,7 @@ class ObjectTarget(Distribution):
     Examples
     --------
     >>> from sklearn.dummy import DummyClassifier
-    >>> from ltrr.replay.events import Space
+    >>> from ltrr.logs.events import Space
     >>> space = Space(("tea", "latte"), ("hour",))
     >>> one = Events(space, row=np.ones(1), key=np.ones(1), action=np.zeros(1), reward=np.ones(1))
     >>> taste = DummyClassifier().fit([[8], [9], [15]], ["latte", "latte", "tea"])

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from ltrr.errors import InputError, nearest
+from ltrr.logs.replay_log import ReplayLog
 from ltrr.protocols import Policy
-from ltrr.replay.replay_log import ReplayLog
-from ltrr.replay.spec import is_path, make, spec_of
 from ltrr.replay.targets.base import Target
 from ltrr.replay.targets.named import Asked, policy
 from ltrr.replay.targets.object import ObjectTarget
 from ltrr.replay.targets.policy import PolicyTarget
 from ltrr.replay.targets.registry import TARGETS
+from ltrr.types.spec import is_path, make, spec_of
 
 __all__ = ["parse_target"]
 

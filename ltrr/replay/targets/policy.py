@@ -7,8 +7,8 @@ from dataclasses import KW_ONLY, dataclass, field
 import numpy as np
 
 from ltrr.errors import InputError
+from ltrr.logs.events import Events
 from ltrr.protocols import Policy
-from ltrr.replay.events import Events
 from ltrr.replay.targets.described import blocks, described
 from ltrr.replay.targets.distribution import Distribution, checked
 from ltrr.rng import Streams
@@ -49,7 +49,7 @@ class PolicyTarget(Distribution):
     Examples
     --------
     >>> from ltrr.bandits import EpsilonGreedy
-    >>> from ltrr.replay.events import Space
+    >>> from ltrr.logs.events import Space
     >>> ids = np.arange(2)
     >>> two = Events(Space(("a", "b")), row=ids, key=ids, action=ids, reward=np.ones(2))
     >>> PolicyTarget(EpsilonGreedy(0.2)).logged(two).tolist()

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ltrr.bandits.base import level
-from ltrr.replay.events import Events
+from ltrr.logs.events import Events
 from ltrr.replay.targets.described import blocks, described
 from ltrr.replay.targets.distribution import Distribution
 from ltrr.types import Float32, Float64, row_of
@@ -21,7 +21,7 @@ def design(events: Events) -> Float32:
 
     Examples
     --------
-    >>> from ltrr.replay.events import Space
+    >>> from ltrr.logs.events import Space
     >>> space = Space(("a", "b"), ("hour",))
     >>> one = Events(space, row=[1], key=[1], action=[1], reward=[1], context=[[7.0]])
     >>> design(one).tolist()

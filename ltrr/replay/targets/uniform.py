@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ltrr.replay.events import Events
+from ltrr.logs.events import Events
 from ltrr.replay.targets.distribution import Distribution
 from ltrr.types import Float64, Int64
 
@@ -26,7 +26,7 @@ class UniformTarget(Distribution):
 
     Examples
     --------
-    >>> from ltrr.replay.events import Space
+    >>> from ltrr.logs.events import Space
     >>> three = Space(("a", "b", "c"))
     >>> one = Events(three, row=np.ones(1), key=np.ones(1), action=np.array([2]), reward=np.ones(1))
     >>> UniformTarget().logged(one).round(3).tolist()

@@ -11,7 +11,7 @@ import vowpalwabbit
 
 from ltrr.bandits.base import greedy
 from ltrr.errors import InputError
-from ltrr.replay.events import Events
+from ltrr.logs.events import Events
 from ltrr.replay.targets.distribution import Distribution, checked
 from ltrr.replay.targets.examples import vw_examples
 from ltrr.types import Float64

@@ -7,7 +7,7 @@ from dataclasses import KW_ONLY, dataclass, field
 import numpy as np
 
 from ltrr.errors import InputError
-from ltrr.replay.events import Events
+from ltrr.logs.events import Events
 from ltrr.replay.targets.always import action_id
 from ltrr.replay.targets.base import Target
 from ltrr.replay.targets.distribution import Distribution, kept_mass, whole
@@ -39,7 +39,7 @@ class Without(Distribution):
 
     Examples
     --------
-    >>> from ltrr.replay.events import Space
+    >>> from ltrr.logs.events import Space
     >>> one = Events(
     ...     Space(("a", "b", "c")), row=np.ones(1), key=np.ones(1), action=np.array([1]), reward=np.ones(1),
     ...     probabilities=np.array([0.5, 0.2, 0.3]),

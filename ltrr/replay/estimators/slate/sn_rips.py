@@ -10,8 +10,8 @@ import numpy as np
 from ltrr import _check
 from ltrr._kernels.slate import prefixes
 from ltrr.errors import InputError
-from ltrr.replay.batch import ReplayBatch
 from ltrr.replay.estimators.base import BIASED, Estimator, needed
+from ltrr.replay.estimators.batch import ReplayBatch
 from ltrr.types import Float64
 
 __all__ = ["SNRIPS"]

@@ -1,0 +1,209 @@
+"""The kinds of fault that flags stand for, and the message for a faulty row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ltrr._kernels import replay_checks as flag
+from ltrr.logs.events import Space
+from ltrr.logs.faults import WARNS
+from ltrr.logs.raw import Raw
+from ltrr.types import Int32
+
+__all__ = ["FLAGS", "SPOILING", "TOLERANCE", "message"]
+
+TOLERANCE = 1e-3
+"""How far probabilities may be off: their sum absolutely, a propensity relatively.
+
+Float32 alone is off by 1e-5 over a thousand actions, and logs written as text have three or four digits; a
+part in a thousand biases no estimate by more than that.
+"""
+
+FLAGS = MappingProxyType(
+    {
+        "missing value": (flag.ACTION_MISSING, flag.REWARD_MISSING, flag.EVENT_MISSING),
+        "unseen category": (flag.ACTION_UNKNOWN, flag.ELIGIBLE_UNKNOWN),
+        "reward not finite": (flag.REWARD_INFINITE,),
+        "reward out of range": (flag.REWARD_RANGE,),
+        "propensity missing": (flag.PROPENSITY_MISSING,),
+        "propensity not finite": (flag.PROPENSITY_INFINITE,),
+        "propensity not positive": (flag.PROPENSITY_LOW,),
+        "propensity above 1": (flag.PROPENSITY_HIGH,),
+        "probability outside [0, 1]": (flag.PROBABILITY,),
+        "probabilities do not sum to 1": (flag.SUM,),
+        "propensity differs from distribution": (flag.DIFFERS,),
+        "action not eligible": (flag.NOT_ELIGIBLE,),
+        "action repeated": (flag.REPEATED,),
+        "no eligible action": (flag.NO_ELIGIBLE,),
+        "count not positive": (flag.COUNT,),
+        "counts differ": (flag.COUNTS_DIFFER,),
+        "target outside [0, 1]": (flag.TARGET,),
+        "context not finite": (flag.CONTEXT, flag.FEATURE),
+        "duplicate event": (flag.DUPLICATE,),
+        "slots out of order": (flag.SLOT_ORDER, flag.NOT_ADJACENT),
+        "time missing": (flag.TIME_MISSING,),
+        "time runs backwards": (flag.TIME_BACK,),
+    }
+)
+"""Kinds of fault and the bits of `ltrr._kernels.replay_checks` that stand for them."""
+
+SPOILING = sum(sum(bits) for kind, bits in FLAGS.items() if kind not in WARNS)
+"""The bits that keep a row out."""
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One row of a chunk.
+
+    Parameters
+    ----------
+    raw : Raw
+        The chunk.
+    space : Space
+        What its ids mean.
+    i, start : int
+        Local row, and the one where its request begins.
+    """
+
+    raw: Raw
+    space: Space
+    i: int
+    start: int
+
+    def number(self, name: str) -> str:
+        """Return the value of a column."""
+        values = getattr(self.raw, name)
+        return "none" if values is None else _number(values[self.i])
+
+    def name(self, action: int) -> str:
+        """Return an action's name for messages."""
+        actions = self.space.actions
+        known = 0 <= action < len(actions)
+        return f"action {actions[action]!r}" if known else f"action id {action} of {len(actions)}"
+
+    @property
+    def event(self) -> str:
+        """The request's name for messages."""
+        return "the request" if self.raw.event is None else f"event {str(self.raw.event[self.i])!r}"
+
+    @property
+    def actions(self) -> Int32:
+        """The eligible actions."""
+        if self.raw.indptr is None or self.raw.eligible is None:
+            return np.arange(len(self.space.actions), dtype=np.int32)
+        return self.raw.eligible[self.raw.indptr[self.i] : self.raw.indptr[self.i + 1]]
+
+    def ragged(self, name: str) -> NDArray[Any]:
+        """Return the column's values for the eligible actions."""
+        size = len(self.space.actions)
+        begin = self.i * size if self.raw.indptr is None else int(self.raw.indptr[self.i])
+        return np.asarray(getattr(self.raw, name)[begin : begin + len(self.actions)])
+
+
+def message(bits: int, raw: Raw, space: Space, i: int, start: int) -> str:
+    """Describe what was found in local row ``i``, whose request begins in row ``start``.
+
+    Where ``bits`` holds several flags, the lowest is described.
+    """
+    found = _MESSAGES[bits & -bits]
+    return found if isinstance(found, str) else found(_Row(raw, space, i, start))
+
+
+def _number(value: float) -> str:
+    return f"{float(value):.6g}"
+
+
+def _repeated(row: _Row) -> str:
+    actions, times = np.unique(row.actions, return_counts=True)
+    return f"{row.name(int(actions[times > 1][0]))} occurs {int(times[times > 1][0])} times"
+
+
+def _unknown_eligible(row: _Row) -> str:
+    outside = (row.actions < 0) | (row.actions >= len(row.space.actions))
+    return f"eligible {row.name(int(row.actions[outside][0]))}"
+
+
+def _probability(row: _Row) -> str:
+    values = row.ragged("probabilities")
+    place = int(np.flatnonzero(~((values >= 0.0) & (values <= 1.0)))[0])
+    return f"{row.name(int(row.actions[place]))} has {_number(values[place])}"
+
+
+def _differs(row: _Row) -> str:
+    place = int(np.flatnonzero(row.actions == row.raw.action[row.i])[0])
+    return f"{row.number('propensity')} against {_number(row.ragged('probabilities')[place])}"
+
+
+def _reward_range(row: _Row) -> str:
+    total = row.raw.reward[row.start : row.i + 1].sum()
+    several = f"the rewards of {row.event} add up to " if row.start < row.i else ""
+    return f"{several}{_number(total)}, declared {row.space.reward_range}"
+
+
+def _propensity_high(row: _Row) -> str:
+    over = float(row.raw.propensity[row.i]) - 1.0 if row.raw.propensity is not None else 0.0
+    return f"1 + {_number(over)}" if over < 1e-3 else row.number("propensity")
+
+
+def _target(row: _Row) -> str:
+    values = {name: float(column[row.i]) for name, column in row.raw.targets.items()}
+    return next(f"{name} = {_number(v)}" for name, v in values.items() if not 0.0 <= v <= 1.0)
+
+
+def _context(row: _Row) -> str:
+    values = np.zeros(0) if row.raw.context is None else row.raw.context[row.i]
+    column = int(np.flatnonzero(~np.isfinite(values))[0])
+    return f"{row.space.context_names[column]} = {_number(values[column])}"
+
+
+def _feature(row: _Row) -> str:
+    values = row.ragged("features")
+    place, column = (int(axis[0]) for axis in np.nonzero(~np.isfinite(values)))
+    name = row.space.feature_names[column]
+    return f"{name} of {row.name(int(row.actions[place]))} = {_number(values[place, column])}"
+
+
+def _slot(row: _Row) -> str:
+    slot = 0 if row.raw.slot is None else int(row.raw.slot[row.i])
+    return f"slot {slot} in row {row.i - row.start + 1} of {row.event}, of at most {row.space.n_slots}"
+
+
+def _again(row: _Row) -> str:
+    return row.event if row.raw.slot is None else f"{row.event}, slot {int(row.raw.slot[row.i])}"
+
+
+_MESSAGES: dict[int, str | Callable[[_Row], str]] = {
+    flag.ACTION_MISSING: "no action, or one that is not known",
+    flag.EVENT_MISSING: "no event id",
+    flag.REWARD_MISSING: "no reward",
+    flag.ACTION_UNKNOWN: lambda row: row.name(int(row.raw.action[row.i])),
+    flag.ELIGIBLE_UNKNOWN: _unknown_eligible,
+    flag.REWARD_INFINITE: lambda row: row.number("reward"),
+    flag.REWARD_RANGE: _reward_range,
+    flag.PROPENSITY_MISSING: "no value",
+    flag.PROPENSITY_INFINITE: lambda row: row.number("propensity"),
+    flag.PROPENSITY_LOW: lambda row: row.number("propensity"),
+    flag.PROPENSITY_HIGH: _propensity_high,
+    flag.PROBABILITY: _probability,
+    flag.SUM: lambda row: f"they sum to {_number(row.ragged('probabilities').sum())}",
+    flag.DIFFERS: _differs,
+    flag.NOT_ELIGIBLE: lambda row: row.name(int(row.raw.action[row.i])),
+    flag.REPEATED: _repeated,
+    flag.NO_ELIGIBLE: "an empty list",
+    flag.COUNT: lambda row: f"count {row.number('count')}",
+    flag.COUNTS_DIFFER: lambda row: f"count {row.number('count')}, another one before",
+    flag.TARGET: _target,
+    flag.CONTEXT: _context,
+    flag.FEATURE: _feature,
+    flag.DUPLICATE: _again,
+    flag.SLOT_ORDER: _slot,
+    flag.NOT_ADJACENT: lambda row: f"{row.event} again, after other requests",
+    flag.TIME_MISSING: "no value; the time before it is used",
+    flag.TIME_BACK: lambda row: f"time {row.number('time')}",
+}

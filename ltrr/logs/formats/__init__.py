@@ -1,0 +1,3 @@
+"""Formats of logs, a file each."""
+
+__all__: list[str] = []

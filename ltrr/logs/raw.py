@@ -1,0 +1,68 @@
+"""Columns of a chunk as a reader parsed them: not yet checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ltrr.types import Float32, Float64, Int16, Int32, Int64, Queries
+
+__all__ = ["Raw"]
+
+
+@dataclass
+class Raw:
+    """What a reader makes of n rows, for `ltrr.logs.admit` to check and turn into `Events`.
+
+    Parameters
+    ----------
+    row : int64 (n,)
+        Row number in the log, from 1.
+    action : int32 (n,)
+        Chosen action's id; −1 where it is missing or unknown.
+    reward : float64 (n,)
+        NaN where it is missing.
+    event : int64, uint64 or str (n,), or None
+        Event ids; rows with the same id and slot are duplicates, rows with the same id and other slots are
+        slots of one request. None where the log has no ids: every row is an event.
+    propensity : float64 (n,) or None
+        NaN where it is missing.
+    slot : int16 (n,) or None
+    position : int32 (n,) or None
+    time : float64 (n,) or None
+        NaN where it is missing.
+    context : float32 (n, D) or None
+    count : float64 (n,) or None
+        1 / the share of such events that the log kept.
+    indptr, eligible, probabilities, features
+        As in `Events`, but unchecked.
+    targets : mapping of str to float64 (n,)
+    session, user, query : int64, int64, int32 (n,) or None
+    queries : Queries
+    faults : list of (str, int64 array, list of str)
+        What was found while parsing: kind (of `ltrr.logs.faults.FAULTS`), local positions 0…n−1 of the
+        rows, and what was found there. Rows that cannot be parsed at all keep their place, with action −1 and
+        reward NaN; no further fault of such a row is reported.
+    """
+
+    row: Int64
+    action: Int32
+    reward: Float64
+    event: Any = None
+    propensity: Float64 | None = None
+    slot: Int16 | None = None
+    position: Int32 | None = None
+    time: Float64 | None = None
+    context: Float32 | None = None
+    count: Float64 | None = None
+    indptr: Int64 | None = None
+    eligible: Int32 | None = None
+    probabilities: Float64 | None = None
+    features: Float32 | None = None
+    targets: Mapping[str, Float64] = field(default_factory=dict)
+    session: Int64 | None = None
+    user: Int64 | None = None
+    query: Int32 | None = None
+    queries: Queries = field(default_factory=Queries)
+    faults: list[tuple[str, Int64, list[str]]] = field(default_factory=list)

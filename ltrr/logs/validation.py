@@ -1,0 +1,337 @@
+"""What a log holds, what is wrong with it, and what it can answer."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from ltrr.logs.faults import FAULTS
+from ltrr.logs.replay_log import ReplayLog
+from ltrr.logs.tally import Tally
+
+__all__ = ["FaultCount", "Validation", "validate"]
+
+_FIRST_ROWS = 5
+
+
+@dataclass(frozen=True)
+class FaultCount:
+    """How often a fault occurs.
+
+    Parameters
+    ----------
+    kind : str
+        One of `ltrr.logs.faults.FAULTS`.
+    count : int
+        Rows that have it.
+    rows : tuple of int
+        Numbers of the first of them, at most five; empty for a fault of the whole log.
+    detail : str
+        What was found in the first; for a fault of the whole log everything that was found.
+    meaning : str
+        What the kind means.
+    """
+
+    kind: str
+    count: int
+    rows: tuple[int, ...]
+    detail: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What one pass over a log found; figures are of usable rows, None where the log has no such column.
+
+    Parameters
+    ----------
+    name, format : str
+        The log and its format.
+    rows, usable : int
+        Rows read, and rows without a fault that excludes them.
+    requests, slots : int
+        Requests among the usable rows, and most slots that one of them has.
+    actions, actions_taken : int
+        Size of the action space, and actions that were chosen at least once.
+    eligible_min, eligible_mean, eligible_max : float or None
+        Actions to choose from, by row; None where no row is usable.
+    reward_mean, reward_min, reward_max : float or None
+        Of the slots' rewards; None where no row is usable.
+    reward_nonzero : int
+        Rows with a reward other than 0.
+    slot_rewards : bool
+        True where every slot has its own reward.
+    first_time, last_time : float or None
+        Seconds.
+    propensity_min, propensity_median, propensity_max : float or None
+        The median to a tenth of a per cent.
+    certain_share : float or None
+        Share of rows with propensity 1.
+    mean_inverse_propensity, mean_inverse_propensity_se : float or None
+        Mean of 1 / (propensity · number of eligible actions), weighted by ``count``, and its standard error:
+        1 in expectation if propensities are right and every eligible action could be chosen.
+    has_propensities, has_distributions, has_ids, has_times, has_context, has_features : bool
+        What the log states; ids are event ids other than row numbers.
+    sampled : bool
+        True where rows stand for more than one event each.
+    targets : tuple of str
+        Columns of target probabilities.
+    constant_columns : tuple of str
+        Columns with one value only, and that value.
+    faults : tuple of FaultCount
+        The most frequent first.
+    supports : "weighting", "model" or "nothing"
+        The kind of evaluation that the log can support: estimators that weight by propensities (and all
+        others), only those that model the reward (or estimate propensities first), none.
+    answer : str
+        The same in one sentence.
+    """
+
+    name: str
+    format: str
+    rows: int
+    usable: int
+    requests: int
+    slots: int
+    actions: int
+    actions_taken: int
+    eligible_min: float | None
+    eligible_mean: float | None
+    eligible_max: float | None
+    reward_mean: float | None
+    reward_min: float | None
+    reward_max: float | None
+    reward_nonzero: int
+    slot_rewards: bool
+    first_time: float | None
+    last_time: float | None
+    propensity_min: float | None
+    propensity_median: float | None
+    propensity_max: float | None
+    certain_share: float | None
+    mean_inverse_propensity: float | None
+    mean_inverse_propensity_se: float | None
+    has_propensities: bool
+    has_distributions: bool
+    has_ids: bool
+    has_times: bool
+    has_context: bool
+    has_features: bool
+    sampled: bool
+    targets: tuple[str, ...]
+    constant_columns: tuple[str, ...]
+    faults: tuple[FaultCount, ...]
+    supports: str
+    answer: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all fields as JSON can hold them."""
+        return asdict(self) | {
+            "targets": list(self.targets),
+            "constant_columns": list(self.constant_columns),
+            "faults": [asdict(f) | {"rows": list(f.rows)} for f in self.faults],
+        }
+
+    def text(self) -> str:
+        """Return the findings as plain lines."""
+        out = [
+            f"{self.name} ({self.format})",
+            f"rows         {self.rows:,}, usable {self.usable:,}, excluded {self.rows - self.usable:,}",
+            f"requests     {self.requests:,}, up to {self.slots} slot{'s' * (self.slots != 1)} each",
+            f"actions      {self.actions:,}, taken {self.actions_taken:,}{self._eligible()}",
+        ]
+        if self.usable:
+            whole = "" if self.slot_rewards else "; a request's reward is at its last slot"
+            out.append(
+                f"reward       mean {_g(self.reward_mean)}, from {_g(self.reward_min)} to "
+                f"{_g(self.reward_max)}, other than 0 in {self.reward_nonzero:,} rows{whole}"
+            )
+        if self.has_propensities:
+            out += [
+                f"propensity   median {_g(self.propensity_median)}, from {_g(self.propensity_min)} to "
+                f"{_g(self.propensity_max)}, 1 in {self.certain_share or 0.0:.2%} of rows",
+                f"1/propensity over actions: mean {_g(self.mean_inverse_propensity)} ± "
+                f"{_g(self.mean_inverse_propensity_se)} (standard error), 1 expected",
+            ]
+        if self.first_time is not None and self.last_time is not None:
+            span = self.last_time - self.first_time
+            out.append(f"time         {_moment(self.first_time)} to {_moment(self.last_time)}, {_span(span)}")
+        parts = {
+            "propensities": self.has_propensities,
+            "full distributions": self.has_distributions,
+            "event ids": self.has_ids,
+            "times": self.has_times,
+            "context": self.has_context,
+            "action features": self.has_features,
+            "sampled rows": self.sampled,
+        }
+        out.append("has          " + (", ".join(k for k, v in parts.items() if v) or "none of the options"))
+        absent = ", ".join(k for k, v in parts.items() if not v and k != "sampled rows")
+        out += [f"has not      {absent}"] if absent else []
+        out += [f"targets      {', '.join(self.targets)}"] if self.targets else []
+        out.append(f"faults       {'none' if not self.faults else ''}".rstrip())
+        for f in self.faults:
+            where = f", rows {', '.join(map(str, f.rows))}{'…' * (f.count > len(f.rows))}" if f.rows else ""
+            detail = f" ({f.detail})" if f.detail else ""
+            out.append(f"  {f.kind}: {f.count:,}{where}{detail}: {f.meaning}")
+        out.append(self.answer)
+        return "\n".join(out)
+
+    def _eligible(self) -> str:
+        if self.eligible_mean is None:
+            return ""
+        if self.eligible_min == self.eligible_max:
+            return f", {self.eligible_max:,.0f} to choose from"
+        span = f"{self.eligible_min:,.0f} to {self.eligible_max:,.0f}"
+        return f", {span} to choose from (mean {_g(self.eligible_mean)})"
+
+
+def _g(value: float | None) -> str:
+    return "none" if value is None else f"{value:.4g}"
+
+
+def _moment(seconds: float) -> str:
+    """Return a date where seconds can only count from 1970, else the number."""
+    if not 1e8 <= seconds < 1e10:
+        return f"{seconds:.3f}"
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _span(seconds: float) -> str:
+    for size, unit in ((86_400.0, "days"), (3_600.0, "hours"), (60.0, "minutes")):
+        if seconds >= 2.0 * size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.3g} seconds"
+
+
+def validate(log: ReplayLog) -> Validation:
+    """Read a log once and return what it holds, what is wrong with it and what it can answer.
+
+    Parameters
+    ----------
+    log : ReplayLog
+        Read with ``on_error="report"``, so that faults are listed and nothing stops.
+
+    Raises
+    ------
+    InputError
+        If the log is read with ``on_error="fail"`` and has a faulty row.
+
+    Examples
+    --------
+    >>> from ltrr.replay import Events, Faults, Space
+    >>> class Two:
+    ...     name, format, space, faults = "two rows", "memory", Space(("a", "b")), Faults(on_error="report")
+    ...     def chunks(self):
+    ...         self.faults.seen(2, 2)
+    ...         yield Events(self.space, np.arange(1, 3), np.arange(1, 3), np.array([0, 1]),
+    ...             np.array([0.0, 1.0]), propensity=np.full(2, 0.5))
+    >>> found = validate(Two())
+    >>> found.usable, found.mean_inverse_propensity, found.supports
+    (2, 1.0, 'weighting')
+    """
+    tally: Tally | None = None
+    for events in log.chunks():
+        if tally is None:
+            tally = Tally(events.space)
+        tally.add(events)
+    if tally is None:
+        tally = Tally(log.space)
+    faults, space, known = log.faults, tally.space, tally.ranges.get
+    inverse, inverse_error = tally.inverse_mean()
+    counts = _fault_counts(log)
+    constant = tuple(f.detail for f in faults.kept if f.kind == "constant column")
+    certain_share = tally.certain / tally.n if "propensities" in tally.has else None
+    supports, answer = _answer(tally, certain_share, inverse, inverse_error)
+    none = (None, None)
+    return Validation(
+        name=log.name,
+        format=log.format,
+        rows=faults.rows,
+        usable=tally.n,
+        requests=tally.requests,
+        slots=tally.slots,
+        actions=len(space.actions),
+        actions_taken=int(np.count_nonzero(tally.taken)),
+        eligible_min=known("eligible", none)[0],
+        eligible_mean=tally.mean("eligible"),
+        eligible_max=known("eligible", none)[1],
+        reward_mean=tally.mean("reward"),
+        reward_min=known("reward", none)[0],
+        reward_max=known("reward", none)[1],
+        reward_nonzero=tally.nonzero,
+        slot_rewards=space.slot_rewards,
+        first_time=known("time", none)[0],
+        last_time=known("time", none)[1],
+        propensity_min=known("propensity", none)[0],
+        propensity_median=tally.median(),
+        propensity_max=known("propensity", none)[1],
+        certain_share=certain_share,
+        mean_inverse_propensity=inverse,
+        mean_inverse_propensity_se=inverse_error,
+        has_propensities="propensities" in tally.has,
+        has_distributions="distributions" in tally.has,
+        has_ids="ids" in tally.has,
+        has_times=space.timed,
+        has_context=bool(space.context_names),
+        has_features="features" in tally.has,
+        sampled="sampled" in tally.has,
+        targets=tuple(sorted(tally.targets)),
+        constant_columns=constant,
+        faults=counts,
+        supports=supports,
+        answer=answer,
+    )
+
+
+def _fault_counts(log: ReplayLog) -> tuple[FaultCount, ...]:
+    """Return the kinds of fault, the most frequent first."""
+    faults, first = log.faults, log.faults.first
+    out = []
+    for kind, n in sorted(faults.counts.items(), key=lambda pair: (-pair[1], pair[0])):
+        rows = faults.rows_of(kind)
+        whole = [f.detail for f in faults.kept if f.kind == kind] if len(rows) and not rows[0] else []
+        detail = ", ".join(whole) if whole else first[kind].detail if kind in first else ""
+        numbers = tuple(r for r in rows[:_FIRST_ROWS].tolist() if r)
+        out.append(FaultCount(kind, n, numbers, detail, FAULTS[kind]))
+    return tuple(out)
+
+
+def _answer(
+    tally: Tally, certain: float | None, inverse: float | None, error: float | None
+) -> tuple[str, str]:
+    """Say what kind of evaluation a log can support, and why."""
+    if tally.n == 0:
+        return "nothing", "This log cannot support evaluation: no usable row is left."
+    low, high = tally.ranges["reward"]
+    if low == high:
+        return "nothing", f"This log cannot tell policies apart: every reward is {low:.4g}."
+    if len(tally.space.actions) > 1 and np.count_nonzero(tally.taken) == 1:
+        name = tally.space.actions[int(np.argmax(tally.taken))]
+        return "nothing", f"This log cannot tell policies apart: {name!r} is the only action ever taken."
+    if certain is None or inverse is None or error is None:
+        return "model", (
+            "This log has no propensities: it supports the direct method only, or estimators that weight by "
+            "propensities estimated from it, which are then marked as estimated."
+        )
+    if certain == 1.0 and len(tally.space.actions) > 1:
+        return "model", (
+            "This log is deterministic (every propensity is 1): no estimator that weights can use it, and "
+            "what the direct method predicts for actions that were not taken cannot be checked."
+        )
+    # exact by construction where one action a request is eligible, else beyond what chance explains
+    if abs(inverse - 1.0) > max(5.0 * error, 0.05):
+        return "weighting", (
+            f"This log supports estimators that weight by propensities, with doubt: 1/propensity averages "
+            f"{inverse:.3g} times the number of actions where 1 is expected, so that propensities are not "
+            "those of the actions taken, or some eligible actions could not be chosen."
+        )
+    whole = "" if tally.space.slot_rewards else " of whole sequences (the reward is a request's)"
+    full = ", full distributions included" if "distributions" in tally.has else ""
+    return "weighting", (
+        f"This log supports evaluation by weighting{whole}, by models and by both: its propensities are "
+        f"there{full}, and agree with the number of actions."
+    )

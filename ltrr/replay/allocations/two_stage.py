@@ -1,0 +1,213 @@
+"""Two-stage value: what another allocation policy would have earned, candidates passing through a ranker."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ltrr.errors import InputError, nearest
+from ltrr.logs.formats.run_log import open_run_log
+from ltrr.protocols import Policy
+from ltrr.replay.allocations.quota_model import QuotaModel
+from ltrr.replay.allocations.weights import LEVELS, TwoStage, TwoStageBatch
+from ltrr.replay.estimators.base import Estimator
+from ltrr.replay.estimators.batch import ReplayBatch
+from ltrr.replay.estimators.dr import DR
+from ltrr.replay.estimators.ips import IPS
+from ltrr.replay.estimators.snips import SNIPS
+from ltrr.types import Float64
+
+__all__ = ["DEFAULT_TWO_STAGE", "TwoStageEstimate", "two_stage"]
+
+DEFAULT_TWO_STAGE = ("sequence-ips", "quota-ips", "quota-snips", "quota-dr", "page-ips")
+"""The default estimators; any level combines with any of ips, snips and dr."""
+
+_KINDS: dict[str, type[Estimator]] = {kind.name: kind for kind in (IPS, SNIPS, DR)}
+_NOTHING = 1e-9
+"""Target mass outside the support below which it is a rounding error."""
+
+
+@dataclass(frozen=True)
+class TwoStageEstimate:
+    """One estimator's answer about one target.
+
+    Parameters
+    ----------
+    name : str
+        Level and estimator: ``"quota-ips"``.
+    value, standard_error : float or None
+        The estimate per request and its standard error; None where the log cannot answer.
+    n : int
+        Requests.
+    ess : float
+        Effective sample size of the weights, ``(Σ w)² / Σ w²``.
+    mean_weight : float
+        Near 1 where probabilities are right and the target's choices are covered.
+    own : float
+        Share of requests whose weights are those of the level itself, see `TwoStageBatch`.
+    outside : float
+        Mean target mass on what the logging policy could not have done.
+    reason : str
+        Why there is no answer, or "".
+    note : str
+        What must be stated with the answer, or "".
+    estimator : Estimator
+        The accumulator itself, for intervals; its value is meaningless where ``reason`` is not empty.
+    """
+
+    name: str
+    value: float | None
+    standard_error: float | None
+    n: int
+    ess: float
+    mean_weight: float
+    own: float
+    outside: float
+    reason: str
+    note: str
+    estimator: Estimator
+
+
+def two_stage(
+    path: str | Path,
+    *,
+    target: str | Mapping[str, float] | Policy,
+    policy: str | None = None,
+    seed: int | None = None,
+    estimators: Sequence[str] = DEFAULT_TWO_STAGE,
+    logging: Policy | None = None,
+    warm_up: str = "all",
+    on_error: str = "fail",
+) -> tuple[TwoStageEstimate, ...]:
+    """Estimate the value of an allocation policy from a log of ltrr.
+
+    Parameters
+    ----------
+    path : path
+        The log's folder, or a run's folder that holds ``log``.
+    target : str, mapping of str to float, or Policy
+        See `TwoStage`.
+    policy, seed : str, int, optional
+        Which logged policy and seed; all seeds by default.
+    estimators : sequence of str
+        Names like ``"quota-dr"``: a level (sequence, quota, page) and ips, snips or dr.
+    logging : Policy, optional
+        The policy that wrote the log, see `TwoStage`.
+    warm_up : "all", "only" or "without"
+        Which requests are used, by whether the random warm-up decided them.
+    on_error : "fail", "skip" or "report"
+        What to do about faulty rows.
+
+    Raises
+    ------
+    InputError
+        If the log cannot be read, a name is unknown, or the target cannot be stated on this log.
+
+    Examples
+    --------
+    >>> import ltrr
+    >>> world = ltrr.worlds.Music(n_items=300, n_queries=100, seed=1)
+    >>> loop = {"warmup": 40, "slot_size": 4, "held_out": 0, "log_shadow": True}
+    >>> run = ltrr.simulate(world, policies=["random"], rounds=80, seeds=1, loop=loop, quiet=True)
+    >>> answers = two_stage(run.folder, policy="random", target="2 bm25 + 1 dense")
+    >>> [answer.name for answer in answers if answer.reason]
+    []
+    >>> ess = {answer.name: answer.ess for answer in answers}
+    >>> ess["sequence-ips"] <= ess["page-ips"]
+    True
+    """
+    log = open_run_log(path, policy=policy, seed=seed, warm_up=warm_up, on_error=on_error)
+    stage = TwoStage(log, target, logging)
+    parts = [_parsed(name) for name in estimators]
+    model = None
+    if any(kind is DR for _, kind in parts):
+        model = QuotaModel(log.n_slots, len(log.parts.about["arms"]), len(log.space.context_names))
+        for batch in stage.batches():
+            model.add(batch.key, batch.context, batch.quota, batch.reward)
+    sums = [_Sums(level, kind()) for level, kind in parts]
+    for batch in stage.batches():
+        for each in sums:
+            q_logged, q_target = None, None
+            if model is not None:
+                q_logged = model.predict(batch.key, batch.context, batch.seen[each.level])
+                q_target = model.predict(batch.key, batch.context, batch.target)
+            each.add(batch, q_logged, q_target)
+    return tuple(each.estimate(name, stage) for name, each in zip(estimators, sums, strict=True))
+
+
+@dataclass
+class _Sums:
+    """What one estimator needs of all batches."""
+
+    level: str
+    estimator: Estimator
+    n: int = 0
+    weight: float = 0.0
+    square: float = 0.0
+    own: int = 0
+    outside: float = 0.0
+
+    def add(self, batch: TwoStageBatch, q_logged: Float64 | None, q_target: Float64 | None) -> None:
+        weight = batch.weight[self.level]
+        self.n += len(batch)
+        self.weight += float(weight.sum())
+        self.square += float(weight @ weight)
+        self.own += int(batch.own[self.level].sum())
+        self.outside += float(batch.outside[self.level].sum())
+        self.estimator.add(
+            ReplayBatch(batch.key, batch.reward, weight=weight, q_logged=q_logged, q_target=q_target)
+        )
+
+    def estimate(self, name: str, stage: TwoStage) -> TwoStageEstimate:
+        n = max(self.n, 1)
+        outside, own = self.outside / n, self.own / n
+        reason = self._reason(stage, outside)
+        answered = not reason
+        return TwoStageEstimate(
+            name,
+            self.estimator.value() if answered else None,
+            self.estimator.standard_error() if answered else None,
+            self.n,
+            self.weight**2 / self.square if self.square else 0.0,
+            self.weight / n,
+            own,
+            outside,
+            reason,
+            self._note(stage, own),
+            self.estimator,
+        )
+
+    def _reason(self, stage: TwoStage, outside: float) -> str:
+        if self.n == 0:
+            return "the log holds no such requests"
+        if self.level == "page" and not stage.pages.logged:
+            return "the log holds no shadow retrieval; log with loop.log_shadow = true"
+        if self.level == "page" and self.own == 0:
+            return "no request's other pages are known: scores or the logging policy's law are missing"
+        if outside > _NOTHING:
+            return f"{outside:.3g} of the target's choices have probability 0 under the logging policy"
+        if self.square == 0.0:
+            return "no logged request agrees with the target"
+        return ""
+
+    def _note(self, stage: TwoStage, own: float) -> str:
+        notes = []
+        if own < 1.0:
+            notes.append(
+                f"{own:.1%} of the weights are the {self.level}'s own, the rest the sequence's: the logging "
+                "policy's probabilities of other orders are not known"
+            )
+        settings = stage.log.parts.about.get("settings")
+        reward = settings.get("reward", {}) if isinstance(settings, Mapping) else {}
+        if self.level == "page" and (reward.get("arm_cost") or reward.get("candidate_cost")):
+            notes.append("costs are those of the logged quotas, not of the target's")
+        return "; ".join(notes)
+
+
+def _parsed(name: str) -> tuple[str, type[Estimator]]:
+    known = [f"{level}-{kind}" for level in LEVELS for kind in _KINDS]
+    if name not in known:
+        raise InputError(f"`estimators` must be known names, got {name!r}{nearest(str(name), known)}")
+    level, kind = name.split("-")
+    return level, _KINDS[kind]

@@ -1,0 +1,147 @@
+"""Judge policies from a log in one call."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ltrr.errors import InputError
+from ltrr.logs.reading import read
+from ltrr.logs.replay_log import ReplayLog
+from ltrr.replay.allocations.target import allocation_of, with_allocations
+from ltrr.replay.judging.comparison import Comparison
+from ltrr.replay.judging.evaluation import Evaluation
+from ltrr.replay.judging.models import fit_models
+from ltrr.replay.judging.plan import Plan
+from ltrr.replay.judging.settings import Settings, several
+from ltrr.replay.judging.tables import tables_of
+from ltrr.replay.learning.learner import LearningTarget, learning_target
+from ltrr.replay.targets import parse_target
+from ltrr.report.progress import ProgressBar
+
+__all__ = ["evaluate", "run"]
+
+_log = logging.getLogger(__name__)
+
+
+def evaluate(
+    log: ReplayLog | str | Path, policy: Any = "uniform", *, estimators: Sequence[Any] = (), **options: Any
+) -> pd.DataFrame:
+    """Return a policy's value as estimated from a log, with intervals and a verdict.
+
+    Parameters
+    ----------
+    log : ReplayLog or path
+        From `ltrr.replay.read`, or what it reads.
+    policy : str, Target, Policy or another object with probabilities
+        See `ltrr.replay.targets.parse_target`.
+    estimators : sequence of str or Estimator
+        Empty for the default.
+    **options
+        Fields of `ltrr.replay.judging.settings.Settings`: intervals, level, seed, half_width, reward_model…
+
+    Returns
+    -------
+    DataFrame
+        Columns `ltrr.replay.judging.evaluation.ESTIMATE_COLUMNS`, the reward as logged first.
+
+    Raises
+    ------
+    InputError
+        If the log cannot be read, or policy, estimators or options are unknown or do not fit the log.
+    """
+    return run(log, [policy], estimators=estimators, **options).table
+
+
+def run(
+    log: ReplayLog | str | Path,
+    policies: Sequence[Any] = ("uniform",),
+    *,
+    estimators: Sequence[Any] = (),
+    quiet: bool = False,
+    on_stage: Callable[[str], None] | None = None,
+    on_chunk: Callable[[int], None] | None = None,
+    **options: Any,
+) -> Evaluation:
+    """Judge several policies from one log, with diagnostics and paired differences.
+
+    The log is read once to estimate, and once before where models or hyper-parameters are fitted (on a sample
+    of bounded size); memory does not grow with the log.
+
+    Parameters
+    ----------
+    log : ReplayLog or path
+    policies : sequence
+        As in `evaluate`; names must differ. ``learning:NAME`` or a `LearningReplay` is a policy that learns
+        along the log, judged by rejection replay alone; ``quota:2 bm25 + 1 memory``, on logs of
+        this package, is a division of the slots, judged together with the ranker and the page.
+    estimators : sequence of str or Estimator
+    quiet : bool
+        Show no progress; it is also left to the callables where they are given.
+    on_stage : callable, optional
+        Called with a line about the next stage.
+    on_chunk : callable, optional
+        Called with the number of rows of each chunk read.
+    **options
+        As in `evaluate`.
+    """
+    try:
+        settings = Settings(estimators=estimators, **options)
+    except TypeError as error:
+        raise InputError(f"`run` was given an option that it does not know: {error}") from error
+    policies = several("policies", policies)
+    opened = read(log) if isinstance(log, (str, Path)) else log
+    if on_stage is not None or on_chunk is not None:
+        return _run(opened, policies, settings, on_stage, on_chunk)
+    with ProgressBar(quiet=quiet, unit="rows") as bar:
+        return _run(opened, policies, settings, bar.stage, bar.add)
+
+
+def _run(
+    opened: ReplayLog,
+    policies: Sequence[Any],
+    settings: Settings,
+    on_stage: Callable[[str], None] | None,
+    on_chunk: Callable[[int], None] | None,
+) -> Evaluation:
+    """Judge policies from an opened log."""
+
+    def say(stage: str) -> None:
+        _log.info("%s: %s", opened.name, stage)
+        if on_stage is not None:
+            on_stage(stage)
+
+    say("scanning the log")
+    space = opened.space
+    # another log named by a policy is read as this one was
+    reader = partial(read, format=opened.format, columns=getattr(opened, "columns", None))
+    quotas = [quota for p in policies if (quota := allocation_of(p, opened)) is not None]
+    single = [p for p in policies if allocation_of(p, opened) is None]
+    found = [learning_target(p, seed=settings.seed) or parse_target(p, opened, read=reader) for p in single]
+    learners = [target for target in found if isinstance(target, LearningTarget)]
+    targets = [target for target in found if not isinstance(target, LearningTarget)]
+    names = [*(target.name for target in found), *quotas]
+    if len(set(names)) != len(names) or not names:
+        raise InputError(f"`policies` must name at least one policy and none twice, got {names}")
+    plan = Plan.of(opened, settings)
+    say("fitting models on a sample" if plan.sampled or plan.needs else "looking at the first rows")
+    models = fit_models(opened, targets, plan.needs, settings, sampled=plan.sampled, on_chunk=on_chunk)
+    judges = [plan.judge(target, models, len(space.actions)) for target in targets]
+    comparison = Comparison(plan, judges)
+    say("estimating")
+    for events in opened.chunks():
+        comparison.add(events)
+        if on_chunk is not None:
+            on_chunk(len(events))
+    for learner in learners:
+        say(f"replaying {learner.name}")
+        judges.append(learner.judge(opened, plan, on_chunk))
+    evaluation = tables_of(opened, judges, comparison, models, settings)
+    if quotas:
+        say("weighing allocations")
+    return with_allocations(evaluation, opened, quotas, settings)

@@ -1,0 +1,3 @@
+"""Log, replay, run for real, compare."""
+
+__all__: list[str] = []

@@ -1,0 +1,125 @@
+"""Which estimators and intervals are requested, and which the log must refuse."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ltrr.errors import InputError
+from ltrr.logs.replay_log import ReplayLog
+from ltrr.replay.estimators import ESTIMATORS, Estimator, make_estimator
+from ltrr.replay.estimators.registry import open_kind
+from ltrr.replay.estimators.slope import Slope, grid_of
+from ltrr.replay.intervals import IntervalMethod, PoissonBootstrap
+from ltrr.replay.intervals.registry import make_interval
+from ltrr.replay.judging.models import Models
+from ltrr.replay.judging.policy_judge import Entry, PolicyJudge
+from ltrr.replay.judging.settings import Settings
+from ltrr.replay.targets import Target
+
+__all__ = ["DEFAULT_ESTIMATORS", "DEFAULT_SLATE_ESTIMATORS", "Plan"]
+
+DEFAULT_ESTIMATORS = ("ips", "snips", "dr")
+DEFAULT_SLATE_ESTIMATORS = ("slate-ips", "slate-snips", "pi", "rips")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which estimators and intervals are requested.
+
+    Parameters
+    ----------
+    estimators : tuple of str, mapping or Estimator
+        As `make_estimator` takes them.
+    methods : tuple of IntervalMethod
+        All but the bootstrap.
+    bootstrap : PoissonBootstrap or None
+    settings : Settings
+    slot_rewards : bool
+    n_slots : int
+        Of the log's space.
+    weight_bound : float or None
+        Declared largest weight.
+    """
+
+    estimators: tuple[Any, ...]
+    methods: tuple[IntervalMethod, ...]
+    bootstrap: PoissonBootstrap | None
+    settings: Settings
+    slot_rewards: bool
+    n_slots: int
+    weight_bound: float | None
+
+    @staticmethod
+    def of(log: ReplayLog, settings: Settings) -> Plan:
+        """Return the plan that settings make for a log."""
+        space = log.space
+        chosen = tuple(settings.estimators)
+        if not chosen:
+            chosen = DEFAULT_ESTIMATORS if space.n_slots == 1 else DEFAULT_SLATE_ESTIMATORS
+            if space.n_slots > 1 and not space.slot_rewards:
+                chosen = tuple(name for name in chosen if make_estimator(name).whole_reward)
+        for wanted in chosen:
+            make_estimator(wanted)
+        bound = settings.weight_bound
+        if bound is None and space.floor is not None:
+            bound = 1.0 / space.floor
+        reward_range = settings.reward_range or space.reward_range
+        methods = [
+            make_interval(m, seed=settings.seed, weight_bound=bound, reward_range=reward_range)
+            for m in settings.intervals
+        ]
+        if len({m.name for m in methods}) != len(methods):
+            raise InputError(f"`intervals` must name none twice, got {[m.name for m in methods]}")
+        shared = next((m for m in methods if isinstance(m, PoissonBootstrap)), None)
+        own = tuple(m for m in methods if m is not shared)
+        return Plan(chosen, own, shared, settings, space.slot_rewards, space.n_slots, bound)
+
+    @property
+    def sampled(self) -> bool:
+        """True where a hyper-parameter is to be chosen from the weights."""
+        kinds = (open_kind(wanted) for wanted in self.estimators)
+        return any(kind is not None and kind.bent_at(1.0) is not None for kind in kinds)
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """Needs of all estimators."""
+        return frozenset().union(*(make_estimator(wanted).needs for wanted in self.estimators))
+
+    def entry(self, name: str, estimator: Estimator, refused: str = "") -> Entry:
+        """Return an estimator with its own intervals."""
+        return Entry(name, estimator, [m.fork(estimator) for m in self.methods], refused)
+
+    def judge(self, target: Target, models: Models, n_actions: int) -> PolicyJudge:
+        """Return the judge of one policy; hyper-parameters get their grids from the sample's weights."""
+        entries = []
+        bare = PolicyJudge(target, [], models, n_actions, self.settings.seed)
+        for wanted in self.estimators:
+            estimator = self._made(wanted, bare)
+            name = wanted if isinstance(wanted, str) else estimator.label
+            entries.append(self.entry(name, estimator, self._refused(estimator)))
+        if len({entry.name for entry in entries}) != len(entries):
+            raise InputError(f"`estimators` must name none twice, got {[entry.name for entry in entries]}")
+        return PolicyJudge(target, entries, models, n_actions, self.settings.seed)
+
+    def _made(self, wanted: Any, judge: PolicyJudge) -> Estimator:
+        """Return an estimator; parameters that were left open are set to suit the log."""
+        kind = open_kind(wanted)
+        if kind is None:
+            return make_estimator(wanted)
+        sample = judge.models.sample
+        if kind.bent_at(1.0) is not None and sample is not None:
+            weight = judge.batch(sample)[0].weight
+            if weight is not None and (weight > 0.0).any():
+                return Slope(wanted, grid_of(weight))
+        return kind.for_log(n_slots=self.n_slots, weight_bound=self.weight_bound)
+
+    def _refused(self, estimator: Estimator) -> str:
+        """Say why an estimator would be wrong on this log."""
+        if estimator.slate and not self.slot_rewards and not estimator.whole_reward:
+            others = [name for name, kind in ESTIMATORS.makers.items() if kind.slate and kind.whole_reward]
+            return (
+                f"`{estimator.name}` needs the reward of every slot, this log has one reward a request; use "
+                f"{', '.join(sorted(others))}"
+            )
+        return ""

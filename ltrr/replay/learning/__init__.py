@@ -1,0 +1,3 @@
+"""Policies that learn along a log, or from one."""
+
+__all__: list[str] = []
