@@ -38,7 +38,8 @@ from ltrr.protocols import Policy
 from ltrr.replay.allocations.quota_model import QuotaModel
 from ltrr.replay.allocations.weights import LEVELS, TwoStage, TwoStageBatch
 from ltrr.replay.closed_loop.frozen_loop import FrozenLoop
-from ltrr.replay.closed_loop.known_world import EventsLog, KnownTarget, KnownWorld
+from ltrr.logs.memory import EventsLog
+from ltrr.replay.closed_loop.known_world import KnownTarget, KnownWorld
 from ltrr.replay.closed_loop.run import answers
 from ltrr.replay.estimators import DR, IPS, SNIPS
 from ltrr.replay.estimators.batch import ReplayBatch

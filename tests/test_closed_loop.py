@@ -17,7 +17,8 @@ from ltrr.bandits.spec import policy_spec
 from ltrr.errors import InputError
 from ltrr.replay import Events, Space, evaluate
 from ltrr.replay.closed_loop.frozen_loop import FrozenLoop
-from ltrr.replay.closed_loop.known_world import EventsLog, KnownTarget, KnownWorld
+from ltrr.logs.memory import EventsLog
+from ltrr.replay.closed_loop.known_world import KnownTarget, KnownWorld
 from ltrr.replay.closed_loop.run import answers, by_verdict, score
 from ltrr.rng import Streams
 from ltrr.simulation.loop import Loop

@@ -12,7 +12,7 @@ from ltrr import registry
 from ltrr.bandits import EpsilonGreedy
 from ltrr.errors import InputError
 from ltrr.replay import Events, Space, evaluate, read, run
-from ltrr.replay.closed_loop.known_world import EventsLog
+from ltrr.logs.memory import EventsLog
 from ltrr.replay.estimators import IPS, make_estimator
 from ltrr.replay.estimators.slope import Slope
 from ltrr.replay.intervals import Asymptotic, PoissonBootstrap, make_interval

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ltrr.replay import Events, Space, run
-from ltrr.replay.closed_loop.known_world import EventsLog
+from ltrr.logs.memory import EventsLog
 from ltrr.replay.judging.diagnostics import Diagnostics
 from ltrr.replay.report import figures as replay_figures
 from ltrr.replay.report.tables import estimate, verdicts

@@ -24,12 +24,13 @@ _USUAL = {
     "eligible": ("eligible", "eligible_actions"),
     "probabilities": ("probabilities", "action_probabilities"),
     "event": ("event", "event_id"),
-    "request": ("request", "request_id"),
     "session": ("session", "session_id"),
     "user": ("user", "user_id"),
-    "count": ("count",),
 }
 """Usual names of columns by what they hold, the likeliest first."""
+
+_REQUEST = ("request", "request_id")
+"""Usual names of ids of requests, which a column of slots gives a meaning; alone they say nothing."""
 
 _SHOWN = 40
 """Most columns that a message lists."""
@@ -74,6 +75,8 @@ class Columns:
         Ids, integers or text.
     count : str or None
         How many events the row stands for: 1 / the share of such events that the log kept.
+    features : str or None
+        Features of the eligible actions, in their order: a list of maps from name to number.
     target : mapping of str to str
         Probabilities that other policies give the chosen action: name of the policy, then the column.
 
@@ -99,6 +102,7 @@ class Columns:
     session: str | None = None
     user: str | None = None
     count: str | None = None
+    features: str | None = None
     target: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -150,7 +154,8 @@ class Columns:
         """Return the map of columns with usual names; fields without such a column stay empty.
 
         Contexts and targets are taken from ``frequent`` (all columns if None): one that a few rows have would
-        be missing, and so a fault, in all others.
+        be missing in all others. A name alone never makes a column weights (``count``) or the bounds of
+        requests (``request``): requests go by ``request_id`` only next to a ``slot``.
 
         Examples
         --------
@@ -162,22 +167,25 @@ class Columns:
         }
         if picked["reward"] is not None:
             picked["cost"] = None
-        if picked["request"] is None and picked["event"] is None:
+        if picked["slot"] is not None:
+            picked["request"] = next((n for n in _REQUEST if n in found), None)
+        if picked.get("request") is None and picked["event"] is None:
             picked["slot"] = None
         many = found if frequent is None else frequent
         target = {n.removeprefix("target_"): n for n in many if n.startswith("target_") or n == "target"}
         context = tuple(n for n in many if n.startswith(("context_", "context.")))
         return Columns(context=context, target=target, **picked)
 
-    def filled(self, found: Sequence[str], *, frequent: Sequence[str] | None = None) -> Columns:
-        """Return the map with its empty fields filled by columns with the usual names, as `usual` finds them.
+    def filled(self, usual: Columns) -> Columns:
+        """Return the map with its empty fields filled by those of another, as `usual` finds them.
 
         Examples
         --------
-        >>> Columns(reward="clicked").filled(["clicked", "action", "pscore"]).single()
+        >>> found = Columns.usual(["clicked", "action", "pscore"])
+        >>> Columns(reward="clicked").filled(found).single()
         {'reward': 'clicked', 'action': 'action', 'propensity': 'pscore'}
         """
-        usual, own = Columns.usual(found, frequent=frequent), self.names()
+        own = self.names()
         empty = {
             f.name: getattr(usual, f.name)
             for f in fields(self)
@@ -187,6 +195,8 @@ class Columns:
             empty["reward"] = None
         if self.reward is not None:
             empty["cost"] = None
+        if self.request is not None or self.event is not None:
+            empty["request"] = self.request
         return replace(self, **empty)
 
     def resolve(self, found: Sequence[str], where: str) -> Columns:
@@ -199,11 +209,10 @@ class Columns:
         """
         if (self.reward is None and self.cost is None) or self.action is None:
             what = "an action" if self.action is None else "a reward"
-            first = [f'"{_shown(n)}"' for n in found] or ['""']
             raise InputError(
-                f"{where}: no column for {what} is known; it has the columns {_some(found)}; map them, for "
-                f'example columns={{"reward": {first[-1]}, "action": {first[0]}, "propensity": "…"}} or the '
-                "same as [columns] in a TOML file"
+                f"{where}: no column for {what} is known; it has the columns {_some(found)}; map them: "
+                "reward=NAME, action=NAME, propensity=NAME (with --column on the command line, in columns= of "
+                "a call, or in a table [columns] of a TOML file)"
             )
         changed: dict[str, Any] = {
             "context": _expand(self.context, found, "context", where),

@@ -161,7 +161,11 @@ def whole(column: pa.Array | pa.ChunkedArray, name: str, found: Found, *, top: i
     return np.where(good, value, 0.0).astype(np.int64)
 
 
-def times(column: pa.Array | pa.ChunkedArray, name: str, found: Found) -> Float64:
+def time_unit(values: Float64) -> float:
+    return 1.0
+
+
+def times(column: pa.Array | pa.ChunkedArray, name: str, found: Found, *, unit: float = 1.0) -> Float64:
     """Return a column as seconds: text may be ISO 8601 (UTC where it has no time zone)."""
     column = plain(column, name, found)
     kind = column.type

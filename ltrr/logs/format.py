@@ -13,8 +13,10 @@ here; `ltrr.logs.admit` does that for all formats alike.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -86,6 +88,8 @@ class Format:
         The function, see the module's docstring.
     endings : tuple of str
         Endings of its files' names, without those of compression.
+    beside : tuple of str
+        Names of files that may lie beside the parts and are none.
     spooled : bool
         True where a part is parsed once and kept in a temporary file; False where reading it again is as
         cheap.
@@ -99,18 +103,47 @@ class Format:
         (``probabilities``: unless every row has one).
     in_order_seen : bool
         True to number actions in the order in which they first occur, not by size or alphabet.
+    keyed : bool
+        True where each row may have columns of its own, as the keys of an object.
     setup : callable or None
-        From the parts and the reader's settings to further settings, such as the actions' features.
+        ``setup(parts, head, *, options)`` returns further fields of `LogReader`, such as the actions'
+        features; its options are the user's, as those of the function are.
+    opens : bool
+        True for logs that are more than parts of rows: ``batches`` then takes a path, and options by name, and
+        returns the `ReplayLog`.
     """
 
     batches: Batches
     endings: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
     spooled: bool = True
     recognise: Callable[[str, bytes], bool] | None = None
     columns: Mapping[str, Any] | None = None
     absent: tuple[str, ...] = ()
     in_order_seen: bool = False
+    keyed: bool = False
     setup: Callable[..., Mapping[str, Any]] | None = None
+    opens: bool = False
+
+    @cached_property
+    def takes_rows(self) -> bool:
+        """Whether the function can be told how many rows a batch should have."""
+        return "rows" in inspect.signature(self.batches, follow_wrapped=False).parameters
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Names of the options that the function takes."""
+        return _options(self.batches, skip=1 if self.opens else 2)
+
+    @property
+    def setup_options(self) -> tuple[str, ...]:
+        """Names of the options that ``setup`` takes."""
+        return () if self.setup is None else _options(self.setup, skip=2)
+
+
+def _options(function: Any, *, skip: int) -> tuple[str, ...]:
+    found = list(inspect.signature(function).parameters.values())[skip:]
+    return tuple(p.name for p in found if p.name != "rows" and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY))
 
 
 def log_format(**known: Any) -> Callable[[_F], _F]:

@@ -9,7 +9,6 @@ import numpy as np
 import pyarrow as pa
 
 from ltrr.errors import InputError
-from ltrr.logs.convert import Found, numbers
 from ltrr.types import Float32
 
 __all__ = ["ItemTable"]
@@ -55,15 +54,13 @@ class ItemTable:
         """Return the log's columns that `features` needs."""
         return [pattern.format(a) for pattern in self.columns.values() for a in actions]
 
-    def features(self, table: pa.Table, actions: Sequence[str], found: Found) -> Float32 | None:
-        """Return all features, (n · A, F), row by row; None where none differs between requests."""
-        if not self.columns:
-            return None
-        n, size = len(table), len(actions)
+    def features(self, columns: Mapping[str, pa.Array], actions: Sequence[str]) -> Float32:
+        """Return all features, (n · A, F), row by row, from the roles ``item:COLUMN`` of typed rows."""
+        first = next(iter(columns.values()))
+        n, size = len(first), len(actions)
         out = np.empty((n, size, len(self.names) + len(self.columns)), np.float32)
         out[:, :, : len(self.names)] = self.aligned(actions)
         for j, pattern in enumerate(self.columns.values(), start=len(self.names)):
             for i, action in enumerate(actions):
-                column = pattern.format(action)
-                out[:, i, j] = numbers(table[column], column, found)
+                out[:, i, j] = columns[f"item:{pattern.format(action)}"].to_numpy(zero_copy_only=False)
         return out.reshape(n * size, -1)

@@ -1,95 +1,213 @@
-"""A chunk of a table as the columns that a replay checks."""
+"""A typed batch as the columns that are checked."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ltrr.logs.blocks import BAD
-from ltrr.logs.columns import Columns
-from ltrr.logs.convert import Found, ids, labels, numbers, times, whole
+from ltrr.logs.context import sparse_matrix
+from ltrr.logs.convert import Found, ids
+from ltrr.logs.format import ROW
 from ltrr.logs.items import ItemTable
-from ltrr.logs.lists import lists
+from ltrr.logs.ragged import flat_lists, flat_maps
 from ltrr.logs.raw import Raw
-from ltrr.logs.survey import MOST_SLOTS, Survey, run_starts
-from ltrr.logs.vocabulary import context_matrix
-from ltrr.types import Float64, Int16, Int32, Int64
+from ltrr.logs.regroup import run_starts
+from ltrr.logs.roles import Role
+from ltrr.logs.survey import Survey
+from ltrr.logs.typed import faults_of
+from ltrr.types import Float32, Float64, Int16, Int32, Int64
 
-__all__ = ["raw_rows"]
-
-_MOST_POSITIONS = 2**31 - 1
+__all__ = ["Rows"]
 
 
-def raw_rows(
-    table: pa.Table, row: int, columns: Columns, survey: Survey, items: ItemTable, n_context: int
-) -> Raw:
-    """Return rows of a table as `Raw`.
+@dataclass(frozen=True)
+class Rows:
+    """How typed rows of a log become `Raw`.
 
     Parameters
     ----------
-    table : pyarrow.Table
-        Rows of the log; the slots of a request are together.
-    row : int
-        Number of the first row in the log, from 1.
-    columns : Columns
+    roles : sequence of Role
     survey : Survey
     items : ItemTable
-    n_context : int
-        Width of the context.
+        Features of the actions beside the log.
+    unlisted : bool
+        True where a row that lists no eligible actions could have taken any; False where it is faulty.
     """
-    found, n = Found(), len(table)
-    if BAD in table.column_names:
-        bad_text = table[BAD].combine_chunks()
-        bad = np.flatnonzero(bad_text.is_valid().to_numpy(zero_copy_only=False))
-        if len(bad):
-            found.notes.append(("unreadable", bad.astype(np.int64), bad_text.take(pa.array(bad)).to_pylist()))
 
-    def number(name: str | None) -> Float64 | None:
-        return None if name is None else numbers(table[name], name, found)
+    roles: Sequence[Role]
+    survey: Survey
+    items: ItemTable
+    unlisted: bool = False
 
-    def id_of(name: str | None) -> Int64 | None:
-        return None if name is None else ids(table[name], name, found)
+    def raw(self, batch: pa.RecordBatch) -> Raw:
+        """Return rows of the log, unchecked; the slots of a request are together."""
+        n, found = batch.num_rows, Found()
+        columns = {
+            name: column
+            for name, column in zip(batch.schema.names, batch.columns, strict=True)
+            if name not in self.survey.absent
+        }
+        found.notes += faults_of(batch)
 
-    action = _action(table, columns, survey, found)
-    reward = -numbers(table[columns.cost], columns.cost, found) if columns.cost else number(columns.reward)
-    indptr, eligible = _eligible(table, columns, survey, found)
-    probabilities = _probabilities(table, columns, survey, indptr, found)
-    context = context_matrix(table, survey.context, n_context, found) if survey.context else None
-    position = None
-    if columns.position is not None:
-        position = whole(table[columns.position], columns.position, found, top=_MOST_POSITIONS)
-    event, slot = _request(table, columns, found)
-    time = None if columns.timestamp is None else times(table[columns.timestamp], columns.timestamp, found)
-    raw = Raw(
-        np.arange(row, row + n, dtype=np.int64),
-        action,
-        np.full(n, np.nan) if reward is None else reward,
-        event,
-        number(columns.propensity),
-        slot,
-        None if position is None else position.astype(np.int32),
-        time,
-        context,
-        number(columns.count),
-        indptr,
-        eligible,
-        probabilities,
-        items.features(table, survey.actions.names, found),
-        {name: numbers(table[column], column, found) for name, column in columns.target.items()},
-        id_of(columns.session),
-        id_of(columns.user),
-    )
-    if found.notes:
-        raw.faults = _once(found)
-        noted = np.concatenate([rows for _, rows, _ in raw.faults])
-        # the arrays may be views of the file's own
-        raw.action, raw.reward = raw.action.copy(), raw.reward.copy()
-        raw.action[noted] = -1
-        raw.reward[noted] = np.nan
-    return raw
+        def number(role: str) -> Float64 | None:
+            return None if role not in columns else _numbers(columns[role])
+
+        def id_of(role: str) -> Int64 | None:
+            return None if role not in columns else ids(columns[role], self._column(role), found)
+
+        action = self._action(columns["action"], found)
+        reward = -_numbers(columns["cost"]) if "cost" in columns else number("reward")
+        indptr, eligible = self._eligible(columns, n, found)
+        probabilities = self._probabilities(columns, indptr, n, found)
+        context = self.survey.context.matrix(batch) if self.survey.context.roles else None
+        event, slot = self._request(columns, found)
+        position = columns.get("position")
+        raw = Raw(
+            np.asarray(columns[ROW].to_numpy(), np.int64),
+            action,
+            np.full(n, np.nan) if reward is None else reward,
+            event,
+            number("propensity"),
+            slot,
+            None if position is None else np.asarray(position.to_numpy(), np.int32),
+            number("timestamp"),
+            context,
+            number("count"),
+            indptr,
+            eligible,
+            probabilities,
+            self._features(columns, indptr),
+            {
+                role.name.partition(":")[2]: _numbers(columns[role.name])
+                for role in self.roles
+                if role.name.startswith("target:")
+            },
+            id_of("session"),
+            id_of("user"),
+        )
+        if found.notes:
+            raw.faults = _once(found)
+            # what never had an outcome is reported, and is no fault of a decision
+            noted = np.concatenate([rows for _, rows, _ in raw.faults])
+            # the arrays may be views of the file's own
+            raw.action, raw.reward = raw.action.copy(), raw.reward.copy()
+            raw.action[noted] = -1
+            raw.reward[noted] = np.nan
+        return raw
+
+    def _column(self, role: str) -> str:
+        """Return the log's name of a role's column, for messages."""
+        return next((r.column for r in self.roles if r.name == role), role)
+
+    def _action(self, label: pa.Array, found: Found) -> Int32:
+        out = self.survey.actions.ids(label)
+        if (out < 0).any():
+            unknown = np.flatnonzero((out < 0) & label.is_valid().to_numpy(zero_copy_only=False))
+            values = label.take(pa.array(unknown)).to_pylist()
+            found.note(
+                "unseen category", unknown, values, f"`{self._column('action')}` must be one of the actions"
+            )
+        return out
+
+    def _eligible(
+        self, columns: dict[str, pa.Array], n: int, found: Found
+    ) -> tuple[Int64 | None, Int32 | None]:
+        if "eligible" not in columns:
+            return None, None
+        indptr, flat = flat_lists(columns["eligible"])
+        out = self.survey.actions.ids(flat)
+        row = np.repeat(np.arange(n), np.diff(indptr))
+        unknown = np.flatnonzero(out < 0)
+        values = flat.take(pa.array(unknown)).to_pylist() if len(unknown) else []
+        name = self._column("eligible")
+        found.note("unseen category", row[unknown], values, f"`{name}` must hold actions")
+        gone = np.asarray(columns["eligible"].is_null().to_numpy(zero_copy_only=False), bool)
+        if self.unlisted and gone.any():
+            return _filled(indptr, out, gone, len(self.survey.actions.names))
+        return indptr, out
+
+    def _probabilities(
+        self, columns: dict[str, pa.Array], indptr: Int64 | None, n: int, found: Found
+    ) -> Float64 | None:
+        if "probabilities" not in columns:
+            return None
+        own, flat = flat_lists(columns["probabilities"])
+        value = _numbers(flat)
+        if indptr is None:
+            indptr = np.arange(n + 1, dtype=np.int64) * len(self.survey.actions.names)
+        have, want = np.diff(own), np.diff(indptr)
+        wrong = np.flatnonzero(have != want)
+        if len(wrong) == 0:
+            return value
+        pairs = [f"{h} for {w}" for h, w in zip(have[wrong].tolist(), want[wrong].tolist(), strict=True)]
+        detail = f"`{self._column('probabilities')}` must have as many entries as there are actions"
+        found.note("unreadable", wrong, pairs, detail)
+        out = np.full(indptr[-1], np.nan)
+        good = have == want
+        out[np.repeat(good, want)] = value[np.repeat(good, have)]
+        return out
+
+    def _features(self, columns: dict[str, pa.Array], indptr: Int64 | None) -> Float32 | None:
+        """Return the actions' features, ragged like the eligible actions."""
+        if self.items.columns:
+            return self.items.features(columns, self.survey.actions.names)
+        names = self.survey.feature_names
+        if "features" not in columns or indptr is None:
+            return None
+        own, maps = flat_lists(columns["features"])
+        entries, keys, values = flat_maps(maps)
+        # lists of features stand beside lists of actions; a row without them has zeros
+        start = np.where(np.diff(own) == np.diff(indptr), indptr[:-1], -1)
+        entry = np.repeat(start - own[:-1], np.diff(own)) + np.arange(own[-1])
+        kept = np.repeat(start >= 0, np.diff(own))
+        out = np.zeros((int(indptr[-1]), len(names)), np.float32)
+        owner = np.repeat(np.where(kept, entry, -1), np.diff(entries))
+        good = owner >= 0
+        if not good.all():
+            keys, values, owner = keys.filter(pa.array(good)), values[good], owner[good]
+        sparse_matrix(keys, values, owner, {name: i for i, name in enumerate(names)}, out)
+        return out
+
+    def _request(self, columns: dict[str, pa.Array], found: Found) -> tuple[Any, Int16 | None]:
+        """Return ids and slots: those of requests where there are any, else those of events."""
+        role = "request" if "request" in columns else "event"
+        if role not in columns:
+            return None, None
+        label = columns[role]
+        if "slot" in columns:
+            slot = np.asarray(columns["slot"].to_numpy(), np.int16) if self.survey.n_slots > 1 else None
+        elif role == "request":
+            starts = run_starts(pc.fill_null_forward(label))
+            slot = (np.arange(len(label)) - np.repeat(starts[:-1], np.diff(starts))).astype(np.int16)
+        else:
+            slot = None
+        if role in self.survey.integers and not pa.types.is_integer(label.type):
+            label = label.cast(pa.int64())
+        if not pa.types.is_integer(label.type):
+            return label.cast(pa.string()), slot
+        gone = np.flatnonzero(label.is_null().to_numpy(zero_copy_only=False))
+        found.note("missing value", gone, [None] * len(gone), f"`{self._column(role)}` must be an id")
+        return label.fill_null(0).to_numpy(), slot
+
+
+def _numbers(column: pa.Array) -> Float64:
+    return np.asarray(column.to_numpy(zero_copy_only=False), np.float64)
+
+
+def _filled(indptr: Int64, eligible: Int32, gone: Any, n_actions: int) -> tuple[Int64, Int32]:
+    """Give rows without a list all actions."""
+    lengths = np.where(gone, n_actions, np.diff(indptr))
+    out_ptr = np.append(0, np.cumsum(lengths))
+    out = np.empty(int(out_ptr[-1]), np.int32)
+    inside = np.repeat(~gone, lengths)
+    out[inside] = eligible
+    out[~inside] = np.tile(np.arange(n_actions, dtype=np.int32), int(gone.sum()))
+    return out_ptr, out
 
 
 def _once(found: Found) -> list[tuple[str, Int64, list[str]]]:
@@ -103,78 +221,3 @@ def _once(found: Found) -> list[tuple[str, Int64, list[str]]]:
         mine = [i for i in first.tolist() if kinds[i] == kind]
         out.append((kind, rows[mine].astype(np.int64), [texts[i] for i in mine]))
     return [entry for entry in out if len(entry[1])]
-
-
-def _action(table: pa.Table, columns: Columns, survey: Survey, found: Found) -> Int32:
-    name = str(columns.action)
-    label = labels(table[name], name, found)
-    out = survey.actions.ids(label)
-    if (out < 0).any():
-        unknown = np.flatnonzero((out < 0) & label.is_valid().to_numpy(zero_copy_only=False))
-        values = label.take(pa.array(unknown)).to_pylist()
-        found.note("unseen category", unknown, values, f"`{name}` must be one of the actions")
-    return out
-
-
-def _eligible(
-    table: pa.Table, columns: Columns, survey: Survey, found: Found
-) -> tuple[Int64 | None, Int32 | None]:
-    if columns.eligible is None:
-        return None, None
-    indptr, flat = lists(table[columns.eligible], columns.eligible, found)
-    inner = Found()
-    label = labels(flat, columns.eligible, inner)
-    out = survey.actions.ids(label)
-    row = np.repeat(np.arange(len(table)), np.diff(indptr))
-    for kind, at, details in inner.notes:
-        found.notes.append((kind, row[at], details))
-    unknown = np.flatnonzero(out < 0)
-    values = label.take(pa.array(unknown)).to_pylist() if len(unknown) else []
-    found.note("unseen category", row[unknown], values, f"`{columns.eligible}` must hold actions")
-    return indptr, out
-
-
-def _probabilities(
-    table: pa.Table, columns: Columns, survey: Survey, indptr: Int64 | None, found: Found
-) -> Float64 | None:
-    if columns.probabilities is None:
-        return None
-    name, n = columns.probabilities, len(table)
-    own, flat = lists(table[name], name, found)
-    inner = Found()
-    value = numbers(flat, name, inner)
-    row = np.repeat(np.arange(n), np.diff(own))
-    for kind, at, details in inner.notes:
-        found.notes.append((kind, row[at], details))
-    if indptr is None:
-        indptr = np.arange(n + 1, dtype=np.int64) * len(survey.actions.names)
-    have, want = np.diff(own), np.diff(indptr)
-    wrong = np.flatnonzero(have != want)
-    if len(wrong) == 0:
-        return value
-    pairs = [f"{h} for {w}" for h, w in zip(have[wrong].tolist(), want[wrong].tolist(), strict=True)]
-    found.note("unreadable", wrong, pairs, f"`{name}` must have as many entries as there are actions")
-    out = np.full(indptr[-1], np.nan)
-    good = have == want
-    out[np.repeat(good, want)] = value[np.repeat(good, have)]
-    return out
-
-
-def _request(table: pa.Table, columns: Columns, found: Found) -> tuple[Any, Int16 | None]:
-    """Return ids and slots: those of requests where there are any, else those of events."""
-    name = columns.request or columns.event
-    if name is None:
-        return None, None
-    label = labels(table[name], name, found)
-    if columns.slot is not None:
-        slot = whole(table[columns.slot], columns.slot, found, top=MOST_SLOTS - 1).astype(np.int16)
-    elif columns.request is not None:
-        starts = run_starts(pc.fill_null_forward(label))
-        slot = (np.arange(len(label)) - np.repeat(starts[:-1], np.diff(starts))).astype(np.int16)
-    else:
-        slot = None
-    if not pa.types.is_integer(label.type):
-        return label.cast(pa.string()), slot
-    gone = np.flatnonzero(label.is_null().to_numpy(zero_copy_only=False))
-    found.note("missing value", gone, [None] * len(gone), f"`{name}` must be an id")
-    return label.fill_null(0).to_numpy(), slot

@@ -1,220 +1,228 @@
-"""The first pass over a table: its actions, the levels of its categories, its longest request."""
+"""The first pass over a log: its actions, levels and names of features, its longest request, its copies."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from ltrr.errors import InputError
-from ltrr.logs.blocks import BAD, TableFiles
-from ltrr.logs.columns import Columns
-from ltrr.logs.convert import Found, is_text, labels, looks_numeric, whole
-from ltrr.logs.files import readable
-from ltrr.logs.lists import lists
-from ltrr.logs.vocabulary import Actions, Category, Counts
+from ltrr.logs.context import ContextColumns
+from ltrr.logs.format import FAULT, WHOLE
+from ltrr.logs.ragged import flat_lists
+from ltrr.logs.regroup import run_starts
+from ltrr.logs.roles import IDS, MOST_SLOTS, Role
+from ltrr.logs.vocabulary import Actions, Category, Counts, NameCounts
 
-__all__ = ["MOST_SLOTS", "Survey", "kinds_of", "run_starts", "survey"]
+__all__ = ["Survey", "Surveyor"]
 
-MOST_SLOTS = 32_767
-"""Most slots of a request: slots are 16-bit numbers."""
-
-_ROWS = 65_536
-_HEAD_ROWS = 1000
 _MOST_ACTIONS = 10_000_000
-_SPAN = 50_000_000
-"""Widest range of integer actions for which a table of those seen is kept."""
+_INTEGER = r"^(0|-?[1-9]\d{0,17})$"
 
 
 @dataclass(frozen=True)
 class Survey:
-    """What a log's ids mean.
+    """What a log's ids mean, and what it lacks.
 
     Parameters
     ----------
     actions : Actions
-    context : mapping of str to Category or None
-        Columns of the context in their order; None for numbers.
+    context : ContextColumns
+    feature_names : tuple of str
+        Names of the actions' features by name.
     n_slots : int
         Most slots that one request has.
     eligible : float
-        Mean number of eligible actions in the first rows; the number of all actions where none are listed.
-    """
-
-    actions: Actions
-    context: Mapping[str, Category | None]
-    n_slots: int
-    eligible: float
-
-
-def kinds_of(columns: Columns) -> dict[str, str]:
-    """Return the columns that a map names and what they hold, for readers of untyped files."""
-    out = dict.fromkeys(columns.context, "any") | dict.fromkeys(columns.target.values(), "number")
-    text = ("action", "event", "request", "session", "user")
-    special = {"eligible": "texts", "probabilities": "numbers", "timestamp": "time"}
-    for key, name in columns.single().items():
-        kind = special.get(key, "text" if key in text else "number")
-        # a column with two roles is kept as text, which every role can read
-        out[name] = kind if out.get(name, kind) in (kind, "any") else "text"
-    return out | dict.fromkeys(columns.categories, "text")
-
-
-def run_starts(column: pa.Array) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """Return where runs of equal values begin, and the length of the column at the end.
+        Mean number of eligible actions; the number of all actions where none are listed.
+    absent : frozenset of str
+        Roles that the log turned out to lack.
+    whole : bool
+        True where some request has one reward for all its slots.
+    integers : frozenset of str
+        Roles of ids that are all integers.
+    left_out : (int, int)
+        Names of context features and of action features that were too rare to become columns.
 
     Examples
     --------
-    >>> run_starts(pa.array(["a", "a", "b"])).tolist()
-    [0, 2, 3]
+    >>> Survey(Actions(("a", "b")), ContextColumns(())).n_slots
+    1
     """
-    if len(column) == 0:
-        return np.zeros(1, np.int64)
-    ends = pc.run_end_encode(column, run_end_type=pa.int64()).run_ends.to_numpy()
-    return np.concatenate([[0], ends]).astype(np.int64)
+
+    actions: Actions
+    context: ContextColumns
+    feature_names: tuple[str, ...] = ()
+    n_slots: int = 1
+    eligible: float = 1.0
+    absent: frozenset[str] = frozenset()
+    whole: bool = False
+    integers: frozenset[str] = frozenset()
+    left_out: tuple[int, int] = (0, 0)
 
 
 @dataclass
-class _Taken:
-    """What a pass has seen so far."""
+class Surveyor:
+    """Collects a `Survey` from typed batches of whole requests.
 
-    names: set[str] = field(default_factory=set)
-    table: np.ndarray[tuple[int], np.dtype[np.bool_]] | None = None
-    low: int = 0
-    last: object = None
-    run: int = 0
-    n_slots: int = 1
-
-
-def survey(
-    files: TableFiles,
-    columns: Columns,
-    declared: int | Sequence[str | int] | None,
-) -> Survey:
-    """Look through a log once; without a pass where types and statistics of the files tell everything.
-
-    Raises
-    ------
-    InputError
-        If a file cannot be read, or there are too many actions or levels.
+    Parameters
+    ----------
+    roles : sequence of Role
+        All roles of the log; batches may lack those of which nothing is to be learnt.
+    declared : Actions or None
+        Actions that were given.
+    absent : frozenset of str
+        Roles that the log may lack.
+    in_order : bool
+        Number actions in the order in which they are seen.
+    max_features : int
+        Most columns of features by name.
+    name : str
+        What the log is called in messages.
     """
-    actions = None if declared is None else Actions.given(declared)
-    first = next(files.blocks(kinds_of(columns), _HEAD_ROWS), None)
-    if first is None:
-        raise InputError(f"{files.path}: must hold rows, it holds none")
-    numeric = _numeric(columns, first.table)
-    counts = {n: Counts(n) for n in columns.context if not numeric[n]}
-    wanted: list[str] = list(counts)
-    if actions is None:
-        wanted += [str(columns.action)] + ([columns.eligible] if columns.eligible else [])
-    slots = columns.slot or columns.request
-    wanted += [slots] if slots else []
-    taken = _Taken()
-    alone = actions is None and not counts and not slots and not columns.eligible
-    if alone:
-        _expect(files, str(columns.action), taken)
-    if wanted:
-        _pass(files, columns, wanted, taken, counts, actions, alone=alone)
-    if actions is None:
-        if taken.table is not None:
-            taken.names |= {str(i) for i in np.flatnonzero(taken.table) + taken.low}
-        actions = Actions.seen(taken.names)
-    levels = {n: None if n not in counts else Category(counts[n].levels()) for n in columns.context}
-    mean = float(len(actions.names))
-    if columns.eligible:
-        mean = lists(first.table[columns.eligible], columns.eligible, Found())[0][-1] / len(first.table)
-    return Survey(actions, levels, taken.n_slots, mean)
 
+    roles: Sequence[Role]
+    declared: Actions | None = None
+    absent: frozenset[str] = frozenset()
+    in_order: bool = False
+    max_features: int = 4096
+    name: str = "the log"
+    _names: dict[str, None] = field(default_factory=dict, init=False, repr=False)
+    _counts: dict[str, Counts] = field(init=False, repr=False)
+    _features: dict[str, NameCounts] = field(init=False, repr=False)
+    _lacking: set[str] = field(init=False, repr=False)
+    _gaps: bool = field(default=False, init=False, repr=False)
+    _not_integers: set[str] = field(default_factory=set, init=False, repr=False)
+    _whole: bool = field(default=False, init=False, repr=False)
+    _n_slots: int = field(default=1, init=False, repr=False)
+    _rows: int = field(default=0, init=False, repr=False)
+    _entries: int = field(default=0, init=False, repr=False)
 
-def _numeric(columns: Columns, first: pa.Table) -> dict[str, bool]:
-    """Return which columns of the context are numbers, judged by the first rows."""
-    out = {}
-    for name in columns.context:
-        kind = first[name].type
-        out[name] = name not in columns.categories and (
-            looks_numeric(first[name], name) if is_text(kind) else not pa.types.is_null(kind)
-        )
-    return out
+    def __post_init__(self) -> None:
+        context = [role for role in self.roles if role.name.startswith("context:")]
+        self._counts = {r.name: Counts(r.column) for r in context if r.kind == "label"}
+        sparse = [r for r in self.roles if r.kind in ("sparse", "sparses")]
+        self._features = {r.name: NameCounts(self.max_features) for r in sparse}
+        self._lacking = set(self.absent) & {role.name for role in self.roles}
 
+    @property
+    def wanted(self) -> tuple[Role, ...]:
+        """The roles that something is to be learnt from."""
+        learnt = {*self._counts, *self._features, *self._lacking, "slot", "request", *IDS}
+        learnt |= set() if self.declared is not None else {"action", "eligible"}
+        return tuple(role for role in self.roles if role.name in learnt)
 
-def _expect(files: TableFiles, action: str, taken: _Taken) -> None:
-    """Learn the range of integer actions from the statistics of Parquet files, if they have them."""
-    if files.format != "parquet":
-        return
-    low, high = [], []
-    for part in files.parts:
-        with readable(part), pq.ParquetFile(part) as file:
-            if action not in file.schema_arrow.names or not pa.types.is_integer(
-                file.schema_arrow.field(action).type
-            ):
-                return
-            place = [file.schema.column(i).path for i in range(len(file.schema))].index(action)
-            for i in range(file.num_row_groups):
-                found = file.metadata.row_group(i).column(place).statistics
-                if found is None or not found.has_min_max:
-                    return
-                low.append(int(found.min))
-                high.append(int(found.max))
-    if low and max(high) - min(low) < _SPAN:
-        taken.low = min(low)
-        taken.table = np.zeros(max(high) - min(low) + 1, bool)
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Take in rows; those that are faulty teach nothing.
 
+        Raises
+        ------
+        InputError
+            If there are too many actions, or too many values of a category.
+        """
+        names = batch.schema.names
+        faults = batch.column(names.index(FAULT))
+        if faults.null_count < len(faults):
+            batch = batch.filter(pc.is_null(faults))
+        self._rows += batch.num_rows
+        if batch.num_rows == 0:
+            return
+        columns = dict(zip(names, batch.columns, strict=True))
+        for role, count in self._counts.items():
+            count.add(columns[role])
+        for role, count in self._features.items():
+            count.add(_all_names(columns[role]))
+        self._look_at_ids(columns)
+        self._look_for(columns)
+        if WHOLE in columns:
+            self._whole |= bool(pc.any(columns[WHOLE]).as_py())
+        if self.declared is None:
+            self._take_names(columns["action"])
+        if "eligible" in columns:
+            indptr, flat = flat_lists(columns["eligible"])
+            self._entries += int(indptr[-1])
+            if self.declared is None:
+                self._take_names(flat)
+        self._take_slots(columns)
 
-def _pass(
-    files: TableFiles,
-    columns: Columns,
-    wanted: list[str],
-    taken: _Taken,
-    counts: Mapping[str, Counts],
-    actions: Actions | None,
-    *,
-    alone: bool,
-) -> None:
-    kinds = kinds_of(columns)
-    for block in files.blocks({n: kinds[n] for n in wanted}, _ROWS):
-        table = block.table
-        if BAD in table.column_names:
-            table = table.filter(pc.is_null(table[BAD]))
-        for name, count in counts.items():
-            count.add(table[name])
-        if columns.slot:
-            slot = whole(table[columns.slot], columns.slot, Found(), top=MOST_SLOTS - 1)
-            taken.n_slots = max(taken.n_slots, int(slot.max(initial=0)) + 1)
-        elif columns.request:
-            _longest(labels(table[columns.request], columns.request, Found()), taken)
-        if actions is None:
-            action = labels(table[str(columns.action)], str(columns.action), Found())
-            if taken.table is not None:
-                value = action.drop_null().to_numpy()
-                taken.table[value - taken.low] = True
-                # the statistics say what is to be found: nothing is left to look for
-                if alone and taken.table.all():
-                    return
+    def _look_at_ids(self, columns: dict[str, pa.Array]) -> None:
+        """Note the ids that are other than integers."""
+        for role in IDS:
+            column = columns.get(role)
+            if column is None or role in self._not_integers or pa.types.is_integer(column.type):
                 continue
-            _take_names(action, taken, files)
-            if columns.eligible:
-                flat = lists(table[columns.eligible], columns.eligible, Found())[1]
-                _take_names(labels(flat, columns.eligible, Found()), taken, files)
+            fits = pc.match_substring_regex(column, _INTEGER).fill_null(True)
+            if not pc.all(fits).as_py():
+                self._not_integers.add(role)
 
+    def _look_for(self, columns: dict[str, pa.Array]) -> None:
+        """Note the roles that have a value after all, and if some row has no whole distribution."""
+        for role in tuple(self._lacking):
+            column = columns.get(role)
+            if column is None:
+                continue
+            missing = column.null_count
+            if pa.types.is_floating(column.type):
+                values = column.to_numpy(zero_copy_only=False)
+                # a count of 1 says no more than none
+                missing = int((np.isnan(values) | ((values == 1.0) & (role == "count"))).sum())
+            if missing < len(column):
+                self._lacking.discard(role)
+        if "probabilities" in self.absent and "probabilities" in columns:
+            self._gaps |= columns["probabilities"].null_count > 0
 
-def _take_names(label: pa.Array, taken: _Taken, files: TableFiles) -> None:
-    taken.names.update(pc.unique(label).drop_null().cast(pa.string()).to_pylist())
-    if len(taken.names) > _MOST_ACTIONS:
-        raise InputError(
-            f"{files.path}: holds more than {_MOST_ACTIONS:,} different actions; is the right column mapped?"
+    def _take_names(self, label: pa.Array) -> None:
+        unique = (
+            label.unique() if not pa.types.is_dictionary(label.type) else label.unique().dictionary_decode()
+        )
+        self._names.update(dict.fromkeys(unique.drop_null().cast(pa.string()).to_pylist()))
+        if len(self._names) > _MOST_ACTIONS:
+            raise InputError(
+                f"{self.name}: holds more than {_MOST_ACTIONS:,} different actions; is the right column "
+                "mapped?"
+            )
+
+    def _take_slots(self, columns: dict[str, pa.Array]) -> None:
+        if "slot" in columns:
+            top = pc.max(columns["slot"]).as_py()
+            self._n_slots = max(self._n_slots, 0 if top is None else int(top) + 1)
+        elif "request" in columns:
+            runs = np.diff(run_starts(columns["request"]))
+            self._n_slots = min(max(self._n_slots, int(runs.max(initial=0))), MOST_SLOTS)
+
+    def finish(self) -> Survey:
+        """Return what was found."""
+        actions = self.declared or Actions.seen(self._names, in_order=self.in_order)
+        names = {role: count.names() for role, count in self._features.items()}
+        context = [role for role in self.roles if role.name.startswith("context:")]
+        missing = {"probabilities"} if self._gaps else set()
+        lists = "eligible" in {role.name for role in self.roles} and "eligible" not in self._lacking
+        return Survey(
+            actions,
+            ContextColumns(
+                context,
+                {role: Category(count.levels()) for role, count in self._counts.items()},
+                {role.name: names[role.name] for role in context if role.kind == "sparse"},
+            ),
+            names.get("features", ()),
+            self._n_slots,
+            self._entries / max(self._rows, 1) if lists else float(len(actions.names)),
+            frozenset(self._lacking | missing),
+            self._whole,
+            frozenset(IDS) - self._not_integers,
+            (
+                sum(c.left_out for role, c in self._features.items() if role != "features"),
+                sum(c.left_out for role, c in self._features.items() if role == "features"),
+            ),
         )
 
 
-def _longest(request: pa.Array, taken: _Taken) -> None:
-    """Note the longest run of one request's rows, across blocks."""
-    starts = run_starts(request)
-    if len(request) == 0:
-        return
-    runs = np.diff(starts)
-    if request[0].as_py() == taken.last:
-        runs[0] += taken.run
-    taken.n_slots = min(max(taken.n_slots, int(runs.max())), MOST_SLOTS)
-    taken.last, taken.run = request[-1].as_py(), int(runs[-1])
+def _all_names(column: pa.Array) -> pa.Array:
+    """Return the names in a column of maps, or of lists of maps."""
+    if not pa.types.is_map(column.type):
+        _, column = flat_lists(column)
+    offsets = column.offsets
+    first, last = (offsets[0].as_py(), offsets[-1].as_py()) if len(offsets) else (0, 0)
+    return column.keys.slice(first, last - first)

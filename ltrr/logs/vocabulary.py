@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -11,16 +11,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ltrr.errors import InputError
-from ltrr.logs.convert import Found, labels, numbers
-from ltrr.types import Float32, Int32, Int64
+from ltrr.logs.convert import Found, labels
+from ltrr.logs.ragged import codes_of
+from ltrr.types import Int32, Int64
 
-__all__ = ["LEVELS", "MISSING", "OTHER", "Actions", "Category", "Counts", "context_matrix"]
+__all__ = ["CANDIDATES", "LEVELS", "MISSING", "OTHER", "Actions", "Category", "Counts", "NameCounts"]
 
 LEVELS = 64
 """Most levels of a category that get their own column."""
 
 OTHER = "(other)"
 MISSING = "(missing)"
+
+CANDIDATES = 1 << 18
+"""Names of features that are counted; those first seen after so many others are left out."""
 
 _MOST = 1_000_000
 """Most values of a category: a column with more is not a category, and would fill the memory."""
@@ -48,9 +52,11 @@ class Actions:
     declared: bool = False
 
     @staticmethod
-    def seen(names: Iterable[str]) -> Actions:
-        """Return the actions that a log was found to hold."""
+    def seen(names: Iterable[str], *, in_order: bool = False) -> Actions:
+        """Return the actions that a log was found to hold; in the order given if ``in_order``."""
         found = list(names)
+        if in_order:
+            return Actions(tuple(found))
         if all(_integer(n) for n in found):
             return Actions(tuple(sorted(found, key=int)))
         return Actions(tuple(sorted(found)))
@@ -80,7 +86,10 @@ class Actions:
         """The names as integers where all are and they rise; None elsewhere."""
         if not all(_integer(n) for n in self.names):
             return None
-        value = np.array([int(n) for n in self.names], np.int64)
+        whole = [int(n) for n in self.names]
+        if min(whole) < -(2**63) or max(whole) >= 2**63:
+            return None
+        value = np.array(whole, np.int64)
         return value if bool((value[1:] > value[:-1]).all()) else None
 
     @cached_property
@@ -88,9 +97,12 @@ class Actions:
         return pa.array(self.names, pa.string())
 
     def ids(self, label: pa.Array) -> Int32:
-        """Return the ids of labels (int64 or text); −1 for null and for what is not among the actions."""
+        """Return the ids of labels (int64, text, or text by dictionary); −1 for null and for what is not among the actions."""
         if len(self.names) == 0:
             return np.full(len(label), -1, np.int32)
+        if pa.types.is_dictionary(label.type):
+            codes, _ = codes_of(label)
+            return np.append(self.ids(label.dictionary), np.int32(-1))[codes]
         if pa.types.is_integer(label.type) and (table := self._integers) is not None:
             missing = None
             if label.null_count:
@@ -116,15 +128,14 @@ class Actions:
 
 
 def _integer(name: str) -> bool:
-    """Return whether a name is an integer of 64 bits as it is usually written."""
+    """Return whether a name is an integer as it is usually written."""
     digits = name.removeprefix("-")
     return (
         digits.isascii()
         and digits.isdigit()
-        and len(digits) < 20
+        and len(digits) <= 20
         and (digits == "0" or digits[0] != "0")
         and name != "-0"
-        and -(2**63) <= int(name) < 2**63
     )
 
 
@@ -149,9 +160,9 @@ class Counts:
         InputError
             If there are too many different ones.
         """
-        label = labels(column, self.name, Found()).cast(pa.string())
+        label = column if pa.types.is_dictionary(column.type) else labels(column, self.name, Found())
         counted = pc.value_counts(label)
-        names = counted.field("values").to_pylist()
+        names = counted.field("values").cast(pa.string()).to_pylist()
         for value, count in zip(names, counted.field("counts").to_pylist(), strict=True):
             key = MISSING if value is None else value
             self.of[key] = self.of.get(key, 0) + count
@@ -186,38 +197,49 @@ class Category:
 
     def codes(self, label: pa.Array) -> Int64:
         """Return the positions of labels among the levels; −1 for any other."""
-        text = label.cast(pa.string()).fill_null(MISSING)
         last = len(self.levels) - 1 if self.levels[-1:] == (OTHER,) else -1
+        if pa.types.is_dictionary(label.type):
+            codes, _ = codes_of(label)
+            missing = self.levels.index(MISSING) if MISSING in self.levels else last
+            return np.append(self.codes(label.dictionary), np.int64(missing))[codes]
+        text = label.cast(pa.string()).fill_null(MISSING)
         at = pc.index_in(text, value_set=self._texts).fill_null(last)
         return np.asarray(at.to_numpy(zero_copy_only=False), np.int64)
 
 
-def context_matrix(
-    table: pa.Table, columns: Mapping[str, Category | None], n_columns: int, found: Found
-) -> Float32:
-    """Return the context (n, D): categories as zeros and ones, other columns as numbers.
+@dataclass
+class NameCounts:
+    """How often the names of features occur; the most frequent become columns.
 
     Parameters
     ----------
-    table : pyarrow.Table
-        Rows of the log.
-    columns : mapping of str to Category or None
-        The context's columns in their order; None for numbers.
-    n_columns : int
-        Width of the result, D.
-    found : Found
-        Receives values that are not numbers.
+    most : int
+        Most columns.
+
+    Examples
+    --------
+    >>> counts = NameCounts(1)
+    >>> counts.add(pa.array(["b", "a", "b"]))
+    >>> counts.names(), counts.left_out
+    (('b',), 1)
     """
-    out = np.zeros((len(table), n_columns), np.float32)
-    at = 0
-    for name, category in columns.items():
-        if category is None:
-            with np.errstate(over="ignore"):
-                out[:, at] = numbers(table[name], name, found)
-            at += 1
-            continue
-        code = category.codes(labels(table[name], name, found))
-        rows = np.flatnonzero(code >= 0)
-        out[rows, at + code[rows]] = 1.0
-        at += len(category.levels)
-    return out
+
+    most: int
+    of: dict[str, int] = field(default_factory=dict, init=False)
+
+    def add(self, names: pa.Array) -> None:
+        """Take in names; those first seen after `CANDIDATES` others are left out."""
+        codes, texts = codes_of(names)
+        counts = np.bincount(codes[codes >= 0], minlength=len(texts))
+        for text, count in zip(texts, counts.tolist(), strict=True):
+            if text in self.of or len(self.of) < CANDIDATES:
+                self.of[text] = self.of.get(text, 0) + count
+
+    def names(self) -> tuple[str, ...]:
+        """Return the names that become columns, in alphabetical order."""
+        return tuple(sorted(sorted(self.of, key=lambda name: (-self.of[name], name))[: self.most]))
+
+    @property
+    def left_out(self) -> int:
+        """How many names are too rare to become columns."""
+        return max(0, len(self.of) - self.most)

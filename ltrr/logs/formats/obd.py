@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from ltrr.errors import InputError
-from ltrr.logs.blocks import TableFiles
 from ltrr.logs.columns import Columns
 from ltrr.logs.convert import Found, labels, numbers
-from ltrr.logs.files import parts_of
+from ltrr.logs.files import readable
+from ltrr.logs.format import Part, log_format
+from ltrr.logs.formats import csv
 from ltrr.logs.items import ItemTable
-from ltrr.logs.table import TableLog, checked
 from ltrr.logs.vocabulary import Actions, Category, Counts
 
-__all__ = ["OBD_COLUMNS", "open_obd"]
+__all__ = ["OBD_COLUMNS", "batches", "setup"]
 
 OBD_COLUMNS = ("timestamp", "item_id", "position", "click", "propensity_score")
 """Columns by which Open Bandit Data is recognised."""
@@ -25,31 +27,21 @@ _ITEMS = "item_context.csv"
 _AFFINITY = "user-item_affinity_"
 
 
-def open_obd(
-    path: str | Path,
-    *,
-    on_error: str = "fail",
-    chunk_rows: int | None = None,
-    floor: float | None = None,
-    reward_range: tuple[float, float] | None = (0.0, 1.0),
-    affinity: bool = False,
-) -> TableLog:
-    """Return a log of Open Bandit Data: one row is one item shown at one place of the page.
+def _recognise(name: str, start: bytes) -> bool:
+    first = start.split(b"\n", 1)[0].decode("utf-8", "replace")
+    names = {n.strip().strip('"') for n in first.lstrip("\ufeff").split(",")}
+    return name.endswith(".csv") and names.issuperset(OBD_COLUMNS)
 
-    Reward is the click, action is ``item_id`` and all items of the campaign are eligible. The context is the
-    user's features and the position, each as zeros and ones. Items have their own features if
-    ``item_context.csv`` is next to the log; these files name the same items by different hashes in different
-    logs, only ``item_id`` joins them. The first column is an index of rows and not read.
+
+def setup(parts: tuple[Part, ...], head: pa.RecordBatch, *, affinity: bool = False) -> Mapping[str, Any]:
+    """Return the column map, the items and their features.
 
     Parameters
     ----------
-    path : str or Path
-        The campaign's csv file, or its folder.
-    on_error : "fail", "skip" or "report"
-    chunk_rows : int or None
-    floor : float or None
-    reward_range : (float, float) or None
-        Clicks are 0 or 1.
+    parts : tuple of Part
+        The campaign's files.
+    head : pyarrow.RecordBatch
+        The first rows.
     affinity : bool
         Give each action its ``user-item_affinity`` of the request as a feature.
 
@@ -57,21 +49,12 @@ def open_obd(
     ------
     InputError
         If the path holds no such data.
-
-    References
-    ----------
-    Saito, Aihara, Matsutani, Narita, "Open Bandit Dataset and Pipeline", NeurIPS 2021 Datasets and
-    Benchmarks, section 3 and appendix B.
     """
-    folder = Path(path)
-    parts = tuple(p for p in parts_of(folder, "csv") if p.name != _ITEMS)
-    if not parts:
-        raise InputError(f"{path}: must hold the campaign's csv file next to {_ITEMS}, and does not")
-    files = TableFiles(folder, "csv", parts)
-    absent = [n for n in OBD_COLUMNS if n not in files.names]
+    path, found = parts[0].path, head.schema.names
+    absent = [n for n in OBD_COLUMNS if n not in found]
     if absent:
         raise InputError(f"{path}: Open Bandit Data must have the column {absent[0]!r}, this log does not")
-    users = tuple(n for n in files.names if n.startswith("user_feature_"))
+    users = tuple(n for n in found if n.startswith("user_feature_"))
     columns = Columns(
         reward="click",
         action="item_id",
@@ -80,40 +63,58 @@ def open_obd(
         categories=(*users, "position"),
         position="position",
         timestamp="timestamp",
-    ).resolve(files.names, str(path))
-    beside = parts[0].with_name(_ITEMS)
+    ).resolve(found, str(path))
+    beside = path.with_name(_ITEMS)
     items = _items(beside) if beside.is_file() else ItemTable()
-    scored = Actions.seen(n.removeprefix(_AFFINITY) for n in files.names if n.startswith(_AFFINITY)).names
+    scored = Actions.seen(n.removeprefix(_AFFINITY) for n in found if n.startswith(_AFFINITY)).names
     names = items.actions or scored
     pattern = {"affinity": _AFFINITY + "{}"} if affinity else {}
     if affinity and set(names) != set(scored):
         raise InputError(f"{path}: must have a column {_AFFINITY}<item> for every item to use `affinity`")
-    return TableLog(
-        files,
-        columns,
-        check_duplicates=False,
-        actions=names or None,
-        items=ItemTable(items.names, items.actions, items.values, pattern),
-        format="obd",
-        **checked(on_error, chunk_rows, floor, reward_range),
-    )
+    return {
+        "columns": columns,
+        "check_duplicates": False,
+        "actions": names or None,
+        "items": ItemTable(items.names, items.actions, items.values, pattern),
+        "reward_range": (0.0, 1.0),
+    }
+
+
+@log_format(endings=(".csv",), recognise=_recognise, setup=setup, beside=(_ITEMS,))
+def batches(part: Part, wanted: Mapping[str, str] | None) -> Iterator[pa.RecordBatch]:
+    """Yield rows of Open Bandit Data: one row is one item shown at one place of the page.
+
+    Reward is the click, action is ``item_id`` and all items of the campaign are eligible. The context is the
+    user's features and the position, each as zeros and ones. Items have their own features if
+    ``item_context.csv`` is next to the log; these files name the same items by different hashes in different
+    logs, only ``item_id`` joins them. The first column is an index of rows and not read.
+
+    Parameters
+    ----------
+    part : Part
+    wanted : mapping of str to str, or None
+
+    References
+    ----------
+    Saito, Aihara, Matsutani, Narita, "Open Bandit Dataset and Pipeline", NeurIPS 2021 Datasets and
+    Benchmarks, section 3 and appendix B.
+    """
+    yield from csv.batches(part, wanted, delimiter=",", decimal=".")
 
 
 def _items(path: Path) -> ItemTable:
     """Return the items' features: numbers as they are, hashes as zeros and ones."""
-    files = TableFiles.find(path, "csv")
-    if "item_id" not in files.names:
-        raise InputError(f"{path}: must have the column 'item_id', and does not")
-    features = [n for n in files.names if n.startswith("item_feature_")]
-    kinds = dict.fromkeys(["item_id", *features], "text")
-    blocks = [block.table for block in files.blocks(kinds, 1 << 20)]
-    if not blocks:
+    with readable(path):
+        read = list(csv.batches(Part(path), None))
+    if not read:
         raise InputError(f"{path}: must hold items, it holds none")
-    table = pa.concat_tables(blocks, promote_options="default")
+    table = pa.Table.from_batches(read)
+    if "item_id" not in table.column_names:
+        raise InputError(f"{path}: must have the column 'item_id', and does not")
     found = Found()
     label = labels(table["item_id"], "item_id", found)
     names, columns = [], []
-    for name in features:
+    for name in (n for n in table.column_names if n.startswith("item_feature_")):
         trial = Found()
         value = numbers(table[name], name, trial)
         if not trial.notes:

@@ -16,6 +16,7 @@ from ltrr import _check
 from ltrr.errors import InputError
 from ltrr.logs.admit import AdmitState, admit
 from ltrr.logs.events import Events, Space
+from ltrr.logs.format import log_format
 from ltrr.logs.faults import Faults
 from ltrr.logs.formats.run_parts import PartColumns, RunParts, find_log
 from ltrr.logs.raw import Raw
@@ -273,6 +274,7 @@ def _ragged(columns: PartColumns, name: str, indptr: Int64, width: int, dtype: D
     return values.reshape(int(indptr[-1]), width)
 
 
+@log_format(opens=True)
 def open_run_log(
     path: str | Path,
     *,

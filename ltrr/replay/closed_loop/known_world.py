@@ -10,58 +10,11 @@ import numpy as np
 from ltrr import _check
 from ltrr.errors import InputError
 from ltrr.logs.events import Events, Space
-from ltrr.logs.faults import Faults
+from ltrr.logs.memory import EventsLog
 from ltrr.rng import Streams
 from ltrr.types import Float32, Float64, Int64
 
-__all__ = ["EventsLog", "KnownTarget", "KnownWorld"]
-
-
-@dataclass
-class EventsLog:
-    """Events in memory as a log, in chunks.
-
-    Parameters
-    ----------
-    events : Events
-    chunk_rows : int >= 1
-        Rows a chunk; events of several slots must fit their requests into it.
-    name : str
-        Name of the log in tables.
-
-    Examples
-    --------
-    >>> one = Events(Space(("a", "b")), np.arange(1, 6), np.arange(5), np.zeros(5), np.zeros(5))
-    >>> [len(events) for events in EventsLog(one, chunk_rows=2).chunks()]
-    [2, 2, 1]
-    """
-
-    events: Events
-    chunk_rows: int = 50_000
-    name: str = "memory"
-    faults: Faults = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        _check.integer("EventsLog.chunk_rows", self.chunk_rows, low=1)
-        self.faults = Faults()
-
-    @property
-    def format(self) -> str:
-        """The format's name."""
-        return "memory"
-
-    @property
-    def space(self) -> Space:
-        """What the ids mean."""
-        return self.events.space
-
-    def chunks(self) -> Iterator[Events]:
-        """Yield the events chunk by chunk."""
-        self.faults = Faults()
-        for start in range(0, len(self.events), self.chunk_rows):
-            rows = np.arange(start, min(start + self.chunk_rows, len(self.events)))
-            self.faults.seen(len(rows), len(rows))
-            yield self.events.take(rows)
+__all__ = ["KnownTarget", "KnownWorld"]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,237 @@
+"""One reader for the logs of all formats: a first pass that learns what is there, then chunks, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import pyarrow as pa
+
+from ltrr.errors import InputError
+from ltrr.logs.admit import AdmitState, admit
+from ltrr.logs.columns import Columns
+from ltrr.logs.events import Events, Space
+from ltrr.logs.faults import Faults
+from ltrr.logs.items import ItemTable
+from ltrr.logs.raw import Raw
+from ltrr.logs.regroup import regrouped
+from ltrr.logs.roles import Role, roles_of
+from ltrr.logs.rows import Rows
+from ltrr.logs.selection import Selection
+from ltrr.logs.source import Source
+from ltrr.logs.survey import Survey, Surveyor
+from ltrr.logs.vocabulary import Actions
+
+__all__ = ["LogReader"]
+
+_ROWS = 65_536
+_FLAT = 1 << 22
+"""Most entries (rows × actions, or rows × context columns) that a chunk expands to."""
+
+_CELLS = 1 << 24
+"""Most numbers that the features of a chunk's actions hold."""
+
+
+@dataclass
+class LogReader:
+    """A log of any size and format, read in chunks; the slots of a request are never separated.
+
+    Parameters
+    ----------
+    source : Source
+        Where the rows come from.
+    columns : Columns
+        The column map, resolved.
+    head : pyarrow.RecordBatch
+        The first rows with all columns.
+    format : str
+        The format's name.
+    on_error : "fail", "skip" or "report"
+    check_duplicates : bool
+        Whether event ids are compared with all earlier ones.
+    chunk_rows : int or None
+        Rows of a chunk; None for 65,536, or fewer where there are many actions.
+    actions : int, sequence of str or int, or None
+        Declared actions; None to find them in the log.
+    floor : float or None
+        Smallest propensity the logging policy could have had.
+    reward_range : (float, float) or None
+    items : ItemTable
+        Features of the actions beside the log.
+    selection : Selection
+        Which requests are read.
+    absent : tuple of str
+        Roles that a log of the format may lack.
+    in_order : bool
+        Number actions in the order in which they are seen.
+    max_features : int
+        Most columns of features by name.
+    features : bool
+        Whether the context and the actions' features are read.
+    targets : frozenset of str or None
+        Columns of target probabilities that are read; None for all.
+    """
+
+    source: Source
+    columns: Columns
+    head: pa.RecordBatch = field(repr=False)
+    format: str = "csv"
+    on_error: str = "fail"
+    check_duplicates: bool = True
+    chunk_rows: int | None = None
+    actions: int | Sequence[str | int] | None = None
+    floor: float | None = None
+    reward_range: tuple[float, float] | None = None
+    items: ItemTable = field(default_factory=ItemTable)
+    selection: Selection = field(default_factory=Selection)
+    absent: tuple[str, ...] = ()
+    in_order: bool = False
+    max_features: int = 4096
+    features: bool = True
+    targets: frozenset[str] | None = None
+    faults: Faults = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.faults = Faults(self.on_error, self.name)
+
+    @property
+    def name(self) -> str:
+        """The file's or folder's name."""
+        return self.source.name
+
+    def only(self, *, features: bool, targets: frozenset[str] | None) -> LogReader:
+        """Return the same log without what nobody asks for.
+
+        Parameters
+        ----------
+        features : bool
+            Whether the context and the actions' features are read.
+        targets : frozenset of str or None
+            Columns of target probabilities that are read; None for all.
+        """
+        return replace(self, features=features and self.features, targets=targets)
+
+    @cached_property
+    def roles(self) -> tuple[Role, ...]:
+        """What the columns that are read hold."""
+        columns = self.columns
+        target = {k: v for k, v in columns.target.items() if self.targets is None or k in self.targets}
+        columns = replace(columns, target=target)
+        extra: list[str] = []
+        if self.features:
+            extra = self.items.wanted(self._declared.names) if self._declared is not None else []
+        else:
+            columns = replace(columns, context=(), categories=(), features=None)
+        return roles_of(columns, self.head, extra)
+
+    @cached_property
+    def _declared(self) -> Actions | None:
+        return None if self.actions is None else Actions.given(self.actions)
+
+    @property
+    def group(self) -> str | None:
+        """The role whose equal neighbours are one request; None where a row is one."""
+        if self.columns.request:
+            return "request"
+        return "event" if self.columns.slot else None
+
+    @cached_property
+    def survey(self) -> Survey:
+        """What the first pass found."""
+        surveyor = Surveyor(
+            self.roles,
+            declared=self._declared,
+            absent=frozenset(self.absent),
+            in_order=self.in_order,
+            max_features=self.max_features,
+            name=self.name,
+        )
+        # what is parsed once is parsed whole; of other files only the columns that teach something are read
+        wanted = self.roles if self.source.parses else surveyor.wanted
+        if wanted:
+            for _, batch in self.source.batches(wanted, self._group_of(wanted), self.selection):
+                surveyor.add(batch)
+        return surveyor.finish()
+
+    def _group_of(self, roles: Sequence[Role]) -> str | None:
+        return self.group if self.group in {role.name for role in roles} else None
+
+    @cached_property
+    def space(self) -> Space:
+        """What ids mean; found in a first pass where the files do not state it."""
+        found = self.survey
+        items = self.items if self.features else ItemTable()
+        own = items.names and not items.columns
+        return Space(
+            found.actions.names,
+            found.context.names,
+            (*items.names, *items.columns, *found.feature_names),
+            items.aligned(found.actions.names) if own else None,
+            found.n_slots,
+            slot_rewards=not found.whole,
+            timed=self.columns.timestamp is not None and "timestamp" not in found.absent,
+            floor=self.floor,
+            reward_range=self.reward_range,
+        )
+
+    @property
+    def left_out(self) -> tuple[int, int]:
+        """How many names of context features and of action features were too rare to become columns."""
+        return self.survey.left_out
+
+    @property
+    def rows_per_chunk(self) -> int:
+        """Rows of a chunk."""
+        if self.chunk_rows is not None:
+            return self.chunk_rows
+        eligible, space = self.survey.eligible, self.space
+        width = max(eligible, len(space.context_names), 1.0)
+        own = len(space.feature_names) if space.features is None else 0
+        return int(min(_ROWS, max(_FLAT / width, 1), max(_CELLS / max(eligible * own, 1.0), 1)))
+
+    def chunks(self) -> Iterator[Events]:
+        """Yield the log in chunks, checked."""
+        self.faults = Faults(self.on_error, self.name)
+        faults, space = self.faults, self.space
+        state = AdmitState(check_duplicates=self.check_duplicates)
+        for part, raw in self.raws():
+            faults.where = f"{self.name}, {part}" if self.source.n_parts > 1 else self.name
+            yield admit(raw, space, faults, state)
+        faults.where = self.name
+        state.finish(faults)
+
+    def raws(self) -> Iterator[tuple[str, Raw]]:
+        """Yield chunks as they were parsed, unchecked, each with its part's name."""
+        rows = Rows(self.roles, self.survey, self.items, unlisted="eligible" in self.absent)
+        size = self.rows_per_chunk
+        for part, batch in self.source.batches(self.roles, self.group, self.selection):
+            for piece in _pieces(batch, size, self.group, self.name):
+                yield part, rows.raw(piece)
+
+
+def _pieces(batch: pa.RecordBatch, rows: int, group: str | None, name: str) -> Iterator[pa.RecordBatch]:
+    """Yield a batch of whole requests in pieces of about ``rows`` rows."""
+    if batch.num_rows <= rows:
+        yield batch
+        return
+    slices = (("", batch.slice(start, rows)) for start in range(0, batch.num_rows, rows))
+    yield from (piece for _, piece in regrouped(slices, group, name))
+
+
+def checked_range(reward_range: Any) -> tuple[float, float] | None:
+    """Return a range of rewards, checked.
+
+    Raises
+    ------
+    InputError
+        If it is not two numbers, the lower first.
+    """
+    if reward_range is None:
+        return None
+    good = isinstance(reward_range, Sequence) and len(reward_range) == 2
+    if not good or not reward_range[0] <= reward_range[1]:
+        raise InputError(f"`reward_range` must be two numbers, the lower first, got {reward_range!r}")
+    low, high = reward_range
+    return float(low), float(high)

@@ -1,0 +1,210 @@
+"""Which requests of a log are read: those that fit conditions, lie between two times, or come first."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ltrr import _check
+from ltrr.errors import InputError, nearest
+from ltrr.logs.regroup import run_starts
+from ltrr.logs.roles import Role
+from ltrr.types import Bool
+
+__all__ = ["Selection", "seconds_of", "selection_of"]
+
+_CONDITION = re.compile(r"^\s*(.+?)\s*(==|!=|<=|>=|=|<|>)\s*(.*?)\s*$")
+_COMPARE = {"=": "equal", "==": "equal", "!=": "not_equal", "<": "less", "<=": "less_equal"}
+_COMPARE |= {">": "greater", ">=": "greater_equal"}
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A comparison of a column with a value.
+
+    Parameters
+    ----------
+    role : str
+        Name of the role that holds the column.
+    compare : str
+        Name of the function in `pyarrow.compute`.
+    value : float or str
+    """
+
+    role: str
+    compare: str
+    value: float | str
+
+    def holds(self, batch: pa.RecordBatch) -> Bool:
+        """Return for each row whether it fits; a missing value never does."""
+        column = batch.column(batch.schema.get_field_index(self.role))
+        if isinstance(self.value, str):
+            column = column.cast(pa.string())
+        fits = getattr(pc, self.compare)(column, self.value).fill_null(False)
+        return np.asarray(fits.to_numpy(zero_copy_only=False), bool)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which requests are read; a request is, where all its rows fit.
+
+    Parameters
+    ----------
+    rows : int or None
+        Requests that begin in the first so many rows that fit.
+    conditions : tuple of Condition
+    roles : tuple of Role
+        Columns that the conditions need.
+
+    Examples
+    --------
+    >>> Selection(rows=10).all_rows, Selection().all_rows
+    (False, True)
+    """
+
+    rows: int | None = None
+    conditions: tuple[Condition, ...] = ()
+    roles: tuple[Role, ...] = field(default=())
+
+    @property
+    def all_rows(self) -> bool:
+        """True where nothing is left out."""
+        return self.rows is None and not self.conditions
+
+    def chosen(
+        self, batches: Iterable[tuple[str, pa.RecordBatch]], group: str | None
+    ) -> Iterator[tuple[str, pa.RecordBatch]]:
+        """Yield the rows that are read of batches of whole requests."""
+        if self.all_rows:
+            yield from batches
+            return
+        left = self.rows
+        for part, batch in batches:
+            starts = _starts(batch, group)
+            keep = np.ones(batch.num_rows, bool)
+            for condition in self.conditions:
+                keep &= condition.holds(batch)
+            whole = np.logical_and.reduceat(keep, starts[:-1]) if batch.num_rows else keep
+            if left is not None:
+                size = np.where(whole, np.diff(starts), 0)
+                whole &= np.cumsum(size) - size < left
+                left -= int(size[whole].sum())
+            rows = np.flatnonzero(np.repeat(whole, np.diff(starts)))
+            if len(rows):
+                yield part, batch if len(rows) == batch.num_rows else batch.take(pa.array(rows))
+            if left is not None and left <= 0:
+                return
+
+
+def _starts(batch: pa.RecordBatch, group: str | None) -> np.ndarray[Any, np.dtype[np.int64]]:
+    if group is None:
+        return np.arange(batch.num_rows + 1)
+    column = batch.column(batch.schema.get_field_index(group))
+    return run_starts(pc.fill_null_forward(column))
+
+
+def selection_of(
+    head: pa.RecordBatch,
+    timestamp: Role | None,
+    *,
+    rows: int | None,
+    where: Sequence[str],
+    since: Any,
+    until: Any,
+) -> Selection:
+    """Return the selection that a user's words mean.
+
+    Parameters
+    ----------
+    head : pyarrow.RecordBatch
+        The first rows with all columns.
+    timestamp : Role or None
+        The role of times.
+    rows : int or None
+    where : sequence of str
+        Conditions ``COLUMN OP VALUE`` with one of ``= == != < <= > >=``; all must hold.
+    since, until : float, str, datetime or None
+        From this time on, and before this time: seconds, or ISO 8601 (UTC where it has no time zone).
+
+    Raises
+    ------
+    InputError
+        If a condition cannot be read, names no column, or there are no times.
+    """
+    if rows is not None:
+        _check.integer("rows", rows, low=1)
+    conditions, roles = [], []
+    for text in (where,) if isinstance(where, str) else where:
+        condition, role = _condition(text, head)
+        conditions.append(condition)
+        roles.append(role)
+    for value, compare, name in ((since, "greater_equal", "since"), (until, "less", "until")):
+        if value is None:
+            continue
+        if timestamp is None:
+            raise InputError(
+                f"`{name}` needs the log's times: map their column, timestamp=NAME (--column on the command "
+                "line, columns= in a call)"
+            )
+        conditions.append(Condition(timestamp.name, compare, seconds_of(value, name)))
+        roles.append(timestamp)
+    return Selection(rows, tuple(conditions), tuple(dict.fromkeys(roles)))
+
+
+def _condition(text: str, head: pa.RecordBatch) -> tuple[Condition, Role]:
+    match = _CONDITION.match(text)
+    if match is None:
+        raise InputError(f"`where` must be COLUMN OP VALUE, as country=DE or age>=30, got {text!r}")
+    name, sign, value = match.groups()
+    if name not in head.schema.names:
+        raise InputError(
+            f"`where` names no column of the log, got {name!r}{nearest(name, head.schema.names)}"
+        )
+    number = _number(value)
+    ordered = _COMPARE[sign] not in ("equal", "not_equal")
+    if ordered and number is None:
+        raise InputError(f"`where` compares with a number by {sign}, got {text!r}")
+    quoted = value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"" else value
+    kind = "number" if ordered else "label"
+    against = number if ordered and number is not None else quoted
+    return Condition(f"where:{name}:{kind}", _COMPARE[sign], against), Role(
+        f"where:{name}:{kind}", name, kind
+    )
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def seconds_of(value: Any, name: str) -> float:
+    """Return a time as seconds.
+
+    Raises
+    ------
+    InputError
+        If it is neither a number nor a time in ISO 8601.
+
+    Examples
+    --------
+    >>> seconds_of("2024-01-01", "since"), seconds_of(12, "since")
+    (1704067200.0, 12.0)
+    """
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(value, str) and (number := _number(value)) is not None:
+        return number
+    try:
+        stamp = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+    except ValueError as error:
+        raise InputError(f"`{name}` must be seconds or a time in ISO 8601, got {value!r}") from error
+    return (stamp if stamp.tzinfo else stamp.replace(tzinfo=UTC)).timestamp()

@@ -1,0 +1,221 @@
+"""Where a log's rows come from: files of one format, parsed once, or tables in memory."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from ltrr.errors import InputError
+from ltrr.logs.files import readable
+from ltrr.logs.format import FAULT, ROW, WHOLE, Format, Part
+from ltrr.logs.regroup import regrouped, resized
+from ltrr.logs.roles import Role, wanted_of
+from ltrr.logs.selection import Selection
+from ltrr.logs.spool import Spool
+from ltrr.logs.typed import typed
+
+__all__ = ["FileSource", "Source", "TableSource"]
+
+_ROWS = 65_536
+_HEAD_ROWS = 1000
+
+_log = logging.getLogger(__name__)
+
+Typed = Iterator[tuple[str, pa.RecordBatch]]
+
+
+class Source(Protocol):
+    """Rows in the reader's own columns, again and again."""
+
+    name: str
+
+    @property
+    def n_parts(self) -> int:
+        """Number of parts."""
+
+    @property
+    def parses(self) -> bool:
+        """True where a first pass keeps all that it reads, so that later ones need not parse again."""
+
+    def head(self) -> pa.RecordBatch:
+        """Return the first rows with all their columns, as the format has them."""
+
+    def batches(self, roles: Sequence[Role], group: str | None, selection: Selection) -> Typed:
+        """Yield the name of a part and rows of it, the roles' columns; requests are whole."""
+
+
+@dataclass
+class FileSource:
+    """The parts of a log in one format.
+
+    Parameters
+    ----------
+    name : str
+        What the log is called in messages.
+    parts : tuple of Part
+    format : Format
+    options : mapping
+        Options of the format's function.
+    """
+
+    name: str
+    parts: tuple[Part, ...]
+    format: Format
+    options: Mapping[str, Any] = field(default_factory=dict)
+    _spool: Spool | None = field(default=None, init=False, repr=False)
+    _held: tuple[Any, ...] = field(default=(), init=False, repr=False)
+
+    @property
+    def n_parts(self) -> int:
+        """Number of parts."""
+        return len(self.parts)
+
+    @property
+    def parses(self) -> bool:
+        """True where a first pass keeps all that it reads, so that later ones need not parse again."""
+        return self.format.spooled
+
+    @property
+    def spool(self) -> Spool | None:
+        """The temporary file of what was parsed; None where nothing has been."""
+        return self._spool
+
+    def head(self) -> pa.RecordBatch:
+        """Return the first rows with all their columns, and those that folders stand for.
+
+        Raises
+        ------
+        InputError
+            If the log holds no rows.
+        """
+        for part in self.parts:
+            with readable(part.path), closing(self._read(part, None, _HEAD_ROWS)) as batches:
+                for batch in batches:
+                    if batch.num_rows:
+                        return _with_folders(batch.slice(0, _HEAD_ROWS), part, None)
+        raise InputError(f"{self.name}: must hold rows, it holds none")
+
+    def batches(self, roles: Sequence[Role], group: str | None, selection: Selection) -> Typed:
+        """Yield the name of a part and rows of it, the roles' columns; requests are whole."""
+        roles = tuple(dict.fromkeys((*roles, *selection.roles)))
+        if not self.format.spooled:
+            return selection.chosen(regrouped(self._typed(roles), group, self.name), group)
+        held_roles, held_group, held_selection = self._held or ((), None, None)
+        if (
+            self._spool is not None
+            and (held_group, held_selection) == (group, selection)
+            and set(roles) <= set(held_roles)
+        ):
+            return self._spool.batches([role.name for role in roles] + [ROW, WHOLE, FAULT])
+        return self._spooled(roles, group, selection)
+
+    def _spooled(self, roles: tuple[Role, ...], group: str | None, selection: Selection) -> Typed:
+        """Yield all rows while they are written to the temporary file; a pass cut short leaves none."""
+        spool = Spool()
+        try:
+            for part, batch in selection.chosen(regrouped(self._typed(roles), group, self.name), group):
+                spool.write(part, batch)
+                yield part, batch
+            spool.close()
+        except BaseException:
+            spool.discard()
+            raise
+        self._spool, self._held = spool, (roles, group, selection)
+        _log.info("%s: parsed once, %.1f MB kept in %s", self.name, spool.size / 1e6, spool.place)
+
+    def _typed(self, roles: tuple[Role, ...]) -> Typed:
+        return resized(self._parsed(roles), _ROWS)
+
+    def _parsed(self, roles: tuple[Role, ...]) -> Typed:
+        wanted = wanted_of(roles)
+        row = 0
+        for part in self.parts:
+            base, numbered = row, False
+            asked = {name: kind for name, kind in wanted.items() if name not in part.values}
+            with readable(part.path), closing(self._read(part, asked, _ROWS)) as batches:
+                for batch in batches:
+                    whole = _with_folders(batch, part, wanted)
+                    numbered = ROW in batch.schema.names
+                    try:
+                        out = typed(whole, roles, base if numbered else row, fixed=self.format.spooled)
+                    except InputError as error:
+                        raise InputError(f"{part.path}: {error}") from error
+                    row = int(out.column(out.schema.get_field_index(ROW))[-1].as_py()) if len(out) else row
+                    yield part.name, out
+
+    def _read(self, part: Part, wanted: Mapping[str, str] | None, rows: int) -> Any:
+        """Return the format's batches of a part; what is given back can be closed."""
+        options = dict(self.options)
+        if self.format.takes_rows:
+            options["rows"] = rows
+        return _closable(self.format.batches(part, wanted, **options))
+
+
+def _closable(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Return an iterator that closes a generator's files when it is closed."""
+    yield from batches
+
+
+def _with_folders(batch: pa.RecordBatch, part: Part, wanted: Mapping[str, str] | None) -> pa.RecordBatch:
+    """Return a batch with the columns that the part's folders stand for."""
+    extra = {n: v for n, v in part.values.items() if wanted is None or n in wanted}
+    if not extra:
+        return batch
+    arrays = [*batch.columns, *(pa.array([v] * batch.num_rows, pa.string()) for v in extra.values())]
+    return pa.RecordBatch.from_arrays(arrays, names=[*batch.schema.names, *extra])
+
+
+@dataclass
+class TableSource:
+    """A table in memory as a log.
+
+    Parameters
+    ----------
+    name : str
+    table : pyarrow.Table
+    """
+
+    name: str
+    table: pa.Table
+
+    @property
+    def n_parts(self) -> int:
+        """One."""
+        return 1
+
+    @property
+    def parses(self) -> bool:
+        """False: nothing is parsed."""
+        return False
+
+    def head(self) -> pa.RecordBatch:
+        """Return the first rows.
+
+        Raises
+        ------
+        InputError
+            If the table holds no rows.
+        """
+        for batch in self.table.slice(0, _HEAD_ROWS).to_batches():
+            if batch.num_rows:
+                return batch
+        raise InputError(f"{self.name}: must hold rows, it holds none")
+
+    def batches(self, roles: Sequence[Role], group: str | None, selection: Selection) -> Typed:
+        """Yield rows of the table, the roles' columns; requests are whole."""
+        roles = tuple(dict.fromkeys((*roles, *selection.roles)))
+        return selection.chosen(regrouped(resized(self._typed(roles), _ROWS), group, self.name), group)
+
+    def _typed(self, roles: tuple[Role, ...]) -> Typed:
+        wanted, row = list(wanted_of(roles)), 0
+        absent = [name for name in wanted if name not in self.table.column_names]
+        if absent:
+            raise InputError(f"{self.name}: has no column {absent[0]!r}")
+        for batch in self.table.select(wanted).to_batches(max_chunksize=_ROWS):
+            yield self.name, typed(batch, roles, row, fixed=False)
+            row += batch.num_rows

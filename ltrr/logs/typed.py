@@ -1,0 +1,142 @@
+"""From a format's columns to the reader's own: one schema for all formats, faults beside the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from ltrr.errors import InputError
+from ltrr.logs.convert import Found, labels, numbers, times, whole
+from ltrr.logs.format import FAULT, FAULT_TYPE, ROW, WHOLE
+from ltrr.logs.lists import lists
+from ltrr.logs.roles import MOST_SLOTS, Role
+from ltrr.types import Int64
+
+__all__ = ["faults_of", "typed"]
+
+_MOST_POSITIONS = 2**31 - 1
+_TOPS = {"slot": MOST_SLOTS - 1, "position": _MOST_POSITIONS}
+
+
+def typed(batch: pa.RecordBatch, roles: Sequence[Role], row: int, *, fixed: bool) -> pa.RecordBatch:
+    """Return a batch with a column a role, the rows' numbers, and what is wrong with rows.
+
+    Parameters
+    ----------
+    batch : pyarrow.RecordBatch
+        As a format made it.
+    roles : sequence of Role
+    row : int
+        Rows of the log before this part, or before this batch where the format numbers no rows.
+    fixed : bool
+        True for types that are the same in every batch: labels by dictionary, ids as text. False where
+        integers may stay integers.
+
+    Raises
+    ------
+    InputError
+        If the type of a column cannot hold what it should.
+    """
+    n, found = batch.num_rows, Found()
+    own = _own_faults(batch, found)
+    columns = {role.name: _column(batch, role, found, fixed=fixed) for role in roles}
+    if ROW in batch.schema.names:
+        numbered = np.asarray(batch.column(batch.schema.get_field_index(ROW)).to_numpy(), np.int64) + row
+    else:
+        numbered = np.arange(row + 1, row + n + 1, dtype=np.int64)
+    columns[ROW] = pa.array(numbered)
+    if WHOLE in batch.schema.names:
+        columns[WHOLE] = batch.column(batch.schema.get_field_index(WHOLE))
+    columns[FAULT] = own if own is not None and len(found.notes) <= 1 else _faults(found, n)
+    return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
+
+
+def _own_faults(batch: pa.RecordBatch, found: Found) -> pa.Array | None:
+    """Note the faults that the format found, first of all; return them as they are if there are any."""
+    if FAULT not in batch.schema.names:
+        return None
+    column = batch.column(batch.schema.get_field_index(FAULT))
+    if column.null_count == len(column):
+        return None
+    rows = np.flatnonzero(column.is_valid().to_numpy(zero_copy_only=False)).astype(np.int64)
+    values = column.take(pa.array(rows)).to_pylist()
+    for kind in dict.fromkeys(v["kind"] for v in values):
+        mine = [i for i, v in enumerate(values) if v["kind"] == kind]
+        found.notes.append((kind, rows[mine], [str(values[i]["detail"]) for i in mine]))
+    return column
+
+
+def _faults(found: Found, n: int) -> pa.Array:
+    """Return what was found as a column: of a row's faults the first found."""
+    if not found.notes:
+        return pa.nulls(n, FAULT_TYPE)
+    rows = np.concatenate([rows for _, rows, _ in found.notes])
+    details = [text for _, _, texts in found.notes for text in texts]
+    kinds = [kind for kind, of, _ in found.notes for _ in range(len(of))]
+    _, first = np.unique(rows, return_index=True)
+    out: list[dict[str, str] | None] = [None] * n
+    for i in first.tolist():
+        out[int(rows[i])] = {"kind": kinds[i], "detail": details[i]}
+    return pa.array(out, FAULT_TYPE)
+
+
+def faults_of(batch: pa.RecordBatch) -> list[tuple[str, Int64, list[str]]]:
+    """Return the faults of a typed batch by kind: local rows, and what was found in each."""
+    found = Found()
+    _own_faults(batch, found)
+    return found.notes
+
+
+def _column(batch: pa.RecordBatch, role: Role, found: Found, *, fixed: bool) -> pa.Array:
+    """Return the column of a role."""
+    at = batch.schema.get_field_index(role.column)
+    if at < 0:
+        raise InputError(f"has no column {role.column!r}, which other parts of the log have")
+    column, name = batch.column(at), role.column
+    if role.kind == "number":
+        return pa.array(numbers(column, name, found))
+    if role.kind == "time":
+        return pa.array(times(column, name, found, unit=role.unit))
+    if role.kind in _TOPS:
+        return pa.array(whole(column, name, found, top=_TOPS[role.kind]))
+    if role.kind in ("label", "id"):
+        label = labels(column, name, found)
+        return _coded(label, role.kind) if fixed else label
+    if role.kind in ("labels", "numbers"):
+        return _list(column, role, found, fixed=fixed)
+    return column
+
+
+def _coded(label: pa.Array, kind: str) -> pa.Array:
+    """Return labels as text: by dictionary where there are few of them."""
+    text = label.cast(pa.string())
+    return text if kind == "id" else text.dictionary_encode()
+
+
+def _list(column: pa.Array, role: Role, found: Found, *, fixed: bool) -> pa.Array:
+    """Return a column of lists as Arrow lists; faults of the entries are the rows'."""
+    gone = np.asarray(column.is_null().to_numpy(zero_copy_only=False), bool)
+    indptr, flat = lists(column, role.column, found)
+    inner = Found()
+    values: Any
+    if role.kind == "numbers":
+        values = pa.array(numbers(flat, role.column, inner))
+    else:
+        values = labels(flat, role.column, inner)
+        values = _coded(values, "label") if fixed else values
+    row = np.repeat(np.arange(len(column)), np.diff(indptr))
+    for kind, at, details in inner.notes:
+        found.notes.append((kind, row[at], details))
+    if role.width:
+        wrong = np.flatnonzero((np.diff(indptr) != role.width) & ~gone)
+        found.note(
+            "unreadable",
+            wrong,
+            np.diff(indptr)[wrong].tolist(),
+            f"`{role.column}` must be a list of {role.width} numbers, as in the first rows; entries",
+        )
+    offsets = pa.array(indptr, pa.int64(), mask=np.append(gone, False)) if gone.any() else pa.array(indptr)
+    return pa.LargeListArray.from_arrays(offsets, values)
