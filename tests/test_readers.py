@@ -456,7 +456,9 @@ def test_numbers_in_text_are_those_of_python(texts):
             readable = stripped.isascii() and "_" not in stripped
         except ValueError:
             expected, readable = math.nan, False
-        missing = stripped in ("", "NA", "N/A", "n/a", "null", "NULL", "None", "<NA>")
+        if stripped.isascii() and stripped.lower() in ("true", "false"):
+            expected, readable = float(stripped.lower() == "true"), True
+        missing = stripped in ("", "NA", "N/A", "n/a", "#N/A", "null", "NULL", "None", "<NA>", "NaT", r"\N")
         assert (i in bad) == (not readable and not missing), text
         np.testing.assert_equal(value[i], expected if readable else math.nan)
 

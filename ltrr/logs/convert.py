@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -23,16 +22,29 @@ __all__ = [
     "looks_numeric",
     "numbers",
     "plain",
+    "time_unit",
     "times",
     "whole",
+    "year_check",
 ]
 
 _NUMBER = r"^[+-]?((\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|(?i:nan|inf|infinity))$"
+_WORD = r"^(?i:true|false)$"
 _INTEGER = r"^(0|-?[1-9]\d{0,17})$"
+_LONG_INTEGER = r"^-?[1-9]\d{18}$"
+_WHOLE = r"^(-?)0*(\d+)\.0*$"
+"""An integer written with a decimal point."""
 _ISO = r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])([ T]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,9})?)?"
 _ZONE = r"(Z|[+-]\d\d(:?\d\d)?)"
 _NO_TEXT = re.compile("[\udc80-\udcff]")
-_MISSING = pa.array(["", "NA", "N/A", "n/a", "null", "NULL", "None", "<NA>"])
+_MISSING = pa.array(["", "NA", "N/A", "n/a", "#N/A", "null", "NULL", "None", "<NA>", "NaT", "\\N"])
+"""Texts of numbers and times that are not there. Of labels only the empty one: an action may be called NA."""
+
+_UNITS = ((1e11, 1.0), (1e14, 1e-3), (1e17, 1e-6))
+_EPOCH_LIKE = 1e8
+_YEARS = (1990, 2100)
+_YEAR_SECONDS = 31_556_952
+_LABEL = "`{}` must be a label, whole if a number"
 _SHOWN = 60
 """Longest value that a message shows."""
 
@@ -112,12 +124,37 @@ def looks_numeric(column: pa.Array | pa.ChunkedArray, name: str) -> bool:
     column = plain(column, name, Found())
     if not is_text(column.type):
         return True
-    text = _trimmed(column).drop_null()
+    text = _without_words(_trimmed(column).drop_null())
     return len(text) > 0 and 10 * len(_where(pc.match_substring_regex(text, _NUMBER))) >= 9 * len(text)
+
+
+def _without_words(text: pa.Array) -> pa.Array:
+    """Return text with 1 for the words true and 0 for false, in capitals or not."""
+    if not pc.any(pc.match_substring_regex(text, _WORD)).as_py():
+        return text
+    low = pc.utf8_lower(text)
+    return pc.if_else(pc.equal(low, "true"), "1", pc.if_else(pc.equal(low, "false"), "0", text))
+
+
+def _parsed(column: pa.Array, name: str, found: Found) -> pa.Array:
+    """Return text as float64, null where a value is missing or no number."""
+    for clean in (None, _trimmed, _without_words):
+        # most columns need no cleaning, which costs more than the cast
+        column = column if clean is None else clean(column)
+        try:
+            return column.cast(pa.float64())
+        except pa.ArrowInvalid:
+            continue
+    number = pc.match_substring_regex(column, _NUMBER)
+    bad = _where(pc.invert(number))
+    found.note("unreadable", bad, column.take(pa.array(bad)).to_pylist(), f"`{name}` must be a number")
+    return pc.if_else(number, column, pa.scalar(None, pa.string())).cast(pa.float64())
 
 
 def numbers(column: pa.Array | pa.ChunkedArray, name: str, found: Found) -> Float64:
     """Return a column as numbers, NaN where a value is missing; what is not a number is "unreadable".
+
+    The decimal mark is a point. True and false, in capitals or not, are 1 and 0.
 
     Raises
     ------
@@ -126,14 +163,7 @@ def numbers(column: pa.Array | pa.ChunkedArray, name: str, found: Found) -> Floa
     """
     column = plain(column, name, found)
     if is_text(column.type):
-        try:
-            column = column.cast(pa.float64())
-        except pa.ArrowInvalid:
-            text = _trimmed(column)
-            bad = _where(pc.invert(pc.match_substring_regex(text, _NUMBER)))
-            found.note("unreadable", bad, text.take(pa.array(bad)).to_pylist(), f"`{name}` must be a number")
-            text = pc.if_else(pc.match_substring_regex(text, _NUMBER), text, pa.scalar(None, pa.string()))
-            column = text.cast(pa.float64())
+        column = _parsed(column, name, found)
     elif pa.types.is_boolean(column.type):
         column = column.cast(pa.uint8())
     kind = column.type
@@ -161,12 +191,19 @@ def whole(column: pa.Array | pa.ChunkedArray, name: str, found: Found, *, top: i
     return np.where(good, value, 0.0).astype(np.int64)
 
 
-def time_unit(values: Float64) -> float:
-    return 1.0
+def times(column: pa.Array | pa.ChunkedArray, name: str, found: Found, unit: float = 1.0) -> Float64:
+    """Return a column as seconds: text may be ISO 8601 (UTC where it has no time zone).
 
-
-def times(column: pa.Array | pa.ChunkedArray, name: str, found: Found, *, unit: float = 1.0) -> Float64:
-    """Return a column as seconds: text may be ISO 8601 (UTC where it has no time zone)."""
+    Parameters
+    ----------
+    column : pyarrow.Array or pyarrow.ChunkedArray
+    name : str
+        The column's name.
+    found : Found
+        Receives values that are no times.
+    unit : float
+        Seconds that one unit of times that are numbers stands for, see `time_unit`.
+    """
     column = plain(column, name, found)
     kind = column.type
     if pa.types.is_date(kind):
@@ -175,7 +212,7 @@ def times(column: pa.Array | pa.ChunkedArray, name: str, found: Found, *, unit: 
     if pa.types.is_timestamp(kind):
         return _seconds(column)
     if not is_text(kind):
-        return numbers(column, name, found)
+        return _scaled(numbers(column, name, found), unit)
     text = _trimmed(column)
     out = np.full(len(text), np.nan)
     left = mask(text.is_valid())
@@ -187,12 +224,56 @@ def times(column: pa.Array | pa.ChunkedArray, name: str, found: Found, *, unit: 
         rows = _where(pc.match_substring_regex(text, pattern))
         if len(rows):
             some = text.take(pa.array(rows))
-            out[rows] = numbers(some, name, Found()) if stamp is None else _stamps(some, stamp)
+            out[rows] = _scaled(numbers(some, name, Found()), unit) if stamp is None else _stamps(some, stamp)
             left[rows[~np.isnan(out[rows])]] = False
     bad = np.flatnonzero(left)
     detail = f"`{name}` must be seconds or a time in ISO 8601"
     found.note("unreadable", bad, text.take(pa.array(bad, pa.int64())).to_pylist(), detail)
     return out
+
+
+def _scaled(value: Float64, unit: float) -> Float64:
+    # a quotient of whole numbers is rounded once: 1700000000123 ms are exactly the nearest float
+    return value if unit == 1.0 else value / round(1.0 / unit)
+
+
+def time_unit(first_values: Float64) -> float:
+    """Return the seconds that one unit of a log's times stands for, by the median of its first times.
+
+    Numbers below 1e11 are seconds (until the year 5138), below 1e14 milliseconds, below 1e17 microseconds,
+    others nanoseconds, each since 1970. One log has one unit. Times in ISO 8601 or Arrow's own types are
+    seconds already.
+
+    Examples
+    --------
+    >>> time_unit(np.array([1.7e12, np.nan])), time_unit(np.array([3.0])), time_unit(np.array([]))
+    (0.001, 1.0, 1.0)
+    """
+    value = np.abs(first_values[np.isfinite(first_values)])
+    middle = float(np.median(value)) if len(value) else 0.0
+    return next((unit for below, unit in _UNITS if middle < below), 1e-9)
+
+
+def year_check(seconds: Float64) -> str:
+    """Return a warning if times that look like seconds since 1970 lie outside 1990 to 2100; else "".
+
+    Times below 1e8 may count from the log's beginning and are not judged.
+
+    Examples
+    --------
+    >>> year_check(np.array([1.7e9, 5.0])), year_check(np.array([1.7e9, 9.9e9]))
+    ('', '1 of 2 times lies outside the years 1990 to 2100, the first in 2283; are they in one unit, ...?')
+    """
+    low, high = ((year - 1970) * _YEAR_SECONDS for year in _YEARS)
+    with np.errstate(invalid="ignore"):
+        out = np.isfinite(seconds) & (seconds >= _EPOCH_LIKE) & ((seconds < low) | (seconds >= high))
+    if not out.any():
+        return ""
+    n, year = int(out.sum()), 1970 + int(seconds[out][0] // _YEAR_SECONDS)
+    return (
+        f"{n:,} of {len(seconds):,} times {'lies' if n == 1 else 'lie'} outside the years {_YEARS[0]} to "
+        f"{_YEARS[1]}, the first in {year}; are they in one unit, since 1970?"
+    )
 
 
 def _seconds(stamps: pa.Array) -> Float64:
@@ -221,6 +302,10 @@ def _stamps(text: pa.Array, kind: pa.DataType) -> Float64:
 def labels(column: pa.Array | pa.ChunkedArray, name: str, found: Found) -> pa.Array:
     """Return a column of labels as int64 or as text; null where there is none.
 
+    An integer is the same label in all formats and types: 1 in floats and decimals that are whole and in the
+    text ``1.0`` (any text of digits, a point and zeros, so ``2.0`` is not kept apart from ``2``). Integers
+    beyond 64 bits with a sign are text.
+
     Raises
     ------
     InputError
@@ -230,19 +315,42 @@ def labels(column: pa.Array | pa.ChunkedArray, name: str, found: Found) -> pa.Ar
     kind = column.type
     if is_text(kind):
         text = pc.utf8_trim_whitespace(column.cast(pa.string()))
-        return pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
+        return _whole_text(pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text))
     if pa.types.is_integer(kind):
-        return column if kind == pa.int64() else column.cast(pa.int64(), safe=False)
-    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        return _int64_or_text(column)
+    if pa.types.is_decimal(kind):
+        good = pc.equal(pc.floor(column), column)
+        bad = _where(pc.invert(good))
+        found.note("unreadable", bad, column.take(pa.array(bad)).to_pylist(), _LABEL.format(name))
+        wide = pa.decimal256(76, 0) if pa.types.is_decimal256(kind) else pa.decimal128(38, 0)
+        return _int64_or_text(pc.if_else(good, column, pa.scalar(None, kind)).cast(wide))
+    if pa.types.is_floating(kind):
         value = numbers(column, name, found)
         good = np.abs(value) < 2.0**53
         good &= np.where(good, value, 0.5) == np.floor(np.where(good, value, 0.0))
         bad = np.flatnonzero(~good & ~np.isnan(value))
-        found.note("unreadable", bad, value[bad].tolist(), f"`{name}` must be a label, whole if a number")
+        found.note("unreadable", bad, value[bad].tolist(), _LABEL.format(name))
         return pa.array(np.where(good, value, 0.0).astype(np.int64), mask=~good)
     if pa.types.is_boolean(kind) or pa.types.is_null(kind):
         return column.cast(pa.string())
     raise InputError(f"column `{name}` must hold labels, it holds {kind}; map another column")
+
+
+def _int64_or_text(column: pa.Array) -> pa.Array:
+    if column.type == pa.int64():
+        return column
+    try:
+        return column.cast(pa.int64())
+    except pa.ArrowInvalid:
+        return column.cast(pa.string())
+
+
+def _whole_text(text: pa.Array) -> pa.Array:
+    """Return labels with integers as they are usually written in place of ``1.0``."""
+    if not pc.any(pc.match_substring_regex(text, _WHOLE)).as_py():
+        return text
+    short = pc.replace_substring_regex(text, _WHOLE, r"\1\2")
+    return pc.if_else(pc.and_(pc.equal(short, "-0"), pc.not_equal(text, "-0")), "0", short)
 
 
 def ids(column: pa.Array | pa.ChunkedArray, name: str, found: Found) -> Int64:
@@ -253,10 +361,23 @@ def ids(column: pa.Array | pa.ChunkedArray, name: str, found: Found) -> Int64:
     if not is_text(label.type):
         return np.asarray(label.fill_null(0).to_numpy(zero_copy_only=False), np.int64)
     text = label.fill_null("0")
-    number = pc.match_substring_regex(text, _INTEGER)
+    number = _fits_int64(text)
     out = pc.if_else(number, text, "0").cast(pa.int64()).to_numpy(zero_copy_only=False).copy()
     rest = _where(pc.invert(number))
     if len(rest):
+        import pandas as pd  # most logs have no such ids, and pandas takes long to load
+
         words = text.take(pa.array(rest)).to_numpy(zero_copy_only=False)
         out[rest] = pd.util.hash_array(words, categorize=False).view(np.int64)
     return np.asarray(out, np.int64)
+
+
+def _fits_int64(text: pa.Array) -> pa.Array:
+    """Return whether texts are integers of 64 bits as they are usually written."""
+    number = pc.match_substring_regex(text, _INTEGER)
+    long = pc.match_substring_regex(text, _LONG_INTEGER)
+    if not pc.any(long).as_py():
+        return number
+    # of 19 digits each, the order of texts is that of their sizes
+    top = pc.if_else(pc.starts_with(text, "-"), str(-(2**63)), str(2**63 - 1))
+    return pc.or_(number, pc.and_(long, pc.less_equal(text, top)))
