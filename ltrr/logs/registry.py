@@ -7,7 +7,6 @@ from functools import partial
 from ltrr.logs.formats.dsjson import open_dsjson
 from ltrr.logs.formats.obd import open_obd
 from ltrr.logs.formats.run_log import open_run_log
-from ltrr.logs.formats.vw_text import open_vw_text
 from ltrr.logs.table import TableLog, open_table
 from ltrr.registry import Registry
 
@@ -30,7 +29,6 @@ LOG_FORMATS = Registry(
         "jsonl": _tables("jsonl", "JSON lines, an object a row, read through a column map"),
         "obd": open_obd,
         "dsjson": open_dsjson,
-        "vw": open_vw_text,
     },
 )
 """Functions that return a `ReplayLog` from a path and options by name, among them ``on_error``."""
