@@ -8,7 +8,7 @@ from itertools import chain
 import numpy as np
 import pyarrow as pa
 
-__all__ = ["sparse", "sparses"]
+__all__ = ["offsets", "sparse", "sparses"]
 
 
 def sparse(rows: Sequence[Mapping[bytes, float] | None]) -> pa.MapArray:
@@ -27,7 +27,7 @@ def sparse(rows: Sequence[Mapping[bytes, float] | None]) -> pa.MapArray:
     levels = pa.array([name.decode("utf-8", "backslashreplace") for name in code], pa.string())
     values = chain.from_iterable(row.values() for row in rows if row)
     return pa.MapArray.from_arrays(
-        _offsets(rows),
+        offsets(rows),
         pa.DictionaryArray.from_arrays(pa.array(codes), levels),
         pa.array(np.fromiter(values, np.float64, len(names))),
     )
@@ -41,10 +41,16 @@ def sparses(rows: Sequence[Sequence[Mapping[bytes, float]] | None]) -> pa.ListAr
     >>> sparses([[{b"red": 1.0}, {}], None]).to_pylist()
     [[[('red', 1.0)], []], None]
     """
-    return pa.ListArray.from_arrays(_offsets(rows), sparse(list(chain.from_iterable(r for r in rows if r))))
+    return pa.ListArray.from_arrays(offsets(rows), sparse(list(chain.from_iterable(r for r in rows if r))))
 
 
-def _offsets(rows: Sequence[Mapping[bytes, float] | Sequence[object] | None]) -> pa.Array:
-    """Return where the entries of each row begin; null where the row is."""
+def offsets(rows: Sequence[Mapping[bytes, float] | Sequence[object] | None]) -> pa.Array:
+    """Return where the entries of each row begin and the last one ends; null where the row is.
+
+    Examples
+    --------
+    >>> offsets([[7, 8], None, [9]]).to_pylist()
+    [0, None, 2, 3]
+    """
     ends = np.cumsum([0, *(0 if row is None else len(row) for row in rows)])
     return pa.array(ends.astype(np.int32), mask=np.array([*(row is None for row in rows), False]))
