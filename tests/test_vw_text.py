@@ -3,13 +3,16 @@
 import math
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ltrr.errors import InputError
-from ltrr.logs.events import Events
-from ltrr.logs.formats.vw_text import open_vw_text
+from ltrr.logs.format import FAULT, ROW, Part, format_of
+from ltrr.logs.formats import lines
+from ltrr.logs.formats.vw_text import vw_text
+from tests.naive_vw import naive_features, naive_label
 
 ADF = """shared |u age:30 vip
 0:-1:0.25 |a red
@@ -24,239 +27,287 @@ shared |u vip
 """
 
 
-def naive_label(line):
-    """Return ([action], (action, cost, probability) or None) of a line's label, or None where it is wrong."""
-    label, bar, _ = line.partition("|")
-    words = label.split()
-    if bar and words and not label[-1].isspace():
-        words.pop()
-    actions, chosen = [], []
-    for word in words:
-        if word.startswith("'"):
-            continue
-        try:
-            parts = [float(part) for part in word.split(":")]
-        except ValueError:
-            return None
-        if len(parts) > 3 or not 0 <= parts[0] <= 1e9 or parts[0] != int(parts[0]):
-            return None
-        actions.append(int(parts[0]))
-        if len(parts) > 1:
-            chosen.append((*parts, math.nan)[:3])
-    return (actions, chosen[0] if chosen else None) if len(chosen) < 2 else None
+SPARSE = pa.map_(pa.dictionary(pa.int32(), pa.string()), pa.float64())
 
 
-def naive_features(line):
-    """Return {name: value} of a line; values under one name add up."""
-    out = {}
-    for group in line.split("|")[1:]:
-        words = group.split()
-        space, weight = "", 1.0
-        if words and not group[:1].isspace():
-            head = words.pop(0).split(":")
-            space = head[0] + "." if head[0] else ""
-            weight = float(head[1]) if len(head) > 1 else 1.0
-        for word in words:
-            name, *value = word.split(":")
-            out[space + name] = out.get(space + name, 0.0) + weight * (float(value[0]) if value else 1.0)
-    return out
-
-
-def write(tmp_path, text, name="log.vw"):
+def part_of(tmp_path, text, name="log.vw"):
     path = tmp_path / name
-    path.write_text(text, encoding="utf-8")
-    return path
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return Part(path)
 
 
-def read(path, **options):
-    log = open_vw_text(path, **{"on_error": "report", **options})
-    return log, Events.concat(list(log.chunks()))
+def read(tmp_path, text, wanted=None):
+    """Return {column: values} of a log, and {row: (kind, detail)} of its faults."""
+    batches = list(vw_text(part_of(tmp_path, text), wanted))
+    columns = {name: [v for b in batches for v in b[name].to_pylist()] for name in batches[0].schema.names}
+    found = [
+        v for b in batches for v in (b[FAULT].to_pylist() if FAULT in b.schema.names else [None] * len(b))
+    ]
+    columns.pop(FAULT, None)
+    faults = {row: (f["kind"], f["detail"]) for row, f in zip(columns[ROW], found, strict=True) if f}
+    return columns, faults
 
 
 def test_real_file(data_dir):
     path = data_dir / "vw_logs" / "rcv1_raw_cb_small.vw"
-    lines = path.read_text(encoding="utf-8").splitlines()
-    log, events = read(path, features=True, max_features=10_000)
-    labels = [naive_label(line)[1] for line in lines]
-    assert log.space.actions == ("1", "2")
-    assert len(events) == 1000
-    assert events.action.tolist() == [int(a) - 1 for a, _, _ in labels]
-    assert events.reward.tolist() == [0.0 - cost for _, cost, _ in labels]
-    assert events.propensity.tolist() == [p for _, _, p in labels]
-    assert events.reward.mean() == pytest.approx(-0.477)
-    want = [naive_features(line) for line in lines]
-    assert set(log.space.context_names) == set().union(*want)
-    column = {name: j for j, name in enumerate(log.space.context_names)}
-    matrix = np.zeros(events.context.shape, np.float32)
-    for r, found in enumerate(want):
-        for name, value in found.items():
-            matrix[r, column[name]] = value
-    assert np.array_equal(events.context, matrix)
-    plain = read(path)[1]
-    assert plain.context.shape == (1000, 0)
-    assert np.array_equal(plain.reward, events.reward)
-    capped = open_vw_text(path, features=True, max_features=50)
-    assert len(capped.space.context_names) == 50
-    assert capped.left_out == (len(column) - 50, 0)
-    frequency = dict(zip(log.space.context_names, (matrix != 0).sum(axis=0), strict=True))
-    rest = [n for name, n in frequency.items() if name not in capped.space.context_names]
-    assert min(frequency[name] for name in capped.space.context_names) >= max(rest)
+    text = path.read_text(encoding="utf-8").splitlines()
+    (batch,) = vw_text(Part(path))
+    labels = [naive_label(line)[1] for line in text]
+    assert batch["action"].to_pylist() == [a for a, _, _ in labels]
+    assert batch["cost"].to_pylist() == [cost for _, cost, _ in labels]
+    assert batch["propensity"].to_pylist() == [p for _, _, p in labels]
+    assert -np.mean(batch["cost"].to_numpy()) == pytest.approx(-0.477)
+    assert batch["eligible"].null_count == 1000
+    assert [dict(row) for row in batch["context"].to_pylist()] == [naive_features(line) for line in text]
+    assert batch["context"].type == SPARSE
+    assert "features" not in batch.schema.names
+    (plain,) = vw_text(Part(path), {"cost": "number", "action": "text"})
+    assert set(plain.schema.names) == {"cost", "action", ROW}
+    assert plain["cost"].equals(batch["cost"])
 
 
 def test_a_line_for_each_action(tmp_path):
-    log, events = read(write(tmp_path, ADF), features=True)
-    assert log.several_lines
-    assert log.space.actions == ("1", "2")
-    assert events.row.tolist() == [1, 5]
-    assert events.action.tolist() == [0, 1]
-    assert events.reward.tolist() == [1.0, -0.5]
-    assert events.propensity.tolist() == [0.25, 0.75]
-    assert events.eligible.tolist() == [0, 1, 0, 1]
-    assert log.faults.counts["dangling event"] == 1
-    assert [f.row for f in log.faults.kept if f.kind == "dangling event"] == [8]
-    assert log.space.context_names == ("u.age", "u.vip")
-    assert events.context.tolist() == [[30, 1], [0, 0]]
-    assert log.space.feature_names == ("a.blue", "a.red", "a.x")
-    assert events.features.tolist() == [[0, 1, 0], [2, 0, 0], [0, 1, 0], [6, 0, 3]]
+    columns, faults = read(tmp_path, ADF)
+    assert columns[ROW] == [1, 5, 8]
+    assert columns["action"] == [1, 2, None]
+    assert columns["cost"] == [-1.0, 0.5, None]
+    assert columns["propensity"] == [0.25, 0.75, None]
+    assert columns["eligible"] == [[1, 2]] * 3
+    assert columns["context"] == [[("u.age", 30), ("u.vip", 1)], [], [("u.vip", 1)]]
+    assert columns["features"] == [
+        [[("a.red", 1)], [("a.blue", 2)]],
+        [[("a.red", 1)], [("a.blue", 6), ("a.x", 3)]],
+        [[("a.red", 1)], [("a.x", 1)]],
+    ]
+    assert faults == {8: ("dangling event", "a decision without an outcome")}
+    batch = next(vw_text(part_of(tmp_path, ADF)))
+    assert FAULT not in batch.schema.names
+    assert batch["features"].type == pa.list_(SPARSE)
+    columns, _ = read(tmp_path, ADF, {"features": "sparses"})
+    assert list(columns) == ["features", ROW]
+    assert list(read(tmp_path, ADF, {"context": "sparse", "x": "any"})[0]) == ["context", ROW]
 
 
-def test_lines_for_actions_over_chunks(tmp_path):
-    one = "shared |u n\n |a x\n0:-1:0.5 |a y:2\n |a z\n\n"
-    two = "0:1:0.25 |a x\n |a y\n\n"
-    path = write(tmp_path, (one + two) * 4000)
-    whole = read(path, features=True)[1]
-    log = open_vw_text(path, on_error="report", features=True, chunk_bytes=1 << 16)
-    chunks = list(log.chunks())
-    parts = Events.concat(chunks)
-    assert len(chunks) > 3
-    assert len(parts) == 8000
-    for field in ("row", "action", "reward", "propensity", "indptr", "eligible", "context", "features"):
-        assert np.array_equal(getattr(whole, field), getattr(parts, field)), field
-    assert parts.action.tolist() == [1, 0] * 4000
-    assert parts.row.tolist()[:3] == [1, 6, 9]
+@pytest.mark.parametrize(
+    ("text", "actions", "rows"),
+    [
+        ("1:0:0.5 |\n2:0:0.5 |\n", [1, 2], [1, 2]),
+        (" |\n1:0:0.5 |\n3:0:0.5 |\n", [None, 1, 3], [1, 2, 3]),
+        ("1:0:0.5 |\n\n2:0:0.5 |\n\n", [1, 2], [1, 3]),
+        ("1:0:0.5 |\n\n2:0:0.5 |\n |\n", [1, 1], [1, 3]),
+        (" |\n7:0:0.5 |\n |\n\n |\n |\n |\n0:1:1 |", [2, 4], [1, 5]),
+        ("shared |\n1:0:0.5 |\n", [1], [1]),
+        ("1:0:0.5 |\nshared |\n", [1], [1]),
+        ("1:0:0.5 |\n2:0:0.5 |\nshared |\n", [1, 2, None], [1, 2, 3]),
+    ],
+)
+def test_the_head_shows_the_kind_of_examples(tmp_path, text, actions, rows):
+    columns, _ = read(tmp_path, text)
+    assert columns["action"] == actions
+    assert columns[ROW] == rows
+
+
+def test_examples_go_over_blocks(tmp_path, monkeypatch):
+    text = "shared |u n\n |a x\n0:-1:0.5 |a y:2\n |a z\n \n" + "0:1:0.25 |a x\n |a y\n\n\n"
+    part = part_of(tmp_path, "\ufeff" + text * 100)
+    (whole,) = vw_text(part)
+    monkeypatch.setattr(lines.line_blocks, "__kwdefaults__", {"size": 61, "longest": 1000})
+    batches = list(vw_text(part))
+    assert len(batches) > 30
+    joined = [row for batch in batches for row in batch.to_pylist()]
+    assert joined == whole.to_pylist()
+    assert [row["action"] for row in joined] == [2, 1] * 100
+    assert [row[ROW] for row in joined[:4]] == [1, 6, 10, 15]
+    part = part_of(tmp_path, "1:-1:0.5 | x\n2:0:0.5 | y\n" * 100)
+    batches = list(vw_text(part))
+    assert [n for batch in batches for n in batch[ROW].to_pylist()] == list(range(1, 201))
+    assert len(batches) > 30
 
 
 def test_actions_that_a_label_lists(tmp_path):
-    log, events = read(write(tmp_path, "1:-1:0.5 3 | x\n2:0:0.25 7| a tag\n4 2:1:1 1 |\n"))
-    assert log.space.actions == ("1", "2", "3", "4")
-    assert events.action.tolist() == [0, 1, 1]
-    assert events.indptr.tolist() == [0, 2, 6, 9]
-    assert events.eligible.tolist() == [0, 2, 0, 1, 2, 3, 3, 1, 0]
+    columns, _ = read(tmp_path, "1:-1:0.5 3 | x\n2:0:0.25 7| a tag\n4 2:1:1 1 |\n0 1:0:0.5 |\n1 2 | x\n")
+    assert columns["action"] == [1, 2, 2, 1, None]
+    # the first, the third and so on list them; of the second all actions of the log could have been chosen
+    assert columns["eligible"] == [[1, 3], None, [4, 2, 1], [None, 1], [1, 2]]
 
 
 def test_tags_numbers_and_line_ends(tmp_path):
-    text = "1:+1:.5 'tag | x\r\n2:1.:5e-1 tag| x:+.5 y:-2.\n\n \t\n'tag 2:-2:0.5 |\n1:-.5:1.0"
-    _, events = read(write(tmp_path, text), features=True)
-    assert events.row.tolist() == [1, 2, 5, 6]
-    assert events.action.tolist() == [0, 1, 1, 0]
-    assert events.reward.tolist() == [-1, -1, 2, 0.5]
-    assert events.propensity.tolist() == [0.5, 0.5, 0.5, 1.0]
-    assert events.context.tolist() == [[1, 0], [0.5, -2], [0, 0], [0, 0]]
+    text = "1:+1:.5 'tag | x\r\n2:1.:5e-1 tag| x:+.5 y:-2.\n\n \t\n'tag 2:-2:0.5 |\n1:-.5:1.0\nshared| z\n'|"
+    columns, faults = read(tmp_path, text)
+    assert columns[ROW] == [1, 2, 5, 6, 7, 8]
+    assert columns["action"] == [1, 2, 2, 1, None, None]
+    assert columns["cost"] == [1, 1, -2, -0.5, None, None]
+    assert columns["propensity"] == [0.5, 0.5, 0.5, 1.0, None, None]
+    assert columns["context"] == [[("x", 1)], [("x", 0.5), ("y", -2)], [], [], [("z", 1)], []]
+    assert list(faults) == [7, 8]
 
 
 def test_namespaces(tmp_path):
     line = "1:0:0.5 |user:0.5 age:30 vip |item vip:2 |:2 z | plain |user age"
-    log, events = read(write(tmp_path, line + "\n2:0:0.5 |user vip\n"), features=True)
-    want = naive_features(line)
-    names = log.space.context_names
-    assert dict(zip(names, events.context[0].tolist(), strict=True)) == {n: want.get(n, 0.0) for n in names}
-    assert want == {"user.age": 16.0, "user.vip": 0.5, "item.vip": 2.0, "z": 2.0, "plain": 1.0}
+    columns, _ = read(tmp_path, line + "\n")
+    assert dict(columns["context"][0]) == naive_features(line)
+    assert naive_features(line) == {
+        "user.age": 16.0,
+        "user.vip": 0.5,
+        "item.vip": 2.0,
+        "z": 2.0,
+        "plain": 1.0,
+    }
+
+
+def test_names_that_are_no_text(tmp_path):
+    columns, _ = read(tmp_path, b"1:0:0.5 |\xff a:2 \xc3\xa9 |b \xe3\x80\x80x\n")
+    assert columns["context"][0] == [("\\xff.a", 2), ("\\xff.é", 1), ("b.\u3000x", 1)]
+
+
+SEVERAL = "several actions have costs"
+DANGLING = ("dangling event", "without an outcome")
 
 
 @pytest.mark.parametrize(
-    ("line", "kind", "message"),
+    ("line", "fault", "action", "cost", "propensity"),
     [
-        ("x:1:0.5 | x", "unreadable", "got 'x:1:0.5'"),
-        ("1:1:0.5:2 | x", "unreadable", "got '1:1:0.5:2'"),
-        ("1.5:1:0.5 | x", "unreadable", "got '1.5:1:0.5'"),
-        ("1:1:0.5 2:0:0.5 | x", "unreadable", "several actions have costs"),
-        ("-1:1:0.5 | x", "unreadable", "got '-1:1:0.5'"),
-        ("| x", "dangling event", "without an outcome"),
-        ("1 2 | x", "dangling event", "without an outcome"),
-        ("1:nan:0.5 | x", "missing value", ""),
-        ("1:inf:0.5 | x", "reward not finite", ""),
-        ("1:1:0 | x", "propensity not positive", ""),
-        ("1:1:1.5 | x", "propensity above 1", ""),
-        ("1:1 | x", "propensity missing", ""),
-        ("1:1:0.5 | x:y", "context not finite", ""),
+        ("x:1:0.5 | x", ("unreadable", "got 'x:1:0.5'"), None, None, None),
+        ("1:1:0.5:2 | x", ("unreadable", "got '1:1:0.5:2'"), None, None, None),
+        ("1.5:1:0.5 | x", ("unreadable", "got '1.5:1:0.5'"), None, None, None),
+        ("1:1:0.5 2:0:0.5 | x", ("unreadable", SEVERAL), None, None, None),
+        ("-1:1:0.5 | x", ("unreadable", "got '-1:1:0.5'"), None, None, None),
+        ("2000000000:1:0.5 | x", ("unreadable", "got '2000000000:1:0.5'"), None, None, None),
+        ("shared 1:1:0.5 | x", ("unreadable", "got '1:1:0.5'"), None, None, None),
+        ("\0:1:0.5 | x", ("unreadable", "label"), None, None, None),
+        ("y" * 99 + " | x", ("unreadable", "got '" + "y" * 40 + "'"), None, None, None),
+        ("| x", DANGLING, None, None, None),
+        ("1 2 | x", DANGLING, None, None, None),
+        ("1:nan:0.5 | x", None, 1, None, 0.5),
+        ("1:inf:0.5 | x", None, 1, math.inf, 0.5),
+        ("1:1e999:0 | x", None, 1, math.inf, 0),
+        ("1:1:1.5 | x", None, 1, 1, 1.5),
+        ("1:1:nan | x", None, 1, 1, None),
+        ("1:1 | x", None, 1, 1, None),
+        ("1 | x", DANGLING, None, None, None),
+        ("0:1:0.5 | x", None, None, 1, 0.5),
     ],
 )
-def test_faulty_lines(tmp_path, line, kind, message):
+def test_odd_lines(tmp_path, line, fault, action, cost, propensity):
     good = "1:1:0.5 | x\n2:0:0.25 | x\n"
-    log, events = read(write(tmp_path, good + line + "\n" + good), features=True)
-    spoilt = {k: n for k, n in log.faults.counts.items() if k not in ("constant column",)}
-    assert spoilt == {kind: 1}
-    (fault,) = (f for f in log.faults.kept if f.kind == kind)
-    assert fault.row == 3
-    assert message in fault.detail
-    assert events.row.tolist() == [1, 2, 4, 5]
+    columns, faults = read(tmp_path, good + line + "\n" + good)
+    assert columns[ROW] == [1, 2, 3, 4, 5]
+    assert columns["action"] == [1, 2, action, 1, 2]
+    assert columns["cost"] == [1, 0, cost, 1, 0]
+    assert columns["propensity"] == [0.5, 0.25, propensity, 0.5, 0.25]
+    assert list(faults) == ([3] if fault else [])
+    if fault:
+        assert faults[3][0] == fault[0]
+        assert fault[1] in faults[3][1]
+    unreadable = fault is not None and fault[0] == "unreadable"
+    assert columns["context"][2] == (None if unreadable else [("x", 1)])
 
 
-def test_action_zero_is_none(tmp_path):
-    log, events = read(write(tmp_path, "1:1:0.5 | x\n0:1:0.5 | x\n"))
-    assert events.row.tolist() == [1]
-    assert log.faults.skipped == 1
+def test_faults_of_examples_of_several_lines(tmp_path):
+    text = "shared |\n0:1:0.5 |\n |\n\n"
+    faulty = " |\n0:1:0.5 |\n1:1:1 |\n\n |\nx:1:1 |\n\nshared |\n |\n\nshared | x\n\n" + text
+    columns, faults = read(tmp_path, text + faulty)
+    assert columns[ROW] == [1, 5, 9, 12, 15, 17]
+    assert columns["action"] == [1, None, None, None, None, 1]
+    assert columns["eligible"] == [[1, 2], None, None, [1], [], [1, 2]]
+    assert columns["features"] == [[[], []], None, None, [[]], [], [[], []]]
+    assert {row: kind for row, (kind, _) in faults.items()} == {
+        5: "unreadable",
+        9: "unreadable",
+        12: "dangling event",
+        15: "dangling event",
+    }
+    assert SEVERAL in faults[5][1]
+    assert "got 'x:1:1'" in faults[9][1]
 
 
-@pytest.mark.parametrize("text", ["", "\n\n", "hello\n", "| a b\n", '{"_label_cost":1}\n'])
-def test_files_without_a_label(tmp_path, text):
-    with pytest.raises(InputError, match="must hold labels"):
-        list(open_vw_text(write(tmp_path, text)).chunks())
+@pytest.mark.parametrize("value", ["y", "", "1_0", "0x1", "1e", "nan", "1,5", "1:2", "٣"])
+def test_values_that_are_no_numbers_are_nan(tmp_path, value):
+    columns, _ = read(tmp_path, f"1:1:0.5 |a x:{value} y:1 |b:{value} z\n")
+    names, values = zip(*columns["context"][0], strict=True)
+    assert names == ("a.x", "a.y", "b.z")
+    assert np.isnan(values).tolist() == [True, False, True]
 
 
-def test_other_kinds_of_label_are_refused(tmp_path):
-    with pytest.raises(InputError, match="must be cb or cb_adf text, got 'ccb'"):
-        list(open_vw_text(write(tmp_path, "ccb shared | x\nccb action | y\nccb slot 0:1:0.5 |\n\n")).chunks())
+@pytest.mark.parametrize("text", ["", "\n\n", " \r\n"])
+def test_an_empty_part_yields_nothing(tmp_path, text):
+    assert list(vw_text(part_of(tmp_path, text))) == []
+
+
+@pytest.mark.parametrize("text", ["hello\n", '{"_label_cost":1}\n', "a,b\n1,2\n" * 9])
+def test_files_of_other_kinds(tmp_path, text):
+    with pytest.raises(InputError, match=r"log\.vw: must hold labels action:cost:probability, it holds none"):
+        list(vw_text(part_of(tmp_path, text)))
+
+
+def test_a_part_of_dangling_events_is_read(tmp_path):
+    columns, faults = read(tmp_path, "| a b\n")
+    assert columns["cost"] == [None]
+    assert list(faults) == [1]
+
+
+@pytest.mark.parametrize("word", ["ccb", "slates", "ca"])
+@pytest.mark.parametrize(("start", "row"), [("", 1), ("1:1:0.5 |\n2:0:0.5 |\n", 3), ("shared |\n\n", 3)])
+def test_other_kinds_of_label_are_refused(tmp_path, word, start, row):
+    text = f"{start}{word} shared | x\n{word} action | y\n{word} slot 0:1:0.5 |\n\n"
+    with pytest.raises(
+        InputError, match=f"log.vw, row {row}: must be cb or cb_adf text, got '{word}'; write"
+    ):
+        list(vw_text(part_of(tmp_path, text)))
 
 
 @pytest.mark.parametrize(
-    "options",
-    [{"on_error": "no"}, {"chunk_bytes": 1}, {"max_features": 0}, {"floor": 2.0}, {"reward_range": (1, 0)}],
+    ("start", "is_vw"),
+    [
+        (b"1:1:0.5 | a b\n", True),
+        (b"\n2:0.5:0.25 'tag |ns a:1\n", True),
+        (b"| a\nshared | s\n1:0:0.5 | a\n", True),
+        (b"1 | x\n", False),
+        (b"some words\n", False),
+        (b"", False),
+        (b"| x\n" * 100 + b"1:1:0.5 | a\n", False),
+    ],
 )
-def test_wrong_arguments(tmp_path, options):
-    with pytest.raises(InputError):
-        open_vw_text(write(tmp_path, ADF), **options)
+def test_recognised(start, is_vw):
+    assert format_of(vw_text).recognise("log.txt", start) == is_vw
+
+
+def test_declared():
+    known = format_of(vw_text)
+    assert known.spooled
+    assert set(known.absent) <= set(known.columns)
 
 
 LINE = st.sampled_from(["1:-1:0.5 | x y:2", "2:0.25:0.125 3 |a z", "| x", "'t 1:1:1 |", "3:1e-3:.5 t|"])
 SOUP = st.text(alphabet="0123456789:.|+-e 'x\té", max_size=3)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(
-    lines=st.lists(LINE, min_size=1, max_size=5),
+    examples=st.lists(LINE, min_size=1, max_size=5),
     edits=st.lists(st.tuples(st.floats(0, 1), st.integers(0, 5), SOUP), max_size=4),
 )
-def test_mutated_lines_read_as_the_twin_does(tmp_path_factory, lines, edits):
-    text = "\n".join(["1:0:0.5 |", "1:0:0.5 |", *lines])
+def test_mutated_lines_read_as_the_twin_does(tmp_path_factory, examples, edits):
+    text = "\n".join(examples)
     for where, cut, put in edits:
         at = int(where * len(text))
         text = text[:at] + put + text[at + cut :]
-    path = write(tmp_path_factory.mktemp("mutated"), text + "\n")
-    log = open_vw_text(path, on_error="report")
-    try:
-        raws, message = [raw for _, raw in log.raws()], ""
-    except InputError as error:
-        raws, message = [], str(error)
-    assert "\n" not in message
-    if message or log.several_lines:
-        return
-    (raw,) = raws
-    want = {j: naive_label(line) for j, line in enumerate(text.split("\n"), 1) if line.strip()}
-    assert raw.row.tolist() == list(want)
-    reported = {int(raw.row[place]): kind for kind, places, _ in raw.faults for place in places}
-    for row, label in want.items():
-        at = raw.row.tolist().index(row)
+    # two labels at the beginning: a line an example
+    text = "1:0:0.5 |\n1:0:0.5 |\n" + text
+    columns, faults = read(tmp_path_factory.mktemp("mutated"), text + "\n")
+    want = {j: line for j, line in enumerate(text.split("\n"), 1) if line.strip()}
+    assert columns[ROW] == list(want)
+    for at, (row, line) in enumerate(want.items()):
+        label = naive_label(line)
+        found = tuple(columns[name][at] for name in ("action", "cost", "propensity", "eligible"))
         if label is None:
-            assert reported[row] == "unreadable"
-        elif label[1] is None:
-            assert reported[row] == "dangling event"
-        else:
-            action, cost, p = label[1]
-            assert row not in reported
-            assert raw.action[at] == action - 1
-            assert raw.reward[at] == 0.0 - cost or math.isnan(cost)
-            have = math.nan if raw.propensity is None else raw.propensity[at]
-            assert have == p or (math.isnan(p) and math.isnan(have))
-    events = Events.concat(list(log.chunks()))
-    assert len(events) == log.faults.used
+            assert faults[row][0] == "unreadable"
+            assert found == (None,) * 4
+            continue
+        listed, chosen = label
+        assert found[3] == ([a or None for a in listed] if len(listed) > 1 else None)
+        assert faults.get(row, ("",))[0] == ("" if chosen else "dangling event")
+        action, cost, p = chosen or (0, math.nan, math.nan)
+        expected = (action or None, None if math.isnan(cost) else cost, None if math.isnan(p) else p)
+        assert found[:3] == expected
+        np.testing.assert_equal(dict(columns["context"][at]), naive_features(line))

@@ -1,341 +1,290 @@
-"""Vowpal Wabbit's text format for contextual bandits, as a log to replay."""
+r"""Vowpal Wabbit's text format for contextual bandits: ``action:cost:probability | features``.
+
+With one line an example (``--cb``), the label's action counts from 1. Actions that a label names without a
+cost (``1:0:0.5 2 3 |``) are those that could have been chosen. With a line for each action (``--cb_adf``:
+examples between blank lines, a first line ``shared`` if there is one) the action is the place of the line
+that has the label, whatever its number. The head of a part shows which of the two it is.
+
+Features are named ``namespace.feature`` and have their value times the namespace's weight, 1 where none is
+given; those of ``shared`` lines, or of the only line, are the context, the others the actions'. Tags are
+ignored.
+
+References
+----------
+Vowpal Wabbit's wiki, pages "Input format" and "Contextual Bandit algorithms".
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from functools import cached_property, partial
-from pathlib import Path
+import math
+import re
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
-import numpy as np
+import pyarrow as pa
 
-from ltrr import _check
-from ltrr._kernels import vw_text as kernels
 from ltrr.errors import InputError
-from ltrr.logs.admit import AdmitState, admit
-from ltrr.logs.events import Events, Space
-from ltrr.logs.faults import ON_ERROR, Faults
-from ltrr.logs.files import name_of
-from ltrr.logs.formats.dsjson_features import Emitted, FeatureNames, fill
-from ltrr.logs.formats.text_lines import blocks, text_parts
-from ltrr.logs.formats.vw_text_examples import (
-    Examples,
-    eligible_actions,
-    emit,
-    grouped,
-    names_of,
-    parted,
-    read_labels,
-    reasons,
-    refuse_others,
-)
-from ltrr.logs.raw import Raw
-from ltrr.types import Int32, Int64
+from ltrr.logs.format import FAULT, FAULT_TYPE, ROW, Part, log_format
+from ltrr.logs.formats.lines import line_blocks
+from ltrr.logs.formats.sparse import sparse, sparses
+from ltrr.logs.formats.vw_features import vw_features
 
-__all__ = ["ENDINGS", "VwTextLog", "open_vw_text"]
+__all__ = ["vw_text"]
 
-ENDINGS = (".vw", ".txt", ".dat", ".data")
-"""Endings of the files that a folder of parts is made of."""
-
-_CELLS = 1 << 24
-_LEAST = 1 << 16
+_OTHERS = ("ccb", "slates", "ca")
+_LABEL = rb"\d+:[-+.\deE]+:[-+.\deE]+"
+_VW = re.compile(rb"^\s*(%b\s+)*(%b|shared)\s*('?\S+)?\s*\|" % (_LABEL, _LABEL))
+_MOST_ACTIONS = 10**9
 
 
-@dataclass
-class _Seen:
-    """What the first pass found."""
+class _Label(NamedTuple):
+    """What a line says before its features.
 
-    context: FeatureNames
-    features: FeatureNames
-    n_actions: int = 0
-    has_lists: bool = False
-    has_propensities: bool = False
-    has_costs: bool = False
-    n_rows: int = 0
-    n_entries: int = 0
-    size: int = 0
-
-
-@dataclass
-class VwTextLog:
-    """A text log of any size, read in chunks; `open_vw_text` says what becomes of its lines.
-
-    Parameters
-    ----------
-    parts : tuple of Path
-        The files.
-    name : str
-        What the log is called in tables.
-    on_error : "fail", "skip" or "report"
-    chunk_bytes : int
-        Bytes read at a time, >= 65,536; fewer where features would fill the memory.
-    features : bool
-        Whether features are read.
-    max_features : int
-        Most columns of the context, and of the action features, >= 1.
-    floor : float or None
-        Smallest propensity the logging policy could have had.
-    reward_range : (float, float) or None
-        Declared range of the rewards.
+    ``actions`` are all actions that are named; of those with a cost, ``n_costs`` in number, the last is in
+    ``action, cost, propensity``. ``wrong`` is the word that is no label.
     """
 
-    parts: tuple[Path, ...]
-    name: str
-    on_error: str = "fail"
-    chunk_bytes: int = 1 << 22
-    features: bool = False
-    max_features: int = 4096
-    floor: float | None = None
-    reward_range: tuple[float, float] | None = None
-    faults: Faults = field(init=False, repr=False)
+    shared: bool = False
+    actions: tuple[int, ...] = ()
+    n_costs: int = 0
+    action: float = math.nan
+    cost: float = math.nan
+    propensity: float = math.nan
+    wrong: str = ""
 
-    def __post_init__(self) -> None:
-        _check.choice("on_error", self.on_error, ON_ERROR)
-        _check.integer("chunk_bytes", self.chunk_bytes, low=_LEAST)
-        _check.integer("max_features", self.max_features, low=1)
-        if self.floor is not None:
-            _check.number("floor", self.floor, low=0.0, high=1.0, open_low=True)
-        self.faults = Faults(self.on_error, self.name)
 
-    @property
-    def format(self) -> str:
-        """The format's name."""
-        return "vw"
+_NO_LABEL = _Label()
 
-    @cached_property
-    def several_lines(self) -> bool:
-        """True where an example has a line for each action, by its first example of more than one line."""
-        for part in self.parts:
-            for text in blocks(part, self.chunk_bytes):
-                lines, _, _ = read_labels(text)
-                kind = lines[:, kernels.KIND]
-                if (kind == kernels.SHARED).any():
-                    return True
-                group = np.cumsum(kind == kernels.BLANK)
-                filled = kind != kernels.BLANK
-                _, at, size = np.unique(group[filled], return_index=True, return_counts=True)
-                if (size > 1).any():
-                    start = at[np.argmax(size > 1)]
-                    labelled = lines[filled, kernels.COSTS][start : start + size[np.argmax(size > 1)]] > 0
-                    return int(labelled.sum()) <= 1
-        return False
 
-    @cached_property
-    def _seen(self) -> _Seen:
-        out = _Seen(
-            FeatureNames(self.max_features, of_actions=False),
-            FeatureNames(self.max_features, of_actions=True),
-        )
-        for _, examples in self._examples(self.chunk_bytes):
-            out.size += len(examples.text)
-            out.n_rows += len(examples.first)
-            for line in np.flatnonzero(examples.lines[:, kernels.KIND] == kernels.ASK).tolist():
-                refuse_others(examples, line, self.name)
-            real, costs = examples.real, examples.lines[:, kernels.COSTS]
-            good = costs == 1
-            out.has_costs |= bool((costs > 0).any())
-            out.has_propensities |= bool((~np.isnan(real[good, kernels.PROBABILITY])).any())
-            if self.several_lines:
-                shared = examples.lines[:, kernels.KIND][examples.first] == kernels.SHARED
-                n = examples.n_lines - shared
-                out.n_actions = max(out.n_actions, int(n.max(initial=0)))
-                out.n_entries += int(n.sum())
-            else:
-                used = examples.lines[examples.lines[:, kernels.KIND] == kernels.EXAMPLE]
-                out.n_actions = max(out.n_actions, int(examples.listed.max(initial=0)))
-                out.has_lists |= bool((used[:, kernels.LISTED] > 1).any())
-            if self.features and len(examples.first):
-                emitted = emit(examples)
-                named = partial(names_of, examples)
-                out.context.count(emitted, named)
-                out.features.count(emitted, named)
-        if not out.has_costs or out.n_actions == 0:
-            raise InputError(f"{self.name}: must hold labels action:cost:probability, it holds none")
-        out.context.finish()
-        out.features.finish()
-        return out
+class _Example(NamedTuple):
+    """The lines of an example, and the number of the first in its part."""
 
-    @cached_property
-    def space(self) -> Space:
-        """What ids mean, by a first pass."""
-        found = self._seen
-        return Space(
-            tuple(str(j + 1) for j in range(found.n_actions)),
-            found.context.names,
-            found.features.names,
-            floor=self.floor,
-            reward_range=self.reward_range,
-        )
+    row: int
+    lines: list[bytes]
+
+
+class _Row(NamedTuple):
+    """An example's label, and the kind and detail of its fault if it has one."""
+
+    action: int | None = None
+    cost: float | None = None
+    propensity: float | None = None
+    eligible: list[int | None] | None = None
+    shared: bool = False
+    fault: tuple[str, str] | None = None
+    labels: bool = True
+    """False where a word is no label."""
 
     @property
-    def left_out(self) -> tuple[int, int]:
-        """How many names of context features and of action features were too rare to become columns."""
-        return self._seen.context.left_out, self._seen.features.left_out
-
-    def chunks(self) -> Iterator[Events]:
-        """Yield the log in chunks, checked."""
-        self.faults = Faults(self.on_error, self.name)
-        faults, space = self.faults, self.space
-        state = AdmitState(check_duplicates=False)
-        for part, raw in self.raws():
-            faults.where = f"{self.name}, {part}" if len(self.parts) > 1 else self.name
-            yield admit(raw, space, faults, state)
-        faults.where = self.name
-        state.finish(faults)
-
-    def raws(self) -> Iterator[tuple[str, Raw]]:
-        """Yield chunks as they were parsed, unchecked, each with its file's name."""
-        found = self._seen
-        cells = found.n_rows * len(found.context.names) + found.n_entries * len(found.features.names)
-        size = int(min(self.chunk_bytes, max(_LEAST, _CELLS * found.size / max(cells, 1))))
-        for part, examples in self._examples(size):
-            if len(examples.first):
-                yield part.name, self._raw(examples)
-
-    def _examples(self, size: int) -> Iterator[tuple[Path, Examples]]:
-        """Yield blocks of whole examples."""
-        number = 0
-        for part in self.parts:
-            rest = b""
-            for text in blocks(part, size):
-                whole, rest = parted(rest + text) if self.several_lines else (text, b"")
-                if whole:
-                    examples = grouped(whole, number, several=self.several_lines)
-                    number += len(examples.lines)
-                    yield part, examples
-            if rest:
-                examples = grouped(rest, number, several=self.several_lines)
-                number += len(examples.lines)
-                yield part, examples
-
-    def _raw(self, examples: Examples) -> Raw:
-        """Return a block's columns."""
-        found = self._seen
-        n = len(examples.first)
-        lines, first = examples.lines, examples.first
-        costs = lines[:, kernels.COSTS]
-        kind = lines[:, kernels.KIND]
-        per_line = np.append(0, np.cumsum(costs))
-        n_costs = per_line[examples.last] - per_line[first]
-        shared = kind[first] == kernels.SHARED
-        # the line with the label: the first one in an example of several lines
-        with_cost = np.flatnonzero(costs > 0)
-        nearest = np.append(with_cost, 0)[np.searchsorted(with_cost, first)]
-        label = np.where(n_costs > 0, nearest, first)
-        several = self.several_lines
-        indptr = eligible = None
-        if several:
-            action = np.where(n_costs > 0, label - first - shared, -1)
-            indptr = np.append(0, np.cumsum(examples.n_lines - shared))
-            eligible = (np.arange(indptr[-1]) - np.repeat(indptr[:-1], np.diff(indptr))).astype(np.int32)
-        else:
-            action = np.where(n_costs > 0, lines[label, kernels.CHOSEN] - 1, -1)
-            if found.has_lists:
-                indptr, eligible = eligible_actions(examples, found.n_actions)
-        bad = np.add.reduceat(np.append(kind == kernels.ASK, 0), first)[:n] > 0 if n else np.zeros(0, bool)
-        bad |= n_costs > 1
-        cost = np.where(n_costs == 1, examples.real[label, kernels.COST], np.nan)
-        propensity = np.where(n_costs == 1, examples.real[label, kernels.PROBABILITY], np.nan)
-        raw = Raw(
-            examples.number + first + 1,
-            np.where(bad, -1, action).astype(np.int32),
-            np.where(bad, np.nan, 0.0 - cost),
-            propensity=propensity if found.has_propensities else None,
-            indptr=indptr,
-            eligible=eligible,
-        )
-        if self.features:
-            ragged: tuple[Int64, Int32] = (np.zeros(n + 1, np.int64), np.zeros(0, np.int32))
-            if several and indptr is not None and eligible is not None:
-                ragged = (indptr, eligible)
-            emitted = emit(examples)
-            # features stand by line, rows by example
-            owner_row = (np.searchsorted(first, emitted.line, side="right") - 1).astype(np.int32)
-            moved = Emitted(emitted.name, emitted.value, owner_row, emitted.owner)
-            rows = (np.arange(n + 1), np.zeros(n, np.int64))
-            raw.context, per_action = fill(moved, (found.context, found.features), rows, ragged)
-            raw.features = per_action if several else None
-        dangling = (n_costs == 0) & ~bad
-        raw.faults.append(("unreadable", np.flatnonzero(bad), reasons(examples, np.flatnonzero(bad))))
-        raw.faults.append(("dangling event", np.flatnonzero(dangling), ["a decision without an outcome"]))
-        return raw
+    def readable(self) -> bool:
+        return self.fault is None or self.fault[0] != "unreadable"
 
 
-def open_vw_text(
-    path: str | Path,
-    *,
-    on_error: str = "fail",
-    chunk_bytes: int = 1 << 22,
-    name: str | None = None,
-    features: bool = False,
-    max_features: int = 4096,
-    floor: float | None = None,
-    reward_range: tuple[float, float] | None = None,
-) -> VwTextLog:
-    r"""Return a log in Vowpal Wabbit's text format: ``action:cost:probability | features``.
+def _recognise(_name: str, start: bytes) -> bool:
+    """Return whether one of the first lines begins with a full label, or is shared."""
+    lines = [line for line in start.split(b"\n") if line.strip()]
+    return any(_VW.match(line) for line in lines[:100])
 
-    With one line an example (``--cb``), the label's action counts from 1, reward = −cost, and the probability
-    is the propensity. Actions that a label names without a cost (``1:0:0.5 2 3 |``) are those that could have
-    been chosen; where there are none, all actions of the log could. With a line for each action
-    (``--cb_adf``: examples between blank lines, a first line ``shared`` if there is one) the action is the
-    place of the line that has the label, whatever its number. Actions are named from "1".
+
+@log_format(
+    endings=(".vw", ".txt", ".dat", ".data"),
+    recognise=_recognise,
+    columns={
+        "action": "action",
+        "cost": "cost",
+        "propensity": "propensity",
+        "eligible": "eligible",
+        "context": ["context"],
+        "features": "features",
+    },
+    absent=("eligible", "propensity"),
+)
+def vw_text(part: Part, wanted: Mapping[str, str] | None = None) -> Iterator[pa.RecordBatch]:
+    r"""Yield the examples of a part, one a row; the row's number is that of the example's first line.
+
+    Columns: ``action`` (int64, from 1; null for action 0, which is none), ``cost``, ``propensity`` (null
+    where there is none), ``eligible`` (lists of int64; null where the line names less than two actions: all
+    actions of the log could have been chosen), ``context`` (features by name) and, of a part with a line for
+    each action, ``features`` (a list of features by name, one an eligible action). A feature whose value is
+    no number is NaN. Features are parsed only if they are wanted.
 
     An example without a label is a dangling event, one with several costs does not state which action was
-    taken and is a fault. Row numbers are those of an example's first line. Tags are ignored.
-
-    Features are named ``namespace.feature`` and have their value times the namespace's weight; those of
-    ``shared`` lines, or of the only line, are the context, the others the actions'.
-
-    Parameters
-    ----------
-    path : str or Path
-        A file, or a folder whose parts end in one of `ENDINGS`; ``.gz`` is unpacked.
-    on_error : "fail", "skip" or "report"
-        What to do about faulty lines.
-    chunk_bytes : int
-        Bytes read at a time, >= 65,536.
-    name : str or None
-        What the log is called in tables; None for the file's or folder's name.
-    features : bool
-        Whether features are read; text logs are often wide.
-    max_features : int
-        Most columns of the context, and of the action features, >= 1: the most frequent ones.
-    floor : float or None
-        Smallest propensity the logging policy could have had, in (0, 1].
-    reward_range : (float, float) or None
-        Declared range of the rewards.
+    taken and is unreadable.
 
     Raises
     ------
     InputError
-        If the path or an argument is wrong.
+        If no line of the part is an example, or the labels are of another kind (ccb, slates, ca).
 
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     log = Path(folder) / "log.vw"
-    ...     _ = log.write_text("2:-1:0.25 |user age:30 vip\n1:0:0.75 | x\n", encoding="utf-8")
-    ...     (events,) = open_vw_text(log, features=True).chunks()
-    >>> events.action.tolist(), events.reward.tolist(), events.propensity.tolist()
-    ([1, 0], [1.0, 0.0], [0.25, 0.75])
-    >>> events.space.context_names, events.context.tolist()
-    (('user.age', 'user.vip', 'x'), [[30.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
-
-    References
-    ----------
-    Vowpal Wabbit's wiki, pages "Input format" and "Contextual Bandit algorithms".
+    ...     _ = log.write_text("2:-1:0.25 |user age:30 vip\n1:0:0.75 3 | x\n", encoding="utf-8")
+    ...     (batch,) = vw_text(Part(log))
+    >>> batch["action"].to_pylist(), batch["cost"].to_pylist(), batch["eligible"].to_pylist()
+    ([2, 1], [-1.0, 0.0], [None, [1, 3]])
+    >>> batch["context"].to_pylist()
+    [[('user.age', 30.0), ('user.vip', 1.0)], [('x', 1.0)]]
     """
-    place = Path(path)
-    if reward_range is not None and not reward_range[0] <= reward_range[1]:
-        raise InputError(f"`reward_range` must be two numbers, the lower first, got {reward_range!r}")
-    return VwTextLog(
-        text_parts(place, ENDINGS),
-        name_of(place) if name is None else name,
-        on_error,
-        chunk_bytes,
-        features,
-        max_features,
-        floor,
-        reward_range,
-    )
+    several = _has_several_lines(next(line_blocks(part.path), b""))
+    found, n = False, 0
+    for examples in _examples(part, several=several):
+        rows = [_row(example, part, several=several) for example in examples]
+        found = found or any(row.labels for row in rows)
+        n += len(rows)
+        columns = _labels(rows) | _features(examples, rows, wanted, several=several)
+        kept = {name: column for name, column in columns.items() if wanted is None or name in wanted}
+        kept[ROW] = pa.array([example.row for example in examples], pa.int64())
+        if any(row.fault for row in rows):
+            faults = [row.fault and dict(zip(("kind", "detail"), row.fault, strict=True)) for row in rows]
+            kept[FAULT] = pa.array(faults, FAULT_TYPE)
+        yield pa.record_batch(kept)
+    if n and not found:
+        raise InputError(f"{part.path}: must hold labels action:cost:probability, it holds none")
+
+
+def _has_several_lines(head: bytes) -> bool:
+    """Return whether examples have a line for each action: there is a shared line, or at most one label."""
+    size, labelled = 0, 0
+    for line in [*head.split(b"\n"), b""]:
+        if not line.strip():
+            if size > 1:
+                return True
+            size, labelled = 0, 0
+            continue
+        label = _label(line)
+        if label.shared:
+            return True
+        size += 1
+        labelled += label.n_costs > 0
+        if labelled > 1:
+            return False
+    return False
+
+
+def _examples(part: Part, *, several: bool) -> Iterator[list[_Example]]:
+    """Yield the examples of each block: lines, or runs of lines between blank ones."""
+    number = 0
+    run: list[bytes] = []
+    out: list[_Example] = []
+    for block in line_blocks(part.path):
+        for line in block.split(b"\n")[:-1]:
+            number += 1
+            if not line.strip():
+                run = []
+            elif several and run:
+                run.append(line)
+            else:
+                run = [line]
+                out.append(_Example(number, run))
+        # the last example may go on in the next block
+        whole = len(out) - bool(several and run)
+        if whole:
+            yield out[:whole]
+        out = out[whole:]
+    if out:
+        yield out
+
+
+def _label(line: bytes) -> _Label:
+    """Return what a line says before its bar."""
+    head, bar, _ = line.partition(b"|")
+    words = head.split()
+    if bar and words and not head[-1:].isspace():
+        words.pop()  # a tag
+    if not words:
+        return _NO_LABEL
+    shared = words[0] == b"shared"
+    named, costs = [], []
+    for word in words[shared:]:
+        if word.startswith(b"'"):
+            continue
+        label = None if shared else _parts(word)
+        if label is None:
+            return _Label(wrong=word.decode("utf-8", "replace"))
+        named.append(int(label[0]))
+        if len(label) > 1:
+            costs.append(label)
+    action, cost, propensity = [*(costs[-1] if costs else (math.nan,)), math.nan, math.nan][:3]
+    return _Label(shared, tuple(named), len(costs), action, cost, propensity)
+
+
+def _parts(word: bytes) -> list[float] | None:
+    """Return (action[, cost[, probability]]), or None where the word is no label."""
+    try:
+        parts = [float(part) for part in word.split(b":")]
+    except ValueError:
+        return None
+    good = len(parts) <= 3 and 0 <= parts[0] <= _MOST_ACTIONS and parts[0].is_integer()
+    return parts if good else None
+
+
+def _row(example: _Example, part: Part, *, several: bool) -> _Row:
+    """Return the label of an example.
+
+    Raises
+    ------
+    InputError
+        If it is one of another kind.
+    """
+    labels = [_label(line) for line in example.lines]
+    for label in labels:
+        if label.wrong in _OTHERS:
+            raise InputError(
+                f"{part.path}, row {example.row}: must be cb or cb_adf text, got {label.wrong!r}; write such "
+                "logs as decision-service JSON (dsjson)"
+            )
+        if label.wrong:
+            detail = f"a label must be action:cost:probability, got {label.wrong[:40]!r}"
+            return _Row(fault=("unreadable", detail), labels=False)
+    with_cost = [at for at, label in enumerate(labels) if label.n_costs]
+    if sum(labels[at].n_costs for at in with_cost) > 1:
+        return _Row(
+            fault=("unreadable", "several actions have costs, so it is not known which one was taken")
+        )
+    shared = labels[0].shared
+    eligible: list[int | None] | None = None
+    if several:
+        eligible = list(range(1, len(labels) - shared + 1))
+    elif len(labels[0].actions) > 1:
+        eligible = [action or None for action in labels[0].actions]
+    if not with_cost:
+        fault = ("dangling event", "a decision without an outcome")
+        return _Row(eligible=eligible, shared=shared, fault=fault)
+    (at,) = with_cost
+    action = at + 1 - shared if several else int(labels[at].action)
+    return _Row(action or None, labels[at].cost, labels[at].propensity, eligible, shared)
+
+
+def _labels(rows: list[_Row]) -> dict[str, pa.Array]:
+    """Return the columns of labels; NaN is null, as a log without propensities has none."""
+    numbers = {
+        name: pa.array([getattr(row, name) for row in rows], pa.float64(), from_pandas=True)
+        for name in ("cost", "propensity")
+    }
+    return {
+        "action": pa.array([row.action for row in rows], pa.int64()),
+        **numbers,
+        "eligible": pa.array([row.eligible for row in rows], pa.list_(pa.int64())),
+    }
+
+
+def _features(
+    examples: list[_Example], rows: list[_Row], wanted: Mapping[str, str] | None, *, several: bool
+) -> dict[str, pa.Array]:
+    """Return the columns of features that are wanted; unreadable examples have none."""
+    pairs = list(zip(examples, rows, strict=True))
+    out: dict[str, pa.Array] = {}
+    if wanted is None or "context" in wanted:
+        lines = [e.lines[0] if row.shared or not several else b"" for e, row in pairs]
+        out["context"] = sparse(
+            [vw_features(line) if row.readable else None for line, row in zip(lines, rows, strict=True)]
+        )
+    if several and (wanted is None or "features" in wanted):
+        out["features"] = sparses(
+            [[vw_features(line) for line in e.lines[r.shared :]] if r.readable else None for e, r in pairs]
+        )
+    return out

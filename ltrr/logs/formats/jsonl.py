@@ -1,0 +1,241 @@
+"""JSON lines: an object a row, in columns named by keys or, where objects are nested, by paths."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from operator import attrgetter
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+
+from ltrr.errors import InputError
+from ltrr.logs.format import FAULT, FAULT_TYPE, Part, log_format
+from ltrr.logs.formats.json_columns import json_column, wrong
+from ltrr.logs.formats.lines import line_blocks
+
+__all__ = ["jsonl"]
+
+_ENDINGS = (".jsonl", ".ndjson", ".json")
+_SPECIAL = re.compile(r'["\\\x00-\x1f]')
+"""Characters of keys that msgspec does not look up, as JSON escapes them."""
+
+
+def _recognise(name: str, start: bytes) -> bool:
+    """Return whether there is text that should be JSON by its name, or that begins as an object does."""
+    text = start.removeprefix(b"\xef\xbb\xbf").lstrip()
+    return bool(text) and (name.endswith(_ENDINGS) or text.startswith(b"{"))
+
+
+@log_format(endings=_ENDINGS, recognise=_recognise)
+def jsonl(part: Part, wanted: Mapping[str, str] | None = None) -> Iterator[pa.RecordBatch]:
+    r"""Yield the lines of a part, blank ones aside, one a row.
+
+    A column is named by a key (``"context.user.age": 3``) or else by a path (``"context": {"user": {"age":
+    3}}``). What a line lacks is null. A line that is no JSON object, or holds a list or an object where a
+    plain value is wanted, is unreadable. A column of one type of number has this type; other columns are
+    text, as a CSV file would hold it. The types may differ from batch to batch.
+
+    Parameters
+    ----------
+    part : Part
+    wanted : mapping of str to str, or None
+        Columns, and what they hold; None for all plain values and lists of the first block's objects.
+
+    Raises
+    ------
+    InputError
+        If none of the first lines is an object.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     log = Path(folder) / "log.jsonl"
+    ...     _ = log.write_text('{"action": 7, "user": {"age": 30}}\n{"action": "b"}\n', encoding="utf-8")
+    ...     (batch,) = jsonl(Part(log))
+    >>> batch.to_pylist()
+    [{'action': '7', 'user.age': 30}, {'action': 'b', 'user.age': None}]
+    """
+    rows: _Rows | None = None
+    for block in line_blocks(part.path):
+        if not block.strip():
+            continue
+        if rows is None:
+            _must_be_lines(block, part.path)
+            asked = dict.fromkeys(_leaves(block), "any") if wanted is None else wanted
+            rows = _Rows(asked, strict=wanted is not None)
+        yield rows.batch(block)
+
+
+class _Rows:
+    """Reads the wanted columns of blocks of lines.
+
+    Parameters
+    ----------
+    wanted : mapping of str to str
+        Columns, and what they hold.
+    strict : bool
+        Whether a row is unreadable where a column cannot hold its value, which otherwise counts as missing.
+    """
+
+    def __init__(self, wanted: Mapping[str, str], *, strict: bool) -> None:
+        self.wanted, self.strict = wanted, strict
+        keys = dict.fromkeys(key for name in wanted for key in (*_starts(name), name))
+        self.field = {key: f"f{i}" for i, key in enumerate(keys)}
+        plain = {field: key for key, field in self.field.items() if not _SPECIAL.search(key)}
+        # values that nobody wants are not even made
+        self.row = msgspec.defstruct(
+            "Row", [(f, Any, None) for f in self.field.values()], rename=plain, gc=False
+        )
+        self.decoder = msgspec.json.Decoder(self.row)
+        self.special = len(plain) < len(self.field)
+
+    def batch(self, block: bytes) -> pa.RecordBatch:
+        """Return the columns of a block."""
+        rows, faults = self._objects([line for line in block.split(b"\n") if line.strip()], block)
+        columns = {name: self._values(rows, name) for name in self.wanted}
+        for name, kind in self.wanted.items():
+            for at, detail in wrong(columns[name], name, kind).items():
+                columns[name][at] = None
+                if self.strict:
+                    faults.setdefault(at, detail)
+        for at in faults:
+            for values in columns.values():
+                values[at] = None
+        out = {name: json_column(columns[name], kind) for name, kind in self.wanted.items()}
+        if faults or not out:
+            details = (faults.get(at) for at in range(len(rows)))
+            notes = [d and {"kind": "unreadable", "detail": d} for d in details]
+            out[FAULT] = pa.array(notes, FAULT_TYPE)
+        return pa.record_batch(out)
+
+    def _objects(self, lines: list[bytes], block: bytes) -> tuple[list[Any], dict[int, str]]:
+        """Return an object a line, an empty one in place of a faulty line, and the faults."""
+        # lines that all begin and end with a brace hold whole objects each, so one object a line if as many
+        if not self.special and block.count(b"}\n{") == len(lines) - 1:
+            try:
+                rows = self.decoder.decode_lines(block)
+                if len(rows) == len(lines):
+                    return rows, {}
+            except (msgspec.DecodeError, RecursionError):
+                pass
+        return self._one_by_one(lines)
+
+    def _one_by_one(self, lines: list[bytes]) -> tuple[list[Any], dict[int, str]]:
+        rows, faults = [], {}
+        for at, line in enumerate(lines):
+            try:
+                if self.special:
+                    raise msgspec.DecodeError
+                rows.append(self.decoder.decode(line))
+            except (msgspec.DecodeError, RecursionError):
+                value, detail = _parsed(line)
+                rows.append(self.row(**{field: value.get(key) for key, field in self.field.items()}))
+                if detail:
+                    faults[at] = detail
+        return rows, faults
+
+    def _values(self, rows: list[Any], name: str) -> list[Any]:
+        """Return a column's values: those under the name itself, else those at a path."""
+        values = list(map(attrgetter(self.field[name]), rows))
+        for start in _starts(name):
+            rest, field = name[len(start) + 1 :], attrgetter(self.field[start])
+            values = [
+                _inside(field(row), rest) if value is None else value
+                for value, row in zip(values, rows, strict=True)
+            ]
+        return values
+
+
+def _starts(name: str) -> list[str]:
+    """Return what a path may begin with, the longest first.
+
+    >>> _starts("a.b.c")
+    ['a.b', 'a']
+    """
+    return [name[:at] for at in range(len(name) - 1, 0, -1) if name[at] == "."]
+
+
+def _inside(value: Any, path: str) -> Any:
+    """Return what stands at a path in a value, None if nothing."""
+    if not isinstance(value, dict):
+        return None
+    if (found := value.get(path)) is not None or "." not in path:
+        return found
+    inner = (_inside(value.get(start), path[len(start) + 1 :]) for start in _starts(path))
+    return next((v for v in inner if v is not None), None)
+
+
+def _object(line: bytes) -> tuple[dict[str, Any], str]:
+    """Return the object of a line, and what is wrong with it."""
+    try:
+        value = msgspec.json.decode(line)
+    except (msgspec.DecodeError, RecursionError):
+        return _parsed(line)
+    return (value, "") if isinstance(value, dict) else _parsed(line)
+
+
+def _parsed(line: bytes) -> tuple[dict[str, Any], str]:
+    """Return the object of a line as Python's reader has it, and what is wrong with it."""
+    try:
+        value = json.loads(line.decode())
+    except UnicodeDecodeError:
+        return {}, "the line is not UTF-8"
+    except (ValueError, RecursionError) as error:
+        return {}, f"the line is not JSON: {' '.join(str(error).split())[:100]}"
+    if not isinstance(value, dict):
+        return {}, f"the line must be a JSON object, it is a {type(value).__name__}"
+    return value, ""
+
+
+def _leaves(block: bytes) -> list[str]:
+    """Return the paths of all values of a block's objects, nested objects aside, in the order they appear."""
+    out: dict[str, bool] = {}
+
+    def walk(value: dict[str, Any], start: str) -> None:
+        for key, inner in value.items():
+            nested = isinstance(inner, dict)
+            out[start + key] = out.get(start + key, True) and not nested
+            if nested:
+                walk(inner, f"{start}{key}.")
+
+    for line in block.split(b"\n"):
+        walk(_object(line)[0], "")
+    return [name for name, is_leaf in out.items() if is_leaf]
+
+
+def _must_be_lines(block: bytes, path: Path) -> None:
+    """Check that a file is JSON lines by its first block.
+
+    Raises
+    ------
+    InputError
+        If it is one array, if objects go over several lines, or if it is something else.
+    """
+    if not _object(block.lstrip().split(b"\n", 1)[0])[1]:
+        return
+    found, remedy = _whole(block)
+    if found or not any(not _object(line)[1] for line in block.split(b"\n") if line.strip()):
+        found = found or "the first of them are not; name the format with --format"
+        raise InputError(f"{path}: its lines must be JSON objects, {found}{remedy}")
+
+
+def _whole(block: bytes) -> tuple[str, str]:
+    """Return which other JSON a file is, "" if it may be lines, and what to do about it."""
+    text = block.decode("utf-8", "replace").lstrip()
+    if re.match(r"\[\s*\{", text):
+        return (
+            "it is one array",
+            "; write an object a line, for example with jq -c '.[]' FILE",
+        )
+    try:
+        value, _ = json.JSONDecoder().raw_decode(text)
+    except (ValueError, RecursionError):
+        value = None
+    if isinstance(value, dict):
+        return "its objects go over several lines", "; write an object a line, for example with jq -c . FILE"
+    return "", ""
