@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 
-from ltrr.logs.formats.dsjson import open_dsjson
 from ltrr.logs.formats.obd import open_obd
 from ltrr.logs.formats.run_log import open_run_log
 from ltrr.logs.formats.vw_text import open_vw_text
@@ -29,7 +28,6 @@ LOG_FORMATS = Registry(
         "parquet": _tables("parquet", "Parquet, read through a column map"),
         "jsonl": _tables("jsonl", "JSON lines, an object a row, read through a column map"),
         "obd": open_obd,
-        "dsjson": open_dsjson,
         "vw": open_vw_text,
     },
 )
