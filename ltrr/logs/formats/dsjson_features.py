@@ -8,16 +8,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from ltrr._kernels import dsjson_columns as label
 from ltrr._kernels import dsjson_features as kernels
-from ltrr._kernels.json_bytes import hash_bytes
-from ltrr.logs.formats.dsjson_names import features_of
-from ltrr.logs.formats.dsjson_scan import Scan
-from ltrr.logs.formats.dsjson_values import load
 from ltrr.logs.formats.hash_index import HashIndex
 from ltrr.types import Float32, Int32, Int64
 
-__all__ = ["CANDIDATES", "Emitted", "Emitter", "FeatureNames", "fill", "names_of"]
+__all__ = ["CANDIDATES", "Emitted", "FeatureNames", "fill"]
 
 CANDIDATES = 1 << 18
 """Names that are counted; those first seen after so many others are left out."""
@@ -41,57 +36,6 @@ class Emitted:
     value: NDArray[np.float64]
     line: Int32
     owner: Int32
-
-
-class Emitter:
-    """Finds the features of blocks, in memory that is kept from one block to the next."""
-
-    def __init__(self) -> None:
-        self._room: kernels.Found | None = None
-        self._size = -1
-
-    def emit(self, scan: Scan) -> Emitted:
-        """Return the features of the block's decisions."""
-        if self._room is None or len(scan.text) > self._size:
-            self._room, self._size = kernels.found(len(scan.text)), len(scan.text)
-        to = self._room
-        ask = np.zeros(len(scan.lines), np.int8)
-        good = scan.kind <= label.SLATES
-        context = np.where(good, scan.lines[:, label.CONTEXT], -1)
-        context[scan.asked] = -1
-        n = kernels.walk(scan.bytes_, scan.lines[:, label.START].copy(), context, to, ask)
-        ask[scan.asked] = good[scan.asked]
-        parts = [Emitted(to.name[:n].copy(), to.value[:n].copy(), to.line[:n].copy(), to.owner[:n].copy())]
-        parts += [_by_python(scan, line) for line in np.flatnonzero(ask).tolist()]
-        return Emitted(
-            np.concatenate([p.name for p in parts]),
-            np.concatenate([p.value for p in parts]),
-            np.concatenate([p.line for p in parts]),
-            np.concatenate([p.owner for p in parts]),
-        )
-
-
-def names_of(scan: Scan, line: int) -> list[tuple[str, int]]:
-    """Return the names of a line's features and their hashes."""
-    return [(name, h) for name, h, _, _ in _named(scan, line)]
-
-
-def _named(scan: Scan, line: int) -> list[tuple[str, int, float, int]]:
-    """Return name, hash, value and owner of a line's features."""
-    return [
-        (name, hash_bytes(name.encode("utf-8", "surrogatepass")), value, owner)
-        for name, value, owner in features_of(load(scan.line_text(line)))
-    ]
-
-
-def _by_python(scan: Scan, line: int) -> Emitted:
-    found = _named(scan, line)
-    return Emitted(
-        np.array([h for _, h, _, _ in found], np.uint64),
-        np.array([value for _, _, value, _ in found], np.float64),
-        np.full(len(found), line, np.int32),
-        np.array([owner for _, _, _, owner in found], np.int32),
-    )
 
 
 @dataclass

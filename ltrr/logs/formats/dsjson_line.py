@@ -1,215 +1,241 @@
-"""One line of decision-service JSON, read by Python's json: what the kernel leaves to it.
-
-Slow and exact: kernels send here what is wrong or rare.
-"""
+"""One line of decision-service JSON as typed fields."""
 
 from __future__ import annotations
 
+import json
 import math
-from dataclasses import dataclass, field
-from typing import Any
+import re
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Annotated, Any
 
-import numpy as np
+import msgspec
+from msgspec import Meta, Raw, Struct, field
 
-from ltrr._kernels.dsjson_columns import CB, CCB, DANGLING, SLATES
-from ltrr._kernels.json_bytes import hash_bytes
-from ltrr._kernels.json_time import read_time
-from ltrr.logs.formats.dsjson_names import elements_of, known_by
-from ltrr.logs.formats.dsjson_values import (
-    Unreadable,
-    label_field,
-    load,
-    number,
-    several,
-    short,
-    text_of,
-    utf8,
-    whole,
+from ltrr.logs.formats.json_features import Unreadable, clean, number, short
+
+__all__ = ["Line", "Outcome", "dangling_reason", "members_of", "read_line", "seconds", "wholes"]
+
+Whole = Annotated[int, Meta(ge=0, le=10**9)]
+Never = Annotated[int, Meta(gt=0, lt=1)]
+"""Type of the second spelling of a field, which no number has: `_slowly` reads such lines."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_TIME = re.compile(
+    r"(\d{4}-\d\d-\d\d[T ](?:[01]\d|2[0-3]):[0-5]\d):([0-5]\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:[0-5]\d)?", re.ASCII
 )
 
-__all__ = ["Line", "Row", "dangling_reason", "read_line"]
+
+class Context(Struct, gc=False):
+    """The object `c`."""
+
+    multi: Raw = field(name="_multi", default=Raw(b""))
 
 
-@dataclass
-class Row:
-    """A slot's decision.
+class Outcome(Struct, gc=False):
+    """A slot's outcome."""
 
-    Parameters
-    ----------
-    slot, chosen : int
-        ``chosen`` is a place in `_multi`, −1 where none is named.
-    cost, original, propensity : float
-        NaN where they are missing.
-    places : list of int or None
-        The places that could be chosen; None where the line does not say.
-    probabilities : list of float
-        As ``places``; NaN where they are missing.
-    """
-
-    slot: int
-    chosen: int
-    cost: float
-    original: float
-    propensity: float
-    places: list[int] | None
-    probabilities: list[float]
+    actions: list[Whole] | Whole | None = field(name="_a", default=None)
+    probabilities: list[float] | float | None = field(name="_p", default=None)
+    cost: float | None = field(name="_label_cost", default=None)
+    cost_: Never | None = field(name="_label_Cost", default=None)
+    original: float | None = field(name="_original_label_cost", default=None)
 
 
-@dataclass
-class Line:
-    """What a line says of its decision, without its features.
+class Line(Struct, gc=False):
+    """A line; what is absent is None or empty. NaN stands where the line says NaN."""
 
-    Parameters
-    ----------
-    kind : int
-        One of CB, CCB, SLATES, DANGLING.
-    rows : list of Row
-    event : int
-        Hash of the event id, 0 where there is none.
-    drop, time : float
-        Share of such events dropped; seconds, NaN where there is no time.
-    idents : list of (int, int)
-        What the actions are known by, and its hash.
-    """
+    cost: float | None = field(name="_label_cost", default=None)
+    cost_: Never | None = field(name="_label_Cost", default=None)
+    propensity: float | None = field(name="_label_probability", default=None)
+    propensity_: Never | None = field(name="_label_Probability", default=None)
+    action: Whole | None = field(name="_label_Action", default=None)
+    action_: Never | None = field(name="_label_action", default=None)
+    index: Whole | None = field(name="_labelIndex", default=None)
+    original: float | None = field(name="_original_label_cost", default=None)
+    order: Raw = field(name="a", default=Raw(b""))
+    probabilities: list[float] | float | None = field(name="p", default=None)
+    context: Context | None = field(name="c", default=None)
+    multi: Raw = field(name="_multi", default=Raw(b""))
+    outcomes: list[Outcome] | None = field(name="_outcomes", default=None)
+    event: str | None = field(name="EventId", default=None)
+    time: str | None = field(name="Timestamp", default=None)
+    drop: float | None = field(name="pdrop", default=None)
+    skip: bool | None = field(name="_skipLearn", default=None)
 
-    kind: int
-    rows: list[Row] = field(default_factory=list)
-    event: int = 0
-    drop: float = 0.0
-    time: float = math.nan
-    idents: list[tuple[int, int]] = field(default_factory=list)
-
-
-def dangling_reason(line: dict[str, Any]) -> str:
-    """Say why a line is no decision with an outcome."""
-    if line.get("_skipLearn"):
-        return "_skipLearn: the decision was never shown"
-    if not {"a", "p", "c", "_multi", "_outcomes"} & set(line):
-        return f"an outcome without its decision, event {short(line.get('EventId'))}"
-    return "a decision without an outcome"
+    @property
+    def listed(self) -> bytes:
+        """Text of the list of actions, in `c` or beside it."""
+        inner = bytes(self.context.multi) if self.context is not None else b""
+        return inner or bytes(self.multi)
 
 
-def _slots(line: dict[str, Any], elements: list[dict[str, Any]]) -> tuple[int, list[Row]]:
-    """Return the kind and the rows of a line with outcomes."""
-    outcomes = line["_outcomes"]
-    if not isinstance(outcomes, list) or not all(isinstance(outcome, dict) for outcome in outcomes):
-        raise Unreadable("`_outcomes` is no list of objects")
-    if not outcomes:
-        return DANGLING, []
-    cost = number("_label_cost", label_field(line, "cost"))
-    costs = [number("_label_cost", label_field(outcome, "cost")) for outcome in outcomes]
-    own_slot = [whole("_slot_id", element.get("_slot_id"), -1) for element in elements]
-    missing = sum(math.isnan(c) for c in costs)
-    slates = any(s >= 0 for s in own_slot) or (missing == len(costs) and not math.isnan(cost))
-    if slates and missing < len(costs):
-        raise Unreadable("slates have one cost for all slots, but a slot has a cost of its own")
-    if slates and not elements:
-        raise Unreadable("slates need `_multi` with `_slot_id`")
-    if missing and (not slates or math.isnan(cost)):
-        return DANGLING, []
-    rows = []
-    taken: set[int] = set()
-    for s, outcome in enumerate(outcomes):
-        places = [whole("_a", a, -1) for a in several(outcome.get("_a"))]
-        probabilities = [number("_p", p) for p in several(outcome.get("_p"))]
-        if not places or (probabilities and len(probabilities) != len(places)):
-            raise Unreadable(f"slot {s}: `_a` has {len(places)} entries, `_p` {len(probabilities)}")
-        own = [j for j, slot in enumerate(own_slot) if slot == s] if slates else list(range(len(elements)))
-        if min(places) < 0 or ((slates or elements) and max(places) >= len(own)):
-            raise Unreadable(f"slot {s}: `_a` names action {max(places)} of {len(own)}")
-        if slates or elements:
-            places = [own[a] for a in places]
-        probabilities = probabilities or [math.nan] * len(places)
-        chosen, propensity = places[0], probabilities[0]
-        taken.add(chosen)
-        if len(places) == 1 and len(elements) > 1 and not propensity > 0.999:
-            # only the chosen action is listed: the others that were free could have been chosen too
-            places = [chosen, *(j for j in own if j not in taken)]
-            probabilities = [math.nan] * len(places)
-        last = s == len(outcomes) - 1
-        original = number("_original_label_cost", (line if slates else outcome).get("_original_label_cost"))
-        rows.append(
-            Row(
-                s,
-                chosen,
-                (cost if last else 0.0) if slates else costs[s],
-                original if last or not slates else 0.0,
-                propensity,
-                places,
-                probabilities,
-            )
-        )
-    return SLATES if slates else CCB, rows
+class _Fields(Struct, gc=False):
+    c: dict[str, Raw] | None = None
 
 
-def _single(line: dict[str, Any], elements: list[dict[str, Any]]) -> Row:
-    """Return the row of a line with one decision."""
-    action = whole("_label_Action", label_field(line, "action"), 0)
-    index = whole("_labelIndex", line.get("_labelIndex"), -1)
-    if index >= 0 and 0 < action != index + 1:
-        raise Unreadable(f"`_labelIndex` {index} and `_label_Action` {action} name different actions")
-    listed = [whole("a", a, -1) for a in several(line.get("a"))]
-    probabilities = [number("p", p) for p in several(line.get("p"))]
-    if listed and probabilities and len(listed) != len(probabilities):
-        raise Unreadable(f"`a` has {len(listed)} entries, `p` {len(probabilities)}")
-    n = len(elements) or max(len(listed), len(probabilities))
-    base = 0 if 0 in listed else 1
-    places = [a - base for a in listed] or list(range(n))
-    if len(set(places)) != len(places) or (places and not 0 <= min(places) <= max(places) < n):
-        raise Unreadable(f"`a` is no order of {n} actions: {short(listed)}")
-    if probabilities and len(probabilities) != len(places):
-        raise Unreadable(f"`p` has {len(probabilities)} entries for {len(places)} actions")
-    chosen = index if index >= 0 else action - 1
-    if chosen < 0 and listed:
-        chosen = places[0]
-    if chosen >= n > 0:
-        raise Unreadable(f"the label names action {chosen + 1} of {n}")
-    entries = sorted(zip(places, probabilities or [math.nan] * len(places), strict=True))
-    return Row(
-        0,
-        chosen,
-        number("_label_cost", label_field(line, "cost")),
-        number("_original_label_cost", line.get("_original_label_cost")),
-        number("_label_probability", label_field(line, "probability")),
-        [place for place, _ in entries] if n else None,
-        [p for _, p in entries],
-    )
+_typed = msgspec.json.Decoder(Line).decode
+_in_context = msgspec.json.Decoder(_Fields).decode
+_beside = msgspec.json.Decoder(dict[str, Raw]).decode
 
 
 def read_line(text: bytes) -> Line:
-    """Read a line's labels.
+    """Return a line's fields; text must be UTF-8.
 
     Raises
     ------
     Unreadable
-        If the line says nothing that can be understood.
+        If it is no JSON, or its fields hold what they cannot mean.
     """
-    line = load(text)
-    elements = elements_of(line)
-    idents = [(kind, hash_bytes(utf8(name))) for kind, name in map(known_by, elements)]
-    event = text_of("EventId", line.get("EventId"))
-    skipped = line.get("_skipLearn")
-    if skipped is not None and not isinstance(skipped, (bool, int, float)):
-        raise Unreadable(f"`_skipLearn` is neither true nor false: {short(skipped)}")
-    drop = number("pdrop", line.get("pdrop"))
-    out = Line(
-        DANGLING,
-        event=0 if event is None else max(1, hash_bytes(utf8(event))),
-        drop=0.0 if line.get("pdrop") is None else drop,
-        time=_seconds(text_of("Timestamp", line.get("Timestamp"))),
-        idents=idents,
-    )
-    if skipped:
-        return out
-    if line.get("_outcomes") is not None:
-        out.kind, out.rows = _slots(line, elements)
-    elif label_field(line, "cost") is not None:
-        out.kind, out.rows = CB, [_single(line, elements)]
+    try:
+        return _typed(text)
+    except (msgspec.MsgspecError, RecursionError):
+        return _slowly(_load(text))
+
+
+def members_of(text: bytes) -> tuple[dict[str, bytes], bool]:
+    """Return the members of the object of features as JSON, and whether they stand beside the label."""
+    try:
+        inner = _in_context(text).c
+        found = _beside(text) if inner is None else inner
+        return {key: bytes(value) for key, value in found.items()}, inner is None
+    except msgspec.MsgspecError:
+        line = _load(text)
+        context = line.get("c")
+        root = line if context is None else context
+        return {key: json.dumps(value).encode() for key, value in root.items()}, context is None
+
+
+def _load(text: bytes) -> dict[str, Any]:
+    try:
+        out = json.loads(text)
+    except RecursionError as error:
+        raise Unreadable("nested too deeply") from error
+    except ValueError as error:
+        raise Unreadable(f"not JSON: {error}") from error
+    if not isinstance(out, dict):
+        raise Unreadable(f"an object is needed, got {short(out)}")
     return out
 
 
-def _seconds(text: str | None) -> float:
-    if text is None:
+def _slowly(line: dict[str, Any]) -> Line:
+    """Check a line that msgspec refuses, field by field: some are right, others need a reason."""
+    context = line.get("c")
+    if context is not None and not isinstance(context, dict):
+        raise Unreadable(f"`c` is no object: {short(context)}")
+    inner = context or {}
+    skip = line.get("_skipLearn")
+    if skip is not None and not isinstance(skip, (bool, int, float)):
+        raise Unreadable(f"`_skipLearn` is neither true nor false: {short(skip)}")
+    out = Line(
+        multi=_raw(inner, "_multi") if "_multi" in inner else _raw(line, "_multi"),
+        context=None if context is None else Context(),
+        order=_raw(line, "a"),
+        event=_text("EventId", line.get("EventId")),
+        time=_text("Timestamp", line.get("Timestamp")),
+        drop=_real(line, "pdrop"),
+        skip=bool(skip),
+    )
+    if skip:
+        return out
+    outcomes = line.get("_outcomes")
+    if outcomes is not None:
+        if not isinstance(outcomes, list) or not all(isinstance(outcome, dict) for outcome in outcomes):
+            raise Unreadable("`_outcomes` is no list of objects")
+        out.outcomes = [_outcome(outcome) for outcome in outcomes]
+    out.cost = _real(line, "_label_cost", "_label_Cost")
+    out.original = _real(line, "_original_label_cost")
+    if outcomes is None and out.cost is not None:
+        out.propensity = _real(line, "_label_probability", "_label_Probability")
+        out.action = _whole("_label_Action", _last(line, "_label_action", "_label_Action"))
+        out.index = _whole("_labelIndex", line.get("_labelIndex"))
+        out.probabilities = [number("p", p) for p in _several(line.get("p"))]
+    return out
+
+
+def _outcome(outcome: dict[str, Any]) -> Outcome:
+    return Outcome(
+        actions=wholes("_a", outcome.get("_a")),
+        probabilities=[number("_p", p) for p in _several(outcome.get("_p"))],
+        cost=_real(outcome, "_label_cost", "_label_Cost"),
+        original=_real(outcome, "_original_label_cost"),
+    )
+
+
+def _raw(object_: dict[str, Any], name: str) -> Raw:
+    return Raw(json.dumps(object_[name]).encode() if name in object_ else b"")
+
+
+def _last(object_: dict[str, Any], *names: str) -> Any:
+    """Return the last of a field's spellings that is not null."""
+    found = [value for name, value in object_.items() if name in names and value is not None]
+    return found[-1] if found else None
+
+
+def _real(object_: dict[str, Any], *names: str) -> float | None:
+    value = _last(object_, *names)
+    return None if value is None else number(names[0], value)
+
+
+def _several(value: Any) -> list[Any]:
+    """Return a list, of one for a single value, of none for null."""
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
+def _whole(name: str, value: Any) -> int | None:
+    if value is None:
+        return None
+    found = number(name, value)
+    if not 0 <= found <= 1e9 or found != int(found):
+        raise Unreadable(f"`{name}` is no whole number from 0 on: {short(value)}")
+    return int(found)
+
+
+def wholes(name: str, value: Any) -> list[int]:
+    """Return a list of whole numbers, or a single one, as a list."""
+    found = [_whole(name, entry) for entry in _several(value)]
+    if None in found:
+        raise Unreadable(f"`{name}` has an entry without a value")
+    return [entry for entry in found if entry is not None]
+
+
+def _text(name: str, value: Any) -> str | None:
+    """Return a text; numbers as JSON writes them."""
+    if isinstance(value, bool) or not isinstance(value, (str, int, float, type(None))):
+        raise Unreadable(f"`{name}` is no text: {short(value)}")
+    return value if value is None else clean(value) if isinstance(value, str) else json.dumps(value)
+
+
+def dangling_reason(line: Line) -> str:
+    """Say why a line is no decision with an outcome."""
+    if line.skip:
+        return "_skipLearn: the decision was never shown"
+    known = (line.context, line.outcomes, line.probabilities)
+    if all(value is None for value in known) and not (line.listed or bytes(line.order)):
+        return f"an outcome without its decision, event {short(line.event)}"
+    return "a decision without an outcome"
+
+
+@lru_cache(maxsize=4096)
+def _minute(minute: str, zone: str | None) -> int | None:
+    try:
+        at = datetime.fromisoformat(minute + ("+00:00" if zone in (None, "Z") else str(zone)))
+    except ValueError:
+        return None
+    return (at - _EPOCH) // (_EPOCH.resolution * 1_000_000)
+
+
+def seconds(text: str) -> float:
+    """Return the seconds since 1970 of ISO 8601 text, in UTC where it has no zone; NaN if it is none.
+
+    Examples
+    --------
+    >>> seconds("2021-02-04T16:31:29.2460000Z"), seconds("1970-01-01 01:00:00.5+01:00"), seconds("noon")
+    (1612456289.246, 0.5, nan)
+    """
+    match = _TIME.fullmatch(text)
+    start = None if match is None else _minute(match[1], match[4])
+    if match is None or start is None:
         return math.nan
-    raw = np.frombuffer(utf8(text) + b"\n", np.uint8)
-    return float(read_time(raw, 0, len(raw) - 1))
+    decimals = match[3]
+    return start + int(match[2]) + (int(decimals) / 10.0 ** len(decimals) if decimals else 0.0)

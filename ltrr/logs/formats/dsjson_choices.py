@@ -1,0 +1,243 @@
+"""Decisions of decision-service lines: which action was chosen among which, slot by slot."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from ltrr.logs.formats.dsjson_line import Line, Outcome, wholes
+from ltrr.logs.formats.json_features import Flat, Names, Unreadable, flatten, items, loads, short
+
+__all__ = ["Actions", "Choice", "Decision", "Listed", "action_name"]
+
+_MOST_BYTES = 1 << 26
+_MOST_NAMES = 1 << 16
+_COST = 200
+_REMEDY = 'set actions="position" to name actions by their places'
+
+
+class Listed(NamedTuple):
+    """The actions of a `_multi`: their text, names, whether these are tags or ids, and slots (−1 if none)."""
+
+    texts: tuple[bytes, ...]
+    names: tuple[str, ...]
+    named: tuple[bool, ...]
+    slots: tuple[int, ...]
+
+
+@dataclass(slots=True)
+class Choice:
+    """A chosen action (None if not known), and places and numbers of those that could be chosen.
+
+    Parameters
+    ----------
+    action : int or None
+    eligible : tuple of int or None
+        None for all actions of the log.
+    places : tuple of int
+        Places in `_multi`.
+    order : tuple of int
+        Where their probabilities stand in the line.
+    listed : Listed or None
+    features : Flat or None
+        Features of the eligible actions, once they have been asked for.
+    """
+
+    action: int | None
+    eligible: tuple[int, ...] | None
+    places: tuple[int, ...]
+    order: tuple[int, ...]
+    listed: Listed | None
+    features: Flat | None = None
+
+
+Decision = tuple[int, Choice, float | None, float | None, float | None, list[float] | None, bool]
+"""Slot, choice, cost, original cost, propensity and probabilities, None where not known; True for slates."""
+
+
+def action_name(element: dict[str, Any]) -> tuple[str, bool]:
+    """Return the name of an action, its tag, else its id, else its features; and whether it is one of the first.
+
+    Examples
+    --------
+    >>> action_name({"_tag": "Latte", "j": [{"roast": "dark"}]})
+    ('Latte', True)
+    >>> action_name({"j": {"roast": "dark", "price": 3}})
+    ('j.price=3, j.roast=dark', False)
+    """
+    inner = element.get("i")
+    for name in (element.get("_tag"), inner.get("id") if isinstance(inner, dict) else None):
+        if isinstance(name, str):
+            return name, True
+    parts = sorted(name if value == 1 else f"{name}={value:g}" for name, value in flatten(element))
+    return ", ".join(parts), False
+
+
+class Actions:
+    """Actions of a log's lines, by name or by place; what repeats is looked up.
+
+    Parameters
+    ----------
+    by_place : bool
+        True to name actions by their places, "1", "2", …
+    """
+
+    def __init__(self, *, by_place: bool) -> None:
+        self.by_place = by_place
+        self.names = Names()
+        self._elements: dict[bytes, tuple[str, bool, int]] = {}
+        self._lists: dict[bytes, Listed] = {}
+        self._singles: dict[tuple[Any, ...], Choice] = {}
+        self._choices: dict[tuple[Any, ...], Choice] = {}
+        self._size = 0
+
+    @property
+    def full(self) -> bool:
+        """True where so much is known that it should be forgotten."""
+        return self._size > _MOST_BYTES or len(self.names) > _MOST_NAMES
+
+    def decisions(self, line: Line) -> list[Decision]:
+        """Return a line's decisions; none where it has no outcome.
+
+        Raises
+        ------
+        Unreadable
+            If its fields contradict one another, or it does not say which action is meant.
+        """
+        if line.skip:
+            return []
+        if line.outcomes is not None:
+            return self._slots(line, line.outcomes)
+        if line.cost is None:
+            return []
+        p = line.probabilities
+        p = p if isinstance(p, list) else None if p is None else [p]
+        listed = line.listed
+        key = (listed, bytes(line.order), line.index, line.action, len(p or ()))
+        choice = self._singles.get(key)
+        if choice is None:
+            choice = self._singles[key] = self._single(*key)
+            self._size += len(listed) + _COST
+        return [(0, choice, line.cost, line.original, line.propensity, p or None, False)]
+
+    def listed(self, text: bytes) -> Listed:
+        """Return the actions of a `_multi`, given as text."""
+        found = self._lists.get(text)
+        if found is None:
+            texts = [] if text in (b"", b"null") else items(text)
+            if texts is None or not all(element.startswith(b"{") for element in texts):
+                raise Unreadable("`_multi` is no list of objects")
+            each = [self._element(element) for element in texts]
+            found = Listed(tuple(texts), *(tuple(x[k] for x in each) for k in range(3)))  # type: ignore[arg-type]
+            self._lists[text] = found
+            self._size += len(text) + _COST
+        return found
+
+    def _element(self, text: bytes) -> tuple[str, bool, int]:
+        found = self._elements.get(text)
+        if found is None:
+            element = loads(text)
+            slot = wholes("_slot_id", element.get("_slot_id"))
+            name = (*action_name(element), slot[0] if slot else -1)
+            found = self._elements[text] = name
+            self._size += len(text) + _COST
+        return found
+
+    def _single(self, text: bytes, order: bytes, index: int | None, action: int | None, n_p: int) -> Choice:
+        """Return the choice of a line with one decision: `_multi`, `a`, the two labels, the length of `p`."""
+        elements = self.listed(text)
+        if index is not None and action and action != index + 1:
+            raise Unreadable(f"`_labelIndex` {index} and `_label_Action` {action} name different actions")
+        shown = wholes("a", loads(order)) if order else []
+        if shown and n_p and len(shown) != n_p:
+            raise Unreadable(f"`a` has {len(shown)} entries, `p` {n_p}")
+        n = len(elements.texts) or max(len(shown), n_p)
+        base = 0 if 0 in shown else 1
+        places = [a - base for a in shown] or list(range(n))
+        if len(set(places)) != len(places) or (places and not 0 <= min(places) <= max(places) < n):
+            raise Unreadable(f"`a` is no order of {n} actions: {short(shown)}")
+        if n_p and n_p != len(places):
+            raise Unreadable(f"`p` has {n_p} entries for {len(places)} actions")
+        chosen = index if index is not None else (action or 0) - 1
+        if chosen < 0 and shown:
+            chosen = places[0]
+        if chosen >= n > 0:
+            raise Unreadable(f"the label names action {chosen + 1} of {n}")
+        by_place = sorted(range(len(places)), key=places.__getitem__)
+        return self._choice(elements, chosen, [places[j] for j in by_place], by_place, whole=n == 0)
+
+    def _choice(
+        self, listed: Listed, chosen: int, places: list[int], order: list[int], *, whole: bool = False
+    ) -> Choice:
+        """Name the actions at places; ``whole`` says that all of the log's could be chosen."""
+        key = (id(listed), chosen, tuple(places), tuple(order))
+        found = self._choices.get(key)
+        if found is None:
+            numbers = {place: self._number(listed, place) for place in {*places, chosen} if place >= 0}
+            if len(set(numbers.values())) < len(numbers):
+                raise Unreadable(f"two actions of its `_multi` have the same name; {_REMEDY}")
+            eligible = None if whole else tuple(numbers[place] for place in places)
+            found = Choice(numbers.get(chosen), eligible, tuple(places), tuple(order), listed)
+            self._choices[key] = found
+            self._size += 64 * len(places) + _COST
+        return found
+
+    def _number(self, listed: Listed, place: int) -> int:
+        if self.by_place:
+            for j in range(len(self.names), place + 1):
+                self.names.number(str(j + 1))
+            return place
+        if not listed.names:
+            raise Unreadable(f"no `_multi` names its actions; {_REMEDY}")
+        for name in listed.names:
+            self.names.number(name)
+        return self.names.number(listed.names[place])
+
+    def _slots(self, line: Line, outcomes: list[Outcome]) -> list[Decision]:
+        """Return the decisions of a line with outcomes."""
+        if not outcomes:
+            return []
+        elements = self.listed(line.listed)
+        n = len(elements.texts)
+        cost = line.cost
+        has_cost = cost is not None and not math.isnan(cost)
+        missing = sum(outcome.cost is None or math.isnan(outcome.cost) for outcome in outcomes)
+        slates = max(elements.slots, default=-1) >= 0 or (missing == len(outcomes) and has_cost)
+        if slates and missing < len(outcomes):
+            raise Unreadable("slates have one cost for all slots, but a slot has a cost of its own")
+        if slates and not elements.texts:
+            raise Unreadable("slates need `_multi` with `_slot_id`")
+        if missing and not (slates and has_cost):
+            return []
+        out = []
+        taken: set[int] = set()
+        for s, outcome in enumerate(outcomes):
+            places, p = _shown(s, outcome)
+            own = [j for j, slot in enumerate(elements.slots) if slot == s] if slates else range(n)
+            if n and max(places) >= len(own):
+                raise Unreadable(f"slot {s}: `_a` names action {max(places)} of {len(own)}")
+            places = [own[a] for a in places] if slates else places
+            chosen, propensity = places[0], p[0] if p else None
+            taken.add(chosen)
+            if len(places) == 1 and n > 1 and not (propensity or 0.0) > 0.999:
+                # only the chosen action is listed: the others that were free could have been chosen too
+                places = [chosen, *(j for j in own if j not in taken)]
+                p = None
+            choice = self._choice(elements, chosen, places, list(range(len(places))))
+            last = s == len(outcomes) - 1
+            costs = (outcome.cost, outcome.original)
+            if slates:
+                costs = (cost, line.original) if last else (0.0, 0.0)
+            out.append((s, choice, *costs, propensity, p, slates))
+        return out
+
+
+def _shown(slot: int, outcome: Outcome) -> tuple[list[int], list[float] | None]:
+    """Return the actions of an outcome and their probabilities, None where it has none."""
+    a, p = outcome.actions, outcome.probabilities
+    places = a if isinstance(a, list) else [] if a is None else [a]
+    p = p if isinstance(p, list) else [] if p is None else [p]
+    if not places or (p and len(p) != len(places)):
+        raise Unreadable(f"slot {slot}: `_a` has {len(places)} entries, `_p` {len(p)}")
+    return places, p or None
