@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ltrr.errors import InputError
-from ltrr.logs.blocks import TableFiles
+
 from ltrr.logs.columns import Columns
 from ltrr.logs.convert import Found, ids, labels, numbers, times, whole
 from ltrr.logs.detect import detect
@@ -28,7 +28,7 @@ from ltrr.logs.lists import lists
 from ltrr.logs.reading import read
 from ltrr.logs.rows import raw_rows
 from ltrr.logs.survey import Survey
-from ltrr.logs.table import TableLog
+
 from ltrr.logs.vocabulary import LEVELS, OTHER, Actions, Category, Counts
 
 MAP = {

@@ -211,8 +211,8 @@ class Columns:
             what = "an action" if self.action is None else "a reward"
             raise InputError(
                 f"{where}: no column for {what} is known; it has the columns {_some(found)}; map them: "
-                "reward=NAME, action=NAME, propensity=NAME (with --column on the command line, in columns= of "
-                "a call, or in a table [columns] of a TOML file)"
+                "reward=NAME, action=NAME, propensity=NAME (--column on the command line, columns= in a "
+                "call, or [columns] in a TOML file)"
             )
         changed: dict[str, Any] = {
             "context": _expand(self.context, found, "context", where),

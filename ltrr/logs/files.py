@@ -19,23 +19,14 @@ from ltrr.errors import InputError
 from ltrr.logs.format import Part
 
 __all__ = [
-    "SUFFIXES",
     "bare_name",
     "head",
     "is_companion",
-    "log_parts",
     "name_of",
     "open_bytes",
     "parts_of",
     "readable",
 ]
-
-SUFFIXES = {
-    "csv": (".csv", ".csv.gz"),
-    "parquet": (".parquet", ".pq"),
-    "jsonl": (".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz", ".json", ".json.gz"),
-}
-"""Endings of the files that a folder of parts is made of, by format."""
 
 _PACKED = {".gz": "gz", ".gzip": "gz", ".bz2": "bz2", ".xz": "xz", ".zst": "zst", ".zstd": "zst"}
 _MAGIC = {
@@ -92,7 +83,7 @@ def is_companion(path: Path) -> bool:
     return name.split(".", 1)[0] in _COMPANION_STEMS or name.endswith(_COMPANION_ENDINGS)
 
 
-def log_parts(path: Path, endings: tuple[str, ...]) -> tuple[Part, ...]:
+def parts_of(path: Path, endings: tuple[str, ...]) -> tuple[Part, ...]:
     """Return the parts of a log: the file, or all files of a folder and its subfolders, by name.
 
     Files and folders whose names begin with ``_`` or ``.`` are marks of other programs and ignored, and so
@@ -140,27 +131,6 @@ def _folder_values(folders: tuple[str, ...]) -> dict[str, str]:
     """Return what folders named ``key=value`` say, as Hive and Spark write them."""
     pairs = (f.split("=", 1) for f in folders if "=" in f)
     return {key: "" if value == "__HIVE_DEFAULT_PARTITION__" else unquote(value) for key, value in pairs}
-
-
-def parts_of(path: Path, kind: str) -> tuple[Path, ...]:
-    """Return the files of a log; of a folder those with the endings of its format, subfolders included.
-
-    Files and folders whose names begin with ``_`` or ``.`` are marks of other programs and ignored.
-
-    Raises
-    ------
-    InputError
-        If there is no such file, or no part in the folder.
-    """
-    if not path.exists():
-        raise InputError(f"{path}: no such file or folder")
-    if not path.is_dir():
-        return (path,)
-    found = [p for p in _files(path) if p.name.lower().endswith(SUFFIXES[kind])]
-    if not found:
-        endings = ", ".join(f"*{s}" for s in SUFFIXES[kind])
-        raise InputError(f"{path}: the folder must hold parts of the log ({endings}), it holds none")
-    return tuple(found)
 
 
 @contextmanager

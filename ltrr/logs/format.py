@@ -14,7 +14,7 @@ here; `ltrr.logs.admit` does that for all formats alike.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -54,7 +54,7 @@ A number; a label or id; a time; a list of numbers; a list of labels; a number o
 it; features by name (a map from name to number); a list of these, one an eligible action.
 """
 
-Batches = Callable[..., Iterator[pa.RecordBatch]]
+Batches = Callable[..., Any]
 _F = TypeVar("_F", bound=Batches)
 
 
@@ -88,8 +88,6 @@ class Format:
         The function, see the module's docstring.
     endings : tuple of str
         Endings of its files' names, without those of compression.
-    beside : tuple of str
-        Names of files that may lie beside the parts and are none.
     spooled : bool
         True where a part is parsed once and kept in a temporary file; False where reading it again is as
         cheap.
@@ -106,16 +104,17 @@ class Format:
     keyed : bool
         True where each row may have columns of its own, as the keys of an object.
     setup : callable or None
-        ``setup(parts, head, *, options)`` returns further fields of `LogReader`, such as the actions'
+        ``setup(parts, options)`` returns further options of the function, the same for all parts.
+    fields : callable or None
+        ``fields(parts, head, *, options)`` returns further fields of `LogReader`, such as the actions'
         features; its options are the user's, as those of the function are.
     opens : bool
-        True for logs that are more than parts of rows: ``batches`` then takes a path, and options by name, and
-        returns the `ReplayLog`.
+        True for logs that are more than parts of rows: ``batches`` then takes a path, and options by name,
+        and returns the `ReplayLog`.
     """
 
     batches: Batches
     endings: tuple[str, ...] = ()
-    beside: tuple[str, ...] = ()
     spooled: bool = True
     recognise: Callable[[str, bytes], bool] | None = None
     columns: Mapping[str, Any] | None = None
@@ -123,6 +122,7 @@ class Format:
     in_order_seen: bool = False
     keyed: bool = False
     setup: Callable[..., Mapping[str, Any]] | None = None
+    fields: Callable[..., Mapping[str, Any]] | None = None
     opens: bool = False
 
     @cached_property
@@ -136,14 +136,16 @@ class Format:
         return _options(self.batches, skip=1 if self.opens else 2)
 
     @property
-    def setup_options(self) -> tuple[str, ...]:
-        """Names of the options that ``setup`` takes."""
-        return () if self.setup is None else _options(self.setup, skip=2)
+    def field_options(self) -> tuple[str, ...]:
+        """Names of the options that ``fields`` takes."""
+        return () if self.fields is None else _options(self.fields, skip=2)
 
 
 def _options(function: Any, *, skip: int) -> tuple[str, ...]:
     found = list(inspect.signature(function).parameters.values())[skip:]
-    return tuple(p.name for p in found if p.name != "rows" and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY))
+    return tuple(
+        p.name for p in found if p.name != "rows" and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+    )
 
 
 def log_format(**known: Any) -> Callable[[_F], _F]:

@@ -15,8 +15,8 @@ from ltrr.logs.columns import Columns, columns_from
 from ltrr.logs.convert import is_text, looks_numeric
 from ltrr.logs.detect import detect
 from ltrr.logs.faults import ON_ERROR
-from ltrr.logs.files import parts_of
-from ltrr.logs.format import Format, format_of
+from ltrr.logs.files import name_of, parts_of
+from ltrr.logs.format import FAULT, ROW, WHOLE, Format, format_of
 from ltrr.logs.memory import as_table
 from ltrr.logs.reader import LogReader, checked_range
 from ltrr.logs.registry import LOG_FORMATS
@@ -52,7 +52,7 @@ def read(
     fill_columns: bool | None = None,
     **options: Any,
 ) -> ReplayLog:
-    """Return a log, whatever its format.
+    r"""Return a log, whatever its format.
 
     Text is parsed once: the first pass keeps what it parsed in a temporary Arrow file (in ``TMPDIR``) that
     later passes read. Parquet, Arrow files and tables in memory are read where they are.
@@ -115,7 +115,7 @@ def read(
     >>> import tempfile
     >>> folder = tempfile.TemporaryDirectory()
     >>> path = Path(folder.name) / "log.csv"
-    >>> _ = path.write_text("action,reward,propensity\\na,1,0.5\\nb,0,0.5\\n")
+    >>> _ = path.write_text("action,reward,propensity\na,1,0.5\nb,0,0.5\n")
     >>> log = read(path)
     >>> log.format, log.space.actions, next(log.chunks()).reward.tolist()
     ('csv', ('a', 'b'), [1.0, 0.0])
@@ -156,7 +156,9 @@ def read(
         return opened
     parts = parts_of(path, known.endings)
     own = {key: given.pop(key) for key in known.options if key in given}
-    source = FileSource(path.name or path.resolve().name, parts, known, own)
+    if known.setup is not None:
+        own |= known.setup(parts, own)
+    source = FileSource(name_of(path), parts, known, own)
     return _reader(source, known, name, on_error, given)
 
 
@@ -187,7 +189,7 @@ def _format(path: Path, given: Any) -> tuple[Format, str]:
 
 def _refuse(given: Mapping[str, Any], known: Format, name: str) -> None:
     """Refuse arguments that logs of a format do not take."""
-    taken = [*known.options, *known.setup_options]
+    taken = [*known.options, *known.field_options]
     if not known.opens:
         mapped = ("columns", "fill_columns") if known.columns is None else ()
         taken = [*mapped, "check_duplicates", *_READER, *_SELECTION, *taken]
@@ -204,9 +206,9 @@ def _reader(source: Source, known: Format, name: str, on_error: str, given: dict
     _check_fields(on_error, fields)
     head = source.head()
     extra: Mapping[str, Any] = {}
-    if known.setup is not None:
-        own = {key: given[key] for key in known.setup_options if key in given}
-        extra = known.setup(getattr(source, "parts", ()), head, **own)
+    if known.fields is not None:
+        own = {key: given[key] for key in known.field_options if key in given}
+        extra = known.fields(getattr(source, "parts", ()), head, **own)
     columns = extra.get("columns") or _columns(source, known, head, given)
     timestamp = next((role for role in roles_of(columns, head) if role.name == "timestamp"), None)
     selection = selection_of(
@@ -237,7 +239,7 @@ def _reader(source: Source, known: Format, name: str, on_error: str, given: dict
 
 def _columns(source: Source, known: Format, head: pa.RecordBatch, given: Mapping[str, Any]) -> Columns:
     """Return the column map, resolved: that of the format, the user's, or that of the usual names."""
-    names = head.schema.names
+    names = [name for name in head.schema.names if name not in (FAULT, ROW, WHOLE)]
     if known.columns is not None:
         there = {key: value for key, value in known.columns.items() if _is_there(value, names)}
         return Columns(**there).resolve(names, source.name)

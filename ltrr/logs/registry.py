@@ -16,8 +16,8 @@ LOG_FORMATS = Registry(
         "arrow": arrow.batches,
         "obd": obd.batches,
         "dsjson": dsjson.batches,
-        "jsonl": jsonl.batches,
-        "vw": vw_text.batches,
+        "jsonl": jsonl.jsonl,
+        "vw": vw_text.vw_text,
         "csv": csv.batches,
     },
 )

@@ -1,4 +1,4 @@
-"""What the reader makes of a log's columns: roles, whatever the format calls the columns and holds in them."""
+"""Roles of a log's columns: what the reader makes of them, whatever the format calls them."""
 
 from __future__ import annotations
 
@@ -98,8 +98,7 @@ def roles_of(columns: Columns, head: pa.RecordBatch, extra: Sequence[str] = ()) 
         kind = _KINDS[field]
         unit = _unit(head, column) if kind == "time" else 1.0
         out.append(Role(field, column, kind, unit))
-    for column in columns.context:
-        out.append(_context(column, head, category=column in columns.categories))
+    out += [_context(c, head, category=c in columns.categories) for c in columns.context]
     out += [Role(f"target:{name}", column, "number") for name, column in columns.target.items()]
     out += [Role(f"item:{column}", column, "number") for column in extra]
     return tuple(out)

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from ltrr.errors import InputError
 from ltrr.logs.context import ContextColumns
 from ltrr.logs.format import FAULT, WHOLE
-from ltrr.logs.ragged import flat_lists
+from ltrr.logs.ragged import codes_of, flat_lists
 from ltrr.logs.regroup import run_starts
 from ltrr.logs.roles import IDS, MOST_SLOTS, Role
 from ltrr.logs.vocabulary import Actions, Category, Counts, NameCounts
@@ -132,19 +132,19 @@ class Surveyor:
         columns = dict(zip(names, batch.columns, strict=True))
         for role, count in self._counts.items():
             count.add(columns[role])
-        for role, count in self._features.items():
-            count.add(_all_names(columns[role]))
+        for role, features in self._features.items():
+            features.add(_all_names(columns[role]))
         self._look_at_ids(columns)
         self._look_for(columns)
         if WHOLE in columns:
             self._whole |= bool(pc.any(columns[WHOLE]).as_py())
-        if self.declared is None:
-            self._take_names(columns["action"])
         if "eligible" in columns:
             indptr, flat = flat_lists(columns["eligible"])
             self._entries += int(indptr[-1])
             if self.declared is None:
                 self._take_names(flat)
+        if self.declared is None:
+            self._take_names(columns["action"])
         self._take_slots(columns)
 
     def _look_at_ids(self, columns: dict[str, pa.Array]) -> None:

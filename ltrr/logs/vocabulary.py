@@ -97,7 +97,7 @@ class Actions:
         return pa.array(self.names, pa.string())
 
     def ids(self, label: pa.Array) -> Int32:
-        """Return the ids of labels (int64, text, or text by dictionary); −1 for null and for what is not among the actions."""
+        """Return the ids of labels (int64 or text, also by dictionary); −1 for null and unknown ones."""
         if len(self.names) == 0:
             return np.full(len(label), -1, np.int32)
         if pa.types.is_dictionary(label.type):
@@ -232,7 +232,7 @@ class NameCounts:
         codes, texts = codes_of(names)
         counts = np.bincount(codes[codes >= 0], minlength=len(texts))
         for text, count in zip(texts, counts.tolist(), strict=True):
-            if text in self.of or len(self.of) < CANDIDATES:
+            if count and (text in self.of or len(self.of) < CANDIDATES):
                 self.of[text] = self.of.get(text, 0) + count
 
     def names(self) -> tuple[str, ...]:

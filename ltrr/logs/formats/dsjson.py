@@ -17,7 +17,7 @@ from ltrr.logs.formats.dsjson_batch import Row, batch
 from ltrr.logs.formats.dsjson_choices import Actions, Choice, Decision
 from ltrr.logs.formats.dsjson_line import Line, dangling_reason, members_of, read_line
 from ltrr.logs.formats.json_features import Features, Flat, Unreadable, is_utf8, items
-from ltrr.logs.formats.text_lines import blocks
+from ltrr.logs.formats.lines import line_blocks
 
 __all__ = ["COLUMNS", "ENDINGS", "batches", "naming"]
 
@@ -39,10 +39,22 @@ COLUMNS = {
 }
 """The column map."""
 
-_BLOCK = 1 << 22
 _MOST_BY_FEATURES = 4096
 _IGNORED = frozenset(
-    "a p o pdf pdrop Version EventId Timestamp EnqueuedTimeUtc RewardValue DeferredAction VWState".split()
+    [
+        "a",
+        "p",
+        "o",
+        "pdf",
+        "pdrop",
+        "Version",
+        "EventId",
+        "Timestamp",
+        "EnqueuedTimeUtc",
+        "RewardValue",
+        "DeferredAction",
+        "VWState",
+    ]
 )
 """Names that are no features where features stand beside the label."""
 
@@ -58,7 +70,7 @@ def naming(parts: Sequence[Part], settings: Mapping[str, Any]) -> dict[str, str]
 
 def _by_head(part: Part) -> str:
     """Decide by the first block of a part whether actions can be known by names."""
-    rows = _Reader("position", frozenset()).rows(next(blocks(part.path, _BLOCK), b""))
+    rows = _Reader("position", frozenset()).rows(next(line_blocks(part.path), b""))
     choices = [decision[1] for _, _, decision, fault, _ in rows if fault is None]
     bare = repeating = 0
     by_features: set[str] = set()
@@ -75,8 +87,20 @@ def _by_head(part: Part) -> str:
     return "position" if choices and 2 * max(bare, repeating) >= len(choices) else "name"
 
 
+_KEYS = ("_label_cost", "_label_Cost", "_labelIndex", "_label_probability", "_outcomes", "_label_Action")
+
+
+def _recognise(name: str, start: bytes) -> bool:
+    """Say whether a file is decision-service JSON: some line has a key of a label, or is an outcome."""
+    if not start.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{"):
+        return name.endswith(".dsjson")
+    labelled = any(f'"{key}"'.encode() in start for key in _KEYS)
+    return labelled or name.endswith(".dsjson") or (b'"EventId"' in start and b'"RewardValue"' in start)
+
+
 @log_format(
     endings=ENDINGS,
+    recognise=_recognise,
     columns=COLUMNS,
     absent=("event", "timestamp", "count", "propensity", "probabilities"),
     in_order_seen=True,
@@ -144,7 +168,7 @@ def batches(
     every = {"context", *(name for name in COLUMNS.values() if isinstance(name, str))}
     asked = frozenset(every if wanted is None else every & set(wanted))
     reader = _Reader(_by_head(part) if actions == "auto" else actions, asked)
-    for block in blocks(part.path, _BLOCK):
+    for block in line_blocks(part.path):
         rows = reader.rows(block)
         if rows:
             yield batch(rows, asked, (reader.actions.names, reader.features.names), reward)
@@ -199,7 +223,9 @@ class _Reader:
             for _, choice, *_ in decisions:
                 if choice.features is None and choice.listed is not None:
                     texts = choice.listed.texts
-                    choice.features = self.features.of_several(texts[j] if texts else b"{}" for j in choice.places)
+                    choice.features = self.features.of_several(
+                        texts[j] if texts else b"{}" for j in choice.places
+                    )
         if "context" not in self._asked or not decisions:
             return [_EMPTY] * len(decisions)
         members, beside = members_of(line)

@@ -106,14 +106,17 @@ def _probabilities(values: Sequence[list[float] | None], choices: Sequence[Choic
 
 
 def _maps(lengths: Any, numbers: Any, values: Any, names: Names, missing: Any = None) -> pa.MapArray:
-    offsets = pa.array(_offsets(lengths), mask=None if missing is None else np.append(missing, False))  # noqa: FBT003
+    offsets = pa.array(_offsets(lengths), mask=None if missing is None else np.append(missing, False))
     return pa.MapArray.from_arrays(offsets, names.encoded(numbers), pa.array(values))
 
 
 def _context(flats: Sequence[Flat], names: Names, missing: Any) -> pa.MapArray:
     lengths = np.fromiter((len(flat.names) for flat in flats), np.int32, len(flats))
     n = int(lengths.sum())
-    numbers, values = _flat((f.names for f in flats), np.int32, n), _flat((f.values for f in flats), np.float64, n)
+    numbers, values = (
+        _flat((f.names for f in flats), np.int32, n),
+        _flat((f.values for f in flats), np.float64, n),
+    )
     return _maps(lengths, numbers, values, names, missing)
 
 
@@ -124,5 +127,8 @@ def _features(choices: Sequence[Choice], names: Names) -> pa.ListArray:
     lengths = np.fromiter((len(one.lengths) for one in each), np.int32, len(each))
     inner = _flat((one.lengths for one in each), np.int32, int(lengths.sum()))
     n = int(inner.sum())
-    numbers, values = _flat((one.names for one in each), np.int32, n), _flat((one.values for one in each), np.float64, n)
+    numbers, values = (
+        _flat((one.names for one in each), np.int32, n),
+        _flat((one.values for one in each), np.float64, n),
+    )
     return _lists(lengths, _maps(inner, numbers, values, names), missing)

@@ -57,7 +57,7 @@ Decision = tuple[int, Choice, float | None, float | None, float | None, list[flo
 
 
 def action_name(element: dict[str, Any]) -> tuple[str, bool]:
-    """Return the name of an action, its tag, else its id, else its features; and whether it is one of the first.
+    """Return the name of an action (tag, else id, else features), and whether it has a tag or id.
 
     Examples
     --------

@@ -186,4 +186,3 @@ def _items(name: str, values: Iterable[Any], out: list[tuple[str, float]]) -> No
         if not isinstance(inner, bool):
             plain = isinstance(inner, (int, float))
             _leaves(f"{name}[{j}]" if plain else name, inner, out)
-

@@ -18,7 +18,7 @@ from ltrr.logs.formats import csv
 from ltrr.logs.items import ItemTable
 from ltrr.logs.vocabulary import Actions, Category, Counts
 
-__all__ = ["OBD_COLUMNS", "batches", "setup"]
+__all__ = ["OBD_COLUMNS", "batches", "fields"]
 
 OBD_COLUMNS = ("timestamp", "item_id", "position", "click", "propensity_score")
 """Columns by which Open Bandit Data is recognised."""
@@ -33,7 +33,7 @@ def _recognise(name: str, start: bytes) -> bool:
     return name.endswith(".csv") and names.issuperset(OBD_COLUMNS)
 
 
-def setup(parts: tuple[Part, ...], head: pa.RecordBatch, *, affinity: bool = False) -> Mapping[str, Any]:
+def fields(parts: tuple[Part, ...], head: pa.RecordBatch, *, affinity: bool = False) -> Mapping[str, Any]:
     """Return the column map, the items and their features.
 
     Parameters
@@ -80,7 +80,7 @@ def setup(parts: tuple[Part, ...], head: pa.RecordBatch, *, affinity: bool = Fal
     }
 
 
-@log_format(endings=(".csv",), recognise=_recognise, setup=setup, beside=(_ITEMS,))
+@log_format(endings=(".csv",), recognise=_recognise, fields=fields)
 def batches(part: Part, wanted: Mapping[str, str] | None) -> Iterator[pa.RecordBatch]:
     """Yield rows of Open Bandit Data: one row is one item shown at one place of the page.
 

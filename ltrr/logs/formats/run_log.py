@@ -16,8 +16,8 @@ from ltrr import _check
 from ltrr.errors import InputError
 from ltrr.logs.admit import AdmitState, admit
 from ltrr.logs.events import Events, Space
-from ltrr.logs.format import log_format
 from ltrr.logs.faults import Faults
+from ltrr.logs.format import log_format
 from ltrr.logs.formats.run_parts import PartColumns, RunParts, find_log
 from ltrr.logs.raw import Raw
 from ltrr.types import Bool, Int32, Int64, Queries
