@@ -18,17 +18,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ltrr.errors import InputError
-
 from ltrr.logs.columns import Columns
+from ltrr.logs.context import ContextColumns
 from ltrr.logs.convert import Found, ids, labels, numbers, times, whole
 from ltrr.logs.detect import detect
 from ltrr.logs.events import Events
 from ltrr.logs.items import ItemTable
 from ltrr.logs.lists import lists
+from ltrr.logs.reader import LogReader
 from ltrr.logs.reading import read
-from ltrr.logs.rows import raw_rows
+from ltrr.logs.roles import roles_of
+from ltrr.logs.rows import Rows
+from ltrr.logs.source import FileSource
 from ltrr.logs.survey import Survey
-
+from ltrr.logs.typed import typed
 from ltrr.logs.vocabulary import LEVELS, OTHER, Actions, Category, Counts
 
 MAP = {
@@ -180,7 +183,8 @@ def test_unreadable_rows_between_slots_do_not_depend_on_chunks(tmp_path):
         b"%d,a,1\n%d,b,0\n" % (i, i) if i % 3 else b"%d,a,1\nbroken\n%d,b,0\n" % (i, i) for i in range(12)
     )
     path = save(tmp_path / "log.csv", data)
-    logs = [read(path, on_error="skip", chunk_rows=size) for size in (1, 3, 1000)]
+    usual = {"request": "request", "action": "action", "reward": "reward"}
+    logs = [read(path, columns=usual, on_error="skip", chunk_rows=size) for size in (1, 3, 1000)]
     events = [whole_log(log) for log in logs]
     same(events[0], events[2])
     same(events[1], events[2])
@@ -313,7 +317,8 @@ def test_packed_files(tmp_path, kind):
 def test_a_request_may_go_on_in_the_next_part(tmp_path):
     save(tmp_path / "log/1.csv", b"request,action,reward\n1,a,1\n2,a,0\n")
     save(tmp_path / "log/2.csv", b"request,action,reward\n2,b,1\n3,a,0\n")
-    events = whole_log(read(tmp_path / "log"))
+    usual = {"request": "request", "action": "action", "reward": "reward"}
+    events = whole_log(read(tmp_path / "log", columns=usual))
     assert events.slot.tolist() == [0, 0, 1, 0]
     assert events.key[1] == events.key[2]
 
@@ -530,23 +535,23 @@ def test_the_first_pass_stops_when_all_is_seen_and_is_made_once(tmp_path, monkey
     table = pa.table({"action": pa.array(np.arange(200_000) % 3, pa.int16()), "reward": np.ones(200_000)})
     pq.write_table(table, tmp_path / "log.parquet")
     read_rows = []
-    blocks = TableFiles.blocks
+    batches = FileSource.batches
 
-    def counted(self, wanted, rows):
-        for block in blocks(self, wanted, rows):
-            read_rows.append((tuple(wanted), len(block.table)))
-            yield block
+    def counted(self, roles, group, selection):
+        for part, batch in batches(self, roles, group, selection):
+            read_rows.append((tuple(role.name for role in roles), batch.num_rows))
+            yield part, batch
 
-    monkeypatch.setattr(TableFiles, "blocks", counted)
+    monkeypatch.setattr(FileSource, "batches", counted)
     log = read(tmp_path / "log.parquet")
     assert read_rows == []
     assert log.space.actions == ("0", "1", "2")
-    assert read_rows == [(("reward", "action"), 1000), (("action",), 65_536)]
+    assert read_rows == [(("action",), 65_536)]
     assert log.space is log.space
-    assert len(read_rows) == 2
+    assert len(read_rows) == 1
     declared = read(tmp_path / "log.parquet", actions=3)
     assert declared.space.actions == ("0", "1", "2")
-    assert len(read_rows) == 3
+    assert len(read_rows) == 1
 
 
 def test_the_first_pass_goes_on_while_statistics_promise_more(tmp_path):
@@ -563,10 +568,13 @@ def test_features_follow_the_names_of_actions():
         items.aligned(["a", "d"])
 
 
-def test_rows_that_were_told_of_hold_nothing():
-    table = pa.table({"action": ["a", "a", "z"], "reward": ["1", "x", "2"], "position": ["0", "1", "2"]})
-    columns = Columns(reward="reward", action="action", position="position")
-    raw = raw_rows(table, 5, columns, Survey(Actions(("a",)), {}, 1, 1.0), ItemTable(), 0)
+def test_faulty_rows_hold_nothing():
+    batch = pa.record_batch(
+        {"action": ["a", "a", "z"], "reward": ["1", "x", "2"], "position": ["0", "1", "2"]}
+    )
+    roles = roles_of(Columns(reward="reward", action="action", position="position"), batch)
+    survey = Survey(Actions(("a",)), ContextColumns(()))
+    raw = Rows(roles, survey, ItemTable()).raw(typed(batch, roles, 4, fixed=True))
     assert raw.row.tolist() == [5, 6, 7]
     assert raw.action.tolist() == [0, -1, -1]
     np.testing.assert_array_equal(raw.reward, [1.0, math.nan, math.nan])
@@ -663,21 +671,20 @@ def test_chunks_shrink_where_there_are_many_actions_or_columns(tmp_path):
     assert read(path, actions=1000, chunk_rows=9).rows_per_chunk == 9
 
 
-def test_blocks_have_the_size_asked_for_whatever_the_file(tmp_path):
+def test_chunks_have_the_size_asked_for_whatever_the_file(tmp_path):
     for kind, data in (
-        ("csv", b"a,b\n" + b"1,2\n" * 10_000),
-        ("jsonl", b'{"a": 1, "b": 2}\n' * 10_000),
-        ("parquet", as_parquet([{"a": 1, "b": 2}] * 10_000, row_group_size=10_000)),
+        ("csv", b"action,reward\n" + b"1,2\n" * 10_000),
+        ("jsonl", b'{"action": 1, "reward": 2}\n' * 10_000),
+        ("parquet", as_parquet([{"action": 1, "reward": 2}] * 10_000, row_group_size=10_000)),
     ):
-        files = TableFiles.find(save(tmp_path / f"log.{kind}", data), kind)
-        sizes = [len(block.table) for block in files.blocks({"a": "number"}, 3000)]
-        assert sizes == [3000, 3000, 3000, 1000]
+        log = read(save(tmp_path / f"log.{kind}", data), chunk_rows=3000)
+        assert [len(chunk) for chunk in log.chunks()] == [3000, 3000, 3000, 1000]
 
 
 def test_a_column_of_requests_that_never_changes_does_not_fill_the_memory(tmp_path):
     path = save(tmp_path / "log.csv", b"request,action,reward\n" + b"1,a,1\n" * 40_000)
     with pytest.raises(InputError, match="has the same value in more than 32,767 consecutive rows"):
-        whole_log(read(path, chunk_rows=1000))
+        whole_log(read(path, columns={"request": "request"}, fill_columns=True, chunk_rows=1000))
 
 
 # -- formats
@@ -982,26 +989,9 @@ def test_csv_is_read_as_the_csv_module_does(tmp_path, rows, chunk_rows):
     assert sorted({f.row for f in log.faults.kept if f.row}) == bad
 
 
-def test_json_at_once_and_line_by_line_agree(tmp_path, monkeypatch):
-    rows = [
-        {"action": [1.0, 2, 3][i % 3], "reward": [True, 0.5, 1][i % 3], "time": i if i % 2 else i + 0.25}
-        | {"context_x": i, "eligible": [1, 2, 3], "probabilities": [0.5, 0.25, 0.25], "request": i // 2}
-        for i in range(30)
-    ]
-    for row in rows:
-        row["propensity"] = row["probabilities"][int(row["action"]) - 1]
-    plain = [row | {"action": int(row["action"]), "reward": float(row["reward"])} for row in rows]
-    mixed = read(save(tmp_path / "mixed.jsonl", as_jsonl(rows)))
-    slow = "ltrr.logs.formats.json_rows._one_by_one"
-    with monkeypatch.context() as patch:
-        patch.setattr(slow, lambda *_: pytest.fail("these lines are alike"))
-        expected = whole_log(read(save(tmp_path / "plain.jsonl", as_jsonl(plain))))
-    same(whole_log(mixed), expected)
-
-
 def test_logs_are_replay_logs(tmp_path):
     log = read(save(tmp_path / "log.csv", as_csv(rows_of(1))), columns=MAP)
-    assert isinstance(log, TableLog)
+    assert isinstance(log, LogReader)
     first, second = whole_log(log), whole_log(log)
     same(first, second)
     assert log.faults.rows == 1

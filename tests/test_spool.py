@@ -105,9 +105,7 @@ time.sleep(60)
 
 
 def test_nothing_stays_behind_after_a_kill(tmp_path):
-    child = subprocess.Popen(
-        [sys.executable, "-c", KILLED, str(tmp_path)], stdout=subprocess.PIPE, text=True
-    )
+    child = subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path)], stdout=subprocess.PIPE, text=True)
     assert child.stdout.readline() == "ready\n"
     child.send_signal(signal.SIGKILL)
     child.wait(30)
@@ -144,7 +142,9 @@ def test_batches_are_cut_anew_without_losing_a_row(parts, rows):
 @given(st.lists(st.lists(st.sampled_from([1, 2, None]), max_size=6), max_size=6))
 def test_requests_stay_whole(batches):
     """Equal neighbours, and rows without an id after them, are never in different batches."""
-    given_ = [(str(i), pa.record_batch({"r": pa.array(values, pa.int64())})) for i, values in enumerate(batches)]
+    given_ = [
+        (str(i), pa.record_batch({"r": pa.array(values, pa.int64())})) for i, values in enumerate(batches)
+    ]
     out = [one.column(0).to_pylist() for _, one in regrouped(given_, "r", "log")]
     assert [v for values in out for v in values] == [v for values in batches for v in values]
     for before, after in zip(out, out[1:], strict=False):

@@ -108,6 +108,9 @@ class Format:
     fields : callable or None
         ``fields(parts, head, *, options)`` returns further fields of `LogReader`, such as the actions'
         features; its options are the user's, as those of the function are.
+    integer_range : callable or None
+        ``integer_range(parts, column)`` returns the smallest and the largest value of a column of integers
+        where the files state them, else None.
     opens : bool
         True for logs that are more than parts of rows: ``batches`` then takes a path, and options by name,
         and returns the `ReplayLog`.
@@ -123,6 +126,7 @@ class Format:
     keyed: bool = False
     setup: Callable[..., Mapping[str, Any]] | None = None
     fields: Callable[..., Mapping[str, Any]] | None = None
+    integer_range: Callable[..., tuple[int, int] | None] | None = None
     opens: bool = False
 
     @cached_property

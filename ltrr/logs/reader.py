@@ -150,9 +150,14 @@ class LogReader:
         )
         # what is parsed once is parsed whole; of other files only the columns that teach something are read
         wanted = self.roles if self.source.parses else surveyor.wanted
+        alone = wanted[0] if len(wanted) == 1 and wanted[0].name == "action" else None
+        if alone is not None and (stated := self.source.integer_range(alone.column)) is not None:
+            surveyor.expect(*stated)
         if wanted:
             for _, batch in self.source.batches(wanted, self._group_of(wanted), self.selection):
                 surveyor.add(batch)
+                if surveyor.done:
+                    break
         return surveyor.finish()
 
     def _group_of(self, roles: Sequence[Role]) -> str | None:
@@ -204,7 +209,7 @@ class LogReader:
 
     def raws(self) -> Iterator[tuple[str, Raw]]:
         """Yield chunks as they were parsed, unchecked, each with its part's name."""
-        rows = Rows(self.roles, self.survey, self.items, unlisted="eligible" in self.absent)
+        rows = Rows(self.roles, self.survey, self.items, unlisted=bool(self.absent))
         size = self.rows_per_chunk
         for part, batch in self.source.batches(self.roles, self.group, self.selection):
             for piece in _pieces(batch, size, self.group, self.name):

@@ -36,7 +36,8 @@ class Rows:
     items : ItemTable
         Features of the actions beside the log.
     unlisted : bool
-        True where a row that lists no eligible actions could have taken any; False where it is faulty.
+        True where a row without eligible actions could have taken any, and one without a count stands for
+        itself; False where such rows are faulty.
     """
 
     roles: Sequence[Role]
@@ -66,7 +67,9 @@ class Rows:
         probabilities = self._probabilities(columns, indptr, n, found)
         context = self.survey.context.matrix(batch) if self.survey.context.roles else None
         event, slot = self._request(columns, found)
-        position = columns.get("position")
+        position, count = columns.get("position"), number("count")
+        if self.unlisted and count is not None:
+            count = np.where(np.isnan(count), 1.0, count)
         raw = Raw(
             np.asarray(columns[ROW].to_numpy(), np.int64),
             action,
@@ -77,7 +80,7 @@ class Rows:
             None if position is None else np.asarray(position.to_numpy(), np.int32),
             number("timestamp"),
             context,
-            number("count"),
+            count,
             indptr,
             eligible,
             probabilities,

@@ -45,6 +45,9 @@ class Source(Protocol):
     def head(self) -> pa.RecordBatch:
         """Return the first rows with all their columns, as the format has them."""
 
+    def integer_range(self, column: str) -> tuple[int, int] | None:
+        """Return the smallest and the largest value of a column of integers, if that is stated somewhere."""
+
     def batches(self, roles: Sequence[Role], group: str | None, selection: Selection) -> Typed:
         """Yield the name of a part and rows of it, the roles' columns; requests are whole."""
 
@@ -84,6 +87,11 @@ class FileSource:
     def spool(self) -> Spool | None:
         """The temporary file of what was parsed; None where nothing has been."""
         return self._spool
+
+    def integer_range(self, column: str) -> tuple[int, int] | None:
+        """Return the smallest and the largest value of a column of integers, if the files state them."""
+        known = self.format.integer_range
+        return None if known is None else known(self.parts, column)
 
     def head(self) -> pa.RecordBatch:
         """Return the first rows with all their columns, and those that folders stand for.
@@ -192,6 +200,11 @@ class TableSource:
     def parses(self) -> bool:
         """False: nothing is parsed."""
         return False
+
+    def integer_range(self, column: str) -> tuple[int, int] | None:
+        """Return None: a table states no range."""
+        del column
+        return None
 
     def head(self) -> pa.RecordBatch:
         """Return the first rows.

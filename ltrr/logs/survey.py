@@ -11,15 +11,19 @@ import pyarrow.compute as pc
 
 from ltrr.errors import InputError
 from ltrr.logs.context import ContextColumns
-from ltrr.logs.format import FAULT, WHOLE
-from ltrr.logs.ragged import codes_of, flat_lists
+from ltrr.logs.format import FAULT, ROW, WHOLE
+from ltrr.logs.ragged import flat_lists
 from ltrr.logs.regroup import run_starts
 from ltrr.logs.roles import IDS, MOST_SLOTS, Role
 from ltrr.logs.vocabulary import Actions, Category, Counts, NameCounts
+from ltrr.types import Bool
 
 __all__ = ["Survey", "Surveyor"]
 
 _MOST_ACTIONS = 10_000_000
+_SPAN = 50_000_000
+"""Widest range of integer actions for which a table of those seen is kept."""
+
 _INTEGER = r"^(0|-?[1-9]\d{0,17})$"
 
 
@@ -96,9 +100,13 @@ class Surveyor:
     _gaps: bool = field(default=False, init=False, repr=False)
     _not_integers: set[str] = field(default_factory=set, init=False, repr=False)
     _whole: bool = field(default=False, init=False, repr=False)
+    _apart: bool = field(default=False, init=False, repr=False)
+    _first: str = field(default="", init=False, repr=False)
     _n_slots: int = field(default=1, init=False, repr=False)
     _rows: int = field(default=0, init=False, repr=False)
     _entries: int = field(default=0, init=False, repr=False)
+    _low: int = field(default=0, init=False, repr=False)
+    _seen: Bool | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         context = [role for role in self.roles if role.name.startswith("context:")]
@@ -114,6 +122,16 @@ class Surveyor:
         learnt |= set() if self.declared is not None else {"action", "eligible"}
         return tuple(role for role in self.roles if role.name in learnt)
 
+    def expect(self, low: int, high: int) -> None:
+        """Note that all actions are integers in a range: when all have been seen there is no more to see."""
+        if high - low < _SPAN:
+            self._low, self._seen = low, np.zeros(high - low + 1, np.bool_)
+
+    @property
+    def done(self) -> bool:
+        """True when further rows can teach nothing."""
+        return self._seen is not None and bool(self._seen.all())
+
     def add(self, batch: pa.RecordBatch) -> None:
         """Take in rows; those that are faulty teach nothing.
 
@@ -125,6 +143,7 @@ class Surveyor:
         names = batch.schema.names
         faults = batch.column(names.index(FAULT))
         if faults.null_count < len(faults):
+            self._note_first(batch, faults)
             batch = batch.filter(pc.is_null(faults))
         self._rows += batch.num_rows
         if batch.num_rows == 0:
@@ -138,6 +157,7 @@ class Surveyor:
         self._look_for(columns)
         if WHOLE in columns:
             self._whole |= bool(pc.any(columns[WHOLE]).as_py())
+            self._apart |= not pc.all(columns[WHOLE]).as_py()
         if "eligible" in columns:
             indptr, flat = flat_lists(columns["eligible"])
             self._entries += int(indptr[-1])
@@ -146,6 +166,15 @@ class Surveyor:
         if self.declared is None:
             self._take_names(columns["action"])
         self._take_slots(columns)
+
+    def _note_first(self, batch: pa.RecordBatch, faults: pa.Array) -> None:
+        """Keep what is wrong with the first faulty row: if no row is readable, it says why."""
+        if self._first:
+            return
+        i = int(np.argmax(faults.is_valid().to_numpy(zero_copy_only=False)))
+        row = batch.column(batch.schema.get_field_index(ROW))[i].as_py()
+        fault = faults[i].as_py()
+        self._first = f"row {row}: {fault['kind']}: {fault['detail']}"
 
     def _look_at_ids(self, columns: dict[str, pa.Array]) -> None:
         """Note the ids that are other than integers."""
@@ -174,6 +203,9 @@ class Surveyor:
             self._gaps |= columns["probabilities"].null_count > 0
 
     def _take_names(self, label: pa.Array) -> None:
+        if self._seen is not None:
+            self._seen[label.drop_null().to_numpy() - self._low] = True
+            return
         unique = (
             label.unique() if not pa.types.is_dictionary(label.type) else label.unique().dictionary_decode()
         )
@@ -193,7 +225,25 @@ class Surveyor:
             self._n_slots = min(max(self._n_slots, int(runs.max(initial=0))), MOST_SLOTS)
 
     def finish(self) -> Survey:
-        """Return what was found."""
+        """Return what was found.
+
+        Raises
+        ------
+        InputError
+            If no row is readable, or requests with one reward stand beside slots with their own.
+        """
+        if self._first and not self._rows:
+            raise InputError(
+                f"{self.name}: no row can be used: {self._first}; is it in another format? name it with "
+                "--format"
+            )
+        if self._whole and self._apart:
+            raise InputError(
+                f"{self.name}: must not mix slates, which have one reward a request, with decisions that have "
+                "rewards of their own; make two logs of it"
+            )
+        if self._seen is not None:
+            self._names = {str(i): None for i in np.flatnonzero(self._seen) + self._low}
         actions = self.declared or Actions.seen(self._names, in_order=self.in_order)
         names = {role: count.names() for role, count in self._features.items()}
         context = [role for role in self.roles if role.name.startswith("context:")]

@@ -26,7 +26,33 @@ def _opened(part: Part) -> pq.ParquetFile:
     return pq.ParquetFile(part.path, buffer_size=_BUFFER_BYTES, pre_buffer=False)
 
 
-@log_format(endings=_ENDINGS, spooled=False, recognise=_recognise)
+def integer_range(parts: Iterable[Part], column: str) -> tuple[int, int] | None:
+    """Return the least and the greatest value of a column of integers, from the files' statistics alone.
+
+    Returns
+    -------
+    (int, int) or None
+        None where a part lacks the column or its statistics, or the column is not of integers.
+    """
+    low: list[int] = []
+    high: list[int] = []
+    for part in parts:
+        with readable(part.path), _opened(part) as file:
+            own = [file.schema.column(i).path for i in range(len(file.schema))]
+            place = chosen(str(part.path), file.schema_arrow, None).get(column)
+            if place is None or not pa.types.is_integer(_kind(file.schema_arrow, place)):
+                return None
+            at = own.index(".".join((file.schema_arrow[place[0]].name, *place[1])))
+            for i in range(file.num_row_groups):
+                found = file.metadata.row_group(i).column(at).statistics
+                if found is None or not found.has_min_max:
+                    return None
+                low.append(int(found.min))
+                high.append(int(found.max))
+    return (min(low), max(high)) if low else None
+
+
+@log_format(endings=_ENDINGS, spooled=False, recognise=_recognise, integer_range=integer_range)
 def batches(part: Part, wanted: Mapping[str, str] | None, *, rows: int = 65_536) -> Iterator[pa.RecordBatch]:
     """Yield the wanted columns of a part; of structs (``context.user.age``) only wanted leaves are read.
 
@@ -52,32 +78,6 @@ def batches(part: Part, wanted: Mapping[str, str] | None, *, rows: int = 65_536)
         for batch in file.iter_batches(batch_size=rows, columns=own, use_threads=False):
             top = {n: batch.column(schema[i].name) for n, (i, _) in places.items()}
             yield picked(top, paths, batch.num_rows)
-
-
-def integer_range(parts: Iterable[Part], column: str) -> tuple[int, int] | None:
-    """Return the least and the greatest value of a column of integers, from the files' statistics alone.
-
-    Returns
-    -------
-    (int, int) or None
-        None where a part lacks the column or its statistics, or the column is not of integers.
-    """
-    low: list[int] = []
-    high: list[int] = []
-    for part in parts:
-        with readable(part.path), _opened(part) as file:
-            own = [file.schema.column(i).path for i in range(len(file.schema))]
-            place = chosen(str(part.path), file.schema_arrow, None).get(column)
-            if place is None or not pa.types.is_integer(_kind(file.schema_arrow, place)):
-                return None
-            at = own.index(".".join((file.schema_arrow[place[0]].name, *place[1])))
-            for i in range(file.num_row_groups):
-                found = file.metadata.row_group(i).column(at).statistics
-                if found is None or not found.has_min_max:
-                    return None
-                low.append(int(found.min))
-                high.append(int(found.max))
-    return (min(low), max(high)) if low else None
 
 
 def _kind(schema: pa.Schema, place: tuple[int, tuple[str, ...]]) -> pa.DataType:
