@@ -768,7 +768,7 @@ FAULTY = [
     ("csv", b"action,reward,time\na,1,1\na,1,later\n", 2, "unreadable: `time` must be seconds or a time"),
     ("csv", b"action,reward,event\na,1,1\na,1,2\na,1,1\n", 3, "duplicate event"),
     ("csv", b"action,reward,user\na,1,1\na,1,\n", 2, "missing value: `user` must be an id"),
-    ("csv", b"action,reward,count\na,1,1\na,1,-2\n", 2, "count not positive"),
+    ("csv", b"action,reward,propensity\na,1,1\na,1,-2\n", 2, "propensity not positive"),
     ("csv", b"action,reward,eligible\na,1,[1\n", 1, "unreadable: `eligible` must be a list"),
     (
         "jsonl",

@@ -230,12 +230,12 @@ class Surveyor:
         Raises
         ------
         InputError
-            If no row is readable, or requests with one reward stand beside slots with their own.
+            If a log of decisions (dsjson, vw) holds none, or requests with one reward stand beside slots with their own.
         """
-        if self._first and not self._rows:
+        if self.absent and not self._rows:
             raise InputError(
-                f"{self.name}: no row can be used: {self._first}; is it in another format? name it with "
-                "--format"
+                f"{self.name}: must hold decisions with outcomes, it holds none: {self._first}; if it is in "
+                "another format, name it with --format"
             )
         if self._whole and self._apart:
             raise InputError(

@@ -91,7 +91,9 @@ class Top:
         Only these columns count. One bad byte, or two, are faults of their rows.
         """
         bad = [
-            t for row in self.rows if _NO_TEXT.search(t := "".join(row[i] for i in columns if i < len(row)))
+            t
+            for row in self.rows
+            if len(row) == len(self.names) and _NO_TEXT.search(t := "".join(row[i] for i in columns if i < len(row)))
         ]
         if len(bad) < 3 or 50 * len(bad) < len(self.rows):
             return ""
