@@ -4,14 +4,13 @@ from collections import Counter
 
 import numba
 import numpy as np
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ltrr.errors import InputError
 from ltrr.logs.admit import AdmitState, admit
-from ltrr.logs.duplicates import Duplicates, identify
+from ltrr.logs.copy_finder import CopyFinder
 from ltrr.logs.faults import FAULTS, SPOILS, WARNS
 from ltrr.logs.raw import Raw
 from ltrr.replay import Events, Faults, ReplayBatch, Space
@@ -54,9 +53,23 @@ def raw_of(columns, first_row=1, faults=()):
     return Raw(**out, faults=list(faults))
 
 
-def run(columns, space=ABC, on_error="skip", faults=(), **state):
+def copies_in(*chunks):
+    """Find the copies of a log, as the first pass of a reader does."""
+    finder = CopyFinder()
+    for raw in chunks:
+        if raw.event is not None:
+            skip = np.zeros(len(raw.row), bool)
+            for kind, places, _ in raw.faults:
+                skip[places] |= kind in ("unreadable", "dangling event")
+            values = {"slot": raw.slot, "action": raw.action, "propensity": raw.propensity}
+            finder.add(raw.event, row=raw.row, reward=raw.reward, skip=skip, **values)
+    return finder.finish()
+
+
+def run(columns, space=ABC, on_error="skip", faults=(), keep=None):
     """Admit one chunk as a whole log."""
-    found, memory = Faults(on_error=on_error), AdmitState(**state)
+    copies = copies_in(raw_of(columns, faults=faults)).keeping(keep)
+    found, memory = Faults(on_error=on_error), AdmitState(copies)
     events = admit(raw_of(columns, faults=faults), space, found, memory)
     memory.finish(found)
     return events, found
@@ -553,138 +566,6 @@ def test_a_faulty_row_changes_no_other(column, place, seed):
     assert ips(events) == ips(clean.take(rest))
     for name in ("row", "key", "action", "reward", "propensity"):
         np.testing.assert_array_equal(getattr(events, name), getattr(clean, name)[rest])
-
-
-# ------------------------------------------------------------------------------------- duplicates
-
-
-def ids_of(values):
-    found = identify(np.array(values))
-    return found.first, found.second
-
-
-def add(seen, values, masks, rows):
-    return seen.add(*ids_of(values), np.array(masks), np.array(rows)).tolist()
-
-
-@pytest.mark.compiled
-def test_identify_tells_ids_apart():
-    texts = [f"{'x' * (i % 40)}{i}" for i in range(20_000)]
-    for event in (
-        np.array(texts),
-        np.array(texts, object),
-        pa.array(texts),
-        pa.chunked_array([texts[:5], texts[5:]]),
-    ):
-        found = identify(event)
-        assert len(set(zip(found.first.tolist(), found.second.tolist(), strict=True))) == 20_000
-        np.testing.assert_array_equal(found.key, identify(np.array(texts)).key)
-        assert not found.missing.any()
-    sliced = identify(pa.array(texts).slice(7, 3))
-    np.testing.assert_array_equal(sliced.key, identify(np.array(texts[7:10])).key)
-    np.testing.assert_array_equal(
-        identify(pa.array(["a", "b", "a"]).dictionary_encode()).key, identify(np.array(["a", "b", "a"])).key
-    )
-    # neither zero bytes nor where a word of eight bytes ends are lost
-    near = ["a", "a\0", "a\0\0", "\0a", "aaaaaaaa", "aaaaaaaaa", "aaaaaaaa\0", "é", "e"]
-    assert len(set(identify(np.array(near, object)).key.tolist())) == len(near)
-    lone = identify(np.array(["\ud800", None, "b"], object))
-    assert lone.missing.tolist() == [False, True, False]
-    assert identify(np.array([2**64 - 1, 5], np.uint64)).key.tolist() == [-1, 5]
-    assert len(identify(np.array([], str)).key) == len(identify(pa.array([], pa.string())).key) == 0
-
-
-@pytest.mark.compiled
-def test_hashes_spread():
-    # chi-square of 16 bits' counts over 2^16 near-equal ids against 2^16 − 1 ± six standard deviations
-    for ids in (np.arange(2**16), np.array([f"id-{i:08d}" for i in range(2**16)])):
-        found = identify(ids)
-        for words in (found.first, found.second) if len(found.second) else (found.first,):
-            for shift in (0, 48):
-                bins = np.bincount(
-                    ((words >> np.uint64(shift)) & np.uint64(0xFFFF)).astype(int), minlength=2**16
-                )
-                statistic = float(((bins - 1.0) ** 2).sum())
-                assert abs(statistic - 2**16) < 6 * np.sqrt(2 * 2**16)
-
-
-@given(
-    st.lists(st.tuples(st.integers(-3, 12), st.integers(0, 3)), max_size=60),
-    st.integers(1, 20),
-    st.booleans(),
-)
-@settings(max_examples=20 if numba.config.DISABLE_JIT else 200, deadline=None)
-def test_duplicates_equal_a_dictionary(events, in_memory, texts):
-    seen, place = {}, []
-    twin = Duplicates(in_memory)
-    now, rows = [], []
-    for row, (number, slot) in enumerate(events, 1):
-        event = f"e{number}" if texts else number
-        place.append((event, 1 << slot))
-        if seen.get(event):
-            rows.append((row, bool(seen[event] & (1 << slot))))
-        seen[event] = seen.get(event, 0) | (1 << slot)
-        now += [(row, bool(x & (1 << slot))) for x in add(twin, [event], [1 << slot], [row]) if x]
-    late, same = twin.late()
-    assert sorted(now + list(zip(late.tolist(), same.tolist(), strict=True))) == rows
-    if len({event for event, _ in place}) <= in_memory:
-        assert not len(late)
-    assert twin.late()[0].tolist() == []
-
-
-def test_many_ids_spill_to_files_and_back(tmp_path, monkeypatch):
-    monkeypatch.setattr("ltrr.logs.duplicates._BUFFER", 500)
-    rng = np.random.default_rng(1)
-    ids = rng.integers(0, 5_000, 8_000)
-    seen = Duplicates(1_000, str(tmp_path))
-    now = []
-    for begin in range(0, len(ids), 100):
-        part = ids[begin : begin + 100]
-        again = seen.add(*ids_of(part), np.ones(100, np.int64), np.arange(begin + 1, begin + 101))
-        now += (np.flatnonzero(again) + begin + 1).tolist()
-    assert seen.n == 1_000
-    assert seen.spilled > 500
-    assert len(list(tmp_path.iterdir())) == 1
-    late, same = seen.late()
-    assert same.all()
-    assert list(tmp_path.iterdir()) == []
-    first = {int(x): i for i, x in reversed(list(enumerate(ids)))}
-    assert sorted([*now, *late.tolist()]) == [i + 1 for i, x in enumerate(ids) if first[int(x)] != i]
-
-
-def test_temporary_files_go_with_their_owner(tmp_path, monkeypatch):
-    monkeypatch.setattr("ltrr.logs.duplicates._BUFFER", 1)
-    seen = Duplicates(1, str(tmp_path))
-    add(seen, [1, 2, 3], [1, 1, 1], [1, 2, 3])
-    assert len(list(tmp_path.iterdir())) == 1
-    del seen
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
-    monkeypatch.setattr("ltrr.logs.duplicates._BUFFER", 1)
-    with pytest.raises(InputError, match=r"temporary files of the duplicate check .*TMPDIR"):
-        add(Duplicates(1, str(tmp_path / "none")), [1, 2], [1, 1], [1, 2])
-
-
-@pytest.mark.parametrize("on_error", ["fail", "skip", "report"])
-def test_duplicates_found_after_the_pass(on_error):
-    faults, state = Faults(on_error=on_error), AdmitState(in_memory=2)
-    events = admit(
-        raw_of({"action": [0, 1, 2, 0, 1], "reward": [0, 1, 0, 1, 0], "event": [1, 2, 3, 4, 3]}),
-        ABC,
-        faults,
-        state,
-    )
-    assert len(events) == 5
-    if on_error == "report":
-        state.finish(faults)
-        assert faults.counts["duplicate event"] == 1
-        assert faults.first["duplicate event"].row == 5
-        assert "kept" in faults.first["duplicate event"].detail
-    else:
-        with pytest.raises(InputError, match="row 5: 1 requests repeat an id that came after the first 2"):
-            state.finish(faults)
 
 
 def test_faults_merge_kinds_in_order():

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -17,6 +18,8 @@ from ltrr.logs.admit import AdmitState, admit
 from ltrr.logs.blocks import TableFiles
 from ltrr.logs.columns import Columns, columns_from
 from ltrr.logs.convert import Found, labels
+from ltrr.logs.copies import Copies
+from ltrr.logs.copy_finder import CopyFinder
 from ltrr.logs.events import Events, Space
 from ltrr.logs.faults import ON_ERROR, Faults
 from ltrr.logs.items import ItemTable
@@ -111,7 +114,9 @@ class TableLog:
     def chunks(self) -> Iterator[Events]:
         """Yield the log in chunks, checked; the slots of a request are never separated."""
         self.faults = Faults(self.on_error, self.name)
-        faults, state = self.faults, AdmitState(check_duplicates=self.check_duplicates)
+        group = self.columns.request or self.columns.event or "request"
+        state = AdmitState(self.copies, (group, self.columns.slot or "slot"))
+        faults = self.faults
         row = 1
         for part, table in self._whole_requests():
             faults.where = f"{self.name}, {part}" if len(self.files.parts) > 1 else self.name
@@ -119,6 +124,31 @@ class TableLog:
             row += len(table)
         faults.where = self.name
         state.finish(faults)
+
+    @cached_property
+    def copies(self) -> Copies | None:
+        """What the log holds twice, found in a pass of its own."""
+        if not self.check_duplicates:
+            return None
+        finder, row = CopyFinder(), 1
+        for _, table in self._whole_requests():
+            raw = self._raw(table, row)
+            row += len(table)
+            if raw.event is None:
+                continue
+            skip = np.zeros(len(table), np.bool_)
+            for kind, places, _ in raw.faults:
+                skip[places] |= kind in ("unreadable", "dangling event")
+            finder.add(
+                raw.event,
+                row=raw.row,
+                reward=raw.reward,
+                slot=raw.slot,
+                action=raw.action,
+                propensity=raw.propensity,
+                skip=skip,
+            )
+        return finder.finish()
 
     def _raw(self, table: pa.Table, row: int) -> Raw:
         return raw_rows(table, row, self.columns, self.survey, self.items, len(self.space.context_names))

@@ -131,7 +131,7 @@ class DsjsonLog:
         self.faults = Faults(self.on_error, self.name)
         faults, space = self.faults, self.space
         check = self.survey.has_ids if self.check_duplicates is None else self.check_duplicates
-        state = AdmitState(check_duplicates=check)
+        state = AdmitState()
         for part, raw in self.raws():
             faults.where = f"{self.name}, {part}" if len(self.parts) > 1 else self.name
             yield admit(raw, space, faults, state)

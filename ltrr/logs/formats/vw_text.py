@@ -176,7 +176,7 @@ class VwTextLog:
         """Yield the log in chunks, checked."""
         self.faults = Faults(self.on_error, self.name)
         faults, space = self.faults, self.space
-        state = AdmitState(check_duplicates=False)
+        state = AdmitState()
         for part, raw in self.raws():
             faults.where = f"{self.name}, {part}" if len(self.parts) > 1 else self.name
             yield admit(raw, space, faults, state)
