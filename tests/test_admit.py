@@ -9,17 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ltrr.errors import InputError
-from ltrr.logs.admit import AdmitState, admit
+from ltrr.logs.admit import RULES, AdmitState, admit
 from ltrr.logs.copy_finder import CopyFinder
 from ltrr.logs.faults import FAULTS, SPOILS, WARNS
 from ltrr.logs.raw import Raw
 from ltrr.replay import Events, Faults, ReplayBatch, Space
 from ltrr.replay.estimators.ips import IPS
-from tests.naive_replay_checks import naive_admit
+from tests.naive_replay_checks import clipped, naive_admit
 
 nan, inf = float("nan"), float("inf")
 ABC = Space(("a", "b", "c"))
 PLAIN = {"action": [0, 1, 2, 0], "reward": [1.0, 0.0, 0.5, 1.0]}
+PROPENSITY = PLAIN | {"propensity": [0.5, 1, 0.1, 1]}
 LISTS = PLAIN | {"eligible": [[0, 1], [1, 2], [0, 1, 2], [0]]}
 STATED = LISTS | {"probabilities": [[0.5, 0.5], [0.9, 0.1], [0.2, 0.2, 0.6], [1.0]]}
 SLATES = {
@@ -29,6 +30,13 @@ SLATES = {
     "slot": [0, 1, 0, 0, 1],
 }
 PAIRS = Space(("a", "b", "c"), n_slots=2)
+ALIKE = {"action": [1] * 4, "reward": [0.5] * 4}
+AGAIN = {
+    "action": [0, 1, 0, 0, 1],
+    "reward": [1.0, 0.0, 1.0, 1.0, 0.0],
+    "event": [7, 7, 7, 9, 9],
+    "slot": [0, 1, 0, 0, 1],
+}
 
 
 def raw_of(columns, first_row=1, faults=()):
@@ -116,14 +124,7 @@ SPOILED = [
     ("propensity not positive", PLAIN | {"propensity": [-0.5, 1, 0.1, 1]}, ABC, 1, [2, 3, 4], "-0.5"),
     ("propensity not positive", put(STATED, "probabilities", 1, [0, 1]), ABC, 1, [2, 3, 4], "0"),
     ("propensity above 1", PLAIN | {"propensity": [0.5, 1, 0.1, 1.5]}, ABC, 4, [1, 2, 3], "1.5"),
-    (
-        "propensity above 1",
-        PLAIN | {"propensity": [0.5, 1, 0.1, 1 + 1e-7]},
-        ABC,
-        4,
-        [1, 2, 3],
-        "1 + 1e-07",
-    ),
+    ("propensity above 1", put(PROPENSITY, "propensity", 4, 1 + 1.1e-6), ABC, 4, [1, 2, 3], "1 + 1.1e-06"),
     (
         "probability outside [0, 1]",
         put(STATED, "probabilities", 2, [1.1, -0.1]),
@@ -167,20 +168,12 @@ SPOILED = [
     ("action not eligible", put(LISTS, "eligible", 4, [1, 2]), ABC, 4, [1, 2, 3], "action 'a'"),
     ("action repeated", put(LISTS, "eligible", 3, [0, 2, 0]), ABC, 3, [1, 2, 4], "action 'a' occurs 2 times"),
     ("no eligible action", put(LISTS, "eligible", 2, []), ABC, 2, [1, 3, 4], "an empty list"),
-    ("duplicate event", PLAIN | {"event": [5, 6, 7, 5]}, ABC, 4, [1, 2, 3], "event '5'"),
-    ("duplicate event", PLAIN | {"event": [5, 5, 6, 7]}, ABC, 2, [1, 3, 4], "event '5'"),
-    ("duplicate event", PLAIN | {"event": ["p", "q", "p", "r"]}, ABC, 3, [1, 2, 4], "event 'p'"),
-    ("duplicate event", put(SLATES, "slot", 2, 0), PAIRS, 2, [1, 3, 4, 5], "event '7', slot 0"),
+    ("duplicate event", PLAIN | {"event": [5, 6, 7, 5]}, ABC, 4, [1, 2, 3], "event '5', as in row 1"),
+    ("duplicate event", ALIKE | {"event": [5, 5, 6, 7]}, ABC, 2, [1, 3, 4], "event '5', as in row 1"),
+    ("duplicate event", ALIKE | {"event": ["p", "q", "p", "r"]}, ABC, 3, [1, 2, 4], "event 'p'"),
+    ("duplicate event", AGAIN, PAIRS, 3, [1, 2, 4, 5], "event '7', slot 0, as in row 1"),
     ("slots out of order", put(SLATES, "slot", 3, 1), PAIRS, 3, [1, 2, 4, 5], "slot 1 in row 1 of event '8'"),
     ("slots out of order", put(SLATES, "slot", 3, -1), PAIRS, 3, [1, 2, 4, 5], "slot -1"),
-    (
-        "slots out of order",
-        SLATES | {"event": [7, 8, 9, 7, 6], "slot": [0, 0, 0, 1, 0]},
-        PAIRS,
-        4,
-        [1, 2, 3, 5],
-        "event '7' again, after other requests",
-    ),
     ("slots out of order", SLATES, Space(("a", "b", "c")), None, [3], "of at most 1"),
     ("counts differ", SLATES | {"count": [1, 2, 1, 4, 4]}, PAIRS, 2, [3, 4, 5], "count 2, another one"),
     ("count not positive", PLAIN | {"count": [1, 0, 2, 1]}, ABC, 2, [1, 3, 4], "count 0"),
@@ -191,11 +184,11 @@ SPOILED = [
     ("target outside [0, 1]", PLAIN | {"target": [0, 1, 0, nan]}, ABC, 4, [1, 2, 3], "new = nan"),
     (
         "context not finite",
-        PLAIN | {"context": [[0, 0], [1, nan], [2, 0], [3, 0]]},
+        PLAIN | {"context": [[0, 0], [nan, inf], [nan, 0], [3, 0]]},
         Space(ABC.actions, ("age", "day")),
         2,
         [1, 3, 4],
-        "day = nan",
+        "day = inf",
     ),
     (
         "context not finite",
@@ -239,7 +232,8 @@ def test_a_faulty_row_is_found_and_left_out(kind, columns, space, row, remain, d
 def test_every_kind_that_spoils_is_tried():
     # three kinds are the readers' to find; the last follows from another fault
     told_by_readers = {"unreadable", "click without impression", "slot of a faulty request"}
-    assert {kind for kind, *_ in SPOILED} == set(SPOILS) - told_by_readers
+    several_rows = {"copies disagree", "request not adjacent"}
+    assert {kind for kind, *_ in SPOILED} == set(SPOILS) - told_by_readers - several_rows
     assert set(FAULTS) == set(SPOILS) | set(WARNS)
 
 
@@ -342,36 +336,158 @@ def test_an_unreadable_row_spoils_the_request_that_it_may_belong_to():
     assert run(full, PAIRS, faults=[("unreadable", np.array([2]), ["?"])])[0].row.tolist() == [1, 2, 4]
 
 
-@pytest.mark.parametrize("check", [True, False])
-def test_the_border_of_a_chunk_hides_nothing(check):
-    faults, state = Faults(on_error="skip"), AdmitState(check_duplicates=check)
-    first = admit(raw_of(SLATES | {"time": [1, 1, 2, 5, 5]}), PAIRS, faults, state)
-    # goes on with the last request: once more slot 1, then a slot that does not follow
-    more = {"action": [0, 1], "reward": [1, 2], "event": [9, 9], "slot": [1, 2], "time": [4, 6]}
-    second = admit(raw_of(more, 6), PAIRS, faults, state)
-    assert (len(first), len(second)) == (5, 0)
+@pytest.mark.parametrize("known", [True, False])
+def test_the_border_of_a_chunk_hides_nothing(known):
+    parts = [
+        raw_of(SLATES | {"time": [1, 1, 2, 5, 5]}),
+        # goes on with the last request: once more slot 1, then a slot that does not follow
+        raw_of({"action": [1, 1], "reward": [0, 2], "event": [9, 9], "slot": [1, 2], "time": [4, 6]}, 6),
+        raw_of({"action": [0], "reward": [1], "event": [7], "slot": [0], "time": [3]}, 8),
+    ]
+    faults, state = Faults(on_error="skip"), AdmitState(copies_in(*parts) if known else None)
+    sizes = [len(admit(part, PAIRS, faults, state)) for part in parts]
+    assert sizes == [5, 0, 0 if known else 1]
     assert [(f.kind, f.row) for f in faults.kept if f.kind in SPOILS] == [
         ("duplicate event", 6),
+        *([("duplicate event", 8)] if known else []),
         ("slots out of order", 7),
     ]
-    assert [f.row for f in faults.kept if f.kind == "time runs backwards"] == [6]
-    third = admit(
-        raw_of({"action": [2], "reward": [0], "event": [7], "slot": [0], "time": [6]}, 8),
-        PAIRS,
-        faults,
-        state,
+    # of a copy no other fault is reported
+    assert [f.row for f in faults.kept if f.kind == "time runs backwards"] == ([] if known else [8])
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_request_over_three_chunks(known):
+    parts = [
+        raw_of({"action": [0], "reward": [1], "event": [9], "slot": [slot]}, row)
+        for row, slot in ((1, 0), (2, 1), (3, 0), (4, 1))
+    ]
+    faults, state = Faults(on_error="skip"), AdmitState(copies_in(*parts) if known else None)
+    for part in parts:
+        admit(part, PAIRS, faults, state)
+    assert [(f.kind, f.row) for f in faults.kept] == [
+        ("slots out of order", 2),
+        ("duplicate event", 3),
+        ("duplicate event", 4),
+    ]
+
+
+@pytest.mark.parametrize("texts", [False, True])
+def test_without_a_first_pass_neighbours_are_compared(texts):
+    ids = [1, 1, 2, 1, 3, 3, 3]
+    event = np.array([f"e{i}" for i in ids]) if texts else np.array(ids)
+    for size in (1, 2, 3, 7):
+        faults, state = Faults(on_error="skip"), AdmitState()
+        for begin in range(0, 7, size):
+            n = len(ids[begin : begin + size])
+            part = {"action": [0] * n, "reward": [1] * n, "event": event[begin : begin + size]}
+            admit(raw_of(part, begin + 1), ABC, faults, state)
+        assert faults.rows_of("duplicate event").tolist() == [2, 6, 7]
+
+
+def test_copies_that_disagree_spoil_their_request():
+    # slot 1 of event 7 comes again with another reward
+    again = {
+        "action": [0, 1, 2, 0, 1],
+        "reward": [1.0, 0.0, 0.5, 1.0, 0.25],
+        "event": [7, 7, 8, 7, 7],
+        "slot": [0, 1, 0, 0, 1],
+    }
+    events, faults = run(again, PAIRS)
+    assert events.row.tolist() == [3]
+    assert faults.counts == {"copies disagree": 2, "slot of a faulty request": 1, "duplicate event": 1}
+    assert [f.row for f in faults.kept if f.kind == "copies disagree"] == [2, 5]
+    assert [f.detail for f in faults.kept if f.kind == "copies disagree"] == [
+        "event '7', slot 1, again in row 5, with another reward, action or propensity",
+        "event '7', slot 1, as in row 2, with another reward, action or propensity",
+    ]
+    with pytest.raises(InputError, match=r"row 2: copies disagree: event '7', slot 1, again in row 5"):
+        run(again, PAIRS, on_error="fail")
+    # action and propensity must be alike too
+    for name, value in (("action", 0), ("propensity", 0.25)):
+        differs = put(again | {"reward": [1, 0, 0.5, 1, 0], "propensity": [0.5] * 5}, name, 5, value)
+        assert run(differs, PAIRS)[1].counts["copies disagree"] == 2
+
+
+@pytest.mark.parametrize(("keep", "reward"), [("first", 0.25), ("last", 0.5), ("max", 1.0), ("sum", 1.75)])
+@pytest.mark.parametrize("on_error", ["fail", "skip", "report"])
+def test_a_rule_settles_copies_that_disagree(keep, reward, on_error):
+    again = {"action": [0, 1, 0, 0], "reward": [0.25, 0.0, 1.0, 0.5], "event": [5, 6, 5, 5]}
+    events, faults = run(again, keep=keep, on_error=on_error)
+    assert events.row.tolist() == [1, 2]
+    assert events.reward.tolist() == [reward, 0.0]
+    assert {kind: n for kind, n in faults.counts.items() if kind in SPOILS} == {"duplicate event": 2}
+    # the reward is judged after the rule
+    space = Space(ABC.actions, reward_range=(0.0, 1.5))
+    assert run(again, space, keep=keep)[0].row.tolist() == ([2] if reward > 1.5 else [1, 2])
+
+
+def test_a_missing_reward_is_no_summand():
+    again = {"action": [0] * 6, "reward": [nan, 1.0, 2.0, nan, nan, 3.0], "event": [5, 5, 5, 6, 6, 7]}
+    for keep, rewards in (("max", [2.0, 3.0]), ("sum", [3.0, 3.0]), ("last", [2.0, 3.0]), ("first", [3.0])):
+        events, faults = run(again, keep=keep)
+        assert events.reward.tolist() == rewards
+        assert faults.rows_of("missing value").tolist() == ([1, 4] if keep == "first" else [4])
+    with pytest.raises(InputError, match="`copies` must be a known name"):
+        run(again, keep="mean")
+
+
+def test_rows_of_a_request_must_be_adjacent():
+    apart = SLATES | {"event": [7, 8, 9, 7, 6], "slot": [0, 0, 0, 1, 0]}
+    message = (
+        "the log: rows of a request are not adjacent: request '7' begins in row 1 and again in row 4; "
+        "sort the log by user, place"
     )
-    assert len(third) == (0 if check else 1)
-    assert faults.counts["duplicate event"] == (2 if check else 1)
+    for on_error in ("fail", "skip"):
+        raw = raw_of(apart)
+        with pytest.raises(InputError) as error:
+            admit(raw, PAIRS, Faults(on_error=on_error), AdmitState(copies_in(raw), ("user", "place")))
+        assert str(error.value) == message
+    events, faults = run(apart, PAIRS, on_error="report")
+    assert events.row.tolist() == [2, 3, 5]
+    assert faults.counts == {"request not adjacent": 2}
+    assert [f.row for f in faults.kept] == [1, 4]
+    assert {f.detail for f in faults.kept} == {"request '7' begins in row 1 and again in row 4"}
+    # a slot that lies apart takes out its request, which was admitted with an earlier chunk
+    longer = {"action": [0] * 4, "reward": [1] * 4, "event": [7, 7, 8, 7], "slot": [0, 1, 0, 2]}
+    events, faults = run(longer, Space(ABC.actions, n_slots=3), on_error="report")
+    assert events.row.tolist() == [3]
+    assert faults.counts == {"request not adjacent": 2, "slot of a faulty request": 1}
 
 
-@pytest.mark.parametrize("check", [True, False])
-def test_a_request_over_three_chunks(check):
-    faults, state = Faults(on_error="skip"), AdmitState(check_duplicates=check)
-    for row, slot in ((1, 0), (2, 1), (3, 0)):
-        one = {"action": [0], "reward": [1], "event": [9], "slot": [slot]}
-        admit(raw_of(one, row), PAIRS, faults, state)
-    assert [(f.kind, f.row) for f in faults.kept] == [("slots out of order", 2), ("duplicate event", 3)]
+def test_probabilities_just_above_1_are_clipped():
+    over = 1 + 9e-7
+    columns = STATED | {"target": [over, 0, 0.5, 1]}
+    events, faults = run(
+        put(columns, "probabilities", 2, [over, 0.0]) | {"propensity": [0.5, over, 0.6, over]}
+    )
+    assert faults.counts == {"propensity just above 1": 3}
+    assert faults.rows_of("propensity just above 1").tolist() == [1, 2, 4]
+    assert events.propensity.tolist() == [0.5, 1.0, 0.6, 1.0]
+    assert events.targets["new"].tolist() == [1.0, 0.0, 0.5, 1.0]
+    assert events.probabilities.max() == 1.0
+    # a list for every action
+    whole = PLAIN | {"probabilities": [[over, 0, 0], [0, 1, 0], [0, 0, 1], [1, 0, 0]]}
+    assert run(whole, on_error="fail")[1].rows_of("propensity just above 1").tolist() == [1]
+    assert run(whole)[0].propensity.tolist() == [1.0] * 4
+
+
+def test_a_missing_context_value_is_no_fault():
+    space = Space(ABC.actions, ("age", "day"))
+    events, faults = run(PLAIN | {"context": [[0, nan], [nan, nan], [2, nan], [3, nan]]}, space, "fail")
+    assert len(events) == 4
+    assert np.isnan(events.context[1]).all()
+    assert {f.detail for f in faults.kept} == {"day = nan"}
+
+
+def test_the_table_of_rules_is_whole():
+    by_readers = {"unreadable", "click without impression", "slot of a faulty request", "dangling event"}
+    of_the_whole = {"constant column", "deterministic logging"}
+    assert {rule.fault for rule in RULES} == set(FAULTS) - by_readers - of_the_whole
+    assert {rule.fault for rule in RULES if rule.excludes == "nothing"} <= set(WARNS)
+    assert {rule.fault for rule in RULES if rule.excludes != "nothing"} <= set(SPOILS)
+    bits = [rule.bits for rule in RULES]
+    assert sum(bits) == np.bitwise_or.reduce(bits)
 
 
 def test_only_the_first_details_are_worded():
@@ -400,12 +516,12 @@ def test_columns_of_wrong_length_are_the_readers_fault():
     with pytest.raises(InputError, match=r"`Raw.propensity` must have shape \(4\), got \(2,\)"):
         run(PLAIN | {"propensity": [1, 1]})
     with pytest.raises(InputError, match=r"`Raw.event` must have 4 values, got 1"):
-        run(PLAIN | {"event": [1]})
+        admit(raw_of(PLAIN | {"event": [1]}), ABC, Faults(), AdmitState())
     raw = raw_of(LISTS)
     raw.indptr, raw.eligible = np.array([0, 9, 5, 6, 6]), raw.eligible[:6]
     with pytest.raises(InputError, match=r"`Raw.indptr` must rise from 0 to 6"):
         admit(raw, ABC, Faults(), AdmitState())
-    with pytest.raises(InputError, match="must hold integers or texts, got double"):
+    with pytest.raises(InputError, match="must be integers or texts, got double"):
         run(PLAIN | {"event": np.array([0.5, 1, 2, 3])})
     with pytest.raises(InputError, match="integers or texts, got a mixture"):
         run(PLAIN | {"event": np.array([1, "a", {}, 2.5], object)})
@@ -456,22 +572,21 @@ def logs(draw):
                 if has["slot"]:
                     row["slot"] = draw(some([slot], [-1, 0, 1, 2, 3, 70]))
                 if has["propensity"]:
-                    row["propensity"] = draw(some([0.5, 1.0], [nan, inf, 0.0, -1.0, 1.1]))
+                    row["propensity"] = draw(some([0.5, 1.0], [nan, inf, 0.0, -1.0, 1.1, 1 + 5e-7]))
                 if has["count"]:
                     row["count"] = draw(some([1.0], [2.0, 0.0, nan, inf, 0.5]))
                 if has["time"]:
                     row["time"] = draw(some([float(number)], [nan, inf, 0.0, 2.0]))
                 if has["rest"]:
-                    row["target"] = draw(some([0.0, 0.5, 1.0], [nan, -0.1, 1.1]))
+                    row["target"] = draw(some([0.0, 0.5, 1.0], [nan, -0.1, 1.1, 1 + 5e-7]))
                     row["context"] = [draw(some([0.0], [nan, inf]))]
                 if has["sets"]:
                     row["eligible"] = draw(
                         some([[0, 1, 2], [2, 1, 0]], [[], [0, 0], [1, 7], [-1, 2, 0]], 0.1)
                     )
                     k = len(row["eligible"])
-                    row["probabilities"] = draw(
-                        some([[1.0 / max(k, 1)] * k], [[0.4] * k, [1.0, -0.0, nan][:k], [1.5] * k, [0.0] * k])
-                    )
+                    bad = [[0.4] * k, [1.0, -0.0, nan][:k], [1.5] * k, [0.0] * k, [1 + 5e-7, 0.0, 0.0][:k]]
+                    row["probabilities"] = draw(some([[1.0 / max(k, 1)] * k], bad))
                 if unreadable:
                     told = draw(
                         some(
@@ -488,9 +603,9 @@ def logs(draw):
     return chunks
 
 
-def admit_chunks(chunks, space, **state):
-    """Admit a log of the twin's rows."""
-    faults, memory, out = Faults(on_error="report"), AdmitState(**state), []
+def raws_of(chunks):
+    """Return a log of the twin's rows as chunks of columns."""
+    out = []
     for chunk in chunks:
         if not chunk:
             continue
@@ -498,13 +613,20 @@ def admit_chunks(chunks, space, **state):
         for i, row in enumerate(chunk):
             for kind in row.get("told", []):
                 told.setdefault(kind, []).append(i)
-        plain = ("row", "told", "unattached", "hushed")
+        plain = ("row", "told", "unattached", "alone", "attached", "hushed")
         columns = {key: [row[key] for row in chunk] for key in chunk[0] if key not in plain}
         if "event" in columns and not isinstance(next(iter(columns["event"]), 0), int):
             columns["event"] = np.array(columns["event"], object)
         notes = [(kind, np.array(places), ["told"] * len(places)) for kind, places in told.items()]
-        out.append(admit(raw_of(columns, chunk[0]["row"], notes), space, faults, memory))
-    return out, faults, memory
+        out.append(raw_of(columns, chunk[0]["row"], notes))
+    return out
+
+
+def admit_chunks(chunks, space):
+    """Admit a log of the twin's rows."""
+    raws, faults = raws_of(chunks), Faults(on_error="report")
+    memory = AdmitState(copies_in(*raws))
+    return [admit(raw, space, faults, memory) for raw in raws], faults, memory
 
 
 @pytest.mark.parametrize("reward_range", [None, (0.0, 1.0)])
@@ -520,11 +642,13 @@ def test_equals_the_plain_loops(reward_range, chunks):
     for name in ("action", "reward", "propensity", "slot", "count"):
         if kept and name in kept[0]:
             values = np.concatenate([getattr(events, name) for events in out])
-            assert values.tolist() == [row[name] for row in kept]
+            assert values.tolist() == [
+                clipped(row[name]) if name == "propensity" else row[name] for row in kept
+            ]
     if kept and "eligible" in kept[0]:
         joined = Events.concat(out)
         assert joined.eligible.tolist() == [a for row in kept for a in row["eligible"]]
-        assert joined.probabilities.tolist() == [p for row in kept for p in row["probabilities"]]
+        assert joined.probabilities.tolist() == [clipped(p) for row in kept for p in row["probabilities"]]
 
 
 @given(logs())

@@ -34,43 +34,37 @@ class Rule(NamedTuple):
 
 
 RULES = (
-    Rule(
-        "missing value",
-        "an action, a reward and, where there are ids, an id",
-        REQUEST,
-        flag.ACTION_MISSING | flag.REWARD_MISSING | flag.EVENT_MISSING,
-    ),
-    Rule("unseen category", "actions are in the space", REQUEST, flag.ACTION_UNKNOWN | flag.ELIGIBLE_UNKNOWN),
+    Rule("missing value", "an action, a reward and an id", REQUEST, flag.MISSING),
+    Rule("unseen category", "actions are in the space", REQUEST, flag.UNKNOWN),
     Rule("reward not finite", "at most 1e30 either way", REQUEST, flag.REWARD_INFINITE),
-    Rule("reward out of range", "a request's sum is in the declared range", REQUEST, flag.REWARD_RANGE),
-    Rule("propensity missing", "none or all rows have one", REQUEST, flag.PROPENSITY_MISSING),
+    Rule("reward out of range", "a request's sum is as declared", REQUEST, flag.REWARD_RANGE),
+    Rule("propensity missing", "every row has one, or none", REQUEST, flag.PROPENSITY_MISSING),
     Rule("propensity not finite", "finite", REQUEST, flag.PROPENSITY_INFINITE),
     Rule("propensity not positive", "at least 1e-30", REQUEST, flag.PROPENSITY_LOW),
     Rule("propensity above 1", "at most 1 + 1e-6", REQUEST, flag.PROPENSITY_HIGH),
-    Rule("propensity just above 1", "at most 1; taken as 1", NOTHING, flag.CLIPPED),
+    Rule("propensity just above 1", "at most 1; else taken as 1", NOTHING, flag.CLIPPED),
     Rule("probability outside [0, 1]", "from 0 to 1 + 1e-6", REQUEST, flag.PROBABILITY),
     Rule("probabilities do not sum to 1", "within 1e-3", REQUEST, flag.SUM),
     Rule("propensity differs from distribution", "within a relative 1e-3", REQUEST, flag.DIFFERS),
-    Rule("action not eligible", "the action is in its row's list", REQUEST, flag.NOT_ELIGIBLE),
+    Rule("action not eligible", "the row's list holds the action", REQUEST, flag.NOT_ELIGIBLE),
     Rule("action repeated", "a list holds an action once", REQUEST, flag.REPEATED),
     Rule("no eligible action", "a list is not empty", REQUEST, flag.NO_ELIGIBLE),
     Rule("count not positive", "a kept share in (0, 1]", REQUEST, flag.COUNT),
-    Rule("counts differ", "one count a request", REQUEST, flag.COUNTS_DIFFER),
+    Rule("counts differ", "a request has one count", REQUEST, flag.COUNTS_DIFFER),
     Rule("target outside [0, 1]", "from 0 to 1 + 1e-6", REQUEST, flag.TARGET),
-    Rule(
-        "context not finite",
-        "a context value is finite or missing, a feature finite",
-        REQUEST,
-        flag.CONTEXT | flag.FEATURE,
-    ),
-    Rule("duplicate event", "an event and slot occur once; the first row stays", ROW, flag.DUPLICATE),
-    Rule("copies disagree", "copies are alike, unless a rule chooses", REQUEST, flag.COPIES_DISAGREE),
-    Rule("slots out of order", "slots run from 0 without a gap", REQUEST, flag.SLOT_ORDER),
-    Rule("request not adjacent", "a request ends before another one begins", REQUEST, flag.NOT_ADJACENT),
-    Rule("time missing", "a time; else the one before is used", NOTHING, flag.TIME_MISSING),
+    Rule("context not finite", "finite; a context may be missing", REQUEST, flag.INFINITE),
+    Rule("duplicate event", "an event and slot occur once", ROW, flag.DUPLICATE),
+    Rule("copies disagree", "copies are alike", REQUEST, flag.COPIES_DISAGREE),
+    Rule("slots out of order", "0, 1, … without a gap", REQUEST, flag.SLOT_ORDER),
+    Rule("request not adjacent", "its rows follow one another", REQUEST, flag.NOT_ADJACENT),
+    Rule("time missing", "a time; else the one before", NOTHING, flag.TIME_MISSING),
     Rule("time runs backwards", "no earlier than the row before", NOTHING, flag.TIME_BACK),
 )
-"""What is checked. A request that is not adjacent stops the pass, unless faults are only to be reported."""
+"""What is checked.
+
+Of copies the first row stays. Where `Copies.keep` chooses its reward, copies may disagree and stop no pass. A
+request that is not adjacent stops the pass unless faults are only to be reported.
+"""
 
 SPOILING = sum(rule.bits for rule in RULES if rule.excludes != NOTHING)
 """The flags that keep a row out."""
@@ -287,8 +281,8 @@ def _check_adjacent(
     if len(begins) and faults.on_error != "report":
         row = FaultyRow(raw, space, int(begins[0]), int(begins[0]), copies)
         raise InputError(
-            f"{faults.where}: rows of a request are not adjacent: {message(flag.NOT_ADJACENT, row)}; sort the "
-            f"log by {', '.join(state.columns)}"
+            f"{faults.where}: rows of a request are not adjacent: {message(flag.NOT_ADJACENT, row)}; "
+            f"sort the log by {', '.join(state.columns)}"
         )
     flags[begins] |= np.uint32(flag.NOT_ADJACENT)
     flags[copies.places(raw.row, copies.apart)[0]] |= np.uint32(flag.NOT_ADJACENT)
@@ -340,8 +334,8 @@ def _note(
         if present & rule.bits:
             places = np.flatnonzero(left & np.uint32(rule.bits))
             few = places[: max(1, faults.room(rule.fault))].tolist()
-            rows = [FaultyRow(raw, space, i, int(start[i]), copies) for i in few]
-            details = [message(int(left[row.i]) & rule.bits, row) for row in rows]
+            found_in = [FaultyRow(raw, space, i, int(start[i]), copies) for i in few]
+            details = [message(int(left[row.i]) & rule.bits, row) for row in found_in]
             found.append((int(places[0]), rule.fault, raw.row[places], details))
     # a stable sort: of one row's faults the cause comes before the consequence
     for _, kind, rows, details in sorted(found, key=lambda one: one[0]):

@@ -54,8 +54,16 @@ class AdmitState:
         if ids is None or not readable.any():
             return Copies()
         slot = np.zeros(len(raw.row), np.int16) if raw.slot is None else raw.slot
-        others = {"action": raw.action, "propensity": raw.propensity}
-        new = records(ids, readable, raw.row, raw.reward, slot=slot, before=self._before, **others)
+        new = records(
+            ids,
+            readable,
+            raw.row,
+            raw.reward,
+            slot=slot,
+            action=raw.action,
+            propensity=raw.propensity,
+            before=self._before,
+        )
         last = int(np.flatnonzero(readable)[-1])
         self._before = (int(ids.first[last]), int(ids.second[last]) if len(ids.second) else 0)
         # the number of the run takes the id's place: what is found cannot depend on the size of chunks
@@ -68,7 +76,7 @@ class AdmitState:
         return found
 
     def finish(self, faults: Faults) -> None:
-        """Note what only the whole log shows, at the end of a pass: constant columns, deterministic logging."""
+        """Note what only the whole log shows: constant columns, deterministic logging."""
         if self._rows == 0:
             return
         if self.deterministic and "propensity" in self._first and self._n_actions > 1:

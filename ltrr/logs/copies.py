@@ -27,8 +27,12 @@ Records = NDArray[Any]
 """A structured array, a row each: its id, slot, row number, reward, and a digest of its other values."""
 
 
-def _none(dtype: Any) -> Any:
-    return field(default_factory=lambda: np.zeros(0, dtype))
+def _no_rows() -> Int64:
+    return np.zeros(0, np.int64)
+
+
+def _no_values() -> Float64:
+    return np.zeros(0, np.float64)
 
 
 @dataclass(frozen=True)
@@ -63,13 +67,13 @@ class Copies:
     [[0.0], [1.0], [3.0], [4.0]]
     """
 
-    rows: Int64 = _none(np.int64)
-    first: Int64 = _none(np.int64)
-    agree: Bool = _none(np.bool_)
-    reward: Float64 = _none(np.float64)
-    first_reward: Float64 = _none(np.float64)
-    apart: Int64 = _none(np.int64)
-    begins: Int64 = _none(np.int64)
+    rows: Int64 = field(default_factory=_no_rows)
+    first: Int64 = field(default_factory=_no_rows)
+    agree: Bool = field(default_factory=lambda: np.zeros(0, np.bool_))
+    reward: Float64 = field(default_factory=_no_values)
+    first_reward: Float64 = field(default_factory=_no_values)
+    apart: Int64 = field(default_factory=_no_rows)
+    begins: Int64 = field(default_factory=_no_rows)
     keep: str | None = None
 
     def __post_init__(self) -> None:
@@ -126,7 +130,7 @@ class Copies:
     @staticmethod
     def joined(parts: Sequence[Copies]) -> Copies:
         """Return copies found in parts of a log that share no id, in the order of their rows."""
-        columns = {
+        columns: dict[str, Any] = {
             name: np.concatenate([getattr(part, name) for part in (Copies(), *parts)])
             for name in ("rows", "first", "agree", "reward", "first_reward", "apart", "begins")
         }
@@ -218,8 +222,8 @@ def compare(blocks: Sequence[Records]) -> Copies:
     found = _suspects(blocks)
     if len(found) == 0:
         return Copies()
-    slots = "slot" in found.dtype.names
-    names = [name for name in ("second", "first") if name in found.dtype.names]
+    slots = _has(found, "slot")
+    names = [name for name in ("second", "first") if _has(found, name)]
     keys = ("row", *(("slot",) if slots else ()), *names)
     found = np.take(found, np.lexsort([found[name] for name in keys]))
     new_id = _changes([found[name] for name in names])
@@ -243,11 +247,15 @@ def compare(blocks: Sequence[Records]) -> Copies:
     return Copies.joined([part])
 
 
+def _has(block: Records, name: str) -> bool:
+    return name in (block.dtype.names or ())
+
+
 def _same(found: Records, lead: Int64) -> Bool:
     """Say of each row whether its values are those of the row ``lead``."""
     mine, its = found["reward"], found["reward"][lead]
     same = (mine == its) | (np.isnan(mine) & np.isnan(its))
-    if "other" in found.dtype.names:
+    if _has(found, "other"):
         same &= found["other"] == found["other"][lead]
     return np.asarray(same)
 
@@ -277,7 +285,7 @@ def _suspects(blocks: Sequence[Records]) -> Records:
         return np.zeros(0, [("row", "i8")])
     twice = _twice(np.concatenate([_pairs(block) for block in blocks]))
     again = np.zeros(0, np.uint64)
-    if "begin" in blocks[0].dtype.names:
+    if _has(blocks[0], "begin"):
         again = _twice(np.concatenate([block["first"][block["begin"]] for block in blocks]))
     kept = [_among(_pairs(block), twice) | _among(block["first"], again) for block in blocks]
     return np.concatenate([np.take(b, np.flatnonzero(k)) for b, k in zip(blocks, kept, strict=True)])
@@ -285,8 +293,8 @@ def _suspects(blocks: Sequence[Records]) -> Records:
 
 def _pairs(block: Records) -> UInt64:
     """Return a number for each id and slot; different pairs rarely share one."""
-    if "slot" not in block.dtype.names:
-        return block["first"]
+    if not _has(block, "slot"):
+        return np.asarray(block["first"])
     return np.asarray(block["first"] + block["slot"].astype(np.uint64) * _ODD)
 
 
@@ -294,7 +302,7 @@ def _twice(keys: UInt64) -> UInt64:
     """Return the values that occur more than once, ascending."""
     keys = np.sort(keys)
     again = keys[1:][keys[1:] == keys[:-1]]
-    return again[_changes([again])]
+    return np.asarray(again[_changes([again])])
 
 
 def _among(keys: UInt64, wanted: UInt64) -> Bool:

@@ -112,6 +112,11 @@ class CopyFinder:
             cannot be written.
         """
         ids = identify(event)
+        n = len(ids.first)
+        row = _check.array("row", row, np.int64, (n,))
+        reward = _check.array("reward", reward, np.float64, (n,))
+        if slot is not None:
+            slot = _check.array("slot", slot, np.int16, (n,))
         readable = ~ids.missing if skip is None else ~(ids.missing | skip)
         new = records(
             ids,

@@ -89,7 +89,7 @@ def _arrow(event: Any) -> Any:
         return pa.array(coded, pa.large_binary())
     except (pa.ArrowException, OverflowError) as error:
         first_line = str(error).splitlines()[0]
-        raise InputError(f"`Raw.event` must hold integers or texts, got a mixture: {first_line}") from None
+        raise InputError(f"event ids must be integers or texts, got a mixture: {first_line}") from None
 
 
 def _dictionary(array: Any) -> Identity:
@@ -112,7 +112,7 @@ def _texts(array: Any) -> Identity:
         or pa.types.is_large_binary(kind)
         or pa.types.is_null(kind)
     ):
-        raise InputError(f"`Raw.event` must hold integers or texts, got {kind}")
+        raise InputError(f"event ids must be integers or texts, got {kind}")
     texts = pc.cast(array, pa.large_binary())
     n = len(texts)
     buffers = texts.buffers()

@@ -130,7 +130,6 @@ class DsjsonLog:
         """Yield the log in chunks, checked."""
         self.faults = Faults(self.on_error, self.name)
         faults, space = self.faults, self.space
-        check = self.survey.has_ids if self.check_duplicates is None else self.check_duplicates
         state = AdmitState()
         for part, raw in self.raws():
             faults.where = f"{self.name}, {part}" if len(self.parts) > 1 else self.name
