@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ltrr.errors import InputError
 from ltrr.logs.admit import RULES, AdmitState, admit
-from ltrr.logs.copy_finder import CopyFinder
+from ltrr.logs.copy_finder import find_copies
 from ltrr.logs.faults import FAULTS, SPOILS, WARNS
 from ltrr.logs.raw import Raw
 from ltrr.replay import Events, Faults, ReplayBatch, Space
@@ -61,22 +61,9 @@ def raw_of(columns, first_row=1, faults=()):
     return Raw(**out, faults=list(faults))
 
 
-def copies_in(*chunks):
-    """Find the copies of a log, as the first pass of a reader does."""
-    finder = CopyFinder()
-    for raw in chunks:
-        if raw.event is not None:
-            skip = np.zeros(len(raw.row), bool)
-            for kind, places, _ in raw.faults:
-                skip[places] |= kind in ("unreadable", "dangling event")
-            values = {"slot": raw.slot, "action": raw.action, "propensity": raw.propensity}
-            finder.add(raw.event, row=raw.row, reward=raw.reward, skip=skip, **values)
-    return finder.finish()
-
-
 def run(columns, space=ABC, on_error="skip", faults=(), keep=None):
     """Admit one chunk as a whole log."""
-    copies = copies_in(raw_of(columns, faults=faults)).keeping(keep)
+    copies = find_copies([raw_of(columns, faults=faults)]).keeping(keep)
     found, memory = Faults(on_error=on_error), AdmitState(copies)
     events = admit(raw_of(columns, faults=faults), space, found, memory)
     memory.finish(found)
@@ -344,7 +331,7 @@ def test_the_border_of_a_chunk_hides_nothing(known):
         raw_of({"action": [1, 1], "reward": [0, 2], "event": [9, 9], "slot": [1, 2], "time": [4, 6]}, 6),
         raw_of({"action": [0], "reward": [1], "event": [7], "slot": [0], "time": [3]}, 8),
     ]
-    faults, state = Faults(on_error="skip"), AdmitState(copies_in(*parts) if known else None)
+    faults, state = Faults(on_error="skip"), AdmitState(find_copies(parts) if known else None)
     sizes = [len(admit(part, PAIRS, faults, state)) for part in parts]
     assert sizes == [5, 0, 0 if known else 1]
     assert [(f.kind, f.row) for f in faults.kept if f.kind in SPOILS] == [
@@ -362,7 +349,7 @@ def test_a_request_over_three_chunks(known):
         raw_of({"action": [0], "reward": [1], "event": [9], "slot": [slot]}, row)
         for row, slot in ((1, 0), (2, 1), (3, 0), (4, 1))
     ]
-    faults, state = Faults(on_error="skip"), AdmitState(copies_in(*parts) if known else None)
+    faults, state = Faults(on_error="skip"), AdmitState(find_copies(parts) if known else None)
     for part in parts:
         admit(part, PAIRS, faults, state)
     assert [(f.kind, f.row) for f in faults.kept] == [
@@ -432,6 +419,24 @@ def test_a_missing_reward_is_no_summand():
         run(again, keep="mean")
 
 
+def test_slots_may_stand_in_one_row():
+    # two slots of a line share its number
+    again = {"action": [0, 1, 2, 0, 1], "reward": [1, 0, 0, 1, 0], "event": [7, 7, 8, 7, 7]}
+    raw = raw_of(again | {"slot": [0, 1, 0, 0, 1]})
+    raw.row = np.array([1, 1, 2, 3, 3])
+    faults = Faults(on_error="skip")
+    events = admit(raw, PAIRS, faults, AdmitState(find_copies([raw])))
+    assert events.row.tolist() == [1, 1, 2]
+    assert faults.rows_of("duplicate event").tolist() == [3, 3]
+    raw.reward = np.array([1.0, 0.0, 0.0, 1.0, 0.5])
+    faults = Faults(on_error="skip")
+    copies = find_copies([raw])
+    assert copies.agree.tolist() == [True, False]
+    assert admit(raw, PAIRS, faults, AdmitState(copies)).row.tolist() == [2]
+    events = admit(raw, PAIRS, Faults(), AdmitState(copies.keeping("last")))
+    assert events.reward.tolist() == [1.0, 0.5, 0.0]
+
+
 def test_rows_of_a_request_must_be_adjacent():
     apart = SLATES | {"event": [7, 8, 9, 7, 6], "slot": [0, 0, 0, 1, 0]}
     message = (
@@ -441,7 +446,7 @@ def test_rows_of_a_request_must_be_adjacent():
     for on_error in ("fail", "skip"):
         raw = raw_of(apart)
         with pytest.raises(InputError) as error:
-            admit(raw, PAIRS, Faults(on_error=on_error), AdmitState(copies_in(raw), ("user", "place")))
+            admit(raw, PAIRS, Faults(on_error=on_error), AdmitState(find_copies([raw]), ("user", "place")))
         assert str(error.value) == message
     events, faults = run(apart, PAIRS, on_error="report")
     assert events.row.tolist() == [2, 3, 5]
@@ -625,7 +630,7 @@ def raws_of(chunks):
 def admit_chunks(chunks, space):
     """Admit a log of the twin's rows."""
     raws, faults = raws_of(chunks), Faults(on_error="report")
-    memory = AdmitState(copies_in(*raws))
+    memory = AdmitState(find_copies(raws))
     return [admit(raw, space, faults, memory) for raw in raws], faults, memory
 
 

@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 
 from ltrr.errors import InputError
 from ltrr.logs import copies, copy_finder
-from ltrr.logs.copies import KEEP, Copies
+from ltrr.logs.copies import KEEP, find_places, place_of
 from ltrr.logs.copy_finder import CopyFinder
 from ltrr.logs.identity import identify
 from tests.naive_replay_checks import naive_copies
 
 nan = float("nan")
 
-NAMES = ("rows", "first", "agree", "reward", "first_reward", "apart", "begins")
+NAMES = ("rows", "slot", "first", "agree", "reward", "first_reward", "apart", "apart_slot", "begins")
 
 
 def find(rows, sizes=(1_000,), *, ids="int", slots=True, others=True, in_memory=copy_finder.IN_MEMORY):
@@ -104,6 +104,9 @@ def test_equals_a_dictionary_of_lists(rows, sizes, ids, slots, others, in_memory
         np.testing.assert_array_equal(getattr(found, name), getattr(whole, name))
     for values in (found.rows, found.apart):
         assert (np.diff(values) > 0).all()
+    if slots:
+        assert found.slot.tolist() == [rows[i - 1][1] for i in found.rows]
+        assert found.apart_slot.tolist() == [rows[i - 1][1] for i in found.apart]
     rewards = np.array([row[2] for row in rows])
     np.testing.assert_array_equal(found.reward, rewards[found.rows - 1] if len(rows) else [])
     np.testing.assert_array_equal(found.first_reward, rewards[found.first - 1] if len(rows) else [])
@@ -129,7 +132,7 @@ def test_rules_equal_their_loops(rows):
     for keep in KEEP:
         expected = [ruled(keep, groups[first]) for first in sorted(groups)]
         rewards = found.keeping(keep).rewards
-        assert rewards[0].tolist() == sorted(groups)
+        assert (rewards[0] >> 16).tolist() == sorted(groups)
         np.testing.assert_array_equal(rewards[1], expected)
 
 
@@ -143,7 +146,7 @@ def test_by_hand():
     ]
     found = find(rows)
     assert plain(found) == ({4: (2, False)}, {5: 1})
-    assert found.disputed.tolist() == [2]
+    assert found.disputed.tolist() == [(2 << 16) + 1]
     # without slots every row is a request
     assert plain(find(rows, slots=False, others=False)) == ({2: (1, False), 4: (1, False), 5: (1, False)}, {})
     assert plain(find([])) == ({}, {})
@@ -191,9 +194,13 @@ def test_columns_must_fit():
 
 
 def test_places_in_a_chunk_in_any_order():
-    at, which = Copies.places(np.array([9, 4, 7]), np.array([1, 4, 8, 9, 12]))
+    at, which = find_places(np.array([9, 4, 7]), np.array([1, 4, 8, 9, 12]))
     assert (at.tolist(), which.tolist()) == ([1, 0], [1, 3])
-    assert len(Copies.places(np.zeros(0, np.int64), np.array([1]))[0]) == 0
+    assert len(find_places(np.zeros(0, np.int64), np.array([1]))[0]) == 0
+    assert len(find_places(np.array([5]), np.array([1, 9]))[0]) == 0
+    places = place_of(np.array([3, 3, 3, 4]), np.array([0, 7, -1, 0], np.int16))
+    assert (np.diff(places) > 0).all()
+    np.testing.assert_array_equal(place_of(np.array([3, 4]), None), places[[0, 3]])
 
 
 # ------------------------------------------------------------------------------- the temporary file

@@ -10,7 +10,7 @@ import numpy as np
 from ltrr._kernels import replay_checks as flag
 from ltrr.errors import InputError
 from ltrr.logs.admit_state import AdmitState
-from ltrr.logs.copies import Copies
+from ltrr.logs.copies import Copies, find_places, place_of
 from ltrr.logs.events import Events, Space
 from ltrr.logs.fault_messages import FaultyRow, message
 from ltrr.logs.faults import SPOILS, Faults
@@ -194,8 +194,8 @@ def _settled(raw: Raw, copies: Copies) -> Raw:
     """Return the chunk with the rewards that the first of several copies get."""
     if copies.keep is None:
         return raw
-    rows, rewards = copies.rewards
-    at, which = copies.places(raw.row, rows)
+    places, rewards = copies.rewards
+    at, which = find_places(place_of(raw.row, raw.slot), places)
     reward = raw.reward.copy()
     reward[at] = rewards[which]
     return replace(raw, reward=frozen(reward))
@@ -265,19 +265,20 @@ def _check_columns(raw: Raw, flags: UInt32) -> None:
 
 def _check_copies(raw: Raw, copies: Copies, readable: Bool, flags: UInt32) -> None:
     """Flag copies, and where they disagree the first of them too; a copy has no other fault."""
-    at, which = copies.places(raw.row, copies.rows)
+    here = place_of(raw.row, raw.slot)
+    at, which = find_places(here, place_of(copies.rows, copies.slot))
     at, which = at[readable[at]], which[readable[at]]
     flags[at] = np.uint32(flag.DUPLICATE)
     if copies.keep is None:
         flags[at[~copies.agree[which]]] |= np.uint32(flag.COPIES_DISAGREE)
-        flags[copies.places(raw.row, copies.disputed)[0]] |= np.uint32(flag.COPIES_DISAGREE)
+        flags[find_places(here, copies.disputed)[0]] |= np.uint32(flag.COPIES_DISAGREE)
 
 
 def _check_adjacent(
     raw: Raw, space: Space, copies: Copies, faults: Faults, state: AdmitState, flags: UInt32
 ) -> None:
     """Flag requests that go on after other requests, or stop at the first of them."""
-    begins = copies.places(raw.row, np.unique(copies.begins))[0]
+    begins = find_places(raw.row, np.unique(copies.begins))[0]
     if len(begins) and faults.on_error != "report":
         row = FaultyRow(raw, space, int(begins[0]), int(begins[0]), copies)
         raise InputError(
@@ -285,7 +286,8 @@ def _check_adjacent(
             f"sort the log by {', '.join(state.columns)}"
         )
     flags[begins] |= np.uint32(flag.NOT_ADJACENT)
-    flags[copies.places(raw.row, copies.apart)[0]] |= np.uint32(flag.NOT_ADJACENT)
+    apart = place_of(copies.apart, copies.apart_slot)
+    flags[find_places(place_of(raw.row, raw.slot), apart)[0]] |= np.uint32(flag.NOT_ADJACENT)
 
 
 def _check_requests(

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ltrr.logs.copies import Copies, Records, compare, records
+from ltrr.logs.copies import Copies, Records, compare, place_of, records
 from ltrr.logs.events import Events
 from ltrr.logs.faults import Faults
 from ltrr.logs.identity import Identity
@@ -71,7 +71,10 @@ class AdmitState:
         self._requests = int(new["first"][-1])
         rows = [block for block in self._tail if block.dtype == new.dtype] + [new]
         found = compare(rows)
-        last_one = [(b["first"] == self._requests) & ~np.isin(b["row"], found.rows) for b in rows]
+        copies = place_of(found.rows, found.slot)
+        last_one = [
+            (b["first"] == self._requests) & ~np.isin(place_of(b["row"], b["slot"]), copies) for b in rows
+        ]
         self._tail = [np.take(b, np.flatnonzero(kept)) for b, kept in zip(rows, last_one, strict=True)]
         return found
 

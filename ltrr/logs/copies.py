@@ -15,7 +15,7 @@ from ltrr._kernels.text_hash import UInt64
 from ltrr.logs.identity import Identity, identify
 from ltrr.types import Bool, Float64, Int16, Int64
 
-__all__ = ["KEEP", "Copies", "compare", "records"]
+__all__ = ["KEEP", "Copies", "compare", "find_places", "place_of", "records"]
 
 KEEP = ("first", "last", "max", "sum")
 """Which reward the first of several copies gets."""
@@ -31,6 +31,10 @@ def _no_rows() -> Int64:
     return np.zeros(0, np.int64)
 
 
+def _no_slots() -> Int16:
+    return np.zeros(0, np.int16)
+
+
 def _no_values() -> Float64:
     return np.zeros(0, np.float64)
 
@@ -43,6 +47,8 @@ class Copies:
     ----------
     rows : int64 (m,)
         Row numbers, ascending, of rows with the event and slot of an earlier row.
+    slot : int16 (m,)
+        Their slots, 0 where the log has none: the slots of a request may stand in one row of a file.
     first : int64 (m,)
         Row number of that earlier row, the first of its kind.
     agree : bool (m,)
@@ -53,6 +59,8 @@ class Copies:
     apart : int64 (k,)
         Row numbers, ascending, of rows, other than copies, whose request began in an earlier row and went on
         here after other requests.
+    apart_slot : int16 (k,)
+        Their slots.
     begins : int64 (k,)
         Row number where the request of such a row begins.
     keep : "first", "last", "max", "sum" or None
@@ -61,18 +69,20 @@ class Copies:
     Examples
     --------
     >>> import numpy as np
-    >>> found = Copies(np.array([2, 5]), np.array([1, 1]), np.array([False, False]),
+    >>> found = Copies(np.array([2, 5]), np.zeros(2, np.int16), np.array([1, 1]), np.array([False, False]),
     ...     reward=np.array([3.0, 1.0]), first_reward=np.zeros(2))
     >>> [found.keeping(how).rewards[1].tolist() for how in KEEP]
     [[0.0], [1.0], [3.0], [4.0]]
     """
 
     rows: Int64 = field(default_factory=_no_rows)
+    slot: Int16 = field(default_factory=_no_slots)
     first: Int64 = field(default_factory=_no_rows)
     agree: Bool = field(default_factory=lambda: np.zeros(0, np.bool_))
     reward: Float64 = field(default_factory=_no_values)
     first_reward: Float64 = field(default_factory=_no_values)
     apart: Int64 = field(default_factory=_no_rows)
+    apart_slot: Int16 = field(default_factory=_no_slots)
     begins: Int64 = field(default_factory=_no_rows)
     keep: str | None = None
 
@@ -92,17 +102,18 @@ class Copies:
 
     @cached_property
     def disputed(self) -> Int64:
-        """Rows, ascending, whose later copies disagree with them or with one another."""
-        return np.unique(self.first[~self.agree])
+        """Places, ascending, whose later copies disagree with them or with one another."""
+        return np.unique(place_of(self.first, self.slot)[~self.agree])
 
     @cached_property
     def rewards(self) -> tuple[Int64, Float64]:
-        """First rows, ascending, and the reward that each gets under `keep`.
+        """Places of first copies, ascending, and the reward that each gets under `keep`.
 
         A missing reward counts in no maximum and no sum unless all are missing.
         """
-        order = np.argsort(self.first, kind="stable")
-        rows, begin = np.unique(self.first[order], return_index=True)
+        place = place_of(self.first, self.slot)
+        order = np.argsort(place, kind="stable")
+        rows, begin = np.unique(place[order], return_index=True)
         later, own = self.reward[order], self.first_reward[order][begin]
         if self.keep in ("first", None) or len(rows) == 0:
             return rows, own
@@ -115,29 +126,36 @@ class Copies:
         return rows, np.where(known > 0, total + np.where(np.isnan(own), 0.0, own), np.nan)
 
     @staticmethod
-    def places(row: Int64, wanted: Int64) -> tuple[Int64, Int64]:
-        """Return where in a chunk's row numbers those of ``wanted``, ascending, stand, and which they are."""
-        if len(row) == 0:
-            return row, row
-        begin, end = np.searchsorted(wanted, [row.min(), row.max() + 1])
-        if begin == end:
-            return np.zeros(0, np.int64), np.zeros(0, np.int64)
-        order = np.argsort(row, kind="stable")
-        place = np.searchsorted(row, wanted[begin:end], sorter=order)
-        hit = np.flatnonzero(row[order[place]] == wanted[begin:end])
-        return order[place[hit]], begin + hit
-
-    @staticmethod
     def joined(parts: Sequence[Copies]) -> Copies:
         """Return copies found in parts of a log that share no id, in the order of their rows."""
-        columns: dict[str, Any] = {
-            name: np.concatenate([getattr(part, name) for part in (Copies(), *parts)])
-            for name in ("rows", "first", "agree", "reward", "first_reward", "apart", "begins")
-        }
-        by_row, by_apart = (np.argsort(columns[name], kind="stable") for name in ("rows", "apart"))
-        return Copies(
-            **{n: values[by_apart if n in ("apart", "begins") else by_row] for n, values in columns.items()}
-        )
+        columns: dict[str, Any] = {}
+        for names in (
+            ("rows", "slot", "first", "agree", "reward", "first_reward"),
+            ("apart", "apart_slot", "begins"),
+        ):
+            some = [np.concatenate([getattr(part, name) for part in (Copies(), *parts)]) for name in names]
+            order = np.argsort(place_of(some[0], some[1]), kind="stable")
+            columns |= {name: values[order] for name, values in zip(names, some, strict=True)}
+        return Copies(**columns)
+
+
+def place_of(row: Int64, slot: Int16 | None) -> Int64:
+    """Return a number for each row and slot, in their order: several slots may stand in one row of a file."""
+    place = np.asarray(row, np.int64) << 16
+    return place if slot is None else place + (slot.astype(np.int64) & 0xFFFF)
+
+
+def find_places(here: Int64, wanted: Int64) -> tuple[Int64, Int64]:
+    """Return where in a chunk's places those of ``wanted``, ascending, stand, and which of them they are."""
+    if len(here) == 0 or len(wanted) == 0:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    begin, end = np.searchsorted(wanted, [here.min(), here.max() + 1])
+    if begin == end:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    order = np.argsort(here, kind="stable")
+    place = np.searchsorted(here, wanted[begin:end], sorter=order)
+    hit = np.flatnonzero(here[order[place]] == wanted[begin:end])
+    return order[place[hit]], begin + hit
 
 
 def records(
@@ -238,6 +256,7 @@ def compare(blocks: Sequence[Records]) -> Copies:
     agree = np.bincount(pair, weights=differs)[pair] == 0
     part = Copies(
         found["row"][copy],
+        found["slot"][copy] if slots else np.zeros(len(copy), np.int16),
         found["row"][lead[copy]],
         agree[copy],
         found["reward"][copy],
@@ -260,15 +279,15 @@ def _same(found: Records, lead: Int64) -> Bool:
     return np.asarray(same)
 
 
-def _apart(found: Records, group: Int64, kept: Bool) -> tuple[Int64, Int64]:
-    """Return the rows, other than copies, in the second run of their id or a later one, and its first row."""
+def _apart(found: Records, group: Int64, kept: Bool) -> tuple[Int64, Int16, Int64]:
+    """Return the rows and slots, other than copies, in a later run of their id, and the id's first row."""
     order = np.lexsort((found["row"], group))
     begin = found["begin"][order].astype(np.int64)
     head = _changes([group[order]])
     lead = np.flatnonzero(head)[group[order]]
     runs = np.cumsum(begin) - (np.cumsum(begin) - begin)[lead]
     late = np.flatnonzero((runs > 1) & kept[order])
-    return found["row"][order[late]], found["row"][order[lead[late]]]
+    return found["row"][order[late]], found["slot"][order[late]], found["row"][order[lead[late]]]
 
 
 def _changes(columns: Sequence[NDArray[Any]]) -> Bool:

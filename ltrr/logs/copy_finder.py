@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import weakref
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,9 +14,10 @@ from ltrr import _check
 from ltrr.errors import InputError
 from ltrr.logs.copies import Copies, Records, compare, records
 from ltrr.logs.identity import identify
+from ltrr.logs.raw import Raw
 from ltrr.types import Bool, Float64, Int16, Int64
 
-__all__ = ["IN_MEMORY", "CopyFinder"]
+__all__ = ["IN_MEMORY", "CopyFinder", "find_copies"]
 
 IN_MEMORY = 8_000_000
 """Rows kept in memory: 190 to 310 MB."""
@@ -24,6 +26,31 @@ _BLOCK = 500_000
 """Rows sorted by their part at a time."""
 
 _PARTS = 256
+
+
+_OF_NO_REQUEST = ("unreadable", "dangling event")
+"""Kinds of fault whose rows have no id of their own."""
+
+
+def find_copies(raws: Iterable[Raw]) -> Copies:
+    """Return what is held twice in a log that is given as chunks, as `ltrr.logs.admit.admit` takes them."""
+    finder = CopyFinder()
+    for raw in raws:
+        if raw.event is None:
+            continue
+        skip = np.zeros(len(raw.row), np.bool_)
+        for kind, places, _ in raw.faults:
+            skip[places] |= kind in _OF_NO_REQUEST
+        finder.add(
+            raw.event,
+            row=raw.row,
+            reward=raw.reward,
+            slot=raw.slot,
+            action=raw.action,
+            propensity=raw.propensity,
+            skip=skip,
+        )
+    return finder.finish()
 
 
 @dataclass

@@ -137,12 +137,14 @@ def _slot(row: FaultyRow) -> str:
 
 
 def _copy(row: FaultyRow) -> str:
-    name = row.event if row.raw.slot is None else f"{row.event}, slot {int(row.raw.slot[row.i])}"
+    slot = 0 if row.raw.slot is None else int(row.raw.slot[row.i])
+    name = row.event if row.raw.slot is None else f"{row.event}, slot {slot}"
     number, copies = int(row.raw.row[row.i]), row.copies
-    earlier = copies.first[copies.rows == number]
+    same = copies.slot == slot
+    earlier = copies.first[same & (copies.rows == number)]
     if len(earlier):
         return f"{name}, as in row {int(earlier[0])}"
-    return f"{name}, again in row {int(copies.rows[copies.first == number][0])}"
+    return f"{name}, again in row {int(copies.rows[same & (copies.first == number)][0])}"
 
 
 def _apart(row: FaultyRow) -> str:

@@ -8,7 +8,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -19,7 +18,7 @@ from ltrr.logs.blocks import TableFiles
 from ltrr.logs.columns import Columns, columns_from
 from ltrr.logs.convert import Found, labels
 from ltrr.logs.copies import Copies
-from ltrr.logs.copy_finder import CopyFinder
+from ltrr.logs.copy_finder import find_copies
 from ltrr.logs.events import Events, Space
 from ltrr.logs.faults import ON_ERROR, Faults
 from ltrr.logs.items import ItemTable
@@ -130,25 +129,13 @@ class TableLog:
         """What the log holds twice, found in a pass of its own."""
         if not self.check_duplicates:
             return None
-        finder, row = CopyFinder(), 1
+        return find_copies(self._raws())
+
+    def _raws(self) -> Iterator[Raw]:
+        row = 1
         for _, table in self._whole_requests():
-            raw = self._raw(table, row)
+            yield self._raw(table, row)
             row += len(table)
-            if raw.event is None:
-                continue
-            skip = np.zeros(len(table), np.bool_)
-            for kind, places, _ in raw.faults:
-                skip[places] |= kind in ("unreadable", "dangling event")
-            finder.add(
-                raw.event,
-                row=raw.row,
-                reward=raw.reward,
-                slot=raw.slot,
-                action=raw.action,
-                propensity=raw.propensity,
-                skip=skip,
-            )
-        return finder.finish()
 
     def _raw(self, table: pa.Table, row: int) -> Raw:
         return raw_rows(table, row, self.columns, self.survey, self.items, len(self.space.context_names))

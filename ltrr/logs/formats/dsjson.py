@@ -13,6 +13,7 @@ from ltrr import _check
 from ltrr._kernels import dsjson_columns as col
 from ltrr.errors import InputError
 from ltrr.logs.admit import AdmitState, admit
+from ltrr.logs.copy_finder import find_copies
 from ltrr.logs.events import Events, Space
 from ltrr.logs.faults import ON_ERROR, Faults
 from ltrr.logs.files import name_of
@@ -130,7 +131,8 @@ class DsjsonLog:
         """Yield the log in chunks, checked."""
         self.faults = Faults(self.on_error, self.name)
         faults, space = self.faults, self.space
-        state = AdmitState()
+        check = self.survey.has_ids if self.check_duplicates is None else self.check_duplicates
+        state = AdmitState(find_copies(raw for _, raw in self.raws()) if check else None)
         for part, raw in self.raws():
             faults.where = f"{self.name}, {part}" if len(self.parts) > 1 else self.name
             yield admit(raw, space, faults, state)
