@@ -168,7 +168,9 @@ COUNTED = {"columns": {"count": "count"}, "fill_columns": True}
 """Options that make the column ``count`` weights, which its name alone does not."""
 
 
-def cells(name, kind, row, /, message="", *, rows=None, gone=None, formats=("csv",), others=(), **changes):
+def cells(
+    name, kind, row, /, message="", *, rows=None, gone=None, formats=("csv",), others=(), both=None, **changes
+):
     """Return cases in which cells of one row hold something else."""
     options = changes.pop("options", {})
     rows = table_rows() if rows is None else rows
@@ -186,7 +188,7 @@ def cells(name, kind, row, /, message="", *, rows=None, gone=None, formats=("csv
                 name,
                 form,
                 kind,
-                (row,),
+                both or (row,),
                 len(gone),
                 pair(write(bad), mended, f".{form}"),
                 message,
@@ -240,8 +242,17 @@ def table_cases():
             "propensity-above-one",
             "propensity above 1",
             9,
-            "1 + 1e-07",
+            "1 + 1e-05",
             rows=plain,
+            formats=CSV_PARQUET,
+            propensity=1.00001,
+        ),
+        *cells(
+            "propensity-rounded",
+            "propensity just above 1",
+            9,
+            rows=plain,
+            gone=(),
             formats=CSV_PARQUET,
             propensity=1.0000001,
         ),
@@ -369,7 +380,19 @@ def table_cases():
             probabilities=[0.5, 0.5],
         ),
         *cells("probabilities-word", "unreadable", 21, formats=CSV_JSONL, probabilities=["x", "y", "z"]),
-        *cells("duplicate-event", "duplicate event", 30, "'e03'", formats=CSV_PARQUET, event="e03"),
+        *cells(
+            "duplicate-event", "duplicate event", 30, "'e03', as in row 4", formats=CSV_PARQUET, **rows[3]
+        ),
+        *cells(
+            "copies-disagree",
+            "copies disagree",
+            30,
+            "'e03', again in row 30",
+            both=(4, 30),
+            gone=(4, 30),
+            formats=CSV_PARQUET,
+            **rows[3] | {"reward": 7.0},
+        ),
         *cells("event-missing", "missing value", 30, "no event id", formats=("csv", "jsonl"), event=""),
         *cells("event-null", "missing value", 30, formats=("parquet",), event=None),
         *cells("count-zero", "count not positive", 8, formats=CSV_JSONL, count=0, options=COUNTED),
@@ -394,7 +417,6 @@ def table_cases():
             formats=CSV_JSONL,
             context_x=float("inf"),
         ),
-        *cells("context-empty", "context not finite", 10, "context_x", formats=("csv",), context_x=""),
         *cells("context-huge", "context not finite", 10, "context_x", formats=CSV_PARQUET, context_x=1e300),
         *cells(
             "context-word",
@@ -442,7 +464,9 @@ def table_cases():
             slot=0.5,
             others=("slot of a faulty request",),
         ),
-        *cells("slot-repeated", "duplicate event", 6, "slot 0", rows=slates, formats=CSV_PARQUET, slot=0),
+        *cells(
+            "slot-repeated", "duplicate event", 6, "slot 0", rows=slates, formats=CSV_PARQUET, **slates[4]
+        ),
         *cells(
             "slot-gap",
             "slots out of order",
@@ -471,7 +495,7 @@ def table_cases():
             "'r02', slot 1",
             rows=slates,
             formats=CSV_JSONL,
-            request="r02",
+            **slates[5],
         ),
         *cells(
             "slot-propensity",
@@ -598,8 +622,6 @@ def table_cases():
             others=("slot of a faulty request",),
         ),
     ]
-    # a slot that comes after another request: the rows before it have been let through by then
-    moved = [*slates[:5], *slates[6:8], slates[5], *slates[8:]]
     constant = [row | {"context_x": 1.5} for row in rows]
     certain = [row | {"propensity": 1.0} for row in plain]
     for form, write in (("csv", as_csv), ("jsonl", as_jsonl), ("parquet", as_parquet)):
@@ -621,15 +643,6 @@ def table_cases():
                 0,
                 pair(write(certain), None, f".{form}"),
                 "every propensity is 1",
-            ),
-            Case(
-                "slot-not-adjacent",
-                form,
-                "slots out of order",
-                (8,),
-                1,
-                pair(write(moved), write(without(moved, (8,))), f".{form}"),
-                "'r02' again",
             ),
         ]
     bad = [dict(row) for row in plain]
@@ -717,7 +730,7 @@ def obd_cases():
         ("click-empty", "missing value", click(b""), "no reward"),
         ("click-word", "unreadable", click(b"yes"), "got 'yes'"),
         ("propensity-zero", "propensity not positive", score(b"0"), "0"),
-        ("propensity-above-one", "propensity above 1", score(b"1.0000001"), "1 + 1e-07"),
+        ("propensity-above-one", "propensity above 1", score(b"1.00001"), "1 + 1e-05"),
         ("propensity-missing", "propensity missing", score(b""), "no value"),
         ("propensity-infinite", "propensity not finite", score(b"inf"), "inf"),
         ("item-unknown", "unseen category", item(b"17"), "17"),
@@ -863,7 +876,7 @@ def dsjson_cases():
             "propensity not positive",
             sub('"_label_probability":', '"_label_probability":1e-320,"x":'),
         ),
-        one("propensity-above-one", "propensity above 1", put(_label_probability=1.0000001)),
+        one("propensity-above-one", "propensity above 1", put(_label_probability=1.00001)),
         one("propensity-missing", "propensity missing", put(_label_probability=None), "no value"),
         one(
             "propensity-infinite",
@@ -912,7 +925,7 @@ def dsjson_cases():
         one("words", "unreadable", b"2021-02-04 INFO restarted", "not JSON"),
         one("dropped-always", "count not positive", put(pdrop=1)),
         one("dropped-negative", "count not positive", put(pdrop=-0.5)),
-        one("duplicate", "duplicate event", put(EventId="e02")),
+        one("duplicate", "duplicate event", cb[2], "as in row 3"),
         one("event-is-list", "unreadable", put(EventId=["e"]), "`EventId` is no text"),
         one("feature-overflow", "context not finite", sub('"age":', '"age":1e300,"old":'), "User.age"),
         one(
@@ -938,7 +951,7 @@ def dsjson_cases():
         two("ccb-slot-cost-missing", "dangling event", slot_put(1, _label_cost=None), left=1),
         two("ccb-outcomes-no-list", "unreadable", put(_outcomes={"a": 1}), "`_outcomes` is no list", left=1),
         two("ccb-repeated", "action repeated", slot_put(0, _a=[0, 1, 1]), others=both),
-        two("ccb-duplicate", "duplicate event", put(EventId="e02"), rows=(9, 9)),
+        two("ccb-duplicate", "duplicate event", ccb[2], rows=(9, 9)),
         two(
             "slates-propensity",
             "propensity above 1",
@@ -999,7 +1012,7 @@ def vw_cases():
     out = [
         one("propensity-zero", "propensity not positive", "2:-1:0", "0"),
         one("propensity-negative", "propensity not positive", "2:-1:-0.1", "-0.1"),
-        one("propensity-above-one", "propensity above 1", "2:-1:1.0000001"),
+        one("propensity-above-one", "propensity above 1", "2:-1:1.00001"),
         one("propensity-nan", "propensity missing", "2:-1:nan"),
         one("propensity-infinite", "propensity not finite", "2:-1:inf"),
         one("propensity-tiny", "propensity not positive", "2:-1:1e-320"),
@@ -1194,11 +1207,11 @@ def own_cases():
         one("action-negative", "missing value", "action", -1),
         one("eligible-repeated", "action repeated", "actions", lambda a: [a[0]] * len(a)),
         one("feature-infinite", "context not finite", "features", lambda f: [float("inf")] * len(f)),
-        one("slot-repeated", "duplicate event", "slot", 0, others=("slots out of order", *both)),
+        one("slot-repeated", "copies disagree", "slot", 0, others=both, reported=rows[:2]),
         one("slot-negative", "slots out of order", "slot", -3, reported=(5, 35)),
         of_request("reward-infinite", "reward not finite", "reward", float("inf"), (rows[2],), others=both),
         of_request("reward-nan", "missing value", "reward", float("nan"), (rows[2],), others=both),
-        of_request("context-nan", "context not finite", "context", lambda c: [float("nan")] * len(c), rows),
+        of_request("context-inf", "context not finite", "context", lambda c: [float("inf")] * len(c), rows),
         of_request("time-back", "time runs backwards", "time", -5.0, (rows[0],), gone=0, mend=False),
         of_request("time-missing", "time missing", "time", float("nan"), rows, gone=0, mend=False),
         Case(

@@ -5,6 +5,61 @@ import math
 TOLERANCE = 1e-3
 
 
+def high(p):
+    """Say whether a probability is above 1 by more than rounding."""
+    return p > 1 + 1e-6
+
+
+def clipped(p):
+    """Return a probability that rounding may have left above 1."""
+    return 1.0 if 1 < p <= 1 + 1e-6 else p
+
+
+def row_warnings(row):
+    """Return what is reported of a row without excluding it."""
+    stated = [row.get("propensity"), row.get("target"), *(row.get("probabilities") or ())]
+    return ["propensity just above 1"] if any(p is not None and 1 < p <= 1 + 1e-6 for p in stated) else []
+
+
+def alike(one, other):
+    """Say whether two copies agree."""
+    return all(
+        one.get(name) == other.get(name) or (one[name] != one[name] and other[name] != other[name])
+        for name in ("reward", "action", "propensity")
+    )
+
+
+def naive_copies(rows, ids, slots):
+    """Return copies {row: (first row, agree)} and rows apart {row: row where their request begins}.
+
+    Rows are dictionaries in the order of the log; those with "unattached" belong to no request by their id.
+    """
+    by_pair, begins, copies, apart = {}, {}, {}, {}
+    runs, before = {}, None
+    if not ids:
+        return copies, apart
+    for row in rows:
+        event, slot = row["event"], row["slot"] if slots else 0
+        if event in ("", None) or row["unattached"]:
+            continue
+        begins.setdefault(event, row["row"])
+        if event != before:
+            runs[event] = runs.get(event, 0) + 1
+        before = event
+        seen = by_pair.setdefault((event, slot), [])
+        if seen and slot >= 0:
+            copies[row["row"]] = seen[0]["row"]
+        elif runs[event] > 1:
+            apart[row["row"]] = begins[event]
+        seen.append(row)
+    agree = {
+        seen[0]["row"]: all(alike(seen[0], row) for row in seen)
+        for (_, slot), seen in by_pair.items()
+        if slot >= 0
+    }
+    return {row: (first, agree[first]) for row, first in copies.items()}, apart
+
+
 def row_faults(row, space):
     """Return the kinds of fault of one row alone."""
     out, n = [], len(space.actions)
@@ -19,21 +74,22 @@ def row_faults(row, space):
         out.append("reward not finite")
     fits = p is None
     if p is not None:
+        p = clipped(p)
         if math.isnan(p):
             out.append("propensity missing")
         elif math.isinf(p):
             out.append("propensity not finite")
         elif p <= 0:
             out.append("propensity not positive")
-        elif p > 1:
+        elif high(p):
             out.append("propensity above 1")
         else:
             fits = True
     if "count" in row and not (math.isfinite(row["count"]) and row["count"] >= 1 - 1e-6):
         out.append("count not positive")
-    if "target" in row and not 0 <= row["target"] <= 1:
+    if "target" in row and not 0 <= clipped(row["target"]) <= 1:
         out.append("target outside [0, 1]")
-    if "context" in row and not all(math.isfinite(x) for x in row["context"]):
+    if "context" in row and any(math.isinf(x) for x in row["context"]):
         out.append("context not finite")
     eligible = row.get("eligible")
     probabilities = row.get("probabilities")
@@ -52,6 +108,7 @@ def row_faults(row, space):
         out.append("action not eligible")
     if probabilities is None:
         return out
+    probabilities = [clipped(q) for q in probabilities]
     if any(not 0 <= q <= 1 for q in probabilities):
         out.append("probability outside [0, 1]")
         return out
@@ -66,21 +123,25 @@ def row_faults(row, space):
     return out
 
 
+def attach(row, ids):
+    """Note whether a row's request is known: by place only, or not at all."""
+    told = row.get("told", [])
+    row["alone"] = "dangling event" in told
+    row["attached"] = not row["alone"] and ("unreadable" in told or (ids and row["event"] in ("", None)))
+    row["unattached"] = row["alone"] or row["attached"]
+
+
 def requests_of(chunk, space, ids, slots):
     """Group the rows of a chunk into requests."""
     groups = []
     for row in chunk:
-        told = row.get("told", [])
-        alone = "dangling event" in told
-        attached = not alone and ("unreadable" in told or (ids and row["event"] in ("", None)))
-        row["unattached"] = alone or attached
         group = groups[-1] if groups else None
         join = False
         if group is not None:
             known = [r for r in group if not r["unattached"]]
-            if attached:
+            if row["attached"]:
                 join = slots and not group[0]["unattached"] and len(group) < space.n_slots
-            elif not alone and known:
+            elif not row["alone"] and known:
                 join = row["event"] == known[-1]["event"] if ids else row.get("slot", 0) != 0
         if join:
             group.append(row)
@@ -95,48 +156,46 @@ def naive_admit(chunks, space, *, reward_range=None):
     Rows are dictionaries that share their keys: row, action, reward and, where the log has them, event, slot,
     propensity, count, time, target, context, eligible, probabilities, told.
     """
-    kept, found, seen = [], set(), {}
+    kept, found = [], set()
     last_time = None
+    everything = [row for chunk in chunks for row in chunk]
+    ids, slots = ("event" in everything[0], "slot" in everything[0]) if everything else (False, False)
+    for row in everything:
+        attach(row, ids)
+    copies, apart = naive_copies(everything, ids, slots)
+    disputed = {first for first, agree in copies.values() if not agree}
     for chunk in chunks:
-        ids, slots = bool(chunk) and "event" in chunk[0], bool(chunk) and "slot" in chunk[0]
         for group in requests_of(chunk, space, ids, slots):
             spoiled, out = False, set()
-            before = set(seen.get(group[0].get("event"), ())) if ids else set()
-            here, expected, counts, total = set(), 0, [], 0.0
-            faults = {}
+            expected, counts, total = 0, [], 0.0
+            faults, warnings = {}, {}
             for row in group:
-                mine = row_faults(row, space)
+                number, mine = row["row"], row_faults(row, space)
+                warnings[number] = row_warnings(row)
                 if ids and row["event"] in ("", None):
                     mine.append("missing value")
-                faults[row["row"]] = mine
+                faults[number] = mine
                 slot = row["slot"] if slots else 0
                 if row["unattached"]:
                     expected += 1
                     continue
-                if before:
-                    again = slot in before
-                    mine.append("duplicate event" if again else "slots out of order")
-                    if again:
-                        out.add(row["row"])
-                        continue
-                elif slot in here and slot < 62:  # the kernel has one bit for all later slots
-                    mine.append("duplicate event")
-                    out.add(row["row"])
+                if number in copies:
+                    mine[:] = ["duplicate event" if copies[number][1] else "copies disagree"]
+                    warnings[number] = []
+                    out.add(number)
                     continue
-                else:
-                    here |= {slot} if slot >= 0 else set()
-                    if slot != expected or slot >= space.n_slots:
-                        mine.append("slots out of order")
-                    expected += 1
+                if number in disputed:
+                    mine.append("copies disagree")
+                if number in apart or number in apart.values():
+                    mine.append("request not adjacent")
+                elif slot != expected or slot >= space.n_slots:
+                    mine.append("slots out of order")
+                expected += 1
                 if "count" in row and "count not positive" not in mine:
                     counts.append(row["count"])
                     if row["count"] != counts[0]:
                         mine.append("counts differ")
                 total += row["reward"]
-            some = [r for r in group if not r["unattached"]]
-            if ids and some:
-                places = {r["slot"] if slots else 0 for r in some}
-                seen.setdefault(some[0]["event"], set()).update(p for p in places if p >= 0)
             some = [r for r in group if not r["unattached"] and r["row"] not in out]
             if reward_range and some and math.isfinite(total):
                 low, high = reward_range
@@ -150,7 +209,7 @@ def naive_admit(chunks, space, *, reward_range=None):
             for row in group:
                 found |= {(kind, row["row"]) for kind in row.get("told", [])}
                 if not row["hushed"]:
-                    found |= {(kind, row["row"]) for kind in faults[row["row"]]}
+                    found |= {(kind, row["row"]) for kind in faults[row["row"]] + warnings[row["row"]]}
                 if spoiled and not row["hushed"] and not faults[row["row"]]:
                     found.add(("slot of a faulty request", row["row"]))
                 if not spoiled and row["row"] not in out and not row["hushed"]:
@@ -158,11 +217,12 @@ def naive_admit(chunks, space, *, reward_range=None):
         for row in chunk:
             if "time" not in row:
                 continue
+            quiet = row["hushed"] or row["row"] in copies
             if not math.isfinite(row["time"]):
-                if not row["hushed"]:
+                if not quiet:
                     found.add(("time missing", row["row"]))
             elif not row["unattached"]:
-                if last_time is not None and row["time"] < last_time and not row["hushed"]:
+                if last_time is not None and row["time"] < last_time and not quiet:
                     found.add(("time runs backwards", row["row"]))
                 last_time = row["time"]
     return kept, found

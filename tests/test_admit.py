@@ -4,23 +4,23 @@ from collections import Counter
 
 import numba
 import numpy as np
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ltrr.errors import InputError
-from ltrr.logs.admit import AdmitState, admit
-from ltrr.logs.duplicates import Duplicates, identify
+from ltrr.logs.admit import RULES, AdmitState, admit
+from ltrr.logs.copy_finder import find_copies
 from ltrr.logs.faults import FAULTS, SPOILS, WARNS
 from ltrr.logs.raw import Raw
 from ltrr.replay import Events, Faults, ReplayBatch, Space
 from ltrr.replay.estimators.ips import IPS
-from tests.naive_replay_checks import naive_admit
+from tests.naive_replay_checks import clipped, naive_admit
 
 nan, inf = float("nan"), float("inf")
 ABC = Space(("a", "b", "c"))
 PLAIN = {"action": [0, 1, 2, 0], "reward": [1.0, 0.0, 0.5, 1.0]}
+PROPENSITY = PLAIN | {"propensity": [0.5, 1, 0.1, 1]}
 LISTS = PLAIN | {"eligible": [[0, 1], [1, 2], [0, 1, 2], [0]]}
 STATED = LISTS | {"probabilities": [[0.5, 0.5], [0.9, 0.1], [0.2, 0.2, 0.6], [1.0]]}
 SLATES = {
@@ -30,6 +30,13 @@ SLATES = {
     "slot": [0, 1, 0, 0, 1],
 }
 PAIRS = Space(("a", "b", "c"), n_slots=2)
+ALIKE = {"action": [1] * 4, "reward": [0.5] * 4}
+AGAIN = {
+    "action": [0, 1, 0, 0, 1],
+    "reward": [1.0, 0.0, 1.0, 1.0, 0.0],
+    "event": [7, 7, 7, 9, 9],
+    "slot": [0, 1, 0, 0, 1],
+}
 
 
 def raw_of(columns, first_row=1, faults=()):
@@ -54,9 +61,10 @@ def raw_of(columns, first_row=1, faults=()):
     return Raw(**out, faults=list(faults))
 
 
-def run(columns, space=ABC, on_error="skip", faults=(), **state):
+def run(columns, space=ABC, on_error="skip", faults=(), keep=None):
     """Admit one chunk as a whole log."""
-    found, memory = Faults(on_error=on_error), AdmitState(**state)
+    copies = find_copies([raw_of(columns, faults=faults)]).keeping(keep)
+    found, memory = Faults(on_error=on_error), AdmitState(copies)
     events = admit(raw_of(columns, faults=faults), space, found, memory)
     memory.finish(found)
     return events, found
@@ -103,14 +111,7 @@ SPOILED = [
     ("propensity not positive", PLAIN | {"propensity": [-0.5, 1, 0.1, 1]}, ABC, 1, [2, 3, 4], "-0.5"),
     ("propensity not positive", put(STATED, "probabilities", 1, [0, 1]), ABC, 1, [2, 3, 4], "0"),
     ("propensity above 1", PLAIN | {"propensity": [0.5, 1, 0.1, 1.5]}, ABC, 4, [1, 2, 3], "1.5"),
-    (
-        "propensity above 1",
-        PLAIN | {"propensity": [0.5, 1, 0.1, 1 + 1e-7]},
-        ABC,
-        4,
-        [1, 2, 3],
-        "1 + 1e-07",
-    ),
+    ("propensity above 1", put(PROPENSITY, "propensity", 4, 1 + 1.1e-6), ABC, 4, [1, 2, 3], "1 + 1.1e-06"),
     (
         "probability outside [0, 1]",
         put(STATED, "probabilities", 2, [1.1, -0.1]),
@@ -154,20 +155,12 @@ SPOILED = [
     ("action not eligible", put(LISTS, "eligible", 4, [1, 2]), ABC, 4, [1, 2, 3], "action 'a'"),
     ("action repeated", put(LISTS, "eligible", 3, [0, 2, 0]), ABC, 3, [1, 2, 4], "action 'a' occurs 2 times"),
     ("no eligible action", put(LISTS, "eligible", 2, []), ABC, 2, [1, 3, 4], "an empty list"),
-    ("duplicate event", PLAIN | {"event": [5, 6, 7, 5]}, ABC, 4, [1, 2, 3], "event '5'"),
-    ("duplicate event", PLAIN | {"event": [5, 5, 6, 7]}, ABC, 2, [1, 3, 4], "event '5'"),
-    ("duplicate event", PLAIN | {"event": ["p", "q", "p", "r"]}, ABC, 3, [1, 2, 4], "event 'p'"),
-    ("duplicate event", put(SLATES, "slot", 2, 0), PAIRS, 2, [1, 3, 4, 5], "event '7', slot 0"),
+    ("duplicate event", PLAIN | {"event": [5, 6, 7, 5]}, ABC, 4, [1, 2, 3], "event '5', as in row 1"),
+    ("duplicate event", ALIKE | {"event": [5, 5, 6, 7]}, ABC, 2, [1, 3, 4], "event '5', as in row 1"),
+    ("duplicate event", ALIKE | {"event": ["p", "q", "p", "r"]}, ABC, 3, [1, 2, 4], "event 'p'"),
+    ("duplicate event", AGAIN, PAIRS, 3, [1, 2, 4, 5], "event '7', slot 0, as in row 1"),
     ("slots out of order", put(SLATES, "slot", 3, 1), PAIRS, 3, [1, 2, 4, 5], "slot 1 in row 1 of event '8'"),
     ("slots out of order", put(SLATES, "slot", 3, -1), PAIRS, 3, [1, 2, 4, 5], "slot -1"),
-    (
-        "slots out of order",
-        SLATES | {"event": [7, 8, 9, 7, 6], "slot": [0, 0, 0, 1, 0]},
-        PAIRS,
-        4,
-        [1, 2, 3, 5],
-        "event '7' again, after other requests",
-    ),
     ("slots out of order", SLATES, Space(("a", "b", "c")), None, [3], "of at most 1"),
     ("counts differ", SLATES | {"count": [1, 2, 1, 4, 4]}, PAIRS, 2, [3, 4, 5], "count 2, another one"),
     ("count not positive", PLAIN | {"count": [1, 0, 2, 1]}, ABC, 2, [1, 3, 4], "count 0"),
@@ -178,11 +171,11 @@ SPOILED = [
     ("target outside [0, 1]", PLAIN | {"target": [0, 1, 0, nan]}, ABC, 4, [1, 2, 3], "new = nan"),
     (
         "context not finite",
-        PLAIN | {"context": [[0, 0], [1, nan], [2, 0], [3, 0]]},
+        PLAIN | {"context": [[0, 0], [nan, inf], [nan, 0], [3, 0]]},
         Space(ABC.actions, ("age", "day")),
         2,
         [1, 3, 4],
-        "day = nan",
+        "day = inf",
     ),
     (
         "context not finite",
@@ -226,7 +219,8 @@ def test_a_faulty_row_is_found_and_left_out(kind, columns, space, row, remain, d
 def test_every_kind_that_spoils_is_tried():
     # three kinds are the readers' to find; the last follows from another fault
     told_by_readers = {"unreadable", "click without impression", "slot of a faulty request"}
-    assert {kind for kind, *_ in SPOILED} == set(SPOILS) - told_by_readers
+    several_rows = {"copies disagree", "request not adjacent"}
+    assert {kind for kind, *_ in SPOILED} == set(SPOILS) - told_by_readers - several_rows
     assert set(FAULTS) == set(SPOILS) | set(WARNS)
 
 
@@ -329,36 +323,176 @@ def test_an_unreadable_row_spoils_the_request_that_it_may_belong_to():
     assert run(full, PAIRS, faults=[("unreadable", np.array([2]), ["?"])])[0].row.tolist() == [1, 2, 4]
 
 
-@pytest.mark.parametrize("check", [True, False])
-def test_the_border_of_a_chunk_hides_nothing(check):
-    faults, state = Faults(on_error="skip"), AdmitState(check_duplicates=check)
-    first = admit(raw_of(SLATES | {"time": [1, 1, 2, 5, 5]}), PAIRS, faults, state)
-    # goes on with the last request: once more slot 1, then a slot that does not follow
-    more = {"action": [0, 1], "reward": [1, 2], "event": [9, 9], "slot": [1, 2], "time": [4, 6]}
-    second = admit(raw_of(more, 6), PAIRS, faults, state)
-    assert (len(first), len(second)) == (5, 0)
+@pytest.mark.parametrize("known", [True, False])
+def test_the_border_of_a_chunk_hides_nothing(known):
+    parts = [
+        raw_of(SLATES | {"time": [1, 1, 2, 5, 5]}),
+        # goes on with the last request: once more slot 1, then a slot that does not follow
+        raw_of({"action": [1, 1], "reward": [0, 2], "event": [9, 9], "slot": [1, 2], "time": [4, 6]}, 6),
+        raw_of({"action": [0], "reward": [1], "event": [7], "slot": [0], "time": [3]}, 8),
+    ]
+    faults, state = Faults(on_error="skip"), AdmitState(find_copies(parts) if known else None)
+    sizes = [len(admit(part, PAIRS, faults, state)) for part in parts]
+    assert sizes == [5, 0, 0 if known else 1]
     assert [(f.kind, f.row) for f in faults.kept if f.kind in SPOILS] == [
         ("duplicate event", 6),
+        *([("duplicate event", 8)] if known else []),
         ("slots out of order", 7),
     ]
-    assert [f.row for f in faults.kept if f.kind == "time runs backwards"] == [6]
-    third = admit(
-        raw_of({"action": [2], "reward": [0], "event": [7], "slot": [0], "time": [6]}, 8),
-        PAIRS,
-        faults,
-        state,
+    # of a copy no other fault is reported
+    assert [f.row for f in faults.kept if f.kind == "time runs backwards"] == ([] if known else [8])
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_request_over_three_chunks(known):
+    parts = [
+        raw_of({"action": [0], "reward": [1], "event": [9], "slot": [slot]}, row)
+        for row, slot in ((1, 0), (2, 1), (3, 0), (4, 1))
+    ]
+    faults, state = Faults(on_error="skip"), AdmitState(find_copies(parts) if known else None)
+    for part in parts:
+        admit(part, PAIRS, faults, state)
+    assert [(f.kind, f.row) for f in faults.kept] == [
+        ("slots out of order", 2),
+        ("duplicate event", 3),
+        ("duplicate event", 4),
+    ]
+
+
+@pytest.mark.parametrize("texts", [False, True])
+def test_without_a_first_pass_neighbours_are_compared(texts):
+    ids = [1, 1, 2, 1, 3, 3, 3]
+    event = np.array([f"e{i}" for i in ids]) if texts else np.array(ids)
+    for size in (1, 2, 3, 7):
+        faults, state = Faults(on_error="skip"), AdmitState()
+        for begin in range(0, 7, size):
+            n = len(ids[begin : begin + size])
+            part = {"action": [0] * n, "reward": [1] * n, "event": event[begin : begin + size]}
+            admit(raw_of(part, begin + 1), ABC, faults, state)
+        assert faults.rows_of("duplicate event").tolist() == [2, 6, 7]
+
+
+def test_copies_that_disagree_spoil_their_request():
+    # slot 1 of event 7 comes again with another reward
+    again = {
+        "action": [0, 1, 2, 0, 1],
+        "reward": [1.0, 0.0, 0.5, 1.0, 0.25],
+        "event": [7, 7, 8, 7, 7],
+        "slot": [0, 1, 0, 0, 1],
+    }
+    events, faults = run(again, PAIRS)
+    assert events.row.tolist() == [3]
+    assert faults.counts == {"copies disagree": 2, "slot of a faulty request": 1, "duplicate event": 1}
+    assert [f.row for f in faults.kept if f.kind == "copies disagree"] == [2, 5]
+    assert [f.detail for f in faults.kept if f.kind == "copies disagree"] == [
+        "event '7', slot 1, again in row 5, with another reward, action or propensity",
+        "event '7', slot 1, as in row 2, with another reward, action or propensity",
+    ]
+    with pytest.raises(InputError, match=r"row 2: copies disagree: event '7', slot 1, again in row 5"):
+        run(again, PAIRS, on_error="fail")
+    # action and propensity must be alike too
+    for name, value in (("action", 0), ("propensity", 0.25)):
+        differs = put(again | {"reward": [1, 0, 0.5, 1, 0], "propensity": [0.5] * 5}, name, 5, value)
+        assert run(differs, PAIRS)[1].counts["copies disagree"] == 2
+
+
+@pytest.mark.parametrize(("keep", "reward"), [("first", 0.25), ("last", 0.5), ("max", 1.0), ("sum", 1.75)])
+@pytest.mark.parametrize("on_error", ["fail", "skip", "report"])
+def test_a_rule_settles_copies_that_disagree(keep, reward, on_error):
+    again = {"action": [0, 1, 0, 0], "reward": [0.25, 0.0, 1.0, 0.5], "event": [5, 6, 5, 5]}
+    events, faults = run(again, keep=keep, on_error=on_error)
+    assert events.row.tolist() == [1, 2]
+    assert events.reward.tolist() == [reward, 0.0]
+    assert {kind: n for kind, n in faults.counts.items() if kind in SPOILS} == {"duplicate event": 2}
+    # the reward is judged after the rule
+    space = Space(ABC.actions, reward_range=(0.0, 1.5))
+    assert run(again, space, keep=keep)[0].row.tolist() == ([2] if reward > 1.5 else [1, 2])
+
+
+def test_a_missing_reward_is_no_summand():
+    again = {"action": [0] * 6, "reward": [nan, 1.0, 2.0, nan, nan, 3.0], "event": [5, 5, 5, 6, 6, 7]}
+    for keep, rewards in (("max", [2.0, 3.0]), ("sum", [3.0, 3.0]), ("last", [2.0, 3.0]), ("first", [3.0])):
+        events, faults = run(again, keep=keep)
+        assert events.reward.tolist() == rewards
+        assert faults.rows_of("missing value").tolist() == ([1, 4] if keep == "first" else [4])
+    with pytest.raises(InputError, match="`copies` must be a known name"):
+        run(again, keep="mean")
+
+
+def test_slots_may_stand_in_one_row():
+    # two slots of a line share its number
+    again = {"action": [0, 1, 2, 0, 1], "reward": [1, 0, 0, 1, 0], "event": [7, 7, 8, 7, 7]}
+    raw = raw_of(again | {"slot": [0, 1, 0, 0, 1]})
+    raw.row = np.array([1, 1, 2, 3, 3])
+    faults = Faults(on_error="skip")
+    events = admit(raw, PAIRS, faults, AdmitState(find_copies([raw])))
+    assert events.row.tolist() == [1, 1, 2]
+    assert faults.rows_of("duplicate event").tolist() == [3, 3]
+    raw.reward = np.array([1.0, 0.0, 0.0, 1.0, 0.5])
+    faults = Faults(on_error="skip")
+    copies = find_copies([raw])
+    assert copies.agree.tolist() == [True, False]
+    assert admit(raw, PAIRS, faults, AdmitState(copies)).row.tolist() == [2]
+    events = admit(raw, PAIRS, Faults(), AdmitState(copies.keeping("last")))
+    assert events.reward.tolist() == [1.0, 0.5, 0.0]
+
+
+def test_rows_of_a_request_must_be_adjacent():
+    apart = SLATES | {"event": [7, 8, 9, 7, 6], "slot": [0, 0, 0, 1, 0]}
+    message = (
+        "the log: rows of a request are not adjacent: request '7' begins in row 1 and again in row 4; "
+        "sort the log by user, place"
     )
-    assert len(third) == (0 if check else 1)
-    assert faults.counts["duplicate event"] == (2 if check else 1)
+    for on_error in ("fail", "skip"):
+        raw = raw_of(apart)
+        with pytest.raises(InputError) as error:
+            admit(raw, PAIRS, Faults(on_error=on_error), AdmitState(find_copies([raw]), ("user", "place")))
+        assert str(error.value) == message
+    events, faults = run(apart, PAIRS, on_error="report")
+    assert events.row.tolist() == [2, 3, 5]
+    assert faults.counts == {"request not adjacent": 2}
+    assert [f.row for f in faults.kept] == [1, 4]
+    assert {f.detail for f in faults.kept} == {"request '7' begins in row 1 and again in row 4"}
+    # a slot that lies apart takes out its request, which was admitted with an earlier chunk
+    longer = {"action": [0] * 4, "reward": [1] * 4, "event": [7, 7, 8, 7], "slot": [0, 1, 0, 2]}
+    events, faults = run(longer, Space(ABC.actions, n_slots=3), on_error="report")
+    assert events.row.tolist() == [3]
+    assert faults.counts == {"request not adjacent": 2, "slot of a faulty request": 1}
 
 
-@pytest.mark.parametrize("check", [True, False])
-def test_a_request_over_three_chunks(check):
-    faults, state = Faults(on_error="skip"), AdmitState(check_duplicates=check)
-    for row, slot in ((1, 0), (2, 1), (3, 0)):
-        one = {"action": [0], "reward": [1], "event": [9], "slot": [slot]}
-        admit(raw_of(one, row), PAIRS, faults, state)
-    assert [(f.kind, f.row) for f in faults.kept] == [("slots out of order", 2), ("duplicate event", 3)]
+def test_probabilities_just_above_1_are_clipped():
+    over = 1 + 9e-7
+    columns = STATED | {"target": [over, 0, 0.5, 1]}
+    events, faults = run(
+        put(columns, "probabilities", 2, [over, 0.0]) | {"propensity": [0.5, over, 0.6, over]}
+    )
+    assert faults.counts == {"propensity just above 1": 3}
+    assert faults.rows_of("propensity just above 1").tolist() == [1, 2, 4]
+    assert events.propensity.tolist() == [0.5, 1.0, 0.6, 1.0]
+    assert events.targets["new"].tolist() == [1.0, 0.0, 0.5, 1.0]
+    assert events.probabilities.max() == 1.0
+    # a list for every action
+    whole = PLAIN | {"probabilities": [[over, 0, 0], [0, 1, 0], [0, 0, 1], [1, 0, 0]]}
+    assert run(whole, on_error="fail")[1].rows_of("propensity just above 1").tolist() == [1]
+    assert run(whole)[0].propensity.tolist() == [1.0] * 4
+
+
+def test_a_missing_context_value_is_no_fault():
+    space = Space(ABC.actions, ("age", "day"))
+    events, faults = run(PLAIN | {"context": [[0, nan], [nan, nan], [2, nan], [3, nan]]}, space, "fail")
+    assert len(events) == 4
+    assert np.isnan(events.context[1]).all()
+    assert {f.detail for f in faults.kept} == {"day = nan"}
+
+
+def test_the_table_of_rules_is_whole():
+    by_readers = {"unreadable", "click without impression", "slot of a faulty request", "dangling event"}
+    of_the_whole = {"constant column", "deterministic logging"}
+    assert {rule.fault for rule in RULES} == set(FAULTS) - by_readers - of_the_whole
+    assert {rule.fault for rule in RULES if rule.excludes == "nothing"} <= set(WARNS)
+    assert {rule.fault for rule in RULES if rule.excludes != "nothing"} <= set(SPOILS)
+    bits = [rule.bits for rule in RULES]
+    assert sum(bits) == np.bitwise_or.reduce(bits)
 
 
 def test_only_the_first_details_are_worded():
@@ -387,12 +521,12 @@ def test_columns_of_wrong_length_are_the_readers_fault():
     with pytest.raises(InputError, match=r"`Raw.propensity` must have shape \(4\), got \(2,\)"):
         run(PLAIN | {"propensity": [1, 1]})
     with pytest.raises(InputError, match=r"`Raw.event` must have 4 values, got 1"):
-        run(PLAIN | {"event": [1]})
+        admit(raw_of(PLAIN | {"event": [1]}), ABC, Faults(), AdmitState())
     raw = raw_of(LISTS)
     raw.indptr, raw.eligible = np.array([0, 9, 5, 6, 6]), raw.eligible[:6]
     with pytest.raises(InputError, match=r"`Raw.indptr` must rise from 0 to 6"):
         admit(raw, ABC, Faults(), AdmitState())
-    with pytest.raises(InputError, match="must hold integers or texts, got double"):
+    with pytest.raises(InputError, match="must be integers or texts, got double"):
         run(PLAIN | {"event": np.array([0.5, 1, 2, 3])})
     with pytest.raises(InputError, match="integers or texts, got a mixture"):
         run(PLAIN | {"event": np.array([1, "a", {}, 2.5], object)})
@@ -443,22 +577,21 @@ def logs(draw):
                 if has["slot"]:
                     row["slot"] = draw(some([slot], [-1, 0, 1, 2, 3, 70]))
                 if has["propensity"]:
-                    row["propensity"] = draw(some([0.5, 1.0], [nan, inf, 0.0, -1.0, 1.1]))
+                    row["propensity"] = draw(some([0.5, 1.0], [nan, inf, 0.0, -1.0, 1.1, 1 + 5e-7]))
                 if has["count"]:
                     row["count"] = draw(some([1.0], [2.0, 0.0, nan, inf, 0.5]))
                 if has["time"]:
                     row["time"] = draw(some([float(number)], [nan, inf, 0.0, 2.0]))
                 if has["rest"]:
-                    row["target"] = draw(some([0.0, 0.5, 1.0], [nan, -0.1, 1.1]))
+                    row["target"] = draw(some([0.0, 0.5, 1.0], [nan, -0.1, 1.1, 1 + 5e-7]))
                     row["context"] = [draw(some([0.0], [nan, inf]))]
                 if has["sets"]:
                     row["eligible"] = draw(
                         some([[0, 1, 2], [2, 1, 0]], [[], [0, 0], [1, 7], [-1, 2, 0]], 0.1)
                     )
                     k = len(row["eligible"])
-                    row["probabilities"] = draw(
-                        some([[1.0 / max(k, 1)] * k], [[0.4] * k, [1.0, -0.0, nan][:k], [1.5] * k, [0.0] * k])
-                    )
+                    bad = [[0.4] * k, [1.0, -0.0, nan][:k], [1.5] * k, [0.0] * k, [1 + 5e-7, 0.0, 0.0][:k]]
+                    row["probabilities"] = draw(some([[1.0 / max(k, 1)] * k], bad))
                 if unreadable:
                     told = draw(
                         some(
@@ -475,9 +608,9 @@ def logs(draw):
     return chunks
 
 
-def admit_chunks(chunks, space, **state):
-    """Admit a log of the twin's rows."""
-    faults, memory, out = Faults(on_error="report"), AdmitState(**state), []
+def raws_of(chunks):
+    """Return a log of the twin's rows as chunks of columns."""
+    out = []
     for chunk in chunks:
         if not chunk:
             continue
@@ -485,13 +618,20 @@ def admit_chunks(chunks, space, **state):
         for i, row in enumerate(chunk):
             for kind in row.get("told", []):
                 told.setdefault(kind, []).append(i)
-        plain = ("row", "told", "unattached", "hushed")
+        plain = ("row", "told", "unattached", "alone", "attached", "hushed")
         columns = {key: [row[key] for row in chunk] for key in chunk[0] if key not in plain}
         if "event" in columns and not isinstance(next(iter(columns["event"]), 0), int):
             columns["event"] = np.array(columns["event"], object)
         notes = [(kind, np.array(places), ["told"] * len(places)) for kind, places in told.items()]
-        out.append(admit(raw_of(columns, chunk[0]["row"], notes), space, faults, memory))
-    return out, faults, memory
+        out.append(raw_of(columns, chunk[0]["row"], notes))
+    return out
+
+
+def admit_chunks(chunks, space):
+    """Admit a log of the twin's rows."""
+    raws, faults = raws_of(chunks), Faults(on_error="report")
+    memory = AdmitState(find_copies(raws))
+    return [admit(raw, space, faults, memory) for raw in raws], faults, memory
 
 
 @pytest.mark.parametrize("reward_range", [None, (0.0, 1.0)])
@@ -507,11 +647,13 @@ def test_equals_the_plain_loops(reward_range, chunks):
     for name in ("action", "reward", "propensity", "slot", "count"):
         if kept and name in kept[0]:
             values = np.concatenate([getattr(events, name) for events in out])
-            assert values.tolist() == [row[name] for row in kept]
+            assert values.tolist() == [
+                clipped(row[name]) if name == "propensity" else row[name] for row in kept
+            ]
     if kept and "eligible" in kept[0]:
         joined = Events.concat(out)
         assert joined.eligible.tolist() == [a for row in kept for a in row["eligible"]]
-        assert joined.probabilities.tolist() == [p for row in kept for p in row["probabilities"]]
+        assert joined.probabilities.tolist() == [clipped(p) for row in kept for p in row["probabilities"]]
 
 
 @given(logs())
@@ -553,138 +695,6 @@ def test_a_faulty_row_changes_no_other(column, place, seed):
     assert ips(events) == ips(clean.take(rest))
     for name in ("row", "key", "action", "reward", "propensity"):
         np.testing.assert_array_equal(getattr(events, name), getattr(clean, name)[rest])
-
-
-# ------------------------------------------------------------------------------------- duplicates
-
-
-def ids_of(values):
-    found = identify(np.array(values))
-    return found.first, found.second
-
-
-def add(seen, values, masks, rows):
-    return seen.add(*ids_of(values), np.array(masks), np.array(rows)).tolist()
-
-
-@pytest.mark.compiled
-def test_identify_tells_ids_apart():
-    texts = [f"{'x' * (i % 40)}{i}" for i in range(20_000)]
-    for event in (
-        np.array(texts),
-        np.array(texts, object),
-        pa.array(texts),
-        pa.chunked_array([texts[:5], texts[5:]]),
-    ):
-        found = identify(event)
-        assert len(set(zip(found.first.tolist(), found.second.tolist(), strict=True))) == 20_000
-        np.testing.assert_array_equal(found.key, identify(np.array(texts)).key)
-        assert not found.missing.any()
-    sliced = identify(pa.array(texts).slice(7, 3))
-    np.testing.assert_array_equal(sliced.key, identify(np.array(texts[7:10])).key)
-    np.testing.assert_array_equal(
-        identify(pa.array(["a", "b", "a"]).dictionary_encode()).key, identify(np.array(["a", "b", "a"])).key
-    )
-    # neither zero bytes nor where a word of eight bytes ends are lost
-    near = ["a", "a\0", "a\0\0", "\0a", "aaaaaaaa", "aaaaaaaaa", "aaaaaaaa\0", "é", "e"]
-    assert len(set(identify(np.array(near, object)).key.tolist())) == len(near)
-    lone = identify(np.array(["\ud800", None, "b"], object))
-    assert lone.missing.tolist() == [False, True, False]
-    assert identify(np.array([2**64 - 1, 5], np.uint64)).key.tolist() == [-1, 5]
-    assert len(identify(np.array([], str)).key) == len(identify(pa.array([], pa.string())).key) == 0
-
-
-@pytest.mark.compiled
-def test_hashes_spread():
-    # chi-square of 16 bits' counts over 2^16 near-equal ids against 2^16 − 1 ± six standard deviations
-    for ids in (np.arange(2**16), np.array([f"id-{i:08d}" for i in range(2**16)])):
-        found = identify(ids)
-        for words in (found.first, found.second) if len(found.second) else (found.first,):
-            for shift in (0, 48):
-                bins = np.bincount(
-                    ((words >> np.uint64(shift)) & np.uint64(0xFFFF)).astype(int), minlength=2**16
-                )
-                statistic = float(((bins - 1.0) ** 2).sum())
-                assert abs(statistic - 2**16) < 6 * np.sqrt(2 * 2**16)
-
-
-@given(
-    st.lists(st.tuples(st.integers(-3, 12), st.integers(0, 3)), max_size=60),
-    st.integers(1, 20),
-    st.booleans(),
-)
-@settings(max_examples=20 if numba.config.DISABLE_JIT else 200, deadline=None)
-def test_duplicates_equal_a_dictionary(events, in_memory, texts):
-    seen, place = {}, []
-    twin = Duplicates(in_memory)
-    now, rows = [], []
-    for row, (number, slot) in enumerate(events, 1):
-        event = f"e{number}" if texts else number
-        place.append((event, 1 << slot))
-        if seen.get(event):
-            rows.append((row, bool(seen[event] & (1 << slot))))
-        seen[event] = seen.get(event, 0) | (1 << slot)
-        now += [(row, bool(x & (1 << slot))) for x in add(twin, [event], [1 << slot], [row]) if x]
-    late, same = twin.late()
-    assert sorted(now + list(zip(late.tolist(), same.tolist(), strict=True))) == rows
-    if len({event for event, _ in place}) <= in_memory:
-        assert not len(late)
-    assert twin.late()[0].tolist() == []
-
-
-def test_many_ids_spill_to_files_and_back(tmp_path, monkeypatch):
-    monkeypatch.setattr("ltrr.logs.duplicates._BUFFER", 500)
-    rng = np.random.default_rng(1)
-    ids = rng.integers(0, 5_000, 8_000)
-    seen = Duplicates(1_000, str(tmp_path))
-    now = []
-    for begin in range(0, len(ids), 100):
-        part = ids[begin : begin + 100]
-        again = seen.add(*ids_of(part), np.ones(100, np.int64), np.arange(begin + 1, begin + 101))
-        now += (np.flatnonzero(again) + begin + 1).tolist()
-    assert seen.n == 1_000
-    assert seen.spilled > 500
-    assert len(list(tmp_path.iterdir())) == 1
-    late, same = seen.late()
-    assert same.all()
-    assert list(tmp_path.iterdir()) == []
-    first = {int(x): i for i, x in reversed(list(enumerate(ids)))}
-    assert sorted([*now, *late.tolist()]) == [i + 1 for i, x in enumerate(ids) if first[int(x)] != i]
-
-
-def test_temporary_files_go_with_their_owner(tmp_path, monkeypatch):
-    monkeypatch.setattr("ltrr.logs.duplicates._BUFFER", 1)
-    seen = Duplicates(1, str(tmp_path))
-    add(seen, [1, 2, 3], [1, 1, 1], [1, 2, 3])
-    assert len(list(tmp_path.iterdir())) == 1
-    del seen
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
-    monkeypatch.setattr("ltrr.logs.duplicates._BUFFER", 1)
-    with pytest.raises(InputError, match=r"temporary files of the duplicate check .*TMPDIR"):
-        add(Duplicates(1, str(tmp_path / "none")), [1, 2], [1, 1], [1, 2])
-
-
-@pytest.mark.parametrize("on_error", ["fail", "skip", "report"])
-def test_duplicates_found_after_the_pass(on_error):
-    faults, state = Faults(on_error=on_error), AdmitState(in_memory=2)
-    events = admit(
-        raw_of({"action": [0, 1, 2, 0, 1], "reward": [0, 1, 0, 1, 0], "event": [1, 2, 3, 4, 3]}),
-        ABC,
-        faults,
-        state,
-    )
-    assert len(events) == 5
-    if on_error == "report":
-        state.finish(faults)
-        assert faults.counts["duplicate event"] == 1
-        assert faults.first["duplicate event"].row == 5
-        assert "kept" in faults.first["duplicate event"].detail
-    else:
-        with pytest.raises(InputError, match="row 5: 1 requests repeat an id that came after the first 2"):
-            state.finish(faults)
 
 
 def test_faults_merge_kinds_in_order():

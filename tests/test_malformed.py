@@ -123,8 +123,28 @@ def test_a_faulty_row_is_told_and_left_out(case, ltrr, request, tmp_path):
 
 
 def test_every_kind_is_raised_by_some_fixture():
-    assert {case.kind for case in CASES} | {k for case in CASES for k in case.others} == set(FAULTS)
+    # rows apart stop a log whatever is asked for: a test of their own
+    of_rows = set(FAULTS) - {"request not adjacent"}
+    assert {case.kind for case in CASES} | {k for case in CASES for k in case.others} == of_rows
     assert len(CASES) >= 80
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
+def test_rows_of_a_request_that_lie_apart(form, ltrr, tmp_path):
+    slates = malformed.slate_rows()
+    rows = [*slates[:5], *slates[6:8], slates[5], *slates[8:]]
+    write = getattr(malformed, f"as_{form}")
+    path = malformed.save(tmp_path / f"log.{form}", write(rows))
+    message = (
+        "rows of a request are not adjacent: request 'r02' begins in row 5 and again in row 8; "
+        "sort the log by request, slot"
+    )
+    for on_error in ("fail", "skip"):
+        refused(ltrr("replay", path, "--on-error", on_error), message)
+    status, out, err = ltrr("validate", path, "--json")
+    assert (status, err) == (1, "")
+    (fault,) = json.loads(out)["faults"]
+    assert (fault["kind"], fault["count"], fault["rows"]) == ("request not adjacent", 2, [5, 8])
 
 
 @pytest.mark.parametrize("case", BROKEN, ids=str)

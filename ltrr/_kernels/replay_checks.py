@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ltrr._kernels.jit import kernel
-from ltrr._kernels.key_table import UInt64
+from ltrr._kernels.text_hash import UInt64
 from ltrr.types.arrays import Bool, Float32, Float64, Int8, Int16, Int32, Int64, UInt32
 
 __all__ = [
@@ -48,10 +48,13 @@ SLOT_ORDER = 1 << 23
 NOT_ADJACENT = 1 << 24
 TIME_MISSING = 1 << 25
 TIME_BACK = 1 << 26
-"""Bits of a row's faults; `ltrr.logs.admit` says what they are called."""
+COPIES_DISAGREE = 1 << 27
+CLIPPED = 1 << 28
 
-WARNINGS = TIME_MISSING | TIME_BACK
-"""Bits that keep no row out."""
+MISSING = ACTION_MISSING | REWARD_MISSING | EVENT_MISSING
+UNKNOWN = ACTION_UNKNOWN | ELIGIBLE_UNKNOWN
+INFINITE = CONTEXT | FEATURE
+"""Bits of a row's faults; `ltrr.logs.admit` says what they are called."""
 
 ATTACHED, ALONE = 1, 2
 """What a row whose request is not known belongs to: the request before it, or none."""
@@ -64,9 +67,6 @@ LARGEST = 1e30
 
 _LEAST_COUNT = 1.0 - 1e-6
 """1 / a kept share of 1 that went through float32."""
-
-_BITS = 62
-"""Slots from here on share the last bit of a request's mask, which stays positive."""
 
 
 @kernel
@@ -103,7 +103,7 @@ def flag_values(
                     f |= PROPENSITY_LOW if p < LEAST else PROPENSITY_HIGH
         if has_count and not _LEAST_COUNT <= count[i] <= LARGEST:
             f |= COUNT
-        flags[i] = f
+        flags[i] |= np.uint32(f)
 
 
 @kernel
@@ -213,9 +213,9 @@ def flag_times(time: Float64, unattached: Int8, last: float, flags: UInt32, out:
 
 @kernel
 def request_starts(
-    first: UInt64, second: UInt64, slot: Int16, unattached: Int8, n_slots: int, start: Int64, mask: Int64
+    first: UInt64, second: UInt64, slot: Int16, unattached: Int8, n_slots: int, start: Int64
 ) -> None:
-    """Fill ``start`` (n,) with the row where each row's request begins, and ``mask`` with its slots there.
+    """Fill ``start`` (n,) with the row where each row's request begins.
 
     Rows with the same id (``first``, and ``second`` unless it is empty) next to one another are one request;
     without ids (``first`` empty) slot 0 begins one. A row whose id cannot be read (``unattached`` is
@@ -239,51 +239,25 @@ def request_starts(
             else:
                 begin = first[i] != first[known] or (len(second) > 0 and second[i] != second[known])
         start[i] = i if begin else start[i - 1]
-        mask[i] = 0
         if unattached[i] == 0:
             known = i
-            mask[start[i]] |= _slot_bit(slot, i)
 
 
 @kernel
-def _slot_bit(slot: Int16, i: int) -> np.int64:
-    """Return the bit of a row's slot; 1 where there are no slots."""
-    s = slot[i] if len(slot) > 0 else 0
-    # a negative slot is out of order, and is no duplicate of any other
-    return np.int64(1) << min(s, _BITS) if s >= 0 else np.int64(0)
-
-
-@kernel
-def flag_slots(
-    start: Int64, slot: Int16, n_slots: int, unattached: Int8, earlier: Int64, flags: UInt32
-) -> None:
-    """Flag slots that an earlier row has, that are out of order, or that come after other requests.
-
-    ``earlier[s]`` holds the slots that were seen before the request that begins in row s; 0 for none.
-    """
-    seen = np.int64(0)
+def flag_slots(start: Int64, slot: Int16, n_slots: int, unattached: Int8, flags: UInt32) -> None:
+    """Flag slots that are out of order, among rows that are no copies."""
     expected = 0
     for i in range(len(start)):
-        s = start[i]
-        if s == i:
-            seen, expected = np.int64(0), 0
-        if unattached[i] != 0:
-            # An unreadable row stands for the slot that it would have had, or all after it would seem out of
-            # order.
-            expected += 1
-            continue
-        bit = _slot_bit(slot, i)
-        if earlier[s] != 0:
-            flags[i] |= np.uint32(DUPLICATE if earlier[s] & bit else NOT_ADJACENT)
+        if start[i] == i:
+            expected = 0
+        # a copy takes no place in the order
+        if unattached[i] == 0 and flags[i] & DUPLICATE:
             continue
         value = slot[i] if len(slot) > 0 else 0
-        # The last bit is shared by all later slots, so that it cannot show a repetition.
-        if seen & bit and value < _BITS:
-            flags[i] |= np.uint32(DUPLICATE)
-            continue
-        if value != expected or value >= n_slots:
+        # An unreadable row stands for the slot that it would have had, or all after it would seem out of
+        # order. Rows apart from their request are known as such.
+        if unattached[i] == 0 and not flags[i] & NOT_ADJACENT and (value != expected or value >= n_slots):
             flags[i] |= np.uint32(SLOT_ORDER)
-        seen |= bit
         expected += 1
 
 

@@ -3,52 +3,100 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ltrr import _check
 from ltrr._kernels import replay_checks as flag
 from ltrr.errors import InputError
 from ltrr.logs.admit_state import AdmitState
-from ltrr.logs.duplicates import Identity, identify
+from ltrr.logs.copies import Copies, find_places, place_of
 from ltrr.logs.events import Events, Space
-from ltrr.logs.fault_messages import FLAGS, SPOILING, TOLERANCE, message
+from ltrr.logs.fault_messages import FaultyRow, message
 from ltrr.logs.faults import SPOILS, Faults
-from ltrr.logs.raw import Raw
-from ltrr.types import Bool, Int8, Int64, UInt32
+from ltrr.logs.identity import Identity, identify
+from ltrr.logs.raw import Raw, frozen
+from ltrr.types import Bool, Float64, Int8, Int64, UInt32
 
 __all__ = ["AdmitState", "admit"]
+
+ROW, REQUEST, NOTHING = "row", "request", "nothing"
+"""What is excluded with a fault."""
+
+
+class Rule(NamedTuple):
+    """A check: the kind of fault (of `ltrr.logs.faults.FAULTS`), its rule, what is excluded, its flags."""
+
+    fault: str
+    rule: str
+    excludes: str
+    bits: int
+
+
+RULES = (
+    Rule("missing value", "an action, a reward and an id", REQUEST, flag.MISSING),
+    Rule("unseen category", "actions are in the space", REQUEST, flag.UNKNOWN),
+    Rule("reward not finite", "at most 1e30 either way", REQUEST, flag.REWARD_INFINITE),
+    Rule("reward out of range", "a request's sum is as declared", REQUEST, flag.REWARD_RANGE),
+    Rule("propensity missing", "every row has one, or none", REQUEST, flag.PROPENSITY_MISSING),
+    Rule("propensity not finite", "finite", REQUEST, flag.PROPENSITY_INFINITE),
+    Rule("propensity not positive", "at least 1e-30", REQUEST, flag.PROPENSITY_LOW),
+    Rule("propensity above 1", "at most 1 + 1e-6", REQUEST, flag.PROPENSITY_HIGH),
+    Rule("propensity just above 1", "at most 1; else taken as 1", NOTHING, flag.CLIPPED),
+    Rule("probability outside [0, 1]", "from 0 to 1 + 1e-6", REQUEST, flag.PROBABILITY),
+    Rule("probabilities do not sum to 1", "within 1e-3", REQUEST, flag.SUM),
+    Rule("propensity differs from distribution", "within a relative 1e-3", REQUEST, flag.DIFFERS),
+    Rule("action not eligible", "the row's list holds the action", REQUEST, flag.NOT_ELIGIBLE),
+    Rule("action repeated", "a list holds an action once", REQUEST, flag.REPEATED),
+    Rule("no eligible action", "a list is not empty", REQUEST, flag.NO_ELIGIBLE),
+    Rule("count not positive", "a kept share in (0, 1]", REQUEST, flag.COUNT),
+    Rule("counts differ", "a request has one count", REQUEST, flag.COUNTS_DIFFER),
+    Rule("target outside [0, 1]", "from 0 to 1 + 1e-6", REQUEST, flag.TARGET),
+    Rule("context not finite", "finite; a context may be missing", REQUEST, flag.INFINITE),
+    Rule("duplicate event", "an event and slot occur once", ROW, flag.DUPLICATE),
+    Rule("copies disagree", "copies are alike", REQUEST, flag.COPIES_DISAGREE),
+    Rule("slots out of order", "0, 1, … without a gap", REQUEST, flag.SLOT_ORDER),
+    Rule("request not adjacent", "its rows follow one another", REQUEST, flag.NOT_ADJACENT),
+    Rule("time missing", "a time; else the one before", NOTHING, flag.TIME_MISSING),
+    Rule("time runs backwards", "no earlier than the row before", NOTHING, flag.TIME_BACK),
+)
+"""What is checked.
+
+Of copies the first row stays. Where `Copies.keep` chooses its reward, copies may disagree and stop no pass. A
+request that is not adjacent stops the pass unless faults are only to be reported.
+"""
+
+SPOILING = sum(rule.bits for rule in RULES if rule.excludes != NOTHING)
+"""The flags that keep a row out."""
+
+TOLERANCE = 1e-3
+"""How far probabilities may be off: their sum absolutely, a propensity relatively.
+
+Float32 alone is off by 1e-5 over a thousand actions, and logs written as text have three or four digits; a
+part in a thousand biases no estimate by more than that.
+"""
+
+_JUST_ABOVE = 1.0 + 1e-6
+"""Up to here a probability above 1 is rounding."""
 
 _REPORTED = {*SPOILS, "dangling event"}
 """Kinds that a reader reports of a row; no further fault of such a row is reported."""
 
 _LARGEST = float(np.finfo(np.float64).max)
 
-
-def _frozen(values: NDArray[Any]) -> NDArray[Any]:
-    """Return a read-only view: kernels are compiled once, for such columns only."""
-    view = values.view()
-    view.flags.writeable = False
-    return view
-
-
-_NO_FLOATS = _frozen(np.zeros(0, np.float64))
-_NO_SLOTS = _frozen(np.zeros(0, np.int16))
+_NO_FLOATS = frozen(np.zeros(0, np.float64))
+_NO_SLOTS = frozen(np.zeros(0, np.int16))
 _NO_KEYS = np.zeros(0, np.uint64)
 
 
 def admit(raw: Raw, space: Space, faults: Faults, state: AdmitState) -> Events:
-    """Check a chunk and return its good rows.
+    """Check a chunk by `RULES` and return its good rows.
 
-    Row by row: actions, rewards, propensities, distributions, eligible actions, counts, target columns,
-    context and times. By request: slots run from 0 without a gap and are adjacent, event and slot occur once,
-    rewards add up to what was declared. Where a slot is faulty its whole request is excluded, because weights
-    of sequences need all slots; of a repeated row only the repetitions are excluded, and the first one is
-    kept. A row that cannot be parsed counts with the request before it while that has fewer slots than
-    ``space.n_slots``. Where there are distributions but no propensities, the propensity is the chosen
-    action's entry. A missing time is reported, and the time before it is used.
+    Where a slot is faulty its whole request is excluded, because weights of sequences need all slots. Of a
+    repeated row only the repetitions are excluded, and the first one is kept. A row that cannot be parsed
+    counts with the request before it while that has fewer slots than ``space.n_slots``. Where there are
+    distributions but no propensities, the propensity is the chosen action's entry. A missing time is
+    reported, and the time before it is used.
 
     Parameters
     ----------
@@ -71,8 +119,9 @@ def admit(raw: Raw, space: Space, faults: Faults, state: AdmitState) -> Events:
     Raises
     ------
     InputError
-        If a row is faulty and ``faults.on_error`` is "fail": the first such row of the chunk is named. Or if
-        columns differ in length, which is a fault of the reader.
+        If a row is faulty and ``faults.on_error`` is "fail": the first such row of the chunk is named. If the
+        rows of a request are not adjacent and ``faults.on_error`` is not "report". Or if columns differ in
+        length, which is a fault of the reader.
 
     Examples
     --------
@@ -83,12 +132,13 @@ def admit(raw: Raw, space: Space, faults: Faults, state: AdmitState) -> Events:
     >>> events.row.tolist(), faults.counts
     ([1, 3], {'propensity above 1': 1})
     """
-    raw = _typed(raw, space)
+    raw = raw.typed(space)
     n = len(raw.row)
     ids = None if raw.event is None else identify(raw.event)
     unattached, reported = _reported(raw, ids)
+    copies = state.find(raw, ids, unattached == 0)
     flags = np.zeros(n, np.uint32)
-    start = np.arange(n, dtype=np.int64)
+    raw = _clip(_settled(raw, copies), space, flags)
     grouped = ids is not None or raw.slot is not None
     low, high = _bounds(space)
     one_by_one = (-_LARGEST, _LARGEST) if grouped else (low, high)
@@ -101,53 +151,23 @@ def admit(raw: Raw, space: Space, faults: Faults, state: AdmitState) -> Events:
         time = np.empty(n)
         state.time = flag.flag_times(raw.time, unattached, state.time, flags, time)
         admitted = replace(admitted, time=time)
-    if ids is not None:
-        flags[ids.missing] |= np.uint32(flag.EVENT_MISSING)
+    start = np.arange(n, dtype=np.int64)
     if grouped:
-        start = _check_requests(raw, space, ids, unattached, flags, state)
+        if ids is not None:
+            flags[ids.missing] |= np.uint32(flag.EVENT_MISSING)
+            _check_copies(raw, copies, unattached == 0, flags)
+            _check_adjacent(raw, space, copies, faults, state, flags)
+        _check_requests(raw, space, ids, unattached, flags, start)
         flag.flag_requests(start, raw.reward, counts, unattached, low, high, flags)
     events = _events(admitted, space, ids, start)
     if flags.any() or raw.faults:
         keep = np.empty(n, np.bool_)
         flag.keep_requests(start, (flags & np.uint32(SPOILING)).astype(np.bool_) | reported, flags, keep)
-        _note(admitted, space, faults, flags, reported, start, keep)
+        _note(admitted, space, faults, flags, reported, start, keep, copies)
         events = events.take(np.flatnonzero(keep)) if not keep.all() else events
     faults.seen(n, len(events))
     state.observe(events, timed=raw.time is not None)
     return events
-
-
-def _typed(raw: Raw, space: Space) -> Raw:
-    """Return the columns in their types; a column of wrong length is the reader's fault and an error."""
-    n = len(raw.row)
-    shapes: dict[str, tuple[Any, tuple[int | None, ...]]] = {
-        "row": (np.int64, (n,)),
-        "action": (np.int32, (n,)),
-        "reward": (np.float64, (n,)),
-        "propensity": (np.float64, (n,)),
-        "slot": (np.int16, (n,)),
-        "time": (np.float64, (n,)),
-        "context": (np.float32, (n, len(space.context_names))),
-        "count": (np.float64, (n,)),
-        "eligible": (np.int32, (None,)),
-    }
-    if (raw.indptr is None) != (raw.eligible is None):
-        raise InputError("`Raw.indptr` and `Raw.eligible` must be given together")
-    size = n * len(space.actions) if raw.eligible is None else len(raw.eligible)
-    shapes["probabilities"] = (np.float64, (size,))
-    shapes["features"] = (np.float32, (size, len(space.feature_names)))
-    typed: dict[str, Any] = {}
-    for name, (dtype, shape) in shapes.items():
-        value = getattr(raw, name)
-        if value is not None:
-            typed[name] = _frozen(_check.array(f"Raw.{name}", value, dtype, shape))
-    if raw.indptr is not None:
-        typed["indptr"] = _frozen(_check.indptr("Raw.indptr", raw.indptr, n, size))
-    typed["targets"] = {
-        name: _frozen(_check.array(f"Raw.targets[{name!r}]", values, np.float64, (n,)))
-        for name, values in raw.targets.items()
-    }
-    return replace(raw, **typed)
 
 
 def _reported(raw: Raw, ids: Identity | None) -> tuple[Int8, Bool]:
@@ -170,6 +190,39 @@ def _reported(raw: Raw, ids: Identity | None) -> tuple[Int8, Bool]:
     return unattached, reported
 
 
+def _settled(raw: Raw, copies: Copies) -> Raw:
+    """Return the chunk with the rewards that the first of several copies get."""
+    if copies.keep is None:
+        return raw
+    places, rewards = copies.rewards
+    at, which = find_places(place_of(raw.row, raw.slot), places)
+    reward = raw.reward.copy()
+    reward[at] = rewards[which]
+    return replace(raw, reward=frozen(reward))
+
+
+def _clip(raw: Raw, space: Space, flags: UInt32) -> Raw:
+    """Return the chunk with probabilities that rounding left above 1 taken as 1."""
+
+    def clipped(values: Float64 | None, indptr: Int64 | None = None, each: int = 1) -> Any:
+        high = np.zeros(0, np.int64) if values is None else np.flatnonzero(values > 1.0)
+        high = high[values[high] <= _JUST_ABOVE] if values is not None else high
+        if values is None or len(high) == 0:
+            return values
+        rows = high // each if indptr is None else np.searchsorted(indptr, high, "right") - 1
+        flags[rows] |= np.uint32(flag.CLIPPED)
+        values = values.copy()
+        values[high] = 1.0
+        return frozen(values)
+
+    return replace(
+        raw,
+        propensity=clipped(raw.propensity),
+        probabilities=clipped(raw.probabilities, raw.indptr, len(space.actions)),
+        targets={name: clipped(values) for name, values in raw.targets.items()},
+    )
+
+
 def _bounds(space: Space) -> tuple[float, float]:
     """Return the declared range of rewards, a little wider: rewards may have been rounded to float32."""
     low, high = space.reward_range or (-_LARGEST, _LARGEST)
@@ -184,8 +237,8 @@ def _check_sets(raw: Raw, space: Space, flags: UInt32) -> Raw:
     n, size = len(raw.row), len(space.actions)
     indptr, eligible = raw.indptr, raw.eligible
     if indptr is None or eligible is None:
-        indptr = _frozen(np.arange(n + 1, dtype=np.int64) * size)
-        eligible = _frozen(np.tile(np.arange(size, dtype=np.int32), n))
+        indptr = frozen(np.arange(n + 1, dtype=np.int64) * size)
+        eligible = frozen(np.tile(np.arange(size, dtype=np.int32), n))
     stated = _NO_FLOATS if raw.probabilities is None else raw.probabilities
     logged = _NO_FLOATS if raw.propensity is None else raw.propensity
     entry = flag.flag_distributions(indptr, eligible, size, stated, raw.action, logged, TOLERANCE, flags)
@@ -202,28 +255,50 @@ def _check_columns(raw: Raw, flags: UInt32) -> None:
     for values in raw.targets.values():
         flag.flag_unit_interval(values, flag.TARGET, flags)
     if raw.context is not None and raw.context.shape[1]:
-        flag.flag_not_finite(raw.context, _frozen(np.arange(n + 1)), flag.CONTEXT, flags)
+        # a missing value is no fault: models that use the column take it
+        flags[np.isinf(raw.context).any(axis=1)] |= np.uint32(flag.CONTEXT)
     if raw.features is not None and n:
         each = len(raw.features) // n
-        indptr = _frozen(np.arange(n + 1) * each) if raw.indptr is None else raw.indptr
+        indptr = frozen(np.arange(n + 1) * each) if raw.indptr is None else raw.indptr
         flag.flag_not_finite(raw.features, indptr, flag.FEATURE, flags)
 
 
+def _check_copies(raw: Raw, copies: Copies, readable: Bool, flags: UInt32) -> None:
+    """Flag copies, and where they disagree the first of them too; a copy has no other fault."""
+    here = place_of(raw.row, raw.slot)
+    at, which = find_places(here, place_of(copies.rows, copies.slot))
+    at, which = at[readable[at]], which[readable[at]]
+    flags[at] = np.uint32(flag.DUPLICATE)
+    if copies.keep is None:
+        flags[at[~copies.agree[which]]] |= np.uint32(flag.COPIES_DISAGREE)
+        flags[find_places(here, copies.disputed)[0]] |= np.uint32(flag.COPIES_DISAGREE)
+
+
+def _check_adjacent(
+    raw: Raw, space: Space, copies: Copies, faults: Faults, state: AdmitState, flags: UInt32
+) -> None:
+    """Flag requests that go on after other requests, or stop at the first of them."""
+    begins = find_places(raw.row, np.unique(copies.begins))[0]
+    if len(begins) and faults.on_error != "report":
+        row = FaultyRow(raw, space, int(begins[0]), int(begins[0]), copies)
+        raise InputError(
+            f"{faults.where}: rows of a request are not adjacent: {message(flag.NOT_ADJACENT, row)}; "
+            f"sort the log by {', '.join(state.columns)}"
+        )
+    flags[begins] |= np.uint32(flag.NOT_ADJACENT)
+    apart = place_of(copies.apart, copies.apart_slot)
+    flags[find_places(place_of(raw.row, raw.slot), apart)[0]] |= np.uint32(flag.NOT_ADJACENT)
+
+
 def _check_requests(
-    raw: Raw, space: Space, ids: Identity | None, unattached: Int8, flags: UInt32, state: AdmitState
-) -> Int64:
-    """Flag duplicates and slots; return the row (n,) where each row's request begins."""
-    n = len(raw.row)
+    raw: Raw, space: Space, ids: Identity | None, unattached: Int8, flags: UInt32, start: Int64
+) -> None:
+    """Flag slots, and fill in the row (n,) where each row's request begins."""
     slot = _NO_SLOTS if raw.slot is None else raw.slot
-    start, mask, earlier = np.empty((3, n), np.int64)
     first = _NO_KEYS if ids is None else ids.first
     second = _NO_KEYS if ids is None else ids.second
-    flag.request_starts(first, second, slot, unattached, space.n_slots, start, mask)
-    earlier[:] = 0
-    if ids is not None:
-        state.compare(ids, raw.row, mask, earlier)
-    flag.flag_slots(start, slot, space.n_slots, unattached, earlier, flags)
-    return start
+    flag.request_starts(first, second, slot, unattached, space.n_slots, start)
+    flag.flag_slots(start, slot, space.n_slots, unattached, flags)
 
 
 def _events(raw: Raw, space: Space, ids: Identity | None, start: Int64) -> Events:
@@ -237,7 +312,14 @@ def _events(raw: Raw, space: Space, ids: Identity | None, start: Int64) -> Event
 
 
 def _note(
-    raw: Raw, space: Space, faults: Faults, flags: UInt32, reported: Bool, start: Int64, keep: Bool
+    raw: Raw,
+    space: Space,
+    faults: Faults,
+    flags: UInt32,
+    reported: Bool,
+    start: Int64,
+    keep: Bool,
+    copies: Copies,
 ) -> None:
     """Report all faults of a chunk, the kind that comes first in the chunk first."""
     found: list[tuple[int, str, Int64, list[str]]] = []
@@ -246,19 +328,20 @@ def _note(
         details = [texts[j] for j in order[: faults.keep + 1].tolist() if j < len(texts)]
         found += [(int(places[order[0]]), kind, raw.row[places[order]], details)] if len(places) else []
     left = np.where(reported, np.uint32(0), flags)
+    left[left & np.uint32(flag.COPIES_DISAGREE) != 0] &= ~np.uint32(flag.DUPLICATE)
     for kind, places, _ in raw.faults:
-        left[places] &= ~np.uint32(sum(FLAGS.get(kind, ())))
+        left[places] &= ~np.uint32(sum(rule.bits for rule in RULES if rule.fault == kind))
     present = int(np.bitwise_or.reduce(left)) if len(left) else 0
-    for kind, each in FLAGS.items():
-        bits = sum(each)
-        if present & bits:
-            places = np.flatnonzero(left & np.uint32(bits))
-            few = places[: max(1, faults.room(kind))].tolist()
-            details = [message(int(left[i]) & bits, raw, space, i, int(start[i])) for i in few]
-            found.append((int(places[0]), kind, raw.row[places], details))
+    for rule in RULES:
+        if present & rule.bits:
+            places = np.flatnonzero(left & np.uint32(rule.bits))
+            few = places[: max(1, faults.room(rule.fault))].tolist()
+            found_in = [FaultyRow(raw, space, i, int(start[i]), copies) for i in few]
+            details = [message(int(left[row.i]) & rule.bits, row) for row in found_in]
+            found.append((int(places[0]), rule.fault, raw.row[places], details))
     # a stable sort: of one row's faults the cause comes before the consequence
     for _, kind, rows, details in sorted(found, key=lambda one: one[0]):
-        faults.note(kind, rows, details)
+        faults.note(kind, rows, details, fatal=kind != "duplicate event" or copies.keep is None)
     clean = ~keep & ~reported & ((flags & np.uint32(SPOILING)) == 0)
     rows = raw.row[clean]
     details = [f"of the request that begins in row {row}" for row in raw.row[start[clean][: faults.keep + 1]]]

@@ -1,4 +1,4 @@
-"""What the checks of one chunk must know of the chunks before it."""
+"""What the checks of one chunk must know of the rest of the log."""
 
 from __future__ import annotations
 
@@ -8,61 +8,78 @@ from typing import Any
 
 import numpy as np
 
-from ltrr.errors import InputError
-from ltrr.logs.duplicates import IN_MEMORY, Duplicates, Identity
+from ltrr.logs.copies import Copies, Records, compare, place_of, records
 from ltrr.logs.events import Events
 from ltrr.logs.faults import Faults
-from ltrr.types import Int64
+from ltrr.logs.identity import Identity
+from ltrr.logs.raw import Raw
+from ltrr.types import Bool
 
 __all__ = ["AdmitState"]
 
 
 @dataclass
 class AdmitState:
-    """What one pass over a log keeps from chunk to chunk.
+    """What one pass over a log knows beforehand, and what it keeps from chunk to chunk.
 
     Parameters
     ----------
-    check_duplicates : bool
-        Compare every event id with all earlier ones. Without it only repetitions next to one another are
-        found.
-    in_memory : int
-        Requests whose ids are kept in memory, >= 1; further ids are compared in temporary files when the pass
-        is over.
+    copies : Copies or None
+        What a first pass found (`ltrr.logs.copy_finder.CopyFinder`). Without it only repetitions next to one
+        another are found.
+    columns : tuple of str
+        Names of the columns to sort by where the rows of a request are not adjacent.
     deterministic : bool
         True while every propensity was 1.
-    duplicates : Duplicates
-        The ids seen so far.
     time : float
         The latest known time in seconds, NaN before the first.
     """
 
-    check_duplicates: bool = True
-    in_memory: int = IN_MEMORY
+    copies: Copies | None = None
+    columns: tuple[str, ...] = ("request", "slot")
     deterministic: bool = field(default=True, init=False)
-    duplicates: Duplicates = field(init=False, repr=False)
+    time: float = field(default=math.nan, init=False, repr=False)
     _rows: int = field(default=0, init=False, repr=False)
     _n_actions: int = field(default=0, init=False, repr=False)
-    time: float = field(default=math.nan, init=False, repr=False)
-    _last: tuple[int, int, int] | None = field(default=None, init=False, repr=False)
+    _before: tuple[int, int] | None = field(default=None, init=False, repr=False)
+    _requests: int = field(default=0, init=False, repr=False)
+    _tail: list[Records] = field(default_factory=list, init=False, repr=False)
     _first: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
     _varies: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
 
-    def __post_init__(self) -> None:
-        self.duplicates = Duplicates(self.in_memory)
+    def find(self, raw: Raw, ids: Identity | None, readable: Bool) -> Copies:
+        """Return the copies among a chunk's rows: all of the log's, or those next to one another."""
+        if self.copies is not None:
+            return self.copies
+        if ids is None or not readable.any():
+            return Copies()
+        slot = np.zeros(len(raw.row), np.int16) if raw.slot is None else raw.slot
+        new = records(
+            ids,
+            readable,
+            raw.row,
+            raw.reward,
+            slot=slot,
+            action=raw.action,
+            propensity=raw.propensity,
+            before=self._before,
+        )
+        last = int(np.flatnonzero(readable)[-1])
+        self._before = (int(ids.first[last]), int(ids.second[last]) if len(ids.second) else 0)
+        # the number of the run takes the id's place: what is found cannot depend on the size of chunks
+        new["first"] = self._requests + np.cumsum(new["begin"])
+        self._requests = int(new["first"][-1])
+        rows = [block for block in self._tail if block.dtype == new.dtype] + [new]
+        found = compare(rows)
+        copies = place_of(found.rows, found.slot)
+        last_one = [
+            (b["first"] == self._requests) & ~np.isin(place_of(b["row"], b["slot"]), copies) for b in rows
+        ]
+        self._tail = [np.take(b, np.flatnonzero(kept)) for b, kept in zip(rows, last_one, strict=True)]
+        return found
 
     def finish(self, faults: Faults) -> None:
-        """Note what only the whole log shows, at the end of a pass.
-
-        Constant columns, deterministic logging, and duplicates among the events that were not kept in memory.
-
-        Raises
-        ------
-        InputError
-            If duplicates are found that the pass has already let through, unless ``faults.on_error`` is
-            "report": then they are counted, and kept.
-        """
-        self._finish_duplicates(faults)
+        """Note what only the whole log shows: constant columns, deterministic logging."""
         if self._rows == 0:
             return
         if self.deterministic and "propensity" in self._first and self._n_actions > 1:
@@ -81,36 +98,6 @@ class AdmitState:
             elif name != "propensity" and not self._varies[name]:
                 out[name] = float(first)
         return out
-
-    def _finish_duplicates(self, faults: Faults) -> None:
-        rows, same = self.duplicates.late()
-        if len(rows) == 0:
-            return
-        if faults.on_error != "report":
-            raise InputError(
-                f"{faults.where}, row {int(rows[0])}: {len(rows):,} requests repeat an id that came after "
-                f"the first {self.in_memory:,} requests, and estimates hold them already; remove them from "
-                "the log (--on-error report lists them), or read it without the duplicate check"
-            )
-        details = [f"found after the pass, beyond {self.in_memory:,} requests in memory; kept"] * faults.keep
-        faults.note("duplicate event", rows[same], details)
-        faults.note("slots out of order", rows[~same], details)
-
-    def compare(self, ids: Identity, row: Int64, mask: Int64, earlier: Int64) -> None:
-        """Fill ``earlier`` with the slots that requests (where ``mask`` is not 0) had in earlier rows."""
-        begin = np.flatnonzero(mask)
-        if len(begin) == 0:
-            return
-        first, second = ids.first[begin], ids.second[begin] if len(ids.second) else ids.second
-        if self.check_duplicates:
-            earlier[begin] = self.duplicates.add(first, second, mask[begin], row[begin])
-            return
-        # a request that goes on over the border of a chunk is next to itself, and is found without a table
-        ends = [(int(first[i]), int(second[i]) if len(second) else 0) for i in (0, -1)]
-        before = 0
-        if self._last is not None and self._last[:2] == ends[0]:
-            before = earlier[begin[0]] = self._last[2]
-        self._last = (*ends[1], int(mask[begin[-1]]) | (before if len(begin) == 1 else 0))
 
     def observe(self, events: Events, *, timed: bool) -> None:
         """Follow which columns vary, over rows that were let through."""
@@ -131,10 +118,17 @@ class AdmitState:
             if not self._varies.get(name, False):
                 self._varies[name] = bool((values != first).any())
         if events.context.shape[1]:
-            context = events.context
-            first = self._first.setdefault("context", context[0].copy())
-            varies = self._varies.setdefault("context", np.zeros(len(first), np.bool_))
-            self._varies["names"] = events.space.context_names
-            still = np.flatnonzero(~varies)
-            if len(still):
-                varies[still] = (context[:, still] != first[still]).any(axis=0)
+            self._observe_context(events)
+
+    def _observe_context(self, events: Events) -> None:
+        context = events.context
+        first = self._first.setdefault("context", context[0].copy())
+        varies = self._varies.setdefault("context", np.zeros(len(first), np.bool_))
+        self._varies["names"] = events.space.context_names
+        still = np.flatnonzero(~varies)
+        if len(still):
+            # a column without any value is constant too
+            same = (context[:, still] == first[still]) | (
+                np.isnan(context[:, still]) & np.isnan(first[still])
+            )
+            varies[still] = ~same.all(axis=0)

@@ -1,65 +1,26 @@
-"""The kinds of fault that flags stand for, and the message for a faulty row."""
+"""The message for a faulty row."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ltrr._kernels import replay_checks as flag
+from ltrr.logs.copies import Copies
 from ltrr.logs.events import Space
-from ltrr.logs.faults import WARNS
 from ltrr.logs.raw import Raw
 from ltrr.types import Int32
 
-__all__ = ["FLAGS", "SPOILING", "TOLERANCE", "message"]
-
-TOLERANCE = 1e-3
-"""How far probabilities may be off: their sum absolutely, a propensity relatively.
-
-Float32 alone is off by 1e-5 over a thousand actions, and logs written as text have three or four digits; a
-part in a thousand biases no estimate by more than that.
-"""
-
-FLAGS = MappingProxyType(
-    {
-        "missing value": (flag.ACTION_MISSING, flag.REWARD_MISSING, flag.EVENT_MISSING),
-        "unseen category": (flag.ACTION_UNKNOWN, flag.ELIGIBLE_UNKNOWN),
-        "reward not finite": (flag.REWARD_INFINITE,),
-        "reward out of range": (flag.REWARD_RANGE,),
-        "propensity missing": (flag.PROPENSITY_MISSING,),
-        "propensity not finite": (flag.PROPENSITY_INFINITE,),
-        "propensity not positive": (flag.PROPENSITY_LOW,),
-        "propensity above 1": (flag.PROPENSITY_HIGH,),
-        "probability outside [0, 1]": (flag.PROBABILITY,),
-        "probabilities do not sum to 1": (flag.SUM,),
-        "propensity differs from distribution": (flag.DIFFERS,),
-        "action not eligible": (flag.NOT_ELIGIBLE,),
-        "action repeated": (flag.REPEATED,),
-        "no eligible action": (flag.NO_ELIGIBLE,),
-        "count not positive": (flag.COUNT,),
-        "counts differ": (flag.COUNTS_DIFFER,),
-        "target outside [0, 1]": (flag.TARGET,),
-        "context not finite": (flag.CONTEXT, flag.FEATURE),
-        "duplicate event": (flag.DUPLICATE,),
-        "slots out of order": (flag.SLOT_ORDER, flag.NOT_ADJACENT),
-        "time missing": (flag.TIME_MISSING,),
-        "time runs backwards": (flag.TIME_BACK,),
-    }
-)
-"""Kinds of fault and the bits of `ltrr._kernels.replay_checks` that stand for them."""
-
-SPOILING = sum(sum(bits) for kind, bits in FLAGS.items() if kind not in WARNS)
-"""The bits that keep a row out."""
+__all__ = ["FaultyRow", "message"]
 
 
 @dataclass(frozen=True)
-class _Row:
-    """One row of a chunk.
+class FaultyRow:
+    """A row of a chunk in which something was found.
 
     Parameters
     ----------
@@ -69,12 +30,15 @@ class _Row:
         What its ids mean.
     i, start : int
         Local row, and the one where its request begins.
+    copies : Copies
+        What the log holds twice.
     """
 
     raw: Raw
     space: Space
     i: int
     start: int
+    copies: Copies
 
     def number(self, name: str) -> str:
         """Return the value of a column."""
@@ -106,79 +70,91 @@ class _Row:
         return np.asarray(getattr(self.raw, name)[begin : begin + len(self.actions)])
 
 
-def message(bits: int, raw: Raw, space: Space, i: int, start: int) -> str:
-    """Describe what was found in local row ``i``, whose request begins in row ``start``.
-
-    Where ``bits`` holds several flags, the lowest is described.
-    """
+def message(bits: int, row: FaultyRow) -> str:
+    """Describe what was found in a row; where ``bits`` holds several flags, the lowest is described."""
     found = _MESSAGES[bits & -bits]
-    return found if isinstance(found, str) else found(_Row(raw, space, i, start))
+    return found if isinstance(found, str) else found(row)
 
 
 def _number(value: float) -> str:
     return f"{float(value):.6g}"
 
 
-def _repeated(row: _Row) -> str:
+def _repeated(row: FaultyRow) -> str:
     actions, times = np.unique(row.actions, return_counts=True)
     return f"{row.name(int(actions[times > 1][0]))} occurs {int(times[times > 1][0])} times"
 
 
-def _unknown_eligible(row: _Row) -> str:
+def _unknown_eligible(row: FaultyRow) -> str:
     outside = (row.actions < 0) | (row.actions >= len(row.space.actions))
     return f"eligible {row.name(int(row.actions[outside][0]))}"
 
 
-def _probability(row: _Row) -> str:
+def _probability(row: FaultyRow) -> str:
     values = row.ragged("probabilities")
     place = int(np.flatnonzero(~((values >= 0.0) & (values <= 1.0)))[0])
     return f"{row.name(int(row.actions[place]))} has {_number(values[place])}"
 
 
-def _differs(row: _Row) -> str:
+def _differs(row: FaultyRow) -> str:
     place = int(np.flatnonzero(row.actions == row.raw.action[row.i])[0])
     return f"{row.number('propensity')} against {_number(row.ragged('probabilities')[place])}"
 
 
-def _reward_range(row: _Row) -> str:
+def _reward_range(row: FaultyRow) -> str:
     total = row.raw.reward[row.start : row.i + 1].sum()
     several = f"the rewards of {row.event} add up to " if row.start < row.i else ""
     return f"{several}{_number(total)}, declared {row.space.reward_range}"
 
 
-def _propensity_high(row: _Row) -> str:
+def _propensity_high(row: FaultyRow) -> str:
     over = float(row.raw.propensity[row.i]) - 1.0 if row.raw.propensity is not None else 0.0
+    # six digits would print 1
     return f"1 + {_number(over)}" if over < 1e-3 else row.number("propensity")
 
 
-def _target(row: _Row) -> str:
+def _target(row: FaultyRow) -> str:
     values = {name: float(column[row.i]) for name, column in row.raw.targets.items()}
     return next(f"{name} = {_number(v)}" for name, v in values.items() if not 0.0 <= v <= 1.0)
 
 
-def _context(row: _Row) -> str:
+def _context(row: FaultyRow) -> str:
     values = np.zeros(0) if row.raw.context is None else row.raw.context[row.i]
-    column = int(np.flatnonzero(~np.isfinite(values))[0])
+    column = int(np.flatnonzero(np.isinf(values))[0])
     return f"{row.space.context_names[column]} = {_number(values[column])}"
 
 
-def _feature(row: _Row) -> str:
+def _feature(row: FaultyRow) -> str:
     values = row.ragged("features")
     place, column = (int(axis[0]) for axis in np.nonzero(~np.isfinite(values)))
     name = row.space.feature_names[column]
     return f"{name} of {row.name(int(row.actions[place]))} = {_number(values[place, column])}"
 
 
-def _slot(row: _Row) -> str:
+def _slot(row: FaultyRow) -> str:
     slot = 0 if row.raw.slot is None else int(row.raw.slot[row.i])
     return f"slot {slot} in row {row.i - row.start + 1} of {row.event}, of at most {row.space.n_slots}"
 
 
-def _again(row: _Row) -> str:
-    return row.event if row.raw.slot is None else f"{row.event}, slot {int(row.raw.slot[row.i])}"
+def _copy(row: FaultyRow) -> str:
+    slot = 0 if row.raw.slot is None else int(row.raw.slot[row.i])
+    name = row.event if row.raw.slot is None else f"{row.event}, slot {slot}"
+    number, copies = int(row.raw.row[row.i]), row.copies
+    same = copies.slot == slot
+    earlier = copies.first[same & (copies.rows == number)]
+    if len(earlier):
+        return f"{name}, as in row {int(earlier[0])}"
+    return f"{name}, again in row {int(copies.rows[same & (copies.first == number)][0])}"
 
 
-_MESSAGES: dict[int, str | Callable[[_Row], str]] = {
+def _apart(row: FaultyRow) -> str:
+    number, copies = int(row.raw.row[row.i]), row.copies
+    place = int(np.flatnonzero((copies.apart == number) | (copies.begins == number))[0])
+    name = "a request" if row.raw.event is None else f"request {str(row.raw.event[row.i])!r}"
+    return f"{name} begins in row {int(copies.begins[place])} and again in row {int(copies.apart[place])}"
+
+
+_MESSAGES: dict[int, str | Callable[[FaultyRow], str]] = {
     flag.ACTION_MISSING: "no action, or one that is not known",
     flag.EVENT_MISSING: "no event id",
     flag.REWARD_MISSING: "no reward",
@@ -201,9 +177,11 @@ _MESSAGES: dict[int, str | Callable[[_Row], str]] = {
     flag.TARGET: _target,
     flag.CONTEXT: _context,
     flag.FEATURE: _feature,
-    flag.DUPLICATE: _again,
+    flag.DUPLICATE: _copy,
+    flag.COPIES_DISAGREE: lambda row: f"{_copy(row)}, with another reward, action or propensity",
     flag.SLOT_ORDER: _slot,
-    flag.NOT_ADJACENT: lambda row: f"{row.event} again, after other requests",
+    flag.NOT_ADJACENT: _apart,
+    flag.CLIPPED: "by at most 1e-6",
     flag.TIME_MISSING: "no value; the time before it is used",
     flag.TIME_BACK: lambda row: f"time {row.number('time')}",
 }

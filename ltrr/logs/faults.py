@@ -34,13 +34,15 @@ SPOILS = MappingProxyType(
         "no eligible action": "the list of eligible actions is empty",
         "unseen category": "an action or a category that the declared lists do not hold",
         "duplicate event": "an event id occurs in an earlier row already",
-        "slots out of order": "the slots of a request do not run from 0 without a gap, or are not adjacent",
+        "copies disagree": "an event occurs several times, with different rewards, actions or propensities",
+        "slots out of order": "the slots of a request do not run from 0 without a gap",
+        "request not adjacent": "a request goes on after other requests; sort the log by request and slot",
         "counts differ": "the slots of one request stand for different numbers of events",
         "slot of a faulty request": "another slot of the same request has a fault; requests are judged whole",
         "click without impression": "a click on an item that was not shown",
         "count not positive": "the share of events kept must lie in (0, 1]",
         "target outside [0, 1]": "a target probability of the chosen action is not a probability",
-        "context not finite": "a context value is not a finite number",
+        "context not finite": "a context value is infinite, or an action feature is not a finite number",
     }
 )
 """Faults that exclude a row from every estimate, and what they mean."""
@@ -48,6 +50,7 @@ SPOILS = MappingProxyType(
 WARNS = MappingProxyType(
     {
         "dangling event": "a decision whose outcome never arrived, or an outcome without its decision",
+        "propensity just above 1": "a probability above 1 by at most 1e-6, as rounding leaves it; taken as 1",
         "time runs backwards": "an event is older than the one before it",
         "time missing": "an event has no time, in a log that has times",
         "constant column": "a column holds one value only, so policies learn nothing from it",
@@ -125,7 +128,7 @@ class Faults:
         """Return how many more faults of a kind will have their details kept: no more need be described."""
         return max(0, self.keep - self.counts.get(kind, 0))
 
-    def note(self, kind: str, rows: Int64, details: list[str] | None = None) -> None:
+    def note(self, kind: str, rows: Int64, details: list[str] | None = None, *, fatal: bool = True) -> None:
         """Count a fault of some rows.
 
         Parameters
@@ -136,11 +139,13 @@ class Faults:
             Row numbers, ascending; 0 for a fault of the whole log.
         details : list of str, optional
             What was found in the first of them.
+        fatal : bool
+            False for what the caller has asked to be settled: it is counted, and stops nothing.
 
         Raises
         ------
         InputError
-            If the kind spoils rows and ``on_error`` is "fail".
+            If the kind spoils rows, ``fatal`` is true and ``on_error`` is "fail".
         """
         if kind not in FAULTS:
             raise KeyError(kind)
@@ -152,7 +157,7 @@ class Faults:
         listed = rows if self.on_error == "report" else rows[: max(0, self.keep - before)]
         if len(listed):
             self._noted.setdefault(kind, []).append((np.array(listed, np.int64), texts))
-        if self.on_error == "fail" and kind in SPOILS:
+        if fatal and self.on_error == "fail" and kind in SPOILS:
             detail = f": {texts[0]}" if texts and texts[0] else ""
             more = f" (and {len(rows) - 1:,} more of the rows read with it)" if len(rows) > 1 else ""
             raise InputError(

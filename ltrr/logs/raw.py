@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from ltrr import _check
+from ltrr.errors import InputError
+from ltrr.logs.events import Space
 from ltrr.types import Float32, Float64, Int16, Int32, Int64, Queries
 
-__all__ = ["Raw"]
+__all__ = ["Raw", "frozen"]
+
+
+def frozen(values: NDArray[Any]) -> NDArray[Any]:
+    """Return a read-only view: kernels are compiled once, for such columns only."""
+    view = values.view()
+    view.flags.writeable = False
+    return view
 
 
 @dataclass
@@ -66,3 +79,41 @@ class Raw:
     query: Int32 | None = None
     queries: Queries = field(default_factory=Queries)
     faults: list[tuple[str, Int64, list[str]]] = field(default_factory=list)
+
+    def typed(self, space: Space) -> Raw:
+        """Return the columns in their types, read-only.
+
+        Raises
+        ------
+        InputError
+            If a column has the wrong length, which is the reader's fault.
+        """
+        n = len(self.row)
+        shapes: dict[str, tuple[Any, tuple[int | None, ...]]] = {
+            "row": (np.int64, (n,)),
+            "action": (np.int32, (n,)),
+            "reward": (np.float64, (n,)),
+            "propensity": (np.float64, (n,)),
+            "slot": (np.int16, (n,)),
+            "time": (np.float64, (n,)),
+            "context": (np.float32, (n, len(space.context_names))),
+            "count": (np.float64, (n,)),
+            "eligible": (np.int32, (None,)),
+        }
+        if (self.indptr is None) != (self.eligible is None):
+            raise InputError("`Raw.indptr` and `Raw.eligible` must be given together")
+        size = n * len(space.actions) if self.eligible is None else len(self.eligible)
+        shapes["probabilities"] = (np.float64, (size,))
+        shapes["features"] = (np.float32, (size, len(space.feature_names)))
+        typed: dict[str, Any] = {}
+        for name, (dtype, shape) in shapes.items():
+            value = getattr(self, name)
+            if value is not None:
+                typed[name] = frozen(_check.array(f"Raw.{name}", value, dtype, shape))
+        if self.indptr is not None:
+            typed["indptr"] = frozen(_check.indptr("Raw.indptr", self.indptr, n, size))
+        typed["targets"] = {
+            name: frozen(_check.array(f"Raw.targets[{name!r}]", values, np.float64, (n,)))
+            for name, values in self.targets.items()
+        }
+        return replace(self, **typed)

@@ -15,12 +15,14 @@ from numpy.typing import DTypeLike, NDArray
 from ltrr import _check
 from ltrr.errors import InputError
 from ltrr.logs.admit import AdmitState, admit
+from ltrr.logs.copies import Copies
+from ltrr.logs.copy_finder import CopyFinder
 from ltrr.logs.events import Events, Space
 from ltrr.logs.faults import Faults
 from ltrr.logs.format import log_format
 from ltrr.logs.formats.run_parts import PartColumns, RunParts, find_log
 from ltrr.logs.raw import Raw
-from ltrr.types import Bool, Int32, Int64, Queries
+from ltrr.types import Bool, Int16, Int32, Int64, Queries
 from ltrr.types.quotas import all_quotas, quota_name
 from ltrr.types.ragged import take_flat
 
@@ -31,6 +33,7 @@ WARM_UP = ("all", "only", "without")
 
 _REQUESTS = ("request", "session", "user", "query", "time", "context", "reward")
 _DECISIONS = ("request", "slot", "action", "propensity", "version", "actions", "probabilities", "features")
+_IDS = ("request", "slot", "action", "propensity", "version")
 
 _SEED_STRIDE = 1 << 40
 """Request ids lie below this, so that the seed times this plus the id is unique over seeds."""
@@ -140,7 +143,7 @@ class RunLog:
     def read(self) -> Iterator[RunPart]:
         """Yield the parts: events with request ids and versions."""
         self.faults = Faults(self.on_error, self.name)
-        state = AdmitState(check_duplicates=self.check_duplicates)
+        state = AdmitState(self.copies if self.check_duplicates else None)
         first, before = 0, None
         for seed, number in self.parts.parts:
             if seed != before:
@@ -158,6 +161,25 @@ class RunLog:
             yield RunPart(seed, number, events, request[kept], version[kept])
             first += len(decisions)
         state.finish(self.faults)
+
+    @cached_property
+    def copies(self) -> Copies:
+        """Slots that are logged twice: a pass over the decisions' ids, actions and propensities."""
+        finder, first = CopyFinder(), 0
+        for seed, number in self.parts.parts:
+            decisions = self.parts.read("decisions", seed, number, _IDS)
+            order = self._order(decisions)
+            finder.add(
+                seed * _SEED_STRIDE + decisions.numbers("request", np.int64)[order],
+                row=order + (first + 1),
+                # the reward is the request's, the same for all copies
+                reward=np.zeros(len(order)),
+                slot=decisions.numbers("slot", np.int16)[order],
+                action=decisions.numbers("action", np.int32)[order],
+                propensity=decisions.numbers("propensity", np.float64)[order],
+            )
+            first += len(decisions)
+        return finder.finish()
 
     def _order(self, decisions: PartColumns) -> Int64:
         """Return the chosen rows by request and slot."""
@@ -183,7 +205,8 @@ class RunLog:
             out[found] = values[rows]
             return out
 
-        last = np.append(request[1:] != request[:-1], True)[: len(request)]
+        slot = decisions.numbers("slot", np.int16)[order]
+        last = _last(request, slot)
         reward = of_request(requests.numbers("reward", np.float64))
         action = decisions.numbers("action", np.int32)[order]
         indptr, eligible = decisions.lists("actions", np.int32)
@@ -195,7 +218,7 @@ class RunLog:
             reward=np.where(found, np.where(last, reward, 0.0), np.nan),
             event=seed * _SEED_STRIDE + request,
             propensity=decisions.numbers("propensity", np.float64)[order],
-            slot=decisions.numbers("slot", np.int16)[order],
+            slot=slot,
             time=of_request(requests.numbers("time", np.float64)),
             context=of_request(requests.wide("context", len(self.space.context_names), np.float32)),
             indptr=ragged,
@@ -261,6 +284,15 @@ def _places(known: Int64, wanted: Int64) -> Int64:
     place = np.searchsorted(known[order], wanted)
     hit = np.append(known[order], -1)[place] == wanted
     return np.where(hit, np.append(order, -1)[place], -1)
+
+
+def _last(request: Int64, slot: Int16) -> Bool:
+    """Return which rows, sorted by request and slot, are their request's last; of copies the first."""
+    new = np.append(True, (request[1:] != request[:-1]) | (slot[1:] != slot[:-1]))[: len(request)]
+    rows = np.flatnonzero(new)
+    out = np.zeros(len(request), np.bool_)
+    out[rows[np.append(request[rows[1:]] != request[rows[:-1]], True)[: len(rows)]]] = True
+    return out
 
 
 def _ragged(columns: PartColumns, name: str, indptr: Int64, width: int, dtype: DTypeLike) -> NDArray[Any]:
