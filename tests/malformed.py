@@ -1448,7 +1448,14 @@ def broken_cases():
         whole("unrecognised", b"\x89PNG\r\n\x1a\n" * 9, "its format is not recognised", file="log.png"),
         whole("nothing-at-all", b"", "its format is not recognised", file="log.bin"),
         whole("vw-empty", b"\n\n", "must hold rows, it holds none", "--format", "vw", file="log.vw"),
-        whole("vw-no-labels", b"| a b\n| c\n", "must hold decisions with outcomes", "--format", "vw", file="log.vw"),
+        whole(
+            "vw-no-labels",
+            b"| a b\n| c\n",
+            "must hold decisions with outcomes",
+            "--format",
+            "vw",
+            file="log.vw",
+        ),
         whole(
             "vw-ccb",
             b"ccb shared |s\nccb action |a\nccb slot 0:1:0.5 |b\n",

@@ -15,9 +15,9 @@ from scipy.stats import binom
 import ltrr
 from ltrr.bandits.spec import policy_spec
 from ltrr.errors import InputError
+from ltrr.logs.memory import EventsLog
 from ltrr.replay import Events, Space, evaluate
 from ltrr.replay.closed_loop.frozen_loop import FrozenLoop
-from ltrr.logs.memory import EventsLog
 from ltrr.replay.closed_loop.known_world import KnownTarget, KnownWorld
 from ltrr.replay.closed_loop.run import answers, by_verdict, score
 from ltrr.rng import Streams

@@ -11,8 +11,8 @@ import pytest
 from ltrr import registry
 from ltrr.bandits import EpsilonGreedy
 from ltrr.errors import InputError
-from ltrr.replay import Events, Space, evaluate, read, run
 from ltrr.logs.memory import EventsLog
+from ltrr.replay import Events, Space, evaluate, read, run
 from ltrr.replay.estimators import IPS, make_estimator
 from ltrr.replay.estimators.slope import Slope
 from ltrr.replay.intervals import Asymptotic, PoissonBootstrap, make_interval

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ltrr.replay import Events, Space, run
 from ltrr.logs.memory import EventsLog
+from ltrr.replay import Events, Space, run
 from ltrr.replay.judging.diagnostics import Diagnostics
 from ltrr.replay.report import figures as replay_figures
 from ltrr.replay.report.tables import estimate, verdicts

@@ -7,18 +7,22 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from ltrr.errors import InputError
 from ltrr.logs.admit import AdmitState, admit
 from ltrr.logs.columns import Columns
+from ltrr.logs.copies import Copies
+from ltrr.logs.copy_finder import CopyFinder
 from ltrr.logs.events import Events, Space
 from ltrr.logs.faults import Faults
+from ltrr.logs.format import FAULT, ROW
 from ltrr.logs.items import ItemTable
 from ltrr.logs.raw import Raw
 from ltrr.logs.regroup import regrouped
 from ltrr.logs.roles import Role, roles_of
-from ltrr.logs.rows import Rows
+from ltrr.logs.rows import Rows, slots_of
 from ltrr.logs.selection import Selection
 from ltrr.logs.source import Source
 from ltrr.logs.survey import Survey, Surveyor
@@ -29,6 +33,9 @@ __all__ = ["LogReader"]
 _ROWS = 65_536
 _FLAT = 1 << 22
 """Most entries (rows × actions, or rows × context columns) that a chunk expands to."""
+
+_COMPARED = ("event", "request", "slot", "action", "reward", "cost", "propensity")
+"""Roles in which copies of a row are compared."""
 
 _CELLS = 1 << 24
 """Most numbers that the features of a chunk's actions hold."""
@@ -51,6 +58,9 @@ class LogReader:
     on_error : "fail", "skip" or "report"
     check_duplicates : bool
         Whether event ids are compared with all earlier ones.
+    copies : "first", "last", "max", "sum" or None
+        The reward that the first of several copies of an event gets; None where copies that disagree are a
+        fault.
     chunk_rows : int or None
         Rows of a chunk; None for 65,536, or fewer where there are many actions.
     actions : int, sequence of str or int, or None
@@ -80,6 +90,7 @@ class LogReader:
     format: str = "csv"
     on_error: str = "fail"
     check_duplicates: bool = True
+    copies: str | None = None
     chunk_rows: int | None = None
     actions: int | Sequence[str | int] | None = None
     floor: float | None = None
@@ -137,9 +148,13 @@ class LogReader:
             return "request"
         return "event" if self.columns.slot else None
 
-    @cached_property
+    @property
     def survey(self) -> Survey:
         """What the first pass found."""
+        return self._first_pass[0]
+
+    @cached_property
+    def _first_pass(self) -> tuple[Survey, Copies | None]:
         surveyor = Surveyor(
             self.roles,
             declared=self._declared,
@@ -150,15 +165,25 @@ class LogReader:
         )
         # what is parsed once is parsed whole; of other files only the columns that teach something are read
         wanted = self.roles if self.source.parses else surveyor.wanted
+        finder = CopyFinder() if self.check_duplicates and self._has_ids else None
+        if finder is not None:
+            asked = {*(role.name for role in wanted), *_COMPARED}
+            wanted = tuple(role for role in self.roles if role.name in asked)
         alone = wanted[0] if len(wanted) == 1 and wanted[0].name == "action" else None
         if alone is not None and (stated := self.source.integer_range(alone.column)) is not None:
             surveyor.expect(*stated)
         if wanted:
             for _, batch in self.source.batches(wanted, self._group_of(wanted), self.selection):
                 surveyor.add(batch)
+                if finder is not None:
+                    _look_for_copies(finder, batch)
                 if surveyor.done:
                     break
-        return surveyor.finish()
+        return surveyor.finish(), None if finder is None else finder.finish().keeping(self.copies)
+
+    @property
+    def _has_ids(self) -> bool:
+        return self.columns.event is not None or self.columns.request is not None
 
     def _group_of(self, roles: Sequence[Role]) -> str | None:
         return self.group if self.group in {role.name for role in roles} else None
@@ -200,7 +225,8 @@ class LogReader:
         """Yield the log in chunks, checked."""
         self.faults = Faults(self.on_error, self.name)
         faults, space = self.faults, self.space
-        state = AdmitState(check_duplicates=self.check_duplicates)
+        group = self.columns.request or self.columns.event or "request"
+        state = AdmitState(self._first_pass[1], (group, self.columns.slot or "slot"))
         for part, raw in self.raws():
             faults.where = f"{self.name}, {part}" if self.source.n_parts > 1 else self.name
             yield admit(raw, space, faults, state)
@@ -214,6 +240,21 @@ class LogReader:
         for part, batch in self.source.batches(self.roles, self.group, self.selection):
             for piece in _pieces(batch, size, self.group, self.name):
                 yield part, rows.raw(piece)
+
+
+def _look_for_copies(finder: CopyFinder, batch: pa.RecordBatch) -> None:
+    columns = dict(zip(batch.schema.names, batch.columns, strict=True))
+    role, slot = slots_of(columns)
+    reward = columns["reward" if "reward" in columns else "cost"]
+    finder.add(
+        columns[role],
+        row=columns[ROW].to_numpy(),
+        reward=reward.to_numpy(zero_copy_only=False),
+        slot=slot,
+        action=columns["action"],
+        propensity=None if "propensity" not in columns else columns["propensity"].to_numpy(),
+        skip=np.asarray(columns[FAULT].is_valid().to_numpy(zero_copy_only=False), bool),
+    )
 
 
 def _pieces(batch: pa.RecordBatch, rows: int, group: str | None, name: str) -> Iterator[pa.RecordBatch]:

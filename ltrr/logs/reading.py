@@ -13,6 +13,7 @@ from ltrr import _check
 from ltrr.errors import InputError, nearest
 from ltrr.logs.columns import Columns, columns_from
 from ltrr.logs.convert import is_text, looks_numeric
+from ltrr.logs.copies import KEEP
 from ltrr.logs.detect import detect
 from ltrr.logs.faults import ON_ERROR
 from ltrr.logs.files import name_of, parts_of
@@ -29,7 +30,7 @@ from ltrr.logs.vocabulary import Actions
 __all__ = ["read"]
 
 _SELECTION = ("rows", "where", "since", "until")
-_READER = ("chunk_rows", "actions", "floor", "reward_range", "max_features", "features")
+_READER = ("copies", "chunk_rows", "actions", "floor", "reward_range", "max_features", "features")
 
 
 def read(
@@ -39,6 +40,7 @@ def read(
     columns: Columns | Mapping[str, Any] | str | Path | None = None,
     on_error: str = "fail",
     check_duplicates: bool | None = None,
+    copies: str | None = None,
     chunk_rows: int | None = None,
     actions: int | Sequence[str | int] | None = None,
     floor: float | None = None,
@@ -74,6 +76,9 @@ def read(
         Stop at the first faulty row; exclude faulty rows; exclude them and list every one.
     check_duplicates : bool or None
         Whether event ids are compared with all earlier ones; None where there are such ids.
+    copies : "first", "last", "max", "sum" or None
+        Of several copies of an event that disagree, the first is kept with this reward; None where they are a
+        fault.
     chunk_rows : int or None
         Rows of a chunk; None for 65,536, or fewer where there are many actions.
     actions : int, sequence of str or int, or None
@@ -128,6 +133,7 @@ def read(
     given = {
         "columns": columns,
         "check_duplicates": check_duplicates,
+        "copies": copies,
         "chunk_rows": chunk_rows,
         "actions": actions,
         "floor": floor,
@@ -283,6 +289,8 @@ def _check_fields(on_error: str, fields: dict[str, Any]) -> None:
     for key, low in (("chunk_rows", 1), ("max_features", 1)):
         if key in fields:
             _check.integer(key, fields[key], low=low)
+    if "copies" in fields:
+        _check.choice("copies", fields["copies"], KEEP)
     if "floor" in fields:
         _check.number("floor", fields["floor"], low=0.0, high=1.0, open_low=True)
     if "actions" in fields:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,7 @@ from ltrr.logs.survey import Survey
 from ltrr.logs.typed import faults_of
 from ltrr.types import Float32, Float64, Int16, Int32, Int64
 
-__all__ = ["Rows"]
+__all__ = ["Rows", "slots_of"]
 
 
 @dataclass(frozen=True)
@@ -178,17 +178,12 @@ class Rows:
 
     def _request(self, columns: dict[str, pa.Array], found: Found) -> tuple[Any, Int16 | None]:
         """Return ids and slots: those of requests where there are any, else those of events."""
-        role = "request" if "request" in columns else "event"
+        role, slot = slots_of(columns)
         if role not in columns:
             return None, None
         label = columns[role]
-        if "slot" in columns:
-            slot = np.asarray(columns["slot"].to_numpy(), np.int16) if self.survey.n_slots > 1 else None
-        elif role == "request":
-            starts = run_starts(pc.fill_null_forward(label))
-            slot = (np.arange(len(label)) - np.repeat(starts[:-1], np.diff(starts))).astype(np.int16)
-        else:
-            slot = None
+        # a format that always has slots may have none to speak of
+        slot = None if self.unlisted and self.survey.n_slots == 1 else slot
         if role in self.survey.integers and not pa.types.is_integer(label.type):
             label = label.cast(pa.int64())
         if not pa.types.is_integer(label.type):
@@ -196,6 +191,17 @@ class Rows:
         gone = np.flatnonzero(label.is_null().to_numpy(zero_copy_only=False))
         found.note("missing value", gone, [None] * len(gone), f"`{self._column(role)}` must be an id")
         return label.fill_null(0).to_numpy(), slot
+
+
+def slots_of(columns: Mapping[str, pa.Array]) -> tuple[str, Int16 | None]:
+    """Return the role whose ids name requests, and the slots; None where every row is a request."""
+    role = "request" if "request" in columns else "event"
+    if "slot" in columns:
+        return role, np.asarray(columns["slot"].to_numpy(), np.int16)
+    if role == "event":
+        return role, None
+    starts = run_starts(pc.fill_null_forward(columns[role]))
+    return role, (np.arange(starts[-1]) - np.repeat(starts[:-1], np.diff(starts))).astype(np.int16)
 
 
 def _numbers(column: pa.Array) -> Float64:

@@ -230,7 +230,8 @@ class Surveyor:
         Raises
         ------
         InputError
-            If a log of decisions (dsjson, vw) holds none, or requests with one reward stand beside slots with their own.
+            If a log of decisions (dsjson, vw) holds none, or requests with one reward stand beside slots with
+            their own.
         """
         if self.absent and not self._rows:
             raise InputError(
@@ -239,8 +240,8 @@ class Surveyor:
             )
         if self._whole and self._apart:
             raise InputError(
-                f"{self.name}: must not mix slates, which have one reward a request, with decisions that have "
-                "rewards of their own; make two logs of it"
+                f"{self.name}: must not mix slates, which have one reward a request, with decisions that "
+                "have rewards of their own; make two logs of it"
             )
         if self._seen is not None:
             self._names = {str(i): None for i in np.flatnonzero(self._seen) + self._low}

@@ -93,7 +93,8 @@ class Top:
         bad = [
             t
             for row in self.rows
-            if len(row) == len(self.names) and _NO_TEXT.search(t := "".join(row[i] for i in columns if i < len(row)))
+            if len(row) == len(self.names)
+            and _NO_TEXT.search(t := "".join(row[i] for i in columns if i < len(row)))
         ]
         if len(bad) < 3 or 50 * len(bad) < len(self.rows):
             return ""

@@ -199,7 +199,8 @@ def _leaves(block: bytes) -> list[str]:
     def walk(value: dict[str, Any], start: str) -> None:
         for key, inner in value.items():
             nested = isinstance(inner, dict)
-            out[start + key] = out.get(start + key, True) and not nested
+            # a key that holds a plain value somewhere is a column, and an object under it a fault of its row
+            out[start + key] = out.get(start + key, False) or not nested
             if nested:
                 walk(inner, f"{start}{key}.")
 
