@@ -122,6 +122,8 @@ def _plain(values: Sequence[Any], kind: str) -> pa.Array:
 def _numbers(values: Sequence[Any], types: set[type]) -> pa.Array:
     if types == {bool}:
         return pa.array(values, pa.bool_())
+    if types == {float}:
+        return pa.array(values, pa.float64())
     if types != {int}:
         return pa.array([None if v is None else float(v) for v in values], pa.float64())
     try:

@@ -96,7 +96,7 @@ class _Rows:
 
     def batch(self, block: bytes) -> pa.RecordBatch:
         """Return the columns of a block."""
-        rows, faults = self._objects([line for line in block.split(b"\n") if line.strip()], block)
+        rows, faults = self._objects(block)
         columns = {name: self._values(rows, name) for name in self.wanted}
         for name, kind in self.wanted.items():
             for at, detail in wrong(columns[name], name, kind).items():
@@ -113,17 +113,18 @@ class _Rows:
             out[FAULT] = pa.array(notes, FAULT_TYPE)
         return pa.record_batch(out)
 
-    def _objects(self, lines: list[bytes], block: bytes) -> tuple[list[Any], dict[int, str]]:
+    def _objects(self, block: bytes) -> tuple[list[Any], dict[int, str]]:
         """Return an object a line, an empty one in place of a faulty line, and the faults."""
+        n = block.count(b"\n")
         # lines that all begin and end with a brace hold whole objects each, so one object a line if as many
-        if not self.special and block.count(b"}\n{") == len(lines) - 1:
+        if not self.special and block.count(b"}\n{") == n - 1:
             try:
                 rows = self.decoder.decode_lines(block)
-                if len(rows) == len(lines):
+                if len(rows) == n:
                     return rows, {}
             except (msgspec.DecodeError, RecursionError):
                 pass
-        return self._one_by_one(lines)
+        return self._one_by_one([line for line in block.split(b"\n") if line.strip()])
 
     def _one_by_one(self, lines: list[bytes]) -> tuple[list[Any], dict[int, str]]:
         rows, faults = [], {}
