@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ltrr.errors import InputError
 from ltrr.logs.format import FAULT, ROW, Part, format_of
 from ltrr.logs.formats import lines
-from ltrr.logs.formats.jsonl import jsonl
+from ltrr.logs.formats.jsonl import batches as jsonl
 
 
 def part_of(tmp_path, data, name="log.jsonl"):

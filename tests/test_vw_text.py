@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ltrr.errors import InputError
 from ltrr.logs.format import FAULT, ROW, Part, format_of
 from ltrr.logs.formats import lines
-from ltrr.logs.formats.vw_text import vw_text
+from ltrr.logs.formats.vw_text import batches as vw_text
 from tests.naive_vw import naive_features, naive_label
 
 ADF = """shared |u age:30 vip

@@ -49,7 +49,7 @@ def json_column(values: Sequence[Any], kind: str) -> pa.Array:
     """Return values as an array; they must be such that `wrong` finds nothing.
 
     Values of one type of number keep it: integers are exact up to 64 bits, with or without a sign. Several
-    types of number are floats. All else is text, as a CSV file would hold it; so are labels that are no
+    types of number are floats. All else is text, as a CSV file would hold it; so are labels that are not
     integers.
 
     Examples

@@ -17,7 +17,7 @@ from ltrr.logs.format import FAULT, FAULT_TYPE, Part, log_format
 from ltrr.logs.formats.json_columns import json_column, wrong
 from ltrr.logs.formats.lines import line_blocks
 
-__all__ = ["jsonl"]
+__all__ = ["batches"]
 
 _ENDINGS = (".jsonl", ".ndjson", ".json")
 _SPECIAL = re.compile(r'["\\\x00-\x1f]')
@@ -31,11 +31,11 @@ def _recognise(name: str, start: bytes) -> bool:
 
 
 @log_format(endings=_ENDINGS, recognise=_recognise)
-def jsonl(part: Part, wanted: Mapping[str, str] | None = None) -> Iterator[pa.RecordBatch]:
+def batches(part: Part, wanted: Mapping[str, str] | None = None) -> Iterator[pa.RecordBatch]:
     r"""Yield the lines of a part, blank ones aside, one a row.
 
     A column is named by a key (``"context.user.age": 3``) or else by a path (``"context": {"user": {"age":
-    3}}``). What a line lacks is null. A line that is no JSON object, or holds a list or an object where a
+    3}}``). What a line lacks is null. A line that is not a JSON object, or holds a list or an object where a
     plain value is wanted, is unreadable. A column of one type of number has this type; other columns are
     text, as a CSV file would hold it. The types may differ from batch to batch.
 
@@ -56,7 +56,7 @@ def jsonl(part: Part, wanted: Mapping[str, str] | None = None) -> Iterator[pa.Re
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     log = Path(folder) / "log.jsonl"
     ...     _ = log.write_text('{"action": 7, "user": {"age": 30}}\n{"action": "b"}\n', encoding="utf-8")
-    ...     (batch,) = jsonl(Part(log))
+    ...     (batch,) = batches(Part(log))
     >>> batch.to_pylist()
     [{'action': '7', 'user.age': 30}, {'action': 'b', 'user.age': None}]
     """
@@ -194,7 +194,7 @@ def _parsed(line: bytes) -> tuple[dict[str, Any], str]:
 
 
 def _leaves(block: bytes) -> list[str]:
-    """Return the paths of all values of a block's objects, nested objects aside, in the order they appear."""
+    """Return the paths of all values of a block's objects, nested ones aside, in the order they appear."""
     out: dict[str, bool] = {}
 
     def walk(value: dict[str, Any], start: str) -> None:

@@ -14,7 +14,7 @@ class VwLabel(NamedTuple):
     """What a line says before its features.
 
     ``actions`` are all actions that are named; of those with a cost, ``n_costs`` in number, the last is in
-    ``action, cost, propensity``. ``wrong`` is the word that is no label.
+    ``action, cost, propensity``. ``wrong`` is the word that is not a label.
     """
 
     shared: bool = False
@@ -61,7 +61,7 @@ def vw_label(line: bytes) -> VwLabel:
 
 
 def _parts(word: bytes) -> list[float] | None:
-    """Return (action[, cost[, probability]]), or None where the word is no label."""
+    """Return (action[, cost[, probability]]), or None where the word is not a label."""
     try:
         parts = [float(part) for part in word.split(b":")]
     except ValueError:

@@ -30,7 +30,7 @@ from ltrr.logs.formats.sparse import sparse, sparses
 from ltrr.logs.formats.vw_features import vw_features
 from ltrr.logs.formats.vw_label import vw_label
 
-__all__ = ["vw_text"]
+__all__ = ["batches"]
 
 _OTHERS = ("ccb", "slates", "ca")
 _LABEL = rb"\d+:[-+.\deE]+:[-+.\deE]+"
@@ -46,7 +46,7 @@ class _Example(NamedTuple):
 
 
 class _Row(NamedTuple):
-    """An example's label, its fault's kind and detail if it has one, and a word that is no label."""
+    """An example's label, its fault's kind and detail if it has one, and a word that is not a label."""
 
     action: int | None = None
     cost: float | None = None
@@ -80,14 +80,14 @@ def _recognise(_name: str, start: bytes) -> bool:
     },
     absent=("eligible", "propensity"),
 )
-def vw_text(part: Part, wanted: Mapping[str, str] | None = None) -> Iterator[pa.RecordBatch]:
+def batches(part: Part, wanted: Mapping[str, str] | None = None) -> Iterator[pa.RecordBatch]:
     r"""Yield the examples of a part, one a row; the row's number is that of the example's first line.
 
     Columns: ``action`` (int64, from 1; null for action 0, which is none), ``cost``, ``propensity`` (null
     where there is none), ``eligible`` (lists of int64; null where the line names less than two actions: all
     actions of the log could have been chosen), ``context`` (features by name) and, of a part with a line for
     each action, ``features`` (a list of features by name, one an eligible action). A feature whose value is
-    no number is NaN. Features are parsed only if they are wanted.
+    not a number is NaN. Features are parsed only if they are wanted.
 
     An example without a label is a dangling event, one with several costs does not state which action was
     taken and is unreadable.
@@ -104,7 +104,7 @@ def vw_text(part: Part, wanted: Mapping[str, str] | None = None) -> Iterator[pa.
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     log = Path(folder) / "log.vw"
     ...     _ = log.write_text("2:-1:0.25 |user age:30 vip\n1:0:0.75 3 | x\n", encoding="utf-8")
-    ...     (batch,) = vw_text(Part(log))
+    ...     (batch,) = batches(Part(log))
     >>> batch["action"].to_pylist(), batch["cost"].to_pylist(), batch["eligible"].to_pylist()
     ([2, 1], [-1.0, 0.0], [None, [1, 3]])
     >>> batch["context"].to_pylist()
