@@ -60,9 +60,9 @@ def json_column(values: Sequence[Any], kind: str) -> pa.Array:
     ListType(list<item: double>)
     """
     if kind == "sparse":
-        return sparse([_named(value) for value in values])
+        return sparse([None if value is None else _named(value) for value in values])
     if kind == "sparses":
-        return sparses([None if value is None else [_named(one) or {} for one in value] for value in values])
+        return sparses([None if value is None else [_named(one) for one in value] for value in values])
     if list not in set(map(type, values)):
         return _plain(values, kind)
     flat = list(chain.from_iterable(value for value in values if value))
@@ -98,8 +98,8 @@ def _are_named(value: Any) -> bool:
     return isinstance(value, list) and all(map(_is_named, value))
 
 
-def _named(value: dict[str, float] | None) -> dict[bytes, float] | None:
-    return None if value is None else {key.encode("utf-8", "replace"): v for key, v in value.items()}
+def _named(value: dict[str, float]) -> dict[bytes, float]:
+    return {key.encode("utf-8", "replace"): v for key, v in value.items()}
 
 
 def _plain(values: Sequence[Any], kind: str) -> pa.Array:

@@ -187,7 +187,7 @@ def _parsed(line: bytes) -> tuple[dict[str, Any], str]:
     except UnicodeDecodeError:
         return {}, "the line is not UTF-8"
     except (ValueError, RecursionError) as error:
-        return {}, f"the line is not JSON: {' '.join(str(error).split())[:100]}"
+        return {}, f"the line is not JSON: {' '.join(str(error).split())}"
     if not isinstance(value, dict):
         return {}, f"the line must be a JSON object, it is a {type(value).__name__}"
     return value, ""
