@@ -332,6 +332,7 @@ def as_read(value):
     if isinstance(value, list):
         return [as_read(v) for v in value]
     if isinstance(value, str):
+        value = value.encode("utf-8", "replace").decode()  # half a surrogate pair
         try:
             value = json.loads(value)
         except ValueError:
