@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,7 @@ class _Rows:
 
     def __init__(self, wanted: Mapping[str, str], *, strict: bool) -> None:
         self.wanted, self.strict = wanted, strict
-        keys = dict.fromkeys(key for name in wanted for key in (*_starts(name), name))
+        keys = dict.fromkeys(key for name in wanted for key in (name, *(start for start, _ in _cuts(name))))
         self.field = {key: f"f{i}" for i, key in enumerate(keys)}
         plain = {field: key for key, field in self.field.items() if not _SPECIAL.search(key)}
         # values that nobody wants are not even made
@@ -97,7 +98,7 @@ class _Rows:
     def batch(self, block: bytes) -> pa.RecordBatch:
         """Return the columns of a block."""
         rows, faults = self._objects(block)
-        columns = {name: self._values(rows, name) for name in self.wanted}
+        columns = self._columns(rows)
         for name, kind in self.wanted.items():
             for at, detail in wrong(columns[name], name, kind).items():
                 columns[name][at] = None
@@ -140,35 +141,42 @@ class _Rows:
                     faults[at] = detail
         return rows, faults
 
-    def _values(self, rows: list[Any], name: str) -> list[Any]:
-        """Return a column's values: those under the name itself, else those at a path."""
-        values = list(map(attrgetter(self.field[name]), rows))
-        for start in _starts(name):
-            rest, field = name[len(start) + 1 :], attrgetter(self.field[start])
-            values = [
-                _inside(field(row), rest) if value is None else value
-                for value, row in zip(values, rows, strict=True)
-            ]
-        return values
+    def _columns(self, rows: list[Any]) -> dict[str, list[Any]]:
+        """Return the columns' values: those under the name itself, else those at a path."""
+        keys = {key: list(map(attrgetter(field), rows)) for key, field in self.field.items()}
+        filled = {key for key, values in keys.items() if values.count(None) < len(rows)}
+        out = {}
+        for name in self.wanted:
+            values = keys[name]
+            for start, rest in _cuts(name):
+                if start in filled:
+                    pairs = zip(values, keys[start], strict=True)
+                    values = [_inside(v, rest) if value is None else value for value, v in pairs]
+            out[name] = list(values)
+        return out
 
 
-def _starts(name: str) -> list[str]:
-    """Return what a path may begin with, the longest first.
+@lru_cache(maxsize=1 << 12)
+def _cuts(path: str) -> tuple[tuple[str, str], ...]:
+    """Return the keys that a path may begin with, the longest first, and the paths that are left.
 
-    >>> _starts("a.b.c")
-    ['a.b', 'a']
+    >>> _cuts("a.b.c")
+    (('a.b', 'c'), ('a', 'b.c'))
     """
-    return [name[:at] for at in range(len(name) - 1, 0, -1) if name[at] == "."]
+    dots = [at for at in range(len(path) - 1, 0, -1) if path[at] == "."]
+    return tuple((path[:at], path[at + 1 :]) for at in dots)
 
 
 def _inside(value: Any, path: str) -> Any:
     """Return what stands at a path in a value, None if nothing."""
     if not isinstance(value, dict):
         return None
-    if (found := value.get(path)) is not None or "." not in path:
-        return found
-    inner = (_inside(value.get(start), path[len(start) + 1 :]) for start in _starts(path))
-    return next((v for v in inner if v is not None), None)
+    found = value.get(path)
+    for start, rest in _cuts(path) if found is None else ():
+        found = _inside(value.get(start), rest)
+        if found is not None:
+            break
+    return found
 
 
 def _object(line: bytes) -> tuple[dict[str, Any], str]:
