@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import lru_cache
 from operator import attrgetter
 from pathlib import Path
@@ -213,7 +214,9 @@ def _leaves(block: bytes) -> list[str]:
                 walk(inner, f"{start}{key}.")
 
     for line in block.split(b"\n"):
-        walk(_object(line)[0], "")
+        # what is nested too deeply to be followed is not a column
+        with suppress(RecursionError):
+            walk(_object(line)[0], "")
     return [name for name, is_leaf in out.items() if is_leaf]
 
 
@@ -237,10 +240,7 @@ def _whole(block: bytes) -> tuple[str, str]:
     """Return which other JSON a file is, "" if it may be lines, and what to do about it."""
     text = block.decode("utf-8", "replace").lstrip()
     if re.match(r"\[\s*\{", text):
-        return (
-            "it is one array",
-            "; write an object a line, for example with jq -c '.[]' FILE",
-        )
+        return "it is one array", "; write an object a line, for example with jq -c '.[]' FILE"
     try:
         value, _ = json.JSONDecoder().raw_decode(text)
     except (ValueError, RecursionError):

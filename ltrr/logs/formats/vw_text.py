@@ -246,7 +246,7 @@ def _features(
     return out
 
 
-def _context(example: _Example, row: _Row, several: bool) -> dict[bytes, float] | None:  # noqa: FBT001
+def _context(example: _Example, row: _Row, *, several: bool) -> dict[bytes, float] | None:
     if not row.readable:
         return None
     return vw_features(example.lines[0]) if row.shared or not several else {}
