@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ltrr.errors import InputError
 from ltrr.logs.format import FAULT, ROW, Part, format_of
 from ltrr.logs.formats import lines
-from ltrr.logs.formats.jsonl import jsonl
+from ltrr.logs.formats.jsonl import batches as jsonl
 
 
 def part_of(tmp_path, data, name="log.jsonl"):
@@ -204,6 +204,17 @@ def test_columns_that_nobody_asked_for_make_no_row_unreadable(tmp_path):
     assert not read(tmp_path, '{"a": 1, "b": "\\ud800"}\n{"a": 1, "b": NaN}\n', {"a": "number"})[1]
 
 
+@pytest.mark.parametrize("depth", [3, 500, 900, 990, 5000])
+def test_any_depth(tmp_path, depth):
+    deep = '{"d":' * depth + "1" + "}" * depth
+    columns, faults = read(tmp_path, '{"a": 1}\n{"a": 2, "b": ' + deep + '}\n{"a": 3}\n')
+    assert columns["a"].to_pylist() in ([1, 2, 3], [1, None, 3])
+    assert (columns["a"].to_pylist()[1] is None) == (1 in faults)
+    if depth == 3:
+        assert columns["b.d.d.d"].to_pylist() == [None, 1, None]
+        assert not faults
+
+
 def test_what_only_python_reads(tmp_path):
     columns, faults = read(
         tmp_path,
@@ -332,6 +343,7 @@ def as_read(value):
     if isinstance(value, list):
         return [as_read(v) for v in value]
     if isinstance(value, str):
+        value = value.encode("utf-8", "replace").decode()  # half a surrogate pair
         try:
             value = json.loads(value)
         except ValueError:

@@ -57,7 +57,6 @@ PENDING: tuple[str, ...] = (
     # readers of JSON, which a library replaces next
     "ltrr/_kernels/dsjson_features.py",
     "ltrr/_kernels/json_time.py",
-    "ltrr/_kernels/vw_text.py",
     "ltrr/logs/formats/dsjson.py",
     "ltrr/logs/formats/dsjson_features.py",
     "ltrr/logs/formats/dsjson_line.py",

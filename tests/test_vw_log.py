@@ -1,15 +1,15 @@
-"""Vowpal Wabbit's text format for contextual bandits, beside a parser of strings."""
-
-import math
+"""Logs in Vowpal Wabbit's text, read as events."""
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from ltrr.errors import InputError
 from ltrr.logs.events import Events
-from ltrr.logs.formats.vw_text import open_vw_text
+from ltrr.logs.reading import read as read_log
+from ltrr.logs.registry import LOG_FORMATS
+from tests.naive_vw import naive_features, naive_label
+
+pytestmark = pytest.mark.skipif("vw" not in LOG_FORMATS.names, reason="the format is not registered yet")
 
 ADF = """shared |u age:30 vip
 0:-1:0.25 |a red
@@ -24,44 +24,6 @@ shared |u vip
 """
 
 
-def naive_label(line):
-    """Return ([action], (action, cost, probability) or None) of a line's label, or None where it is wrong."""
-    label, bar, _ = line.partition("|")
-    words = label.split()
-    if bar and words and not label[-1].isspace():
-        words.pop()
-    actions, chosen = [], []
-    for word in words:
-        if word.startswith("'"):
-            continue
-        try:
-            parts = [float(part) for part in word.split(":")]
-        except ValueError:
-            return None
-        if len(parts) > 3 or not 0 <= parts[0] <= 1e9 or parts[0] != int(parts[0]):
-            return None
-        actions.append(int(parts[0]))
-        if len(parts) > 1:
-            chosen.append((*parts, math.nan)[:3])
-    return (actions, chosen[0] if chosen else None) if len(chosen) < 2 else None
-
-
-def naive_features(line):
-    """Return {name: value} of a line; values under one name add up."""
-    out = {}
-    for group in line.split("|")[1:]:
-        words = group.split()
-        space, weight = "", 1.0
-        if words and not group[:1].isspace():
-            head = words.pop(0).split(":")
-            space = head[0] + "." if head[0] else ""
-            weight = float(head[1]) if len(head) > 1 else 1.0
-        for word in words:
-            name, *value = word.split(":")
-            out[space + name] = out.get(space + name, 0.0) + weight * (float(value[0]) if value else 1.0)
-    return out
-
-
 def write(tmp_path, text, name="log.vw"):
     path = tmp_path / name
     path.write_text(text, encoding="utf-8")
@@ -69,7 +31,7 @@ def write(tmp_path, text, name="log.vw"):
 
 
 def read(path, **options):
-    log = open_vw_text(path, **{"on_error": "report", **options})
+    log = read_log(path, format="vw", **{"on_error": "report", **options})
     return log, Events.concat(list(log.chunks()))
 
 
@@ -95,7 +57,7 @@ def test_real_file(data_dir):
     plain = read(path)[1]
     assert plain.context.shape == (1000, 0)
     assert np.array_equal(plain.reward, events.reward)
-    capped = open_vw_text(path, features=True, max_features=50)
+    capped = read(path, features=True, max_features=50)[0]
     assert len(capped.space.context_names) == 50
     assert capped.left_out == (len(column) - 50, 0)
     frequency = dict(zip(log.space.context_names, (matrix != 0).sum(axis=0), strict=True))
@@ -105,7 +67,6 @@ def test_real_file(data_dir):
 
 def test_a_line_for_each_action(tmp_path):
     log, events = read(write(tmp_path, ADF), features=True)
-    assert log.several_lines
     assert log.space.actions == ("1", "2")
     assert events.row.tolist() == [1, 5]
     assert events.action.tolist() == [0, 1]
@@ -125,7 +86,7 @@ def test_lines_for_actions_over_chunks(tmp_path):
     two = "0:1:0.25 |a x\n |a y\n\n"
     path = write(tmp_path, (one + two) * 4000)
     whole = read(path, features=True)[1]
-    log = open_vw_text(path, on_error="report", features=True, chunk_bytes=1 << 16)
+    log = read_log(path, format="vw", on_error="report", features=True, chunk_rows=1000)
     chunks = list(log.chunks())
     parts = Events.concat(chunks)
     assert len(chunks) > 3
@@ -201,62 +162,34 @@ def test_action_zero_is_none(tmp_path):
 @pytest.mark.parametrize("text", ["", "\n\n", "hello\n", "| a b\n", '{"_label_cost":1}\n'])
 def test_files_without_a_label(tmp_path, text):
     with pytest.raises(InputError, match="must hold labels"):
-        list(open_vw_text(write(tmp_path, text)).chunks())
+        list(read_log(write(tmp_path, text), format="vw").chunks())
 
 
 def test_other_kinds_of_label_are_refused(tmp_path):
     with pytest.raises(InputError, match="must be cb or cb_adf text, got 'ccb'"):
-        list(open_vw_text(write(tmp_path, "ccb shared | x\nccb action | y\nccb slot 0:1:0.5 |\n\n")).chunks())
+        list(
+            read_log(
+                write(tmp_path, "ccb shared | x\nccb action | y\nccb slot 0:1:0.5 |\n\n"), format="vw"
+            ).chunks()
+        )
 
 
 @pytest.mark.parametrize(
     "options",
-    [{"on_error": "no"}, {"chunk_bytes": 1}, {"max_features": 0}, {"floor": 2.0}, {"reward_range": (1, 0)}],
+    [{"on_error": "no"}, {"chunk_rows": 0}, {"max_features": 0}, {"floor": 2.0}, {"reward_range": (1, 0)}],
 )
 def test_wrong_arguments(tmp_path, options):
     with pytest.raises(InputError):
-        open_vw_text(write(tmp_path, ADF), **options)
+        read_log(write(tmp_path, ADF), format="vw", **options)
 
 
-LINE = st.sampled_from(["1:-1:0.5 | x y:2", "2:0.25:0.125 3 |a z", "| x", "'t 1:1:1 |", "3:1e-3:.5 t|"])
-SOUP = st.text(alphabet="0123456789:.|+-e 'x\té", max_size=3)
-
-
-@settings(max_examples=200, deadline=None)
-@given(
-    lines=st.lists(LINE, min_size=1, max_size=5),
-    edits=st.lists(st.tuples(st.floats(0, 1), st.integers(0, 5), SOUP), max_size=4),
-)
-def test_mutated_lines_read_as_the_twin_does(tmp_path_factory, lines, edits):
-    text = "\n".join(["1:0:0.5 |", "1:0:0.5 |", *lines])
-    for where, cut, put in edits:
-        at = int(where * len(text))
-        text = text[:at] + put + text[at + cut :]
-    path = write(tmp_path_factory.mktemp("mutated"), text + "\n")
-    log = open_vw_text(path, on_error="report")
-    try:
-        raws, message = [raw for _, raw in log.raws()], ""
-    except InputError as error:
-        raws, message = [], str(error)
-    assert "\n" not in message
-    if message or log.several_lines:
-        return
-    (raw,) = raws
-    want = {j: naive_label(line) for j, line in enumerate(text.split("\n"), 1) if line.strip()}
-    assert raw.row.tolist() == list(want)
-    reported = {int(raw.row[place]): kind for kind, places, _ in raw.faults for place in places}
-    for row, label in want.items():
-        at = raw.row.tolist().index(row)
-        if label is None:
-            assert reported[row] == "unreadable"
-        elif label[1] is None:
-            assert reported[row] == "dangling event"
-        else:
-            action, cost, p = label[1]
-            assert row not in reported
-            assert raw.action[at] == action - 1
-            assert raw.reward[at] == 0.0 - cost or math.isnan(cost)
-            have = math.nan if raw.propensity is None else raw.propensity[at]
-            assert have == p or (math.isnan(p) and math.isnan(have))
-    events = Events.concat(list(log.chunks()))
-    assert len(events) == log.faults.used
+def test_actions_that_some_lines_list(tmp_path):
+    """Where any line lists actions, each line's list counts; of the others all actions could be chosen."""
+    none, listed = "1:-1:0.5 | x\n2:0:0.5 | y\n", "3:0:0.5 1 | z\n"
+    log, events = read(write(tmp_path, none))
+    assert events.indptr is None
+    assert log.space.actions == ("1", "2")
+    log, events = read(write(tmp_path, none + listed))
+    assert log.space.actions == ("1", "2", "3")
+    assert events.indptr.tolist() == [0, 3, 6, 8]
+    assert events.eligible.tolist() == [0, 1, 2, 0, 1, 2, 2, 0]

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from ltrr.errors import InputError
 from ltrr.logs.format import FAULT, ROW, Part, format_of
 from ltrr.logs.formats import lines
-from ltrr.logs.formats.vw_text import vw_text
+from ltrr.logs.formats.vw_text import _known
+from ltrr.logs.formats.vw_text import batches as vw_text
 from tests.naive_vw import naive_features, naive_label
 
 ADF = """shared |u age:30 vip
@@ -238,6 +239,13 @@ def test_an_empty_part_yields_nothing(tmp_path, text):
 def test_files_of_other_kinds(tmp_path, text):
     with pytest.raises(InputError, match=r"log\.vw: must hold labels action:cost:probability, it holds none"):
         list(vw_text(part_of(tmp_path, text)))
+
+
+def test_long_labels_are_not_remembered(tmp_path):
+    short = "3:0.125:0.0625 |"
+    _known.cache_clear()
+    read(tmp_path, f"{short} a\n" * 5 + "3:0.125:0.0625 " + "7 " * 200 + "|\n3:1:1 |\n")
+    assert _known.cache_info().currsize == 2
 
 
 def test_a_part_of_dangling_events_is_read(tmp_path):

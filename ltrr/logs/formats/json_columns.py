@@ -49,7 +49,7 @@ def json_column(values: Sequence[Any], kind: str) -> pa.Array:
     """Return values as an array; they must be such that `wrong` finds nothing.
 
     Values of one type of number keep it: integers are exact up to 64 bits, with or without a sign. Several
-    types of number are floats. All else is text, as a CSV file would hold it; so are labels that are no
+    types of number are floats. All else is text, as a CSV file would hold it; so are labels that are not
     integers.
 
     Examples
@@ -60,9 +60,9 @@ def json_column(values: Sequence[Any], kind: str) -> pa.Array:
     ListType(list<item: double>)
     """
     if kind == "sparse":
-        return sparse([_named(value) for value in values])
+        return sparse([None if value is None else _named(value) for value in values])
     if kind == "sparses":
-        return sparses([None if value is None else [_named(one) or {} for one in value] for value in values])
+        return sparses([None if value is None else [_named(one) for one in value] for value in values])
     if list not in set(map(type, values)):
         return _plain(values, kind)
     flat = list(chain.from_iterable(value for value in values if value))
@@ -98,8 +98,8 @@ def _are_named(value: Any) -> bool:
     return isinstance(value, list) and all(map(_is_named, value))
 
 
-def _named(value: dict[str, float] | None) -> dict[bytes, float] | None:
-    return None if value is None else {key.encode("utf-8", "replace"): v for key, v in value.items()}
+def _named(value: dict[str, float]) -> dict[bytes, float]:
+    return {key.encode("utf-8", "replace"): v for key, v in value.items()}
 
 
 def _plain(values: Sequence[Any], kind: str) -> pa.Array:
@@ -122,6 +122,8 @@ def _plain(values: Sequence[Any], kind: str) -> pa.Array:
 def _numbers(values: Sequence[Any], types: set[type]) -> pa.Array:
     if types == {bool}:
         return pa.array(values, pa.bool_())
+    if types == {float}:
+        return pa.array(values, pa.float64())
     if types != {int}:
         return pa.array([None if v is None else float(v) for v in values], pa.float64())
     try:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from functools import lru_cache
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ from ltrr.logs.format import FAULT, FAULT_TYPE, Part, log_format
 from ltrr.logs.formats.json_columns import json_column, wrong
 from ltrr.logs.formats.lines import line_blocks
 
-__all__ = ["jsonl"]
+__all__ = ["batches"]
 
 _ENDINGS = (".jsonl", ".ndjson", ".json")
 _SPECIAL = re.compile(r'["\\\x00-\x1f]')
@@ -31,11 +33,11 @@ def _recognise(name: str, start: bytes) -> bool:
 
 
 @log_format(endings=_ENDINGS, recognise=_recognise)
-def jsonl(part: Part, wanted: Mapping[str, str] | None = None) -> Iterator[pa.RecordBatch]:
+def batches(part: Part, wanted: Mapping[str, str] | None = None) -> Iterator[pa.RecordBatch]:
     r"""Yield the lines of a part, blank ones aside, one a row.
 
     A column is named by a key (``"context.user.age": 3``) or else by a path (``"context": {"user": {"age":
-    3}}``). What a line lacks is null. A line that is no JSON object, or holds a list or an object where a
+    3}}``). What a line lacks is null. A line that is not a JSON object, or holds a list or an object where a
     plain value is wanted, is unreadable. A column of one type of number has this type; other columns are
     text, as a CSV file would hold it. The types may differ from batch to batch.
 
@@ -56,7 +58,7 @@ def jsonl(part: Part, wanted: Mapping[str, str] | None = None) -> Iterator[pa.Re
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     log = Path(folder) / "log.jsonl"
     ...     _ = log.write_text('{"action": 7, "user": {"age": 30}}\n{"action": "b"}\n', encoding="utf-8")
-    ...     (batch,) = jsonl(Part(log))
+    ...     (batch,) = batches(Part(log))
     >>> batch.to_pylist()
     [{'action': '7', 'user.age': 30}, {'action': 'b', 'user.age': None}]
     """
@@ -84,7 +86,7 @@ class _Rows:
 
     def __init__(self, wanted: Mapping[str, str], *, strict: bool) -> None:
         self.wanted, self.strict = wanted, strict
-        keys = dict.fromkeys(key for name in wanted for key in (*_starts(name), name))
+        keys = dict.fromkeys(key for name in wanted for key in (name, *(start for start, _ in _cuts(name))))
         self.field = {key: f"f{i}" for i, key in enumerate(keys)}
         plain = {field: key for key, field in self.field.items() if not _SPECIAL.search(key)}
         # values that nobody wants are not even made
@@ -96,8 +98,8 @@ class _Rows:
 
     def batch(self, block: bytes) -> pa.RecordBatch:
         """Return the columns of a block."""
-        rows, faults = self._objects([line for line in block.split(b"\n") if line.strip()], block)
-        columns = {name: self._values(rows, name) for name in self.wanted}
+        rows, faults = self._objects(block)
+        columns = self._columns(rows)
         for name, kind in self.wanted.items():
             for at, detail in wrong(columns[name], name, kind).items():
                 columns[name][at] = None
@@ -113,17 +115,18 @@ class _Rows:
             out[FAULT] = pa.array(notes, FAULT_TYPE)
         return pa.record_batch(out)
 
-    def _objects(self, lines: list[bytes], block: bytes) -> tuple[list[Any], dict[int, str]]:
+    def _objects(self, block: bytes) -> tuple[list[Any], dict[int, str]]:
         """Return an object a line, an empty one in place of a faulty line, and the faults."""
+        n = block.count(b"\n")
         # lines that all begin and end with a brace hold whole objects each, so one object a line if as many
-        if not self.special and block.count(b"}\n{") == len(lines) - 1:
+        if not self.special and block.count(b"}\n{") == n - 1:
             try:
                 rows = self.decoder.decode_lines(block)
-                if len(rows) == len(lines):
+                if len(rows) == n:
                     return rows, {}
             except (msgspec.DecodeError, RecursionError):
                 pass
-        return self._one_by_one(lines)
+        return self._one_by_one([line for line in block.split(b"\n") if line.strip()])
 
     def _one_by_one(self, lines: list[bytes]) -> tuple[list[Any], dict[int, str]]:
         rows, faults = [], {}
@@ -139,35 +142,42 @@ class _Rows:
                     faults[at] = detail
         return rows, faults
 
-    def _values(self, rows: list[Any], name: str) -> list[Any]:
-        """Return a column's values: those under the name itself, else those at a path."""
-        values = list(map(attrgetter(self.field[name]), rows))
-        for start in _starts(name):
-            rest, field = name[len(start) + 1 :], attrgetter(self.field[start])
-            values = [
-                _inside(field(row), rest) if value is None else value
-                for value, row in zip(values, rows, strict=True)
-            ]
-        return values
+    def _columns(self, rows: list[Any]) -> dict[str, list[Any]]:
+        """Return the columns' values: those under the name itself, else those at a path."""
+        keys = {key: list(map(attrgetter(field), rows)) for key, field in self.field.items()}
+        filled = {key for key, values in keys.items() if values.count(None) < len(rows)}
+        out = {}
+        for name in self.wanted:
+            values = keys[name]
+            for start, rest in _cuts(name):
+                if start in filled:
+                    pairs = zip(values, keys[start], strict=True)
+                    values = [_inside(v, rest) if value is None else value for value, v in pairs]
+            out[name] = list(values)
+        return out
 
 
-def _starts(name: str) -> list[str]:
-    """Return what a path may begin with, the longest first.
+@lru_cache(maxsize=1 << 12)
+def _cuts(path: str) -> tuple[tuple[str, str], ...]:
+    """Return the keys that a path may begin with, the longest first, and the paths that are left.
 
-    >>> _starts("a.b.c")
-    ['a.b', 'a']
+    >>> _cuts("a.b.c")
+    (('a.b', 'c'), ('a', 'b.c'))
     """
-    return [name[:at] for at in range(len(name) - 1, 0, -1) if name[at] == "."]
+    dots = [at for at in range(len(path) - 1, 0, -1) if path[at] == "."]
+    return tuple((path[:at], path[at + 1 :]) for at in dots)
 
 
 def _inside(value: Any, path: str) -> Any:
     """Return what stands at a path in a value, None if nothing."""
     if not isinstance(value, dict):
         return None
-    if (found := value.get(path)) is not None or "." not in path:
-        return found
-    inner = (_inside(value.get(start), path[len(start) + 1 :]) for start in _starts(path))
-    return next((v for v in inner if v is not None), None)
+    found = value.get(path)
+    for start, rest in _cuts(path) if found is None else ():
+        found = _inside(value.get(start), rest)
+        if found is not None:
+            break
+    return found
 
 
 def _object(line: bytes) -> tuple[dict[str, Any], str]:
@@ -186,14 +196,14 @@ def _parsed(line: bytes) -> tuple[dict[str, Any], str]:
     except UnicodeDecodeError:
         return {}, "the line is not UTF-8"
     except (ValueError, RecursionError) as error:
-        return {}, f"the line is not JSON: {' '.join(str(error).split())[:100]}"
+        return {}, f"the line is not JSON: {' '.join(str(error).split())}"
     if not isinstance(value, dict):
         return {}, f"the line must be a JSON object, it is a {type(value).__name__}"
     return value, ""
 
 
 def _leaves(block: bytes) -> list[str]:
-    """Return the paths of all values of a block's objects, nested objects aside, in the order they appear."""
+    """Return the paths of all values of a block's objects, nested ones aside, in the order they appear."""
     out: dict[str, bool] = {}
 
     def walk(value: dict[str, Any], start: str) -> None:
@@ -205,7 +215,9 @@ def _leaves(block: bytes) -> list[str]:
                 walk(inner, f"{start}{key}.")
 
     for line in block.split(b"\n"):
-        walk(_object(line)[0], "")
+        # what is nested too deeply to be followed is not a column
+        with suppress(RecursionError):
+            walk(_object(line)[0], "")
     return [name for name, is_leaf in out.items() if is_leaf]
 
 
@@ -229,10 +241,7 @@ def _whole(block: bytes) -> tuple[str, str]:
     """Return which other JSON a file is, "" if it may be lines, and what to do about it."""
     text = block.decode("utf-8", "replace").lstrip()
     if re.match(r"\[\s*\{", text):
-        return (
-            "it is one array",
-            "; write an object a line, for example with jq -c '.[]' FILE",
-        )
+        return "it is one array", "; write an object a line, for example with jq -c '.[]' FILE"
     try:
         value, _ = json.JSONDecoder().raw_decode(text)
     except (ValueError, RecursionError):

@@ -14,7 +14,7 @@ BLOCK_BYTES = 1 << 22
 """Bytes of a block, about."""
 
 LONGEST_LINE = 1 << 28
-"""Most bytes of a line: a longer one means that the file is no text of lines, and would fill the memory."""
+"""Most bytes of a line: a longer one means that the file is not made of lines, and would fill the memory."""
 
 _MARK = b"\xef\xbb\xbf"
 

@@ -31,7 +31,7 @@ def vw_features(line: bytes) -> dict[bytes, float]:
 
 
 def _number(text: bytes) -> float:
-    """Return a number as C reads it; NaN where it is none."""
+    """Return a number as C reads it; NaN where it is not one."""
     try:
         return math.nan if b"_" in text else float(text)
     except ValueError:

@@ -16,9 +16,9 @@ Vowpal Wabbit's wiki, pages "Input format" and "Contextual Bandit algorithms".
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -28,32 +28,14 @@ from ltrr.logs.format import FAULT, FAULT_TYPE, ROW, Part, log_format
 from ltrr.logs.formats.lines import line_blocks
 from ltrr.logs.formats.sparse import sparse, sparses
 from ltrr.logs.formats.vw_features import vw_features
+from ltrr.logs.formats.vw_label import vw_label
 
-__all__ = ["vw_text"]
+__all__ = ["batches"]
 
 _OTHERS = ("ccb", "slates", "ca")
 _LABEL = rb"\d+:[-+.\deE]+:[-+.\deE]+"
 _VW = re.compile(rb"^\s*(%b\s+)*(%b|shared)\s*('?\S+)?\s*\|" % (_LABEL, _LABEL))
-_MOST_ACTIONS = 10**9
-
-
-class _Label(NamedTuple):
-    """What a line says before its features.
-
-    ``actions`` are all actions that are named; of those with a cost, ``n_costs`` in number, the last is in
-    ``action, cost, propensity``. ``wrong`` is the word that is no label.
-    """
-
-    shared: bool = False
-    actions: tuple[int, ...] = ()
-    n_costs: int = 0
-    action: float = math.nan
-    cost: float = math.nan
-    propensity: float = math.nan
-    wrong: str = ""
-
-
-_NO_LABEL = _Label()
+_SHORT = 256
 
 
 class _Example(NamedTuple):
@@ -64,7 +46,7 @@ class _Example(NamedTuple):
 
 
 class _Row(NamedTuple):
-    """An example's label, and the kind and detail of its fault if it has one."""
+    """An example's label, its fault's kind and detail if it has one, and a word that is not a label."""
 
     action: int | None = None
     cost: float | None = None
@@ -72,8 +54,7 @@ class _Row(NamedTuple):
     eligible: list[int | None] | None = None
     shared: bool = False
     fault: tuple[str, str] | None = None
-    labels: bool = True
-    """False where a word is no label."""
+    wrong: str = ""
 
     @property
     def readable(self) -> bool:
@@ -99,14 +80,14 @@ def _recognise(_name: str, start: bytes) -> bool:
     },
     absent=("eligible", "propensity"),
 )
-def vw_text(part: Part, wanted: Mapping[str, str] | None = None) -> Iterator[pa.RecordBatch]:
+def batches(part: Part, wanted: Mapping[str, str] | None = None) -> Iterator[pa.RecordBatch]:
     r"""Yield the examples of a part, one a row; the row's number is that of the example's first line.
 
     Columns: ``action`` (int64, from 1; null for action 0, which is none), ``cost``, ``propensity`` (null
     where there is none), ``eligible`` (lists of int64; null where the line names less than two actions: all
     actions of the log could have been chosen), ``context`` (features by name) and, of a part with a line for
     each action, ``features`` (a list of features by name, one an eligible action). A feature whose value is
-    no number is NaN. Features are parsed only if they are wanted.
+    not a number is NaN. Features are parsed only if they are wanted.
 
     An example without a label is a dangling event, one with several costs does not state which action was
     taken and is unreadable.
@@ -123,7 +104,7 @@ def vw_text(part: Part, wanted: Mapping[str, str] | None = None) -> Iterator[pa.
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     log = Path(folder) / "log.vw"
     ...     _ = log.write_text("2:-1:0.25 |user age:30 vip\n1:0:0.75 3 | x\n", encoding="utf-8")
-    ...     (batch,) = vw_text(Part(log))
+    ...     (batch,) = batches(Part(log))
     >>> batch["action"].to_pylist(), batch["cost"].to_pylist(), batch["eligible"].to_pylist()
     ([2, 1], [-1.0, 0.0], [None, [1, 3]])
     >>> batch["context"].to_pylist()
@@ -132,8 +113,8 @@ def vw_text(part: Part, wanted: Mapping[str, str] | None = None) -> Iterator[pa.
     several = _has_several_lines(next(line_blocks(part.path), b""))
     found, n = False, 0
     for examples in _examples(part, several=several):
-        rows = [_row(example, part, several=several) for example in examples]
-        found = found or any(row.labels for row in rows)
+        rows = [_read(example, part, several=several) for example in examples]
+        found = found or any(not row.wrong for row in rows)
         n += len(rows)
         columns = _labels(rows) | _features(examples, rows, wanted, several=several)
         kept = {name: column for name, column in columns.items() if wanted is None or name in wanted}
@@ -155,7 +136,7 @@ def _has_several_lines(head: bytes) -> bool:
                 return True
             size, labelled = 0, 0
             continue
-        label = _label(line)
+        label = vw_label(line)
         if label.shared:
             return True
         size += 1
@@ -189,40 +170,7 @@ def _examples(part: Part, *, several: bool) -> Iterator[list[_Example]]:
         yield out
 
 
-def _label(line: bytes) -> _Label:
-    """Return what a line says before its bar."""
-    head, bar, _ = line.partition(b"|")
-    words = head.split()
-    if bar and words and not head[-1:].isspace():
-        words.pop()  # a tag
-    if not words:
-        return _NO_LABEL
-    shared = words[0] == b"shared"
-    named, costs = [], []
-    for word in words[shared:]:
-        if word.startswith(b"'"):
-            continue
-        label = None if shared else _parts(word)
-        if label is None:
-            return _Label(wrong=word.decode("utf-8", "replace"))
-        named.append(int(label[0]))
-        if len(label) > 1:
-            costs.append(label)
-    action, cost, propensity = [*(costs[-1] if costs else (math.nan,)), math.nan, math.nan][:3]
-    return _Label(shared, tuple(named), len(costs), action, cost, propensity)
-
-
-def _parts(word: bytes) -> list[float] | None:
-    """Return (action[, cost[, probability]]), or None where the word is no label."""
-    try:
-        parts = [float(part) for part in word.split(b":")]
-    except ValueError:
-        return None
-    good = len(parts) <= 3 and 0 <= parts[0] <= _MOST_ACTIONS and parts[0].is_integer()
-    return parts if good else None
-
-
-def _row(example: _Example, part: Part, *, several: bool) -> _Row:
+def _read(example: _Example, part: Part, *, several: bool) -> _Row:
     """Return the label of an example.
 
     Raises
@@ -230,16 +178,25 @@ def _row(example: _Example, part: Part, *, several: bool) -> _Row:
     InputError
         If it is one of another kind.
     """
-    labels = [_label(line) for line in example.lines]
-    for label in labels:
-        if label.wrong in _OTHERS:
-            raise InputError(
-                f"{part.path}, row {example.row}: must be cb or cb_adf text, got {label.wrong!r}; write such "
-                "logs as decision-service JSON (dsjson)"
-            )
-        if label.wrong:
-            detail = f"a label must be action:cost:probability, got {label.wrong[:40]!r}"
-            return _Row(fault=("unreadable", detail), labels=False)
+    heads = tuple([line[: line.find(b"|") + 1] or line for line in example.lines])
+    # many examples have the same label; long ones would fill the memory
+    short = len(heads) < _SHORT and sum(map(len, heads)) < _SHORT
+    row = _known(heads, several) if short else _row(heads, several)
+    if row.wrong in _OTHERS:
+        raise InputError(
+            f"{part.path}, row {example.row}: must be cb or cb_adf text, got {row.wrong!r}; write such logs "
+            "as decision-service JSON (dsjson)"
+        )
+    return row
+
+
+def _row(heads: tuple[bytes, ...], several: bool) -> _Row:  # noqa: FBT001 - a cached function
+    """Return the label of an example, whose lines begin so."""
+    labels = [vw_label(head) for head in heads]
+    wrong = next((label.wrong for label in labels if label.wrong), "")
+    if wrong:
+        detail = f"a label must be action:cost:probability, got {wrong[:40]!r}"
+        return _Row(fault=("unreadable", detail), wrong=wrong)
     with_cost = [at for at, label in enumerate(labels) if label.n_costs]
     if sum(labels[at].n_costs for at in with_cost) > 1:
         return _Row(
@@ -259,6 +216,9 @@ def _row(example: _Example, part: Part, *, several: bool) -> _Row:
     return _Row(action or None, labels[at].cost, labels[at].propensity, eligible, shared)
 
 
+_known = lru_cache(maxsize=1 << 12)(_row)
+
+
 def _labels(rows: list[_Row]) -> dict[str, pa.Array]:
     """Return the columns of labels; NaN is null, as a log without propensities has none."""
     numbers = {
@@ -276,15 +236,21 @@ def _features(
     examples: list[_Example], rows: list[_Row], wanted: Mapping[str, str] | None, *, several: bool
 ) -> dict[str, pa.Array]:
     """Return the columns of features that are wanted; unreadable examples have none."""
-    pairs = list(zip(examples, rows, strict=True))
     out: dict[str, pa.Array] = {}
     if wanted is None or "context" in wanted:
-        lines = [e.lines[0] if row.shared or not several else b"" for e, row in pairs]
         out["context"] = sparse(
-            [vw_features(line) if row.readable else None for line, row in zip(lines, rows, strict=True)]
+            [_context(e, r, several=several) for e, r in zip(examples, rows, strict=True)]
         )
     if several and (wanted is None or "features" in wanted):
-        out["features"] = sparses(
-            [[vw_features(line) for line in e.lines[r.shared :]] if r.readable else None for e, r in pairs]
-        )
+        out["features"] = sparses([_of_actions(e, r) for e, r in zip(examples, rows, strict=True)])
     return out
+
+
+def _context(example: _Example, row: _Row, *, several: bool) -> dict[bytes, float] | None:
+    if not row.readable:
+        return None
+    return vw_features(example.lines[0]) if row.shared or not several else {}
+
+
+def _of_actions(example: _Example, row: _Row) -> list[dict[bytes, float]] | None:
+    return [vw_features(line) for line in example.lines[row.shared :]] if row.readable else None
