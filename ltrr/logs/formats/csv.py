@@ -58,15 +58,15 @@ def batches(
     ----------
     part : Part
     wanted : mapping of str to str or None
-        Columns and what they hold; None for all, of equal names the first.
+        Columns and what they hold; None for all, of equal names the first, whatever encoding they are in.
     delimiter, decimal, encoding : str or None
         See `dialect`; None to take it from the first lines.
 
     Raises
     ------
     InputError
-        If the first line names no columns or a wanted one twice, the first rows seem to be in another
-        encoding than they should, or a quotation mark is never closed.
+        If the first line names no columns or a wanted one twice, wanted columns seem to be in another
+        encoding, or a quotation mark is never closed.
     """
     with readable(part.path):
         top = top_of(part, delimiter=delimiter, decimal=decimal, encoding=encoding)
@@ -112,7 +112,7 @@ def _places(part: Part, top: Top, wanted: Mapping[str, str] | None) -> dict[str,
 
 def _parsed(text: _Text, top: Top, columns: Sequence[int], wrong: _Wrong) -> Iterator[pa.RecordBatch]:
     names = [str(i) for i in range(len(top.names))]
-    yield from pacsv.open_csv(
+    reader = pacsv.open_csv(
         pa.PythonFile(text, "r"),
         read_options=pacsv.ReadOptions(block_size=_BLOCK_BYTES, use_threads=False),
         parse_options=pacsv.ParseOptions(
@@ -124,6 +124,8 @@ def _parsed(text: _Text, top: Top, columns: Sequence[int], wrong: _Wrong) -> Ite
             check_utf8=False,
         ),
     )
+    with reader:
+        yield from reader
 
 
 def _points(column: pa.Array) -> pa.Array:
