@@ -225,7 +225,8 @@ def times(column: pa.Array | pa.ChunkedArray, name: str, found: Found, unit: flo
         if len(rows):
             some = text.take(pa.array(rows))
             out[rows] = _scaled(numbers(some, name, Found()), unit) if stamp is None else _stamps(some, stamp)
-            left[rows[~np.isnan(out[rows])]] = False
+            # NaN means a day that no calendar has, but a number may be NaN
+            left[rows if stamp is None else rows[~np.isnan(out[rows])]] = False
     bad = np.flatnonzero(left)
     detail = f"`{name}` must be seconds or a time in ISO 8601"
     found.note("unreadable", bad, text.take(pa.array(bad, pa.int64())).to_pylist(), detail)

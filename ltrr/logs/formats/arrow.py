@@ -11,7 +11,7 @@ import pyarrow.ipc
 
 from ltrr.logs.files import head, open_bytes, readable
 from ltrr.logs.format import Part, log_format
-from ltrr.logs.formats.leaves import chosen, picked
+from ltrr.logs.formats.leaves import check_bounds, chosen, picked
 
 __all__ = ["batches"]
 
@@ -47,7 +47,7 @@ def batches(part: Part, wanted: Mapping[str, str] | None, *, rows: int = 65_536)
             places = chosen(str(part.path), batch.schema, wanted)
             top = {n: batch.column(i) for n, (i, _) in places.items()}
             for i in {i for i, _ in places.values()}:
-                _check(batch.column(i))
+                check_bounds(batch.column(i))
             whole = picked(top, {n: below for n, (_, below) in places.items()}, batch.num_rows)
             for start in range(0, whole.num_rows, rows):
                 yield whole.slice(start, rows)
@@ -73,15 +73,3 @@ def _read(part: Part, wanted: Mapping[str, str] | None) -> Iterator[pa.RecordBat
     else:
         with open_bytes(part.path) as source:
             yield from pa.ipc.open_stream(source, options=pa.ipc.IpcReadOptions(use_threads=False))
-
-
-def _check(column: pa.Array) -> None:
-    """Refuse offsets and codes that lead out of a column, which would end the process.
-
-    Text that is not UTF-8 is no reason: it is a fault of its row.
-    """
-    if pa.types.is_string(column.type):
-        column = column.cast(pa.binary())
-    elif pa.types.is_large_string(column.type):
-        column = column.cast(pa.large_binary())
-    column.validate(full=True)

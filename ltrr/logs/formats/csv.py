@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import codecs
-import io
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import IO, Any
 
 import numpy as np
@@ -31,6 +30,7 @@ from ltrr.logs.formats.leaves import picked
 __all__ = ["Dialect", "batches", "dialect"]
 
 _BLOCK_BYTES = 1 << 22
+_LONGEST_ROW = 1 << 26
 _NUMERIC = ("number", "numbers", "any", "time")
 _COMMA = r"[+-]?\d*,\d+([eE][+-]?\d+)?"
 _COMMAS = rf"^\s*({_COMMA}|[+-]?\d+)(\s*\|\s*({_COMMA}|[+-]?\d+))*\s*$"
@@ -58,39 +58,27 @@ def batches(
     ----------
     part : Part
     wanted : mapping of str to str or None
-        Columns and what they hold; None for all, of equal names the first.
+        Columns and what they hold; None for all, of equal names the first, whatever encoding they are in.
     delimiter, decimal, encoding : str or None
         See `dialect`; None to take it from the first lines.
 
     Raises
     ------
     InputError
-        If the first line names no columns or a wanted one twice, the first rows seem to be in another
-        encoding than they should, or a quotation mark is never closed.
+        If the first line names no columns or a wanted one twice, wanted columns seem to be in another
+        encoding, or a quotation mark is never closed.
     """
     with readable(part.path):
         top = top_of(part, delimiter=delimiter, decimal=decimal, encoding=encoding)
         places = _places(part, top, wanted)
         kinds = dict.fromkeys(places, "any") if wanted is None else wanted
-        wrong = _Wrong()
         with open_bytes(part.path) as raw:
-            text = _Text(raw, top)
-            if not text.has_rows():
-                return
-            for batch in _parsed(text, top, sorted(set(places.values())) or [0], wrong):
-                rows = batch.num_rows
-                columns = {n: batch.column(str(i)) for n, i in places.items()}
+            for rows in _whole_rows(part, _utf8(raw, top.dialect.encoding, top.skip), top.dialect.delimiter):
+                table, wrong = _parsed(rows, top, sorted(set(places.values())) or [0])
+                columns = {n: table.column(str(i)).combine_chunks() for n, i in places.items()}
                 if top.dialect.decimal == ",":
                     columns = {n: _points(c) if kinds[n] in _NUMERIC else c for n, c in columns.items()}
-                yield wrong.put(picked(columns, dict.fromkeys(columns, ()), rows))
-        if wrong.notes:
-            empty = dict.fromkeys(places, pa.array([], pa.string()))
-            yield wrong.put(picked(empty, dict.fromkeys(places, ()), 0))
-        if text.quotes % 2 and (wrong.last == (wrong.done - 1, True) or _ends_in_quotes(part, top)):
-            raise InputError(
-                f"{part.path}: a quotation mark is opened and never closed, so that rows after it are lost; "
-                "close it"
-            )
+                yield _with_gaps(picked(columns, dict.fromkeys(columns, ()), len(table)), wrong)
 
 
 def _places(part: Part, top: Top, wanted: Mapping[str, str] | None) -> dict[str, int]:
@@ -110,13 +98,25 @@ def _places(part: Part, top: Top, wanted: Mapping[str, str] | None) -> dict[str,
     return places
 
 
-def _parsed(text: _Text, top: Top, columns: Sequence[int], wrong: _Wrong) -> Iterator[pa.RecordBatch]:
+def _parsed(rows: bytes, top: Top, columns: Sequence[int]) -> tuple[pa.Table, dict[int, str]]:
+    """Return columns of text by their positions, and rows with a wrong number of fields, which they lack.
+
+    Whole rows in memory are parsed at once: a reader of a Python file has a thread that reads ahead, which
+    may hang or abort the process if it ends before the file.
+    """
+    wrong: dict[int, str] = {}
+
+    def note(row: pacsv.InvalidRow) -> str:
+        # blank lines do not count
+        wrong[row.number - 1] = f"a row must have {row.expected_columns} fields, got {row.actual_columns}"
+        return "skip"
+
     names = [str(i) for i in range(len(top.names))]
-    yield from pacsv.open_csv(
-        pa.PythonFile(text, "r"),
-        read_options=pacsv.ReadOptions(block_size=_BLOCK_BYTES, use_threads=False),
+    table = pacsv.read_csv(
+        pa.BufferReader(rows),
+        read_options=pacsv.ReadOptions(block_size=len(rows) + 1, use_threads=False, column_names=names),
         parse_options=pacsv.ParseOptions(
-            delimiter=top.dialect.delimiter, invalid_row_handler=wrong.note, newlines_in_values=True
+            delimiter=top.dialect.delimiter, invalid_row_handler=note, newlines_in_values=True
         ),
         convert_options=pacsv.ConvertOptions(
             include_columns=[names[i] for i in columns],
@@ -124,6 +124,7 @@ def _parsed(text: _Text, top: Top, columns: Sequence[int], wrong: _Wrong) -> Ite
             check_utf8=False,
         ),
     )
+    return table, wrong
 
 
 def _points(column: pa.Array) -> pa.Array:
@@ -132,38 +133,38 @@ def _points(column: pa.Array) -> pa.Array:
     return pc.if_else(number, pc.replace_substring(column, ",", "."), column)
 
 
-class _Text(io.RawIOBase):
-    """A file's bytes in UTF-8 below a header of plain numbers; other bytes become NUL, quotes are counted.
+def _whole_rows(part: Part, blocks: Iterator[bytes], delimiter: str) -> Iterator[bytes]:
+    """Cut a file after the ends of rows, which are not within quotation marks; without blank lines alone."""
+    mark = re.escape(delimiter.encode())
+    quoted = re.compile(rb"(?:\A|(?<=[\r\n]|" + mark + rb'))"[^"]*(?:""[^"]*)*("|\Z)')
+    rest = b""
+    for block in blocks:
+        rest += block
+        cut = _cut(rest, quoted)
+        if rest[:cut].strip(b" \r\n"):
+            yield rest[:cut]
+        rest = rest[cut:]
+        if len(rest) > _LONGEST_ROW:
+            break
+    if len(rest) > _LONGEST_ROW or any(not found[1] for found in quoted.finditer(rest)):
+        raise InputError(
+            f"{part.path}: a quotation mark is opened and never closed, so that rows after it are lost; "
+            "close it"
+        )
+    if rest.strip(b" \r\n"):
+        yield rest
 
-    Arrow hands rows with a wrong number of fields to Python as text, and loses those that are not text.
-    """
 
-    def __init__(self, raw: IO[bytes], top: Top) -> None:
-        self._blocks = _utf8(raw, top.dialect.encoding, top.skip)
-        self._rest = (top.dialect.delimiter.join(map(str, range(len(top.names)))) + "\n").encode()
-        self.quotes = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def has_rows(self) -> bool:
-        """Return whether anything but white space follows the header: Arrow refuses a bare header."""
-        for block in self._blocks:
-            self._take(block)
-            if block.strip(b" \r\n"):
-                return True
-        return False
-
-    def read(self, size: int = -1) -> bytes:
-        while not self._rest and (block := next(self._blocks, None)) is not None:
-            self._take(block)
-        # a block may have become longer, so that there is more than was asked for
-        out, self._rest = (self._rest, b"") if size < 0 else (self._rest[:size], self._rest[size:])
-        return out
-
-    def _take(self, block: bytes) -> None:
-        self.quotes += block.count(b'"')
-        self._rest += block
+def _cut(text: bytes, quoted: re.Pattern[bytes]) -> int:
+    """Return the length of the whole rows at the beginning of a text."""
+    spans = [found.span() for found in quoted.finditer(text)] if b'"' in text else []
+    # an end of a row is after the last quoted value, or before it and after the one before
+    after = len(text)
+    for start, end in reversed(spans):
+        if (found := max(text.rfind(b"\n", end, after), text.rfind(b"\r", end, after - 1))) >= 0:
+            return found + 1
+        after = start
+    return max(text.rfind(b"\n", 0, after), text.rfind(b"\r", 0, after - 1)) + 1
 
 
 def _utf8(raw: IO[bytes], encoding: str, skip: int) -> Iterator[bytes]:
@@ -198,60 +199,17 @@ def _decoded(raw: IO[bytes], encoding: str) -> Iterator[bytes]:
     yield decoder.decode(b"", final=True).encode()
 
 
-@dataclass
-class _Wrong:
-    """Rows with a wrong number of fields, which Arrow skips, and their places.
-
-    Parameters
-    ----------
-    notes : list of (int, str)
-        Position in the part and what was found, of rows that are in no batch yet.
-    done : int
-        Rows of the part that are in batches.
-    last : (int, bool)
-        Position of the last wrong row, and whether it holds the end of a line.
-    """
-
-    notes: list[tuple[int, str]] = field(default_factory=list)
-    done: int = 0
-    last: tuple[int, bool] = (-1, False)
-
-    def note(self, row: pacsv.InvalidRow) -> str:
-        # the header is row 1 and blank lines do not count
-        detail = f"a row must have {row.expected_columns} fields, got {row.actual_columns}"
-        self.notes.append((row.number - 2, detail))
-        self.last = (row.number - 2, "\n" in row.text)
-        return "skip"
-
-    def put(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """Return a batch with null rows where rows were skipped."""
-        n, mine = batch.num_rows, 0
-        # a skipped row belongs here if it stands before the batch's last good row, or nothing follows
-        while mine < len(self.notes) and (self.notes[mine][0] < self.done + n + mine or n == 0):
-            mine += 1
-        before, self.done = self.done, self.done + n + mine
-        if mine == 0:
-            return batch
-        gap = np.zeros(n + mine, bool)
-        gap[[row - before for row, _ in self.notes[:mine]]] = True
-        index = np.zeros(n + mine, np.int64)
-        index[~gap] = np.arange(n)
-        columns = [c.take(pa.array(index, mask=gap)) for c in batch.columns]
-        details = np.full(n + mine, None, object)
-        details[gap] = [text for _, text in self.notes[:mine]]
-        del self.notes[:mine]
-        fault = {"kind": pa.array(["unreadable"] * (n + mine)), "detail": pa.array(details, pa.string())}
-        faults: Any = pa.StructArray.from_arrays(
-            [*fault.values()], fields=list(FAULT_TYPE), mask=pa.array(~gap)
-        )
-        return pa.RecordBatch.from_arrays([*columns, faults], names=[*batch.schema.names, FAULT])
-
-
-def _ends_in_quotes(part: Part, top: Top) -> bool:
-    """Return whether the last value of a CSV file holds the end of its line: its quote was never closed."""
-    last = ""
-    with open_bytes(part.path) as raw:
-        for batch in _parsed(_Text(raw, top), top, range(len(top.names)), _Wrong()):
-            if batch.num_rows:
-                last = max((c[-1].as_py() for c in batch.columns), key=lambda value: value.count("\n"))
-    return "\n" in last
+def _with_gaps(batch: pa.RecordBatch, wrong: Mapping[int, str]) -> pa.RecordBatch:
+    """Return a batch with null rows and their faults at the places of wrong rows."""
+    if not wrong:
+        return batch
+    gap = np.zeros(batch.num_rows + len(wrong), bool)
+    gap[list(wrong)] = True
+    index = np.zeros(len(gap), np.int64)
+    index[~gap] = np.arange(batch.num_rows)
+    details = np.full(len(gap), None, object)
+    details[list(wrong)] = list(wrong.values())
+    fault = [pa.array(["unreadable"] * len(gap)), pa.array(details, pa.string())]
+    faults: Any = pa.StructArray.from_arrays(fault, fields=list(FAULT_TYPE), mask=pa.array(~gap))
+    columns = [c.take(pa.array(index, mask=gap)) for c in batch.columns]
+    return pa.RecordBatch.from_arrays([*columns, faults], names=[*batch.schema.names, FAULT])

@@ -34,7 +34,7 @@ _COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
 _POINT = re.compile(r"[+-]?(\d+\.\d*|\.\d+)([eE][+-]?\d+)?")
 _WHOLE = re.compile(r"[+-]?\d+")
 _MISSING = {"", "NA", "N/A", "n/a", "null", "NULL", "None", "<NA>", "nan", "NaN"}
-_SEP = re.compile(r'\ufeff?"?sep=(.)"?\s*')
+_SEP = re.compile(r'"?sep=(.)"?\s*')
 _NO_TEXT = re.compile("[\udc80-\udcff]")
 """What bytes that are not UTF-8 become when they are decoded with "surrogateescape"."""
 
@@ -148,6 +148,8 @@ def top_of(
     _check_settings(delimiter, decimal, encoding)
     encoding = encoding or _encoding(head(part.path, _HEAD_CHARACTERS))
     lines = _first_lines(part.path, encoding)
+    mark = "\ufeff" if lines and lines[0].startswith("\ufeff") else ""
+    lines[:1] = [line.removeprefix(mark) for line in lines[:1]]
     before = 0
     if lines and (found := _SEP.fullmatch(lines[0])):
         delimiter, before = delimiter or found[1], 1
@@ -172,9 +174,9 @@ def top_of(
     comma = delimiter != "," and _has_decimal_commas(rows, len(names))
     return Top(
         Dialect(delimiter, decimal or (",."[not comma]), encoding),
-        tuple(n.strip("\ufeff \t\r\n").strip('"').strip() for n in names),
+        tuple(n.strip().strip('"').strip() for n in names),
         rows,
-        len(skip.encode()),
+        len((mark + skip).encode()),
     )
 
 
@@ -205,7 +207,7 @@ def _check_settings(delimiter: str | None, decimal: str | None, encoding: str | 
     if decimal not in (None, ".", ","):
         raise InputError(f"`decimal` must be . or , got {decimal!r}")
     try:
-        b"".decode(encoding or "utf-8")
+        io.TextIOWrapper(io.BytesIO(), encoding)
     except LookupError as error:
         raise InputError(
             f"`encoding` must be one that Python knows, such as latin-1 or utf-16, got {encoding!r}"
@@ -219,7 +221,7 @@ def _encoding(start: bytes) -> str:
             return name
     # of two bytes of a digit, a letter or a delimiter in UTF-16 one is zero
     even, odd = start[::2].count(0), start[1::2].count(0)
-    if 5 * max(even, odd) > len(start) // 2 and 10 * min(even, odd) < max(even, odd):
+    if max(even, odd) > max(len(start) // 10, 3) and 10 * min(even, odd) < max(even, odd):
         return "utf-16-le" if odd > even else "utf-16-be"
     return "utf-8"
 

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from ltrr.errors import InputError
 
-__all__ = ["chosen", "leaves", "picked"]
+__all__ = ["check_bounds", "chosen", "leaves", "picked"]
 
 Leaf = tuple[int, tuple[str, ...]]
 """Place of a top-level column, and names below it."""
@@ -76,6 +76,18 @@ def picked(
     if not arrays:
         return pa.RecordBatch.from_struct_array(pa.array([{}] * rows, pa.struct([])))
     return pa.RecordBatch.from_arrays(arrays, names=list(paths))
+
+
+def check_bounds(column: pa.Array) -> None:
+    """Refuse offsets and codes of a damaged file that lead out of a column, which would end the process.
+
+    Text that is not UTF-8 is no reason: it is a fault of its row.
+    """
+    if pa.types.is_string(column.type):
+        column = column.cast(pa.binary())
+    elif pa.types.is_large_string(column.type):
+        column = column.cast(pa.large_binary())
+    column.validate(full=True)
 
 
 def _is_struct(field: pa.Field) -> bool:

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from ltrr.logs.files import readable
 from ltrr.logs.format import Part, log_format
-from ltrr.logs.formats.leaves import chosen, picked
+from ltrr.logs.formats.leaves import check_bounds, chosen, picked
 
 __all__ = ["batches", "integer_range"]
 
@@ -76,7 +76,12 @@ def batches(part: Part, wanted: Mapping[str, str] | None, *, rows: int = 65_536)
         # the file's own names: a name that is wanted is the beginning of the path of what lies below it
         own = list(dict.fromkeys(".".join((schema[i].name, *below)) for i, below in places.values()))
         for batch in file.iter_batches(batch_size=rows, columns=own, use_threads=False):
-            top = {n: batch.column(schema[i].name) for n, (i, _) in places.items()}
+            names = batch.schema.names
+            top = {n: batch.column(names.index(schema[i].name)) for n, (i, _) in places.items()}
+            for column in top.values():
+                if "dictionary" in str(column.type):
+                    # the only codes that the reader takes from the file without a look at them
+                    check_bounds(column)
             yield picked(top, paths, batch.num_rows)
 
 
