@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from ltrr.logs.formats.dsjson_line import Line, Outcome, wholes
 from ltrr.logs.formats.json_features import Flat, Names, Unreadable, flatten, items, loads, short
 
-__all__ = ["Actions", "Choice", "Decision", "Listed", "action_name"]
+__all__ = ["Actions", "Choice", "Listed", "Slot", "action_name"]
 
 _MOST_BYTES = 1 << 26
 _MOST_NAMES = 1 << 16
@@ -52,8 +52,12 @@ class Choice:
     features: Flat | None = None
 
 
-Decision = tuple[int, Choice, float | None, float | None, float | None, list[float] | None, bool]
-"""Slot, choice, cost, original cost, propensity and probabilities, None where not known; True for slates."""
+class Slot(NamedTuple):
+    """A slot's decision: number of its choice, label, and probabilities."""
+
+    choice: int
+    line: Line
+    probabilities: list[float]
 
 
 def action_name(element: dict[str, Any]) -> tuple[str, bool]:
@@ -88,8 +92,9 @@ class Actions:
         self.names = Names()
         self._elements: dict[bytes, tuple[str, bool, int]] = {}
         self._lists: dict[bytes, Listed] = {}
-        self._singles: dict[tuple[Any, ...], Choice] = {}
-        self._choices: dict[tuple[Any, ...], Choice] = {}
+        self.choices = [Choice(None, None, (), (), None)]
+        self._singles: dict[tuple[Any, ...], int] = {}
+        self._numbers: dict[tuple[Any, ...], int] = {}
         self._size = 0
 
     @property
@@ -97,29 +102,25 @@ class Actions:
         """True where so much is known that it should be forgotten."""
         return self._size > _MOST_BYTES or len(self.names) > _MOST_NAMES
 
-    def decisions(self, line: Line) -> list[Decision]:
-        """Return a line's decisions; none where it has no outcome.
+    def single(self, line: Line) -> tuple[int, list[float]]:
+        """Return the number of the choice of a line with one decision, and probabilities.
 
         Raises
         ------
         Unreadable
             If its fields contradict one another, or it does not say which action is meant.
         """
-        if line.skip:
-            return []
-        if line.outcomes is not None:
-            return self._slots(line, line.outcomes)
-        if line.cost is None:
-            return []
         p = line.probabilities
-        p = p if isinstance(p, list) else None if p is None else [p]
-        listed = line.listed
-        key = (listed, bytes(line.order), line.index, line.action, len(p or ()))
+        if not isinstance(p, list):
+            p = [] if p is None else [p]
+        context = line.context
+        text = bytes(line.multi) if context is None else bytes(context.multi) or bytes(line.multi)
+        key = (text, bytes(line.order), line.index, line.action, len(p))
         choice = self._singles.get(key)
         if choice is None:
             choice = self._singles[key] = self._single(*key)
-            self._size += len(listed) + _COST
-        return [(0, choice, line.cost, line.original, line.propensity, p or None, False)]
+            self._size += len(text) + _COST
+        return choice, p
 
     def listed(self, text: bytes) -> Listed:
         """Return the actions of a `_multi`, given as text."""
@@ -144,7 +145,7 @@ class Actions:
             self._size += len(text) + _COST
         return found
 
-    def _single(self, text: bytes, order: bytes, index: int | None, action: int | None, n_p: int) -> Choice:
+    def _single(self, text: bytes, order: bytes, index: int | None, action: int | None, n_p: int) -> int:
         """Return the choice of a line with one decision: `_multi`, `a`, the two labels, the length of `p`."""
         elements = self.listed(text)
         if index is not None and action and action != index + 1:
@@ -169,17 +170,17 @@ class Actions:
 
     def _choice(
         self, listed: Listed, chosen: int, places: list[int], order: list[int], *, whole: bool = False
-    ) -> Choice:
-        """Name the actions at places; ``whole`` says that all of the log's could be chosen."""
+    ) -> int:
+        """Name the actions at places; return the choice's number. ``whole`` says that all of the log's could be chosen."""
         key = (id(listed), chosen, tuple(places), tuple(order))
-        found = self._choices.get(key)
+        found = self._numbers.get(key)
         if found is None:
             numbers = {place: self._number(listed, place) for place in {*places, chosen} if place >= 0}
             if len(set(numbers.values())) < len(numbers):
                 raise Unreadable(f"two actions of its `_multi` have the same name; {_REMEDY}")
             eligible = None if whole else tuple(numbers[place] for place in places)
-            found = Choice(numbers.get(chosen), eligible, tuple(places), tuple(order), listed)
-            self._choices[key] = found
+            found = self._numbers[key] = len(self.choices)
+            self.choices.append(Choice(numbers.get(chosen), eligible, tuple(places), tuple(order), listed))
             self._size += 64 * len(places) + _COST
         return found
 
@@ -194,10 +195,10 @@ class Actions:
             self.names.number(name)
         return self.names.number(listed.names[place])
 
-    def _slots(self, line: Line, outcomes: list[Outcome]) -> list[Decision]:
-        """Return the decisions of a line with outcomes."""
+    def slots(self, line: Line, outcomes: list[Outcome]) -> tuple[list[Slot], bool]:
+        """Return the decisions of a line with outcomes, and whether they have one cost."""
         if not outcomes:
-            return []
+            return [], False
         elements = self.listed(line.listed)
         n = len(elements.texts)
         cost = line.cost
@@ -209,7 +210,7 @@ class Actions:
         if slates and not elements.texts:
             raise Unreadable("slates need `_multi` with `_slot_id`")
         if missing and not (slates and has_cost):
-            return []
+            return [], slates
         out = []
         taken: set[int] = set()
         for s, outcome in enumerate(outcomes):
@@ -223,21 +224,23 @@ class Actions:
             if len(places) == 1 and n > 1 and not (propensity or 0.0) > 0.999:
                 # only the chosen action is listed: the others that were free could have been chosen too
                 places = [chosen, *(j for j in own if j not in taken)]
-                p = None
+                p = []
             choice = self._choice(elements, chosen, places, list(range(len(places))))
             last = s == len(outcomes) - 1
             costs = (outcome.cost, outcome.original)
             if slates:
                 costs = (cost, line.original) if last else (0.0, 0.0)
-            out.append((s, choice, *costs, propensity, p, slates))
-        return out
+            label = Line(costs[0], original=costs[1], propensity=propensity)
+            label.event, label.time, label.drop = line.event, line.time, line.drop
+            out.append(Slot(choice, label, p))
+        return out, slates
 
 
-def _shown(slot: int, outcome: Outcome) -> tuple[list[int], list[float] | None]:
-    """Return the actions of an outcome and their probabilities, None where it has none."""
+def _shown(slot: int, outcome: Outcome) -> tuple[list[int], list[float]]:
+    """Return the actions of an outcome and their probabilities."""
     a, p = outcome.actions, outcome.probabilities
     places = a if isinstance(a, list) else [] if a is None else [a]
     p = p if isinstance(p, list) else [] if p is None else [p]
     if not places or (p and len(p) != len(places)):
         raise Unreadable(f"slot {slot}: `_a` has {len(places)} entries, `_p` {len(p)}")
-    return places, p or None
+    return places, p

@@ -13,6 +13,7 @@ import pyarrow as pa
 from ltrr.types import Int32
 
 __all__ = [
+    "EMPTY",
     "Features",
     "Flat",
     "Names",
@@ -74,11 +75,11 @@ class Names:
         """Return a name's number."""
         return self._numbers.setdefault(name, len(self._numbers))
 
-    def encoded(self, numbers: Int32, missing: Any = None) -> pa.DictionaryArray:
-        """Return the names of numbers; null where ``missing`` is true."""
+    def encoded(self, numbers: Int32) -> pa.DictionaryArray:
+        """Return the names of numbers; null for −1."""
         if len(self._array) != len(self._numbers):
             self._array = pa.array(map(clean, self._numbers), pa.string())
-        return pa.DictionaryArray.from_arrays(pa.array(numbers, pa.int32(), mask=missing), self._array)
+        return pa.DictionaryArray.from_arrays(pa.array(numbers, mask=numbers < 0), self._array)
 
 
 class Flat(NamedTuple):
@@ -87,6 +88,17 @@ class Flat(NamedTuple):
     names: list[int]
     values: list[float]
     lengths: list[int]
+
+    def add(self, parts: Iterable[Flat]) -> None:
+        """Put one object behind the others, made of several."""
+        before = len(self.names)
+        for part in parts:
+            self.names.extend(part.names)
+            self.values.extend(part.values)
+        self.lengths.append(len(self.names) - before)
+
+
+EMPTY = Flat([], [], [])
 
 
 class Features:
