@@ -171,6 +171,7 @@ class _Reader:
         """Return the rows of a block's lines."""
         out = Rows()
         text = is_utf8(block)
+        single, featured = self.actions.single, bool(self._asked & _FEATURES)
         for line in block[:-1].split(b"\n"):
             self._number += 1
             label = _BLANK
@@ -178,7 +179,13 @@ class _Reader:
                 if not text and not is_utf8(line):
                     raise Unreadable("not UTF-8")
                 label = read_line(line)
-                self._add(out, line, label)
+                if label.cost is None or label.outcomes is not None or label.skip:
+                    self._add_slots(out, line, label)
+                    continue
+                choice, p = single(label)
+                if featured:
+                    self._add_features(out, line, [choice])
+                out.add(self._number, label, choice, p)
             except Unreadable as error:
                 if line.strip(b" \t\r"):
                     out.add_fault(self._number, label, "unreadable", str(error))
@@ -186,14 +193,8 @@ class _Reader:
                 out.add_fault(self._number, label, "unreadable", "nested too deeply")
         return out
 
-    def _add(self, rows: Rows, line: bytes, label: Line) -> None:
-        """Add the rows of a line."""
-        if not label.skip and label.outcomes is None and label.cost is not None:
-            choice, p = self.actions.single(label)
-            if self._asked & _FEATURES:
-                self._add_features(rows, line, [choice])
-            rows.add(self._number, label, choice, p)
-            return
+    def _add_slots(self, rows: Rows, line: bytes, label: Line) -> None:
+        """Add the rows of a line with outcomes, or with none."""
         slots, slates = self.actions.slots(label, [] if label.skip else label.outcomes or [])
         if not slots:
             rows.add_fault(self._number, label, "dangling event", dangling_reason(label))

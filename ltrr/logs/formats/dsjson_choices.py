@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any, NamedTuple
 
-from ltrr.logs.formats.dsjson_line import Line, Outcome, wholes
+from ltrr.logs.formats.dsjson_line import Line, Outcome, whole, wholes
 from ltrr.logs.formats.json_features import Flat, Names, Unreadable, flatten, items, loads, short
 
 __all__ = ["Actions", "Choice", "Listed", "Slot", "action_name"]
@@ -61,7 +62,7 @@ class Slot(NamedTuple):
 
 
 def action_name(element: dict[str, Any]) -> tuple[str, bool]:
-    """Return the name of an action, its tag, else its id, else its features; and whether it is one of the first.
+    """Return the name of an action and whether it is a tag or an id; its features name it if it has neither.
 
     Examples
     --------
@@ -73,9 +74,16 @@ def action_name(element: dict[str, Any]) -> tuple[str, bool]:
     inner = element.get("i")
     for name in (element.get("_tag"), inner.get("id") if isinstance(inner, dict) else None):
         if isinstance(name, str):
-            return name, True
+            return _cut(name), True
     parts = sorted(name if value == 1 else f"{name}={value:g}" for name, value in flatten(element))
-    return ", ".join(parts), False
+    return _cut(", ".join(parts)), False
+
+
+def _cut(name: str) -> str:
+    """Return a name of at most 120 characters: a long one is cut, and told apart by a hash."""
+    if len(name) <= 120:
+        return name
+    return f"{name[:100]}… {blake2b(name.encode('utf-8', 'replace'), digest_size=8).hexdigest()}"
 
 
 class Actions:
@@ -139,9 +147,8 @@ class Actions:
         found = self._elements.get(text)
         if found is None:
             element = loads(text)
-            slot = wholes("_slot_id", element.get("_slot_id"))
-            name = (*action_name(element), slot[0] if slot else -1)
-            found = self._elements[text] = name
+            slot = whole("_slot_id", element.get("_slot_id"))
+            found = self._elements[text] = (*action_name(element), -1 if slot is None else slot)
             self._size += len(text) + _COST
         return found
 
@@ -175,7 +182,8 @@ class Actions:
         key = (id(listed), chosen, tuple(places), tuple(order))
         found = self._numbers.get(key)
         if found is None:
-            numbers = {place: self._number(listed, place) for place in {*places, chosen} if place >= 0}
+            known = sorted({*places, chosen} - {-1})
+            numbers = {place: self._number(listed, place) for place in known}
             if len(set(numbers.values())) < len(numbers):
                 raise Unreadable(f"two actions of its `_multi` have the same name; {_REMEDY}")
             eligible = None if whole else tuple(numbers[place] for place in places)

@@ -14,7 +14,7 @@ from msgspec import Meta, Raw, Struct, field
 
 from ltrr.logs.formats.json_features import Unreadable, clean, number, short
 
-__all__ = ["Line", "Outcome", "dangling_reason", "members_of", "read_line", "seconds", "wholes"]
+__all__ = ["Line", "Outcome", "dangling_reason", "members_of", "read_line", "seconds", "whole", "wholes"]
 
 Whole = Annotated[int, Meta(ge=0, le=10**9)]
 Never = Annotated[int, Meta(gt=0, lt=1)]
@@ -144,11 +144,13 @@ def _slowly(line: dict[str, Any]) -> Line:
             raise Unreadable("`_outcomes` is no list of objects")
         out.outcomes = [_outcome(outcome) for outcome in outcomes]
     out.cost = _real(line, "_label_cost", "_label_Cost")
+    if outcomes is None and out.cost is None:
+        return out
     out.original = _real(line, "_original_label_cost")
-    if outcomes is None and out.cost is not None:
+    if outcomes is None:
         out.propensity = _real(line, "_label_probability", "_label_Probability")
-        out.action = _whole("_label_Action", _last(line, "_label_action", "_label_Action"))
-        out.index = _whole("_labelIndex", line.get("_labelIndex"))
+        out.action = whole("_label_Action", _last(line, "_label_action", "_label_Action"))
+        out.index = whole("_labelIndex", line.get("_labelIndex"))
         out.probabilities = [number("p", p) for p in _several(line.get("p"))]
     return out
 
@@ -182,7 +184,8 @@ def _several(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [] if value is None else [value]
 
 
-def _whole(name: str, value: Any) -> int | None:
+def whole(name: str, value: Any) -> int | None:
+    """Return a whole number; None for null."""
     if value is None:
         return None
     found = number(name, value)
@@ -193,7 +196,7 @@ def _whole(name: str, value: Any) -> int | None:
 
 def wholes(name: str, value: Any) -> list[int]:
     """Return a list of whole numbers, or a single one, as a list."""
-    found = [_whole(name, entry) for entry in _several(value)]
+    found = [whole(name, entry) for entry in _several(value)]
     if None in found:
         raise Unreadable(f"`{name}` has an entry without a value")
     return [entry for entry in found if entry is not None]
