@@ -27,9 +27,9 @@ def number(value):
         return math.copysign(math.inf, value)
 
 
-def whole(value, default):
-    if value is None:
-        return default
+def whole(value, *default):
+    if value is None and default:
+        return default[0]
     value = number(value)
     if not (0 <= value <= 1e9 and value == math.floor(value)):
         raise WrongError
@@ -41,10 +41,7 @@ def listed(value):
 
 
 def wholes(value):
-    out = [whole(x, -1) for x in listed(value)]
-    if -1 in out:
-        raise WrongError
-    return out
+    return [whole(x) for x in listed(value)]
 
 
 def either(line, *names):
@@ -103,9 +100,7 @@ def walk(name, value):
 
 
 def members(value, hidden=frozenset()):
-    return [
-        pair for k, inner in value.items() if k[:1] != "_" and k not in hidden for pair in walk(k, inner)
-    ]
+    return [pair for k, inner in value.items() if k[:1] != "_" and k not in hidden for pair in walk(k, inner)]
 
 
 def name_of(element):
@@ -133,10 +128,8 @@ def elements_of(line):
 
 def slot_rows(line):
     outcomes = line["_outcomes"]
-    if not isinstance(outcomes, list) or any(not isinstance(o, dict) for o in outcomes):
-        raise WrongError
-    top, top_original = either(line, "_label_cost", "_label_Cost"), number(line.get("_original_label_cost"))
-    top = number(top)
+    top = number(either(line, "_label_cost", "_label_Cost"))
+    top_original = number(line.get("_original_label_cost"))
     costs = [number(either(o, "_label_cost", "_label_Cost")) for o in outcomes]
     originals = [number(o.get("_original_label_cost")) for o in outcomes]
     shown = [wholes(o.get("_a")) for o in outcomes]
@@ -174,6 +167,29 @@ def slot_rows(line):
             cost, original = (top, top_original) if final else (0.0, 0.0)
         rows.append((s, chosen, cost, original, propensity, list(zip(a, p, strict=True))))
     return "slates" if slates else "ccb", rows
+
+
+def check(line):
+    """Check every field of a label, whatever the line is."""
+    for names in (("_label_cost", "_label_Cost"), ("_label_probability", "_label_Probability")):
+        number(either(line, *names))
+    whole(either(line, "_label_action", "_label_Action"), 0)
+    whole(line.get("_labelIndex"), -1)
+    for value in (line.get("_original_label_cost"), *listed(line.get("p"))):
+        number(value)
+    outcomes = line.get("_outcomes")
+    if outcomes is None:
+        return
+    if not isinstance(outcomes, list) or any(not isinstance(o, dict) for o in outcomes):
+        raise WrongError
+    for o in outcomes:
+        wholes(o.get("_a"))
+        for value in (
+            *listed(o.get("_p")),
+            either(o, "_label_cost", "_label_Cost"),
+            o.get("_original_label_cost"),
+        ):
+            number(value)
 
 
 def single_row(line):
@@ -219,6 +235,7 @@ def read(data):
         skip = line.get("_skipLearn")
         if skip is not None and not isinstance(skip, (bool, int, float)):
             raise WrongError
+        check(line)
         drop = None if line.get("pdrop") is None else number(line["pdrop"])
         if skip:
             kind, rows = "dangling", []

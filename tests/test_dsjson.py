@@ -105,7 +105,9 @@ def check(path, data, **options):
         labels = dict.fromkeys(["cost", "action", "eligible"], "any")
         few = rows_of(path, labels, actions=way, reward="original", **options)
         assert all(set(row) == {*labels, ROW, FAULT, WHOLE} for row in few)
-        assert all(same(row[name], more[name]) for row, more in zip(few, have, strict=True) for name in labels)
+        assert all(
+            same(row[name], more[name]) for row, more in zip(few, have, strict=True) for name in labels
+        )
 
 
 def check_row(row, twin, reward):
@@ -184,7 +186,7 @@ def test_reported_cases(data_dir, tmp_path, file):
         assert names is None or rows[0]["eligible"] == names
     else:
         assert {kind for _, kind, _ in faults(rows)} == {"dangling event"}
-    if file == "vw2253.json":  # NaN is no number: the propensity and the distribution are missing
+    if file == "vw2253.json":  # NaN is not a number: the propensity and the distribution are missing
         missing = [row[ROW] for row in rows if row["propensity"] is None]
         assert missing
         assert missing == [row[ROW] for row in rows if row["probabilities"] is None]
@@ -292,19 +294,19 @@ def test_a_distribution_with_a_hole_is_not_known(tmp_path):
     [
         ('"_labelIndex":1', '"_labelIndex":0', "name different actions"),
         ("[2,1,3]", "[2,1]", "`a` has 2 entries, `p` 3"),
-        ("[2,1,3]", "[2,1,4]", "no order of 3 actions"),
-        ("[2,1,3]", "[2,2,3]", "no order of 3 actions"),
-        ("[0.7,0.2,0.1]", '[0.7,0.2,"x"]', "`p` is no number"),
-        ("-1.5", "true", "`_label_cost` is no number: true"),
+        ("[2,1,3]", "[2,1,4]", "not an order of 3 actions"),
+        ("[2,1,3]", "[2,2,3]", "not an order of 3 actions"),
+        ("[0.7,0.2,0.1]", '[0.7,0.2,"x"]', "`p` is not a number"),
+        ("-1.5", "true", "`_label_cost` is not a number: true"),
         ("-1.5", "-1.5.0", "not JSON: Expecting ',' delimiter"),
         ('"Ann"', '"\\x"', "not JSON"),
         ('"Ann"', "tru", "not JSON"),
         ('"xy":[0.5,-2]', '"xy":[0.5,-2}', "not JSON"),
-        ('"EventId":"e1"', '"EventId":["e1"]', "`EventId` is no text"),
+        ('"EventId":"e1"', '"EventId":["e1"]', "`EventId` is not text"),
         ('"_label_Action":2,"_labelIndex":1', '"_label_Action":4', "names action 4 of 3"),
-        ('"c":{', '"c":[],"d":{', "`c` is no object"),
-        ('"_labelIndex":1', '"_labelIndex":1.5', "no whole number"),
-        ('"_multi":[', '"_multi":[1,', "`_multi` is no list of objects"),
+        ('"c":{', '"c":[],"d":{', "`c` is not an object"),
+        ('"_labelIndex":1', '"_labelIndex":1.5', "not a whole number"),
+        ('"_multi":[', '"_multi":[1,', "`_multi` is not a list of objects"),
         ('"_multi"', '"_other"', 'no `_multi` names its actions; set actions="position"'),
         ("coffee", "tea", 'the same name; set actions="position"'),
     ],

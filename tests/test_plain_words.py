@@ -56,13 +56,8 @@ NOT_READ = {"docs/words.md": "it lists the words that are not used any more; its
 PENDING: tuple[str, ...] = (
     # readers of JSON, which a library replaces next
     "ltrr/_kernels/dsjson_features.py",
-    "ltrr/_kernels/json_time.py",
     "ltrr/_kernels/vw_text.py",
-    "ltrr/logs/formats/dsjson.py",
     "ltrr/logs/formats/dsjson_features.py",
-    "ltrr/logs/formats/dsjson_line.py",
-    "ltrr/logs/formats/dsjson_names.py",
-    "ltrr/logs/formats/dsjson_values.py",
     "ltrr/logs/items.py",
     "ltrr/logs/formats/text_lines.py",
 )

@@ -42,9 +42,22 @@ COLUMNS = {
 _BLOCK = 1 << 22
 _MOST_BY_FEATURES = 4096
 _IGNORED = frozenset(
-    "a p o pdf pdrop Version EventId Timestamp EnqueuedTimeUtc RewardValue DeferredAction VWState".split()
+    [
+        "a",
+        "p",
+        "o",
+        "pdf",
+        "pdrop",
+        "Version",
+        "EventId",
+        "Timestamp",
+        "EnqueuedTimeUtc",
+        "RewardValue",
+        "DeferredAction",
+        "VWState",
+    ]
 )
-"""Names that are no features where features stand beside the label."""
+"""Names that are no features where features and label are in one object."""
 
 _FEATURES = {"context", "features"}
 _BLANK = Line()
@@ -103,7 +116,7 @@ def batches(
                                     ``_label_cost``. Where only the chosen action is listed, all that earlier
                                     slots left could have been chosen, and their probabilities are not known
     ``_slot_id`` in ``_multi``      slates: ``_a`` counts among the slot's own actions, and the line's one
-                                    ``_label_cost`` stands at the last slot
+                                    ``_label_cost`` is that of the last slot
     ``EventId``, ``Timestamp``      ``event``; ``timestamp``, seconds since 1970
     ``pdrop``                       ``count`` = 1 / (1 − pdrop), 0 where that is no count
     ``_skipLearn``                  if true, the decision was never shown: a dangling event
@@ -111,7 +124,7 @@ def batches(
     ==============================  =====================================================================
 
     A line without a cost is a decision whose outcome never arrived, one with nothing but an outcome
-    (``RewardValue``) has lost its decision: both are dangling events. Of a field that stands twice the last
+    (``RewardValue``) has lost its decision: both are dangling events. Of a field that occurs twice the last
     counts. What no line says is null; rows of ``eligible`` are null where all actions could be chosen.
 
     **Actions.** An action is known by its ``_tag``, else by the ``id`` in its ``i``, else by its features, so
@@ -213,7 +226,9 @@ class _Reader:
             choice = self.actions.choices[number]
             if choice.features is None and choice.listed is not None:
                 texts = choice.listed.texts
-                choice.features = self.features.of_several(texts[j] if texts else b"{}" for j in choice.places)
+                choice.features = self.features.of_several(
+                    texts[j] if texts else b"{}" for j in choice.places
+                )
         if "context" not in self._asked:
             return
         members, beside = members_of(line)

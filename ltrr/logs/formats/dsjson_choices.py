@@ -39,7 +39,7 @@ class Choice:
     places : tuple of int
         Places in `_multi`.
     order : tuple of int
-        Where their probabilities stand in the line.
+        Where their probabilities are in the line.
     listed : Listed or None
     features : Flat or None
         Features of the eligible actions, once they have been asked for.
@@ -136,7 +136,7 @@ class Actions:
         if found is None:
             texts = [] if text in (b"", b"null") else items(text)
             if texts is None or not all(element.startswith(b"{") for element in texts):
-                raise Unreadable("`_multi` is no list of objects")
+                raise Unreadable("`_multi` is not a list of objects")
             each = [self._element(element) for element in texts]
             found = Listed(tuple(texts), *(tuple(x[k] for x in each) for k in range(3)))  # type: ignore[arg-type]
             self._lists[text] = found
@@ -147,8 +147,9 @@ class Actions:
         found = self._elements.get(text)
         if found is None:
             element = loads(text)
-            slot = whole("_slot_id", element.get("_slot_id"))
-            found = self._elements[text] = (*action_name(element), -1 if slot is None else slot)
+            slot = element.get("_slot_id")
+            slot = -1 if slot is None else whole("_slot_id", slot)
+            found = self._elements[text] = (*action_name(element), slot)
             self._size += len(text) + _COST
         return found
 
@@ -157,14 +158,14 @@ class Actions:
         elements = self.listed(text)
         if index is not None and action and action != index + 1:
             raise Unreadable(f"`_labelIndex` {index} and `_label_Action` {action} name different actions")
-        shown = wholes("a", loads(order)) if order else []
+        shown = wholes("a", loads(order)) if order not in (b"", b"null") else []
         if shown and n_p and len(shown) != n_p:
             raise Unreadable(f"`a` has {len(shown)} entries, `p` {n_p}")
         n = len(elements.texts) or max(len(shown), n_p)
         base = 0 if 0 in shown else 1
         places = [a - base for a in shown] or list(range(n))
         if len(set(places)) != len(places) or (places and not 0 <= min(places) <= max(places) < n):
-            raise Unreadable(f"`a` is no order of {n} actions: {short(shown)}")
+            raise Unreadable(f"`a` is not an order of {n} actions: {short(shown)}")
         if n_p and n_p != len(places):
             raise Unreadable(f"`p` has {n_p} entries for {len(places)} actions")
         chosen = index if index is not None else (action or 0) - 1
@@ -178,7 +179,7 @@ class Actions:
     def _choice(
         self, listed: Listed, chosen: int, places: list[int], order: list[int], *, whole: bool = False
     ) -> int:
-        """Name the actions at places; return the choice's number. ``whole`` says that all of the log's could be chosen."""
+        """Return the number of a choice among places; ``whole`` means among all actions of the log."""
         key = (id(listed), chosen, tuple(places), tuple(order))
         found = self._numbers.get(key)
         if found is None:

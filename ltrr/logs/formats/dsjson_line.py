@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Annotated, Any
@@ -65,7 +66,7 @@ class Line(Struct, gc=False):
 
     @property
     def listed(self) -> bytes:
-        """Text of the list of actions, in `c` or beside it."""
+        """Text of the list of actions, in `c` or in the line."""
         inner = bytes(self.context.multi) if self.context is not None else b""
         return inner or bytes(self.multi)
 
@@ -85,7 +86,7 @@ def read_line(text: bytes) -> Line:
     Raises
     ------
     Unreadable
-        If it is no JSON, or its fields hold what they cannot mean.
+        If it is not JSON, or its fields hold what they cannot mean.
     """
     try:
         return _typed(text)
@@ -94,7 +95,7 @@ def read_line(text: bytes) -> Line:
 
 
 def members_of(text: bytes) -> tuple[dict[str, bytes], bool]:
-    """Return the members of the object of features as JSON, and whether they stand beside the label."""
+    """Return the members of the object of features as JSON, and whether that is the line itself."""
     try:
         inner = _in_context(text).c
         found = _beside(text) if inner is None else inner
@@ -122,91 +123,88 @@ def _slowly(line: dict[str, Any]) -> Line:
     """Check a line that msgspec refuses, field by field: some are right, others need a reason."""
     context = line.get("c")
     if context is not None and not isinstance(context, dict):
-        raise Unreadable(f"`c` is no object: {short(context)}")
+        raise Unreadable(f"`c` is not an object: {short(context)}")
+    outcomes = line.get("_outcomes")
+    several = [] if outcomes is None else outcomes
+    if not isinstance(several, list) or not all(isinstance(one, dict) for one in several):
+        raise Unreadable("`_outcomes` is not a list of objects")
     inner = context or {}
-    skip = line.get("_skipLearn")
-    if skip is not None and not isinstance(skip, (bool, int, float)):
-        raise Unreadable(f"`_skipLearn` is neither true nor false: {short(skip)}")
-    out = Line(
+    return Line(
+        **_checked(line, _LABEL),
         multi=_raw(inner, "_multi") if "_multi" in inner else _raw(line, "_multi"),
         context=None if context is None else Context(),
         order=_raw(line, "a"),
-        event=_text("EventId", line.get("EventId")),
-        time=_text("Timestamp", line.get("Timestamp")),
-        drop=_real(line, "pdrop"),
-        skip=bool(skip),
+        outcomes=None if outcomes is None else [Outcome(**_checked(one, _OUTCOME)) for one in several],
     )
-    if skip:
-        return out
-    outcomes = line.get("_outcomes")
-    if outcomes is not None:
-        if not isinstance(outcomes, list) or not all(isinstance(outcome, dict) for outcome in outcomes):
-            raise Unreadable("`_outcomes` is no list of objects")
-        out.outcomes = [_outcome(outcome) for outcome in outcomes]
-    out.cost = _real(line, "_label_cost", "_label_Cost")
-    if outcomes is None and out.cost is None:
-        return out
-    out.original = _real(line, "_original_label_cost")
-    if outcomes is None:
-        out.propensity = _real(line, "_label_probability", "_label_Probability")
-        out.action = whole("_label_Action", _last(line, "_label_action", "_label_Action"))
-        out.index = whole("_labelIndex", line.get("_labelIndex"))
-        out.probabilities = [number("p", p) for p in _several(line.get("p"))]
+
+
+def _checked(object_: dict[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return fields of an object; of two spellings the last that is not null counts."""
+    out = {}
+    for field_, (check, *names) in fields.items():
+        found = [value for name, value in object_.items() if name in names and value is not None]
+        out[field_] = check(names[-1], found[-1]) if found else None
     return out
-
-
-def _outcome(outcome: dict[str, Any]) -> Outcome:
-    return Outcome(
-        actions=wholes("_a", outcome.get("_a")),
-        probabilities=[number("_p", p) for p in _several(outcome.get("_p"))],
-        cost=_real(outcome, "_label_cost", "_label_Cost"),
-        original=_real(outcome, "_original_label_cost"),
-    )
 
 
 def _raw(object_: dict[str, Any], name: str) -> Raw:
     return Raw(json.dumps(object_[name]).encode() if name in object_ else b"")
 
 
-def _last(object_: dict[str, Any], *names: str) -> Any:
-    """Return the last of a field's spellings that is not null."""
-    found = [value for name, value in object_.items() if name in names and value is not None]
-    return found[-1] if found else None
-
-
-def _real(object_: dict[str, Any], *names: str) -> float | None:
-    value = _last(object_, *names)
-    return None if value is None else number(names[0], value)
-
-
 def _several(value: Any) -> list[Any]:
-    """Return a list, of one for a single value, of none for null."""
-    return value if isinstance(value, list) else [] if value is None else [value]
+    return value if isinstance(value, list) else [value]
 
 
-def whole(name: str, value: Any) -> int | None:
-    """Return a whole number; None for null."""
-    if value is None:
-        return None
+def whole(name: str, value: Any) -> int:
+    """Return a whole number."""
     found = number(name, value)
     if not 0 <= found <= 1e9 or found != int(found):
-        raise Unreadable(f"`{name}` is no whole number from 0 on: {short(value)}")
+        raise Unreadable(f"`{name}` is not a whole number from 0 on: {short(value)}")
     return int(found)
 
 
 def wholes(name: str, value: Any) -> list[int]:
     """Return a list of whole numbers, or a single one, as a list."""
-    found = [whole(name, entry) for entry in _several(value)]
-    if None in found:
-        raise Unreadable(f"`{name}` has an entry without a value")
-    return [entry for entry in found if entry is not None]
+    return [whole(name, entry) for entry in _several(value)]
 
 
-def _text(name: str, value: Any) -> str | None:
+def _numbers(name: str, value: Any) -> list[float]:
+    return [number(name, entry) for entry in _several(value)]
+
+
+def _text(name: str, value: Any) -> str:
     """Return a text; numbers as JSON writes them."""
-    if isinstance(value, bool) or not isinstance(value, (str, int, float, type(None))):
-        raise Unreadable(f"`{name}` is no text: {short(value)}")
-    return value if value is None else clean(value) if isinstance(value, str) else json.dumps(value)
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise Unreadable(f"`{name}` is not text: {short(value)}")
+    return json.dumps(value)
+
+
+def _flag(name: str, value: Any) -> bool:
+    if not isinstance(value, (bool, int, float)):
+        raise Unreadable(f"`{name}` is neither true nor false: {short(value)}")
+    return bool(value)
+
+
+_OUTCOME = {
+    "actions": (wholes, "_a"),
+    "probabilities": (_numbers, "_p"),
+    "cost": (number, "_label_Cost", "_label_cost"),
+    "original": (number, "_original_label_cost"),
+}
+_LABEL = {
+    "cost": (number, "_label_Cost", "_label_cost"),
+    "propensity": (number, "_label_Probability", "_label_probability"),
+    "action": (whole, "_label_action", "_label_Action"),
+    "index": (whole, "_labelIndex"),
+    "original": (number, "_original_label_cost"),
+    "probabilities": (_numbers, "p"),
+    "event": (_text, "EventId"),
+    "time": (_text, "Timestamp"),
+    "drop": (number, "pdrop"),
+    "skip": (_flag, "_skipLearn"),
+}
 
 
 def dangling_reason(line: Line) -> str:

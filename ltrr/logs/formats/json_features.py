@@ -49,7 +49,7 @@ def number(name: str, value: Any) -> float:
     if value is None or (isinstance(value, str) and value.lower() == "nan"):
         return math.nan
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise Unreadable(f"`{name}` is no number: {short(value)}")
+        raise Unreadable(f"`{name}` is not a number: {short(value)}")
     try:
         return float(value)
     except OverflowError:
@@ -142,7 +142,7 @@ def loads(text: bytes) -> Any:
 
 
 def items(text: bytes) -> list[bytes] | None:
-    """Return the entries of a JSON list, as JSON; None if it is no list."""
+    """Return the entries of a JSON list, as JSON; None if it is not a list."""
     try:
         return list(map(bytes, _split(text)))
     except msgspec.ValidationError:
@@ -164,7 +164,7 @@ def flatten(object_: dict[str, Any]) -> list[tuple[str, float]]:
     """Return the features of an object: names are paths joined by dots, texts become ``path=text``, value 1.
 
     True is the feature with value 1, numbers in lists have their place behind in brackets, objects in lists
-    go by the list's name; what starts with an underscore is no feature, nor are false and null. A name may
+    go by the list's name; what starts with an underscore is left out, and so are false and null. A name may
     come twice; its values add up, as they do in a linear model.
 
     Examples
@@ -198,4 +198,3 @@ def _items(name: str, values: Iterable[Any], out: list[tuple[str, float]]) -> No
         if not isinstance(inner, bool):
             plain = isinstance(inner, (int, float))
             _leaves(f"{name}[{j}]" if plain else name, inner, out)
-
