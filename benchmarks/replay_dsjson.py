@@ -1,7 +1,7 @@
 """Reading decision-service JSON lines: MB/s of the format next to plain loops over other JSON libraries.
 
-Run with ``python -m benchmarks.replay_dsjson FILE [FILE …] [--megabytes 50] [--rounds 5]``. A file's lines are
-repeated up to the size, each with an event id of its own where it has one. Times are CPU seconds of one
+Run with ``python -m benchmarks.replay_dsjson FILE [FILE …] [--megabytes 50] [--rounds 5]``. A file's
+lines are repeated up to the size, each with an event id of its own where it has one. Times are CPU seconds of one
 thread; all ways are run in turn in each round, and the median of the rounds is shown. The plain loops check
 nothing and build no columns. "labels" take cost, propensity, index, `a` and `p` of a line, "features" every
 value of a line as Python objects.
@@ -113,6 +113,20 @@ def seconds(run: Callable[[], None]) -> float:
     return time.process_time() - start
 
 
+def runs_of(path: Path) -> dict[str, Callable[[], None]]:
+    """Return what is compared on a file."""
+    return {
+        "labels: this format": lambda: by_format(path, LABELS),
+        "labels: msgspec": lambda: by_msgspec(path, Label),
+        "labels: pysimdjson": lambda: by_simdjson(path, whole=False),
+        "labels: pyarrow.json": lambda: by_arrow(path, LISTS),
+        "features: this format": lambda: by_format(path, None),
+        "features: msgspec": lambda: by_msgspec(path, Any),
+        "features: pysimdjson": lambda: by_simdjson(path, whole=True),
+        "features: pyarrow.json": lambda: by_arrow(path, None),
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("files", type=Path, nargs="+")
@@ -123,16 +137,7 @@ def main() -> None:
         for file in arguments.files:
             path = Path(folder) / "log.json"
             repeat(file, path, int(arguments.megabytes * 1e6))
-            runs: dict[str, Callable[[], None]] = {
-                "labels: this format": lambda: by_format(path, LABELS),
-                "labels: msgspec": lambda: by_msgspec(path, Label),
-                "labels: pysimdjson": lambda: by_simdjson(path, whole=False),
-                "labels: pyarrow.json": lambda: by_arrow(path, LISTS),
-                "features: this format": lambda: by_format(path, None),
-                "features: msgspec": lambda: by_msgspec(path, Any),
-                "features: pysimdjson": lambda: by_simdjson(path, whole=True),
-                "features: pyarrow.json": lambda: by_arrow(path, None),
-            }
+            runs = runs_of(path)
             spent: dict[str, list[float]] = {name: [] for name in runs}
             for _ in range(arguments.rounds):
                 for name, run in runs.items():
