@@ -19,12 +19,16 @@ _REMEDY = 'set actions="position" to name actions by their places'
 
 
 class Listed(NamedTuple):
-    """The actions of a `_multi`: their text, names, whether these are tags or ids, and slots (−1 if none)."""
+    """The actions of a `_multi`: their text, names, whether these are tags or ids, and slots (−1 if none).
+
+    ``slates`` says that there are slots.
+    """
 
     texts: tuple[bytes, ...]
     names: tuple[str, ...]
     named: tuple[bool, ...]
     slots: tuple[int, ...]
+    slates: bool
 
 
 @dataclass(slots=True)
@@ -103,6 +107,7 @@ class Actions:
         self.choices = [Choice(None, None, (), (), None)]
         self._singles: dict[tuple[Any, ...], int] = {}
         self._numbers: dict[tuple[Any, ...], int] = {}
+        self._shown: dict[tuple[Any, ...], int] = {}
         self._size = 0
 
     @property
@@ -138,7 +143,9 @@ class Actions:
             if texts is None or not all(element.startswith(b"{") for element in texts):
                 raise Unreadable("`_multi` is not a list of objects")
             each = [self._element(element) for element in texts]
-            found = Listed(tuple(texts), *(tuple(x[k] for x in each) for k in range(3)))  # type: ignore[arg-type]
+            slots = tuple(slot for _, _, slot in each)
+            names, named = tuple(name for name, _, _ in each), tuple(known for _, known, _ in each)
+            found = Listed(tuple(texts), names, named, slots, max(slots, default=-1) >= 0)
             self._lists[text] = found
             self._size += len(text) + _COST
         return found
@@ -209,11 +216,9 @@ class Actions:
         if not outcomes:
             return [], False
         elements = self.listed(line.listed)
-        n = len(elements.texts)
-        cost = line.cost
-        has_cost = cost is not None and not math.isnan(cost)
-        missing = sum(outcome.cost is None or math.isnan(outcome.cost) for outcome in outcomes)
-        slates = max(elements.slots, default=-1) >= 0 or (missing == len(outcomes) and has_cost)
+        has_cost = line.cost is not None and not math.isnan(line.cost)
+        missing = [outcome.cost for outcome in outcomes].count(None)
+        slates = elements.slates or (missing == len(outcomes) and has_cost)
         if slates and missing < len(outcomes):
             raise Unreadable("slates have one cost for all slots, but a slot has a cost of its own")
         if slates and not elements.texts:
@@ -223,33 +228,43 @@ class Actions:
         out = []
         taken: set[int] = set()
         for s, outcome in enumerate(outcomes):
-            places, p = _shown(s, outcome)
-            own = [j for j, slot in enumerate(elements.slots) if slot == s] if slates else range(n)
-            if n and max(places) >= len(own):
-                raise Unreadable(f"slot {s}: `_a` names action {max(places)} of {len(own)}")
-            places = [own[a] for a in places] if slates else places
-            chosen, propensity = places[0], p[0] if p else None
-            taken.add(chosen)
-            if len(places) == 1 and n > 1 and not (propensity or 0.0) > 0.999:
-                # only the chosen action is listed: the others that were free could have been chosen too
-                places = [chosen, *(j for j in own if j not in taken)]
-                p = []
-            choice = self._choice(elements, chosen, places, list(range(len(places))))
-            last = s == len(outcomes) - 1
-            costs = (outcome.cost, outcome.original)
+            choice, p, propensity = self._slot(elements, s, outcome, taken, slates=slates)
+            cost, original = outcome.cost, outcome.original
             if slates:
-                costs = (cost, line.original) if last else (0.0, 0.0)
-            label = Line(costs[0], original=costs[1], propensity=propensity)
-            label.event, label.time, label.drop = line.event, line.time, line.drop
+                last = s == len(outcomes) - 1
+                cost, original = (line.cost, line.original) if last else (0.0, 0.0)
+            label = Line(cost, original, propensity, line.event, line.time, line.drop)
             out.append(Slot(choice, label, p))
         return out, slates
 
+    def _slot(
+        self, listed: Listed, slot: int, outcome: Outcome, taken: set[int], *, slates: bool
+    ) -> tuple[int, list[float], float | None]:
+        """Return the choice's number, probabilities and propensity of a slot.
 
-def _shown(slot: int, outcome: Outcome) -> tuple[list[int], list[float]]:
-    """Return the actions of an outcome and their probabilities."""
-    a, p = outcome.actions, outcome.probabilities
-    places = a if isinstance(a, list) else [] if a is None else [a]
-    p = p if isinstance(p, list) else [] if p is None else [p]
-    if not places or (p and len(p) != len(places)):
-        raise Unreadable(f"slot {slot}: `_a` has {len(places)} entries, `_p` {len(p)}")
-    return places, p
+        ``taken`` are the places that were chosen in earlier slots.
+        """
+        a, p = outcome.actions, outcome.probabilities
+        shown = a if isinstance(a, list) else [] if a is None else [a]
+        p = p if isinstance(p, list) else [] if p is None else [p]
+        propensity = p[0] if p else None
+        alone = len(shown) == 1 and len(listed.texts) > 1 and not (propensity or 0.0) > 0.999
+        key = (id(listed), slot if slates else -1, len(p), tuple(shown))
+        number = None if alone else self._shown.get(key)
+        if number is None:
+            if not shown or (p and len(p) != len(shown)):
+                raise Unreadable(f"slot {slot}: `_a` has {len(shown)} entries, `_p` {len(p)}")
+            own = [j for j, of in enumerate(listed.slots) if of == slot or not slates]
+            if listed.texts and max(shown) >= len(own):
+                raise Unreadable(f"slot {slot}: `_a` names action {max(shown)} of {len(own)}")
+            places = [own[at] for at in shown] if own else shown
+            if alone:
+                # the others that were free could have been chosen too
+                places = [places[0], *(j for j in own if j not in taken and j != places[0])]
+                p = []
+            number = self._choice(listed, places[0], places, list(range(len(places))))
+            if not alone:
+                self._shown[key] = number
+                self._size += _COST
+        taken.add(self.choices[number].places[0])
+        return number, p, propensity

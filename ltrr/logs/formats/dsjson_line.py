@@ -47,22 +47,22 @@ class Line(Struct, gc=False):
     """A line; what is absent is None or empty. NaN stands where the line says NaN."""
 
     cost: float | None = field(name="_label_cost", default=None)
-    cost_: Never | None = field(name="_label_Cost", default=None)
-    propensity: float | None = field(name="_label_probability", default=None)
-    propensity_: Never | None = field(name="_label_Probability", default=None)
-    action: Whole | None = field(name="_label_Action", default=None)
-    action_: Never | None = field(name="_label_action", default=None)
-    index: Whole | None = field(name="_labelIndex", default=None)
     original: float | None = field(name="_original_label_cost", default=None)
+    propensity: float | None = field(name="_label_probability", default=None)
+    event: str | None = field(name="EventId", default=None)
+    time: str | None = field(name="Timestamp", default=None)
+    drop: float | None = field(name="pdrop", default=None)
+    action: Whole | None = field(name="_label_Action", default=None)
+    index: Whole | None = field(name="_labelIndex", default=None)
     order: Raw = field(name="a", default=Raw(b""))
     probabilities: list[float] | float | None = field(name="p", default=None)
     context: Context | None = field(name="c", default=None)
     multi: Raw = field(name="_multi", default=Raw(b""))
     outcomes: list[Outcome] | None = field(name="_outcomes", default=None)
-    event: str | None = field(name="EventId", default=None)
-    time: str | None = field(name="Timestamp", default=None)
-    drop: float | None = field(name="pdrop", default=None)
     skip: bool | None = field(name="_skipLearn", default=None)
+    cost_: Never | None = field(name="_label_Cost", default=None)
+    propensity_: Never | None = field(name="_label_Probability", default=None)
+    action_: Never | None = field(name="_label_action", default=None)
 
     @property
     def listed(self) -> bytes:
@@ -187,10 +187,15 @@ def _flag(name: str, value: Any) -> bool:
     return bool(value)
 
 
+def _known(name: str, value: Any) -> float | None:
+    found = number(name, value)
+    return None if math.isnan(found) else found
+
+
 _OUTCOME = {
     "actions": (wholes, "_a"),
     "probabilities": (_numbers, "_p"),
-    "cost": (number, "_label_Cost", "_label_cost"),
+    "cost": (_known, "_label_Cost", "_label_cost"),
     "original": (number, "_original_label_cost"),
 }
 _LABEL = {
