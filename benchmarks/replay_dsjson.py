@@ -2,9 +2,9 @@
 
 Run with ``python -m benchmarks.replay_dsjson FILE [FILE …] [--megabytes 50] [--rounds 5]``. A file's
 lines are repeated up to the size, each with an event id of its own where it has one. Times are CPU seconds
-of one thread; all ways are run in turn in each round, and the median of the rounds is shown. The plain loops check
-nothing and build no columns. "labels" take cost, propensity, index, `a` and `p` of a line, "features" every
-value of a line as Python objects.
+of one thread; all ways are run in turn in each round, and the median of the rounds is shown. The plain
+loops check nothing, build no columns and leave `_outcomes` out: "labels" take cost, propensity, index, `a`
+and `p` of a line, "features" every value of a line as Python objects.
 """
 
 from __future__ import annotations

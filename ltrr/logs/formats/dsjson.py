@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 
 from ltrr import _check
 from ltrr.logs.format import Part, log_format
 from ltrr.logs.formats.dsjson_batch import Rows, batch
 from ltrr.logs.formats.dsjson_choices import Actions
-from ltrr.logs.formats.dsjson_line import Line, dangling_reason, members_of, read_line
+from ltrr.logs.formats.dsjson_line import Line, dangling_reason, members_of, read_slowly, typed
 from ltrr.logs.formats.json_features import Features, Unreadable, is_utf8, items
 from ltrr.logs.formats.text_lines import blocks
 
@@ -191,7 +192,10 @@ class _Reader:
             try:
                 if not text and not is_utf8(line):
                     raise Unreadable("not UTF-8")
-                label = read_line(line)
+                try:
+                    label = typed(line)
+                except msgspec.MsgspecError:
+                    label = read_slowly(line)
                 if label.cost is None or label.outcomes is not None or label.skip:
                     self._add_slots(out, line, label)
                     continue

@@ -89,7 +89,7 @@ def batch(
         ),
         "propensity": lambda: _numbers([line.propensity for line in lines], faulty),
         "timestamp": lambda: _numbers([line.time and seconds(line.time) for line in lines]),
-        "count": lambda: _numbers([_count(line.drop) for line in lines], faulty),
+        "count": lambda: _counts([line.drop for line in lines], faulty),
         "eligible": lambda: _eligible(choices, actions.names).take(at),
         "probabilities": lambda: _probabilities(rows, choices, at),
         "context": lambda: _maps(rows.context, names, faulty),
@@ -108,10 +108,12 @@ def _numbers(values: list[Any], missing: Any = None) -> pa.Array:
     return pa.array(out, mask=np.isnan(out) if missing is None else np.isnan(out) | missing)
 
 
-def _count(drop: float | None) -> float | None:
-    if drop is None:
-        return None
-    return 1.0 / (1.0 - drop) if 0.0 <= drop < 1.0 else 0.0
+def _counts(drops: list[float | None], missing: Any) -> pa.Array:
+    """Return how many events rows are for; 0 where the dropped share is none."""
+    if not any(drop is not None for drop in drops):
+        return pa.nulls(len(drops), pa.float64())
+    kept = [None if drop is None else 1.0 - drop for drop in drops]
+    return _numbers([share and (1.0 / share if 0.0 < share <= 1.0 else 0.0) for share in kept], missing)
 
 
 def _faults(rows: Rows, n: int) -> pa.Array:

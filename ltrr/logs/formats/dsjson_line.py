@@ -15,11 +15,21 @@ from msgspec import Meta, Raw, Struct, field
 
 from ltrr.logs.formats.json_features import Unreadable, clean, number, short
 
-__all__ = ["Line", "Outcome", "dangling_reason", "members_of", "read_line", "seconds", "whole", "wholes"]
+__all__ = [
+    "Line",
+    "Outcome",
+    "dangling_reason",
+    "members_of",
+    "read_slowly",
+    "seconds",
+    "typed",
+    "whole",
+    "wholes",
+]
 
 Whole = Annotated[int, Meta(ge=0, le=10**9)]
 Never = Annotated[int, Meta(gt=0, lt=1)]
-"""Type of the second spelling of a field, which no number has: `_slowly` reads such lines."""
+"""Type of the second spelling of a field, which no number has: `read_slowly` reads such lines."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TIME = re.compile(
@@ -75,23 +85,11 @@ class _Fields(Struct, gc=False):
     c: dict[str, Raw] | None = None
 
 
-_typed = msgspec.json.Decoder(Line).decode
+typed = msgspec.json.Decoder(Line).decode
+"""Return a line's fields. What it refuses is for `read_slowly`; it takes bytes that are not UTF-8."""
+
 _in_context = msgspec.json.Decoder(_Fields).decode
 _beside = msgspec.json.Decoder(dict[str, Raw]).decode
-
-
-def read_line(text: bytes) -> Line:
-    """Return a line's fields; text must be UTF-8.
-
-    Raises
-    ------
-    Unreadable
-        If it is not JSON, or its fields hold what they cannot mean.
-    """
-    try:
-        return _typed(text)
-    except (msgspec.MsgspecError, RecursionError):
-        return _slowly(_load(text))
 
 
 def members_of(text: bytes) -> tuple[dict[str, bytes], bool]:
@@ -119,8 +117,15 @@ def _load(text: bytes) -> dict[str, Any]:
     return out
 
 
-def _slowly(line: dict[str, Any]) -> Line:
-    """Check a line that msgspec refuses, field by field: some are right, others need a reason."""
+def read_slowly(text: bytes) -> Line:
+    """Return the fields of a line that msgspec refuses: some are right, others need a reason.
+
+    Raises
+    ------
+    Unreadable
+        If it is not JSON, or its fields hold what they cannot mean.
+    """
+    line = _load(text)
     context = line.get("c")
     if context is not None and not isinstance(context, dict):
         raise Unreadable(f"`c` is not an object: {short(context)}")
@@ -240,8 +245,10 @@ def seconds(text: str) -> float:
     (1612456289.246, 0.5, nan)
     """
     match = _TIME.fullmatch(text)
-    start = None if match is None else _minute(match[1], match[4])
-    if match is None or start is None:
+    if match is None:
         return math.nan
-    decimals = match[3]
-    return start + int(match[2]) + (int(decimals) / 10.0 ** len(decimals) if decimals else 0.0)
+    minute, second, decimals, zone = match.groups()
+    start = _minute(minute, zone)
+    if start is None:
+        return math.nan
+    return start + int(second) + (int(decimals) / 10.0 ** len(decimals) if decimals else 0.0)
