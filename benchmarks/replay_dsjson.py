@@ -1,45 +1,52 @@
-"""Reading decision-service JSON lines: MB/s beside Python's json and Vowpal Wabbit's own parser.
+"""Reading decision-service JSON lines: MB/s of the format next to plain loops over other JSON libraries.
 
-Run with ``python benchmarks/replay_dsjson.py FILE [--megabytes 200]``. The file's lines are repeated up to
-the size, each with an event id of its own where it has one. Times are CPU seconds of one thread, the best of
-three, without compilation; those of json and of Vowpal Wabbit (its own process, which also predicts) are of
-one run. The first pass (which actions and features there are) and the pass that replays are timed apart:
-every log needs the first one once.
+Run with ``python -m benchmarks.replay_dsjson FILE [FILE …] [--megabytes 50] [--rounds 5]``. A file's
+lines are repeated up to the size, each with an event id of its own where it has one. Times are CPU seconds
+of one thread; all ways are run in turn in each round, and the median of the rounds is shown. The plain
+loops check nothing, build no columns and leave `_outcomes` out: "labels" take cost, propensity, index, `a`
+and `p` of a line, "features" every value of a line as Python objects.
 """
 
 from __future__ import annotations
 
-import os
-
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-
 import argparse
-import json
-import resource
-import subprocess
-import sys
+import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
-import numpy as np
+import msgspec
+import pyarrow as pa
+import pyarrow.json as pj
 
-from ltrr.logs.formats.dsjson import DsjsonLog, open_dsjson
-from ltrr.logs.formats.dsjson_scan import Scanner
+from ltrr.logs.format import Part
+from ltrr.logs.formats.dsjson import COLUMNS, batches
 from ltrr.logs.formats.text_lines import blocks
 
-REPEATS = 3
+LABELS = dict.fromkeys(
+    [name for name in COLUMNS.values() if isinstance(name, str) and name != "features"], "any"
+)
+LISTS = pa.schema(
+    [
+        ("_label_cost", pa.float64()),
+        ("_label_probability", pa.float64()),
+        ("_labelIndex", pa.int64()),
+        ("a", pa.list_(pa.int64())),
+        ("p", pa.list_(pa.float64())),
+    ]
+)
 
 
-def seconds(run: Callable[[], object]) -> float:
-    """Return CPU seconds of the fastest repeat."""
-    out = []
-    for _ in range(REPEATS):
-        start = time.process_time()
-        run()
-        out.append(time.process_time() - start)
-    return min(out)
+class Label(msgspec.Struct, gc=False):
+    """What the plain loop over msgspec takes from a line."""
+
+    a: list[int] | None = None
+    p: list[float] | None = None
+    cost: float | None = msgspec.field(name="_label_cost", default=None)
+    propensity: float | None = msgspec.field(name="_label_probability", default=None)
+    index: int | None = msgspec.field(name="_labelIndex", default=None)
 
 
 def repeat(file: Path, to: Path, size: int) -> None:
@@ -53,85 +60,92 @@ def repeat(file: Path, to: Path, size: int) -> None:
             j += 1
 
 
-def by_json(path: Path) -> float:
-    """Sum the costs with Python's json, a line at a time."""
-    total = 0.0
-    with path.open("rb") as file:
-        for line in file:
-            total += json.loads(line).get("_label_cost", 0.0)
-    return total
+def lines_of(path: Path) -> Iterator[bytes]:
+    """Yield the lines of a file."""
+    for block in blocks(path, 1 << 22):
+        yield from block[:-1].split(b"\n")
 
 
-def by_vw(path: Path) -> float:
-    """Return the CPU seconds that Vowpal Wabbit takes to parse the file and do next to nothing else."""
-    command = f"--cb_adf --dsjson --quiet --no_stdin -t --cb_type mtr -d {path}"
-    code = f"import vowpalwabbit as v; w = v.Workspace({command!r}); w.finish()"
-    idle = "import vowpalwabbit as v; w = v.Workspace('--cb_adf --quiet --no_stdin'); w.finish()"
-    spent = []
-    for text in (idle, code):
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run([sys.executable, "-c", text], check=True)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        spent.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-    return spent[1] - spent[0]
+def by_msgspec(path: Path, kind: Any) -> None:
+    """Decode every line."""
+    decode = msgspec.json.Decoder(kind).decode
+    for line in lines_of(path):
+        decode(line)
 
 
-def drain(log: DsjsonLog) -> int:
-    """Read a log's events; return how many."""
-    return sum(len(events) for events in log.chunks())
+def by_simdjson(path: Path, *, whole: bool) -> None:
+    """Decode every line, or take its label."""
+    import simdjson
+
+    parser = simdjson.Parser()
+    for line in lines_of(path):
+        take(parser.parse(line, whole), () if whole else LISTS.names)
+
+
+def take(found: Any, names: Sequence[str]) -> None:
+    """Take values from a line that pysimdjson parsed; it must be let go before the next is parsed."""
+    for name in names:
+        value = found.get(name)
+        if hasattr(value, "as_list"):
+            value.as_list()
+
+
+def by_arrow(path: Path, schema: pa.Schema | None) -> None:
+    """Read every block, or the label's columns of it."""
+    parse = pj.ParseOptions(
+        explicit_schema=schema, unexpected_field_behavior="infer" if schema is None else "ignore"
+    )
+    for block in blocks(path, 1 << 22):
+        read = pj.ReadOptions(use_threads=False, block_size=len(block) + 1)
+        pj.read_json(pa.BufferReader(block), read_options=read, parse_options=parse)
+
+
+def by_format(path: Path, wanted: dict[str, str] | None) -> None:
+    """Read every batch."""
+    for _ in batches(Part(path), wanted):
+        pass
+
+
+def seconds(run: Callable[[], None]) -> float:
+    """Return the CPU seconds of a run."""
+    start = time.process_time()
+    run()
+    return time.process_time() - start
+
+
+def runs_of(path: Path) -> dict[str, Callable[[], None]]:
+    """Return what is compared on a file."""
+    return {
+        "labels: this format": lambda: by_format(path, LABELS),
+        "labels: msgspec": lambda: by_msgspec(path, Label),
+        "labels: pysimdjson": lambda: by_simdjson(path, whole=False),
+        "labels: pyarrow.json": lambda: by_arrow(path, LISTS),
+        "features: this format": lambda: by_format(path, None),
+        "features: msgspec": lambda: by_msgspec(path, Any),
+        "features: pysimdjson": lambda: by_simdjson(path, whole=True),
+        "features: pyarrow.json": lambda: by_arrow(path, None),
+    }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("file", type=Path)
-    parser.add_argument("--megabytes", type=float, default=200.0)
+    parser.add_argument("files", type=Path, nargs="+")
+    parser.add_argument("--megabytes", type=float, default=50.0)
+    parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "log.json"
-        repeat(arguments.file, path, int(arguments.megabytes * 1e6))
-        size = path.stat().st_size / 1e6
-        small = Path(folder) / "small.json"
-        repeat(arguments.file, small, 1_000_000)
-        for features in (False, True):
-            drain(open_dsjson(small, features=features))
-
-        log = open_dsjson(path, features=False)
-        _ = log.space
-        events = [e for e in open_dsjson(small, features=False).chunks() if e.probabilities is not None]
-        rows = [
-            e.probabilities[e.place] / e.propensity * e.reward for e in events if e.probabilities is not None
-        ]
-        if rows:
-            mean = np.concatenate([e.reward for e in events]).mean()
-            print(f"IPS of the logged policy {np.concatenate(rows).mean():.9f}, mean reward {mean:.9f}")
-        print(f"{arguments.file.name}: {size:.0f} MB, {drain(log):,} rows")
-
-        def scan() -> None:
-            scanner = Scanner()
-            for text in blocks(path, 1 << 22):
-                scanner.scan(text)
-
-        light = open_dsjson(path, features=False, check_duplicates=False)
-        _ = light.space
-        full = open_dsjson(path, features=True)
-        _ = full.space
-        runs: dict[str, Callable[[], object]] = {
-            "labels: scan alone": scan,
-            "labels: first pass": lambda: open_dsjson(path, features=False).space,
-            "labels: replay, checked, duplicates looked for": lambda: drain(log),
-            "labels: replay, checked": lambda: drain(light),
-            "features: first pass": lambda: open_dsjson(path).space,
-            "features: replay, checked": lambda: drain(full),
-        }
-        if not log.survey.has_ids:
-            del runs["labels: replay, checked, duplicates looked for"]
-        for name, run in runs.items():
-            print(f"{size / seconds(run):8.0f} MB/s  {name}")
-        start = time.process_time()
-        by_json(path)
-        print(f"{size / (time.process_time() - start):8.0f} MB/s  json.loads, one cost a line")
-        if b'"_outcomes"' not in path.open("rb").readline():
-            print(f"{size / by_vw(path):8.0f} MB/s  vowpalwabbit --dsjson --cb_adf -t")
+        for file in arguments.files:
+            path = Path(folder) / "log.json"
+            repeat(file, path, int(arguments.megabytes * 1e6))
+            runs = runs_of(path)
+            spent: dict[str, list[float]] = {name: [] for name in runs}
+            for _ in range(arguments.rounds):
+                for name, run in runs.items():
+                    spent[name].append(seconds(run))
+            size = path.stat().st_size / 1e6
+            print(f"{file.name}: {size:.0f} MB")
+            for name, times in spent.items():
+                print(f"{size / statistics.median(times):8.0f} MB/s  {name}")
 
 
 if __name__ == "__main__":

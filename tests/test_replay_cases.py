@@ -124,7 +124,9 @@ def test_ids_of_any_size_are_named_alike_in_every_format(tmp_path, offset):
     pq.write_table(pa.table(frame), tmp_path / "log.parquet")
     lines = [{"action": i, "reward": r} for i, r in zip(ids, [1.0, 0.0, 1.0], strict=True)]
     (tmp_path / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    (tmp_path / "log.csv").write_text("action,reward\n" + "".join(f"{x['action']},{x['reward']}\n" for x in lines))
+    (tmp_path / "log.csv").write_text(
+        "action,reward\n" + "".join(f"{x['action']},{x['reward']}\n" for x in lines)
+    )
     logs = [read(tmp_path / f"log.{kind}") for kind in ("parquet", "jsonl", "csv")]
     assert [log.space.actions for log in logs] == [names] * 3
     assert whole(logs[0]) == whole(logs[1]) == whole(logs[2])

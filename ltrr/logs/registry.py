@@ -16,8 +16,8 @@ LOG_FORMATS = Registry(
         "arrow": arrow.batches,
         "obd": obd.batches,
         "dsjson": dsjson.batches,
-        "jsonl": jsonl.jsonl,
-        "vw": vw_text.vw_text,
+        "jsonl": jsonl.batches,
+        "vw": vw_text.batches,
         "csv": csv.batches,
     },
 )

@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 
 from ltrr import _check
 from ltrr.logs.format import Part, log_format
-from ltrr.logs.formats.dsjson_batch import Row, batch
-from ltrr.logs.formats.dsjson_choices import Actions, Choice, Decision
-from ltrr.logs.formats.dsjson_line import Line, dangling_reason, members_of, read_line
-from ltrr.logs.formats.json_features import Features, Flat, Unreadable, is_utf8, items
+from ltrr.logs.formats.dsjson_batch import Rows, batch
+from ltrr.logs.formats.dsjson_choices import Actions
+from ltrr.logs.formats.dsjson_line import Line, dangling_reason, members_of, read_slowly, typed
+from ltrr.logs.formats.json_features import Features, Unreadable, is_utf8, items
 from ltrr.logs.formats.lines import line_blocks
 
 __all__ = ["COLUMNS", "ENDINGS", "batches", "naming"]
@@ -56,10 +57,10 @@ _IGNORED = frozenset(
         "VWState",
     ]
 )
-"""Names that are no features where features stand beside the label."""
+"""Names that are no features where features and label are in one object."""
 
-_NONE: Decision = (0, Choice(None, None, (), (), None), None, None, None, None, False)
-_EMPTY = Flat([], [], [])
+_FEATURES = {"context", "features"}
+_BLANK = Line()
 
 
 def naming(parts: Sequence[Part], settings: Mapping[str, Any]) -> dict[str, str]:
@@ -70,8 +71,9 @@ def naming(parts: Sequence[Part], settings: Mapping[str, Any]) -> dict[str, str]
 
 def _by_head(part: Part) -> str:
     """Decide by the first block of a part whether actions can be known by names."""
-    rows = _Reader("position", frozenset()).rows(next(line_blocks(part.path), b""))
-    choices = [decision[1] for _, _, decision, fault, _ in rows if fault is None]
+    reader = _Reader("position", frozenset())
+    rows = reader.rows(next(line_blocks(part.path), b"\n"))
+    choices = [reader.actions.choices[number] for number in rows.choice if number]
     bare = repeating = 0
     by_features: set[str] = set()
     for choice in choices:
@@ -126,7 +128,7 @@ def batches(
                                     ``_label_cost``. Where only the chosen action is listed, all that earlier
                                     slots left could have been chosen, and their probabilities are not known
     ``_slot_id`` in ``_multi``      slates: ``_a`` counts among the slot's own actions, and the line's one
-                                    ``_label_cost`` stands at the last slot
+                                    ``_label_cost`` is that of the last slot
     ``EventId``, ``Timestamp``      ``event``; ``timestamp``, seconds since 1970
     ``pdrop``                       ``count`` = 1 / (1 − pdrop), 0 where that is no count
     ``_skipLearn``                  if true, the decision was never shown: a dangling event
@@ -134,7 +136,7 @@ def batches(
     ==============================  =====================================================================
 
     A line without a cost is a decision whose outcome never arrived, one with nothing but an outcome
-    (``RewardValue``) has lost its decision: both are dangling events. Of a field that stands twice the last
+    (``RewardValue``) has lost its decision: both are dangling events. Of a field that occurs twice the last
     counts. What no line says is null; rows of ``eligible`` are null where all actions could be chosen.
 
     **Actions.** An action is known by its ``_tag``, else by the ``id`` in its ``i``, else by its features, so
@@ -170,8 +172,8 @@ def batches(
     reader = _Reader(_by_head(part) if actions == "auto" else actions, asked)
     for block in line_blocks(part.path):
         rows = reader.rows(block)
-        if rows:
-            yield batch(rows, asked, (reader.actions.names, reader.features.names), reward)
+        if rows.number:
+            yield batch(rows, asked, reader.actions, reader.features, reward)
         reader.tidy()
 
 
@@ -182,7 +184,7 @@ class _Reader:
         self.actions = Actions(by_place=actions == "position")
         self.features = Features()
         self._asked = asked
-        self._line = 0
+        self._number = 0
 
     def tidy(self) -> None:
         """Forget what is known if it is much."""
@@ -190,56 +192,69 @@ class _Reader:
             self.actions = Actions(by_place=self.actions.by_place)
             self.features = Features()
 
-    def rows(self, block: bytes) -> list[Row]:
+    def rows(self, block: bytes) -> Rows:
         """Return the rows of a block's lines."""
-        out: list[Row] = []
+        out = Rows()
         text = is_utf8(block)
+        single, featured = self.actions.single, bool(self._asked & _FEATURES)
         for line in block[:-1].split(b"\n"):
-            self._line += 1
-            fields = Line()
+            self._number += 1
+            label = _BLANK
             try:
                 if not text and not is_utf8(line):
                     raise Unreadable("not UTF-8")
-                fields = read_line(line)
-                decisions = self.actions.decisions(fields)
-                features = self._features(line, decisions)
+                try:
+                    label = typed(line)
+                except msgspec.MsgspecError:
+                    label = read_slowly(line)
+                if label.cost is None or label.outcomes is not None or label.skip:
+                    self._add_slots(out, line, label)
+                    continue
+                choice, p = single(label)
+                if featured:
+                    self._add_features(out, line, [choice])
+                out.add(self._number, label, choice, p)
             except Unreadable as error:
                 if line.strip(b" \t\r"):
-                    out.append((self._line, fields, _NONE, ("unreadable", str(error)), _EMPTY))
-                continue
+                    out.add_fault(self._number, label, "unreadable", str(error))
             except RecursionError:
-                out.append((self._line, fields, _NONE, ("unreadable", "nested too deeply"), _EMPTY))
-                continue
-            for decision, flat in zip(decisions, features, strict=True):
-                out.append((self._line, fields, decision, None, flat))
-            if not decisions:
-                reason = dangling_reason(fields)
-                out.append((self._line, fields, _NONE, ("dangling event", reason), _EMPTY))
+                out.add_fault(self._number, label, "unreadable", "nested too deeply")
         return out
 
-    def _features(self, line: bytes, decisions: list[Decision]) -> list[Flat]:
-        """Return the context of a line's decisions, and have the features of their actions ready."""
-        if "features" in self._asked:
-            for _, choice, *_ in decisions:
-                if choice.features is None and choice.listed is not None:
-                    texts = choice.listed.texts
-                    choice.features = self.features.of_several(
-                        texts[j] if texts else b"{}" for j in choice.places
-                    )
-        if "context" not in self._asked or not decisions:
-            return [_EMPTY] * len(decisions)
-        members, beside = members_of(line)
-        names: list[int] = []
-        values: list[float] = []
-        for key, text in members.items():
-            if not key.startswith("_") and not (beside and key in _IGNORED):
-                flat = self.features.of(key, text)
-                names += flat.names
-                values += flat.values
-        slots = items(members.get("_slots", b"null")) or []
-        own = [self._of_slot(slots, decision[0]) for decision in decisions]
-        return [Flat(names + mine, values + more, []) for mine, more, _ in own]
+    def _add_slots(self, rows: Rows, line: bytes, label: Line) -> None:
+        """Add the rows of a line with outcomes, or with none."""
+        slots, slates = self.actions.slots(label, [] if label.skip else label.outcomes or [])
+        if not slots:
+            rows.add_fault(self._number, label, "dangling event", dangling_reason(label))
+            return
+        if self._asked & _FEATURES:
+            self._add_features(rows, line, [slot.choice for slot in slots])
+        for j, slot in enumerate(slots):
+            at = len(rows.number)
+            rows.slot[at] = j
+            rows.slates += [at] * slates
+            rows.add(self._number, slot.line, slot.choice, slot.probabilities)
 
-    def _of_slot(self, slots: list[bytes], slot: int) -> Flat:
-        good = slot < len(slots) and slots[slot].startswith(b"{")
-        return self.features.of(None, slots[slot]) if good else _EMPTY
+    def _add_features(self, rows: Rows, line: bytes, numbers: list[int]) -> None:
+        """Add the contexts of a line's rows, and have the features of their actions ready."""
+        for number in numbers if "features" in self._asked else ():
+            choice = self.actions.choices[number]
+            if choice.features is None and choice.listed is not None:
+                texts = choice.listed.texts
+                choice.features = self.features.of_several(
+                    texts[j] if texts else b"{}" for j in choice.places
+                )
+        if "context" not in self._asked:
+            return
+        members, beside = members_of(line)
+        shared = [
+            self.features.of(key, text)
+            for key, text in members.items()
+            if not key.startswith("_") and not (beside and key in _IGNORED)
+        ]
+        slots = items(members["_slots"]) or [] if "_slots" in members else []
+        own = [
+            [self.features.of(None, slot)] if slot.startswith(b"{") else [] for slot in slots[: len(numbers)]
+        ]
+        for j in range(len(numbers)):
+            rows.context.add(shared + (own[j] if j < len(own) else []))

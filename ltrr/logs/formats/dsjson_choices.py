@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any, NamedTuple
 
-from ltrr.logs.formats.dsjson_line import Line, Outcome, wholes
+from ltrr.logs.formats.dsjson_line import Line, Outcome, whole, wholes
 from ltrr.logs.formats.json_features import Flat, Names, Unreadable, flatten, items, loads, short
 
-__all__ = ["Actions", "Choice", "Decision", "Listed", "action_name"]
+__all__ = ["Actions", "Choice", "Listed", "Slot", "action_name"]
 
 _MOST_BYTES = 1 << 26
 _MOST_NAMES = 1 << 16
@@ -18,12 +19,16 @@ _REMEDY = 'set actions="position" to name actions by their places'
 
 
 class Listed(NamedTuple):
-    """The actions of a `_multi`: their text, names, whether these are tags or ids, and slots (−1 if none)."""
+    """The actions of a `_multi`: their text, names, whether these are tags or ids, and slots (−1 if none).
+
+    ``slates`` says that there are slots.
+    """
 
     texts: tuple[bytes, ...]
     names: tuple[str, ...]
     named: tuple[bool, ...]
     slots: tuple[int, ...]
+    slates: bool
 
 
 @dataclass(slots=True)
@@ -38,7 +43,7 @@ class Choice:
     places : tuple of int
         Places in `_multi`.
     order : tuple of int
-        Where their probabilities stand in the line.
+        Where their probabilities are in the line.
     listed : Listed or None
     features : Flat or None
         Features of the eligible actions, once they have been asked for.
@@ -52,12 +57,16 @@ class Choice:
     features: Flat | None = None
 
 
-Decision = tuple[int, Choice, float | None, float | None, float | None, list[float] | None, bool]
-"""Slot, choice, cost, original cost, propensity and probabilities, None where not known; True for slates."""
+class Slot(NamedTuple):
+    """A slot's decision: number of its choice, label, and probabilities."""
+
+    choice: int
+    line: Line
+    probabilities: list[float]
 
 
 def action_name(element: dict[str, Any]) -> tuple[str, bool]:
-    """Return the name of an action (tag, else id, else features), and whether it has a tag or id.
+    """Return the name of an action and whether it is a tag or an id; its features name it if it has neither.
 
     Examples
     --------
@@ -69,9 +78,16 @@ def action_name(element: dict[str, Any]) -> tuple[str, bool]:
     inner = element.get("i")
     for name in (element.get("_tag"), inner.get("id") if isinstance(inner, dict) else None):
         if isinstance(name, str):
-            return name, True
+            return _cut(name), True
     parts = sorted(name if value == 1 else f"{name}={value:g}" for name, value in flatten(element))
-    return ", ".join(parts), False
+    return _cut(", ".join(parts)), False
+
+
+def _cut(name: str) -> str:
+    """Return a name of at most 120 characters: a long one is cut, and told apart by a hash."""
+    if len(name) <= 120:
+        return name
+    return f"{name[:100]}… {blake2b(name.encode('utf-8', 'replace'), digest_size=8).hexdigest()}"
 
 
 class Actions:
@@ -88,8 +104,10 @@ class Actions:
         self.names = Names()
         self._elements: dict[bytes, tuple[str, bool, int]] = {}
         self._lists: dict[bytes, Listed] = {}
-        self._singles: dict[tuple[Any, ...], Choice] = {}
-        self._choices: dict[tuple[Any, ...], Choice] = {}
+        self.choices = [Choice(None, None, (), (), None)]
+        self._singles: dict[tuple[Any, ...], int] = {}
+        self._numbers: dict[tuple[Any, ...], int] = {}
+        self._shown: dict[tuple[Any, ...], int] = {}
         self._size = 0
 
     @property
@@ -97,29 +115,25 @@ class Actions:
         """True where so much is known that it should be forgotten."""
         return self._size > _MOST_BYTES or len(self.names) > _MOST_NAMES
 
-    def decisions(self, line: Line) -> list[Decision]:
-        """Return a line's decisions; none where it has no outcome.
+    def single(self, line: Line) -> tuple[int, list[float]]:
+        """Return the number of the choice of a line with one decision, and probabilities.
 
         Raises
         ------
         Unreadable
             If its fields contradict one another, or it does not say which action is meant.
         """
-        if line.skip:
-            return []
-        if line.outcomes is not None:
-            return self._slots(line, line.outcomes)
-        if line.cost is None:
-            return []
         p = line.probabilities
-        p = p if isinstance(p, list) else None if p is None else [p]
-        listed = line.listed
-        key = (listed, bytes(line.order), line.index, line.action, len(p or ()))
+        if not isinstance(p, list):
+            p = [] if p is None else [p]
+        context = line.context
+        text = bytes(line.multi) if context is None else bytes(context.multi) or bytes(line.multi)
+        key = (text, bytes(line.order), line.index, line.action, len(p))
         choice = self._singles.get(key)
         if choice is None:
             choice = self._singles[key] = self._single(*key)
-            self._size += len(listed) + _COST
-        return [(0, choice, line.cost, line.original, line.propensity, p or None, False)]
+            self._size += len(text) + _COST
+        return choice, p
 
     def listed(self, text: bytes) -> Listed:
         """Return the actions of a `_multi`, given as text."""
@@ -127,9 +141,11 @@ class Actions:
         if found is None:
             texts = [] if text in (b"", b"null") else items(text)
             if texts is None or not all(element.startswith(b"{") for element in texts):
-                raise Unreadable("`_multi` is no list of objects")
+                raise Unreadable("`_multi` is not a list of objects")
             each = [self._element(element) for element in texts]
-            found = Listed(tuple(texts), *(tuple(x[k] for x in each) for k in range(3)))  # type: ignore[arg-type]
+            slots = tuple(slot for _, _, slot in each)
+            names, named = tuple(name for name, _, _ in each), tuple(known for _, known, _ in each)
+            found = Listed(tuple(texts), names, named, slots, max(slots, default=-1) >= 0)
             self._lists[text] = found
             self._size += len(text) + _COST
         return found
@@ -138,25 +154,25 @@ class Actions:
         found = self._elements.get(text)
         if found is None:
             element = loads(text)
-            slot = wholes("_slot_id", element.get("_slot_id"))
-            name = (*action_name(element), slot[0] if slot else -1)
-            found = self._elements[text] = name
+            slot = element.get("_slot_id")
+            slot = -1 if slot is None else whole("_slot_id", slot)
+            found = self._elements[text] = (*action_name(element), slot)
             self._size += len(text) + _COST
         return found
 
-    def _single(self, text: bytes, order: bytes, index: int | None, action: int | None, n_p: int) -> Choice:
+    def _single(self, text: bytes, order: bytes, index: int | None, action: int | None, n_p: int) -> int:
         """Return the choice of a line with one decision: `_multi`, `a`, the two labels, the length of `p`."""
         elements = self.listed(text)
         if index is not None and action and action != index + 1:
             raise Unreadable(f"`_labelIndex` {index} and `_label_Action` {action} name different actions")
-        shown = wholes("a", loads(order)) if order else []
+        shown = wholes("a", loads(order)) if order not in (b"", b"null") else []
         if shown and n_p and len(shown) != n_p:
             raise Unreadable(f"`a` has {len(shown)} entries, `p` {n_p}")
         n = len(elements.texts) or max(len(shown), n_p)
         base = 0 if 0 in shown else 1
         places = [a - base for a in shown] or list(range(n))
         if len(set(places)) != len(places) or (places and not 0 <= min(places) <= max(places) < n):
-            raise Unreadable(f"`a` is no order of {n} actions: {short(shown)}")
+            raise Unreadable(f"`a` is not an order of {n} actions: {short(shown)}")
         if n_p and n_p != len(places):
             raise Unreadable(f"`p` has {n_p} entries for {len(places)} actions")
         chosen = index if index is not None else (action or 0) - 1
@@ -169,17 +185,18 @@ class Actions:
 
     def _choice(
         self, listed: Listed, chosen: int, places: list[int], order: list[int], *, whole: bool = False
-    ) -> Choice:
-        """Name the actions at places; ``whole`` says that all of the log's could be chosen."""
+    ) -> int:
+        """Return the number of a choice among places; ``whole`` means among all actions of the log."""
         key = (id(listed), chosen, tuple(places), tuple(order))
-        found = self._choices.get(key)
+        found = self._numbers.get(key)
         if found is None:
-            numbers = {place: self._number(listed, place) for place in {*places, chosen} if place >= 0}
+            known = sorted({*places, chosen} - {-1})
+            numbers = {place: self._number(listed, place) for place in known}
             if len(set(numbers.values())) < len(numbers):
                 raise Unreadable(f"two actions of its `_multi` have the same name; {_REMEDY}")
             eligible = None if whole else tuple(numbers[place] for place in places)
-            found = Choice(numbers.get(chosen), eligible, tuple(places), tuple(order), listed)
-            self._choices[key] = found
+            found = self._numbers[key] = len(self.choices)
+            self.choices.append(Choice(numbers.get(chosen), eligible, tuple(places), tuple(order), listed))
             self._size += 64 * len(places) + _COST
         return found
 
@@ -194,50 +211,60 @@ class Actions:
             self.names.number(name)
         return self.names.number(listed.names[place])
 
-    def _slots(self, line: Line, outcomes: list[Outcome]) -> list[Decision]:
-        """Return the decisions of a line with outcomes."""
+    def slots(self, line: Line, outcomes: list[Outcome]) -> tuple[list[Slot], bool]:
+        """Return the decisions of a line with outcomes, and whether they have one cost."""
         if not outcomes:
-            return []
+            return [], False
         elements = self.listed(line.listed)
-        n = len(elements.texts)
-        cost = line.cost
-        has_cost = cost is not None and not math.isnan(cost)
-        missing = sum(outcome.cost is None or math.isnan(outcome.cost) for outcome in outcomes)
-        slates = max(elements.slots, default=-1) >= 0 or (missing == len(outcomes) and has_cost)
+        has_cost = line.cost is not None and not math.isnan(line.cost)
+        missing = [outcome.cost for outcome in outcomes].count(None)
+        slates = elements.slates or (missing == len(outcomes) and has_cost)
         if slates and missing < len(outcomes):
             raise Unreadable("slates have one cost for all slots, but a slot has a cost of its own")
         if slates and not elements.texts:
             raise Unreadable("slates need `_multi` with `_slot_id`")
         if missing and not (slates and has_cost):
-            return []
+            return [], slates
         out = []
         taken: set[int] = set()
         for s, outcome in enumerate(outcomes):
-            places, p = _shown(s, outcome)
-            own = [j for j, slot in enumerate(elements.slots) if slot == s] if slates else range(n)
-            if n and max(places) >= len(own):
-                raise Unreadable(f"slot {s}: `_a` names action {max(places)} of {len(own)}")
-            places = [own[a] for a in places] if slates else places
-            chosen, propensity = places[0], p[0] if p else None
-            taken.add(chosen)
-            if len(places) == 1 and n > 1 and not (propensity or 0.0) > 0.999:
-                # only the chosen action is listed: the others that were free could have been chosen too
-                places = [chosen, *(j for j in own if j not in taken)]
-                p = None
-            choice = self._choice(elements, chosen, places, list(range(len(places))))
-            last = s == len(outcomes) - 1
-            costs = (outcome.cost, outcome.original)
+            choice, p, propensity = self._slot(elements, s, outcome, taken, slates=slates)
+            cost, original = outcome.cost, outcome.original
             if slates:
-                costs = (cost, line.original) if last else (0.0, 0.0)
-            out.append((s, choice, *costs, propensity, p, slates))
-        return out
+                last = s == len(outcomes) - 1
+                cost, original = (line.cost, line.original) if last else (0.0, 0.0)
+            label = Line(cost, original, propensity, line.event, line.time, line.drop)
+            out.append(Slot(choice, label, p))
+        return out, slates
 
+    def _slot(
+        self, listed: Listed, slot: int, outcome: Outcome, taken: set[int], *, slates: bool
+    ) -> tuple[int, list[float], float | None]:
+        """Return the choice's number, probabilities and propensity of a slot.
 
-def _shown(slot: int, outcome: Outcome) -> tuple[list[int], list[float] | None]:
-    """Return the actions of an outcome and their probabilities, None where it has none."""
-    a, p = outcome.actions, outcome.probabilities
-    places = a if isinstance(a, list) else [] if a is None else [a]
-    p = p if isinstance(p, list) else [] if p is None else [p]
-    if not places or (p and len(p) != len(places)):
-        raise Unreadable(f"slot {slot}: `_a` has {len(places)} entries, `_p` {len(p)}")
-    return places, p or None
+        ``taken`` are the places that were chosen in earlier slots.
+        """
+        a, p = outcome.actions, outcome.probabilities
+        shown = a if isinstance(a, list) else [] if a is None else [a]
+        p = p if isinstance(p, list) else [] if p is None else [p]
+        propensity = p[0] if p else None
+        alone = len(shown) == 1 and len(listed.texts) > 1 and not (propensity or 0.0) > 0.999
+        key = (id(listed), slot if slates else -1, len(p), tuple(shown))
+        number = None if alone else self._shown.get(key)
+        if number is None:
+            if not shown or (p and len(p) != len(shown)):
+                raise Unreadable(f"slot {slot}: `_a` has {len(shown)} entries, `_p` {len(p)}")
+            own = [j for j, of in enumerate(listed.slots) if of == slot or not slates]
+            if listed.texts and max(shown) >= len(own):
+                raise Unreadable(f"slot {slot}: `_a` names action {max(shown)} of {len(own)}")
+            places = [own[at] for at in shown] if own else shown
+            if alone:
+                # the others that were free could have been chosen too
+                places = [places[0], *(j for j in own if j not in taken and j != places[0])]
+                p = []
+            number = self._choice(listed, places[0], places, list(range(len(places))))
+            if not alone:
+                self._shown[key] = number
+                self._size += _COST
+        taken.add(self.choices[number].places[0])
+        return number, p, propensity

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Annotated, Any
@@ -14,11 +15,21 @@ from msgspec import Meta, Raw, Struct, field
 
 from ltrr.logs.formats.json_features import Unreadable, clean, number, short
 
-__all__ = ["Line", "Outcome", "dangling_reason", "members_of", "read_line", "seconds", "wholes"]
+__all__ = [
+    "Line",
+    "Outcome",
+    "dangling_reason",
+    "members_of",
+    "read_slowly",
+    "seconds",
+    "typed",
+    "whole",
+    "wholes",
+]
 
 Whole = Annotated[int, Meta(ge=0, le=10**9)]
 Never = Annotated[int, Meta(gt=0, lt=1)]
-"""Type of the second spelling of a field, which no number has: `_slowly` reads such lines."""
+"""Type of the second spelling of a field, which no number has: `read_slowly` reads such lines."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TIME = re.compile(
@@ -46,26 +57,26 @@ class Line(Struct, gc=False):
     """A line; what is absent is None or empty. NaN stands where the line says NaN."""
 
     cost: float | None = field(name="_label_cost", default=None)
-    cost_: Never | None = field(name="_label_Cost", default=None)
-    propensity: float | None = field(name="_label_probability", default=None)
-    propensity_: Never | None = field(name="_label_Probability", default=None)
-    action: Whole | None = field(name="_label_Action", default=None)
-    action_: Never | None = field(name="_label_action", default=None)
-    index: Whole | None = field(name="_labelIndex", default=None)
     original: float | None = field(name="_original_label_cost", default=None)
+    propensity: float | None = field(name="_label_probability", default=None)
+    event: str | None = field(name="EventId", default=None)
+    time: str | None = field(name="Timestamp", default=None)
+    drop: float | None = field(name="pdrop", default=None)
+    action: Whole | None = field(name="_label_Action", default=None)
+    index: Whole | None = field(name="_labelIndex", default=None)
     order: Raw = field(name="a", default=Raw(b""))
     probabilities: list[float] | float | None = field(name="p", default=None)
     context: Context | None = field(name="c", default=None)
     multi: Raw = field(name="_multi", default=Raw(b""))
     outcomes: list[Outcome] | None = field(name="_outcomes", default=None)
-    event: str | None = field(name="EventId", default=None)
-    time: str | None = field(name="Timestamp", default=None)
-    drop: float | None = field(name="pdrop", default=None)
     skip: bool | None = field(name="_skipLearn", default=None)
+    cost_: Never | None = field(name="_label_Cost", default=None)
+    propensity_: Never | None = field(name="_label_Probability", default=None)
+    action_: Never | None = field(name="_label_action", default=None)
 
     @property
     def listed(self) -> bytes:
-        """Text of the list of actions, in `c` or beside it."""
+        """Text of the list of actions, in `c` or in the line."""
         inner = bytes(self.context.multi) if self.context is not None else b""
         return inner or bytes(self.multi)
 
@@ -74,27 +85,15 @@ class _Fields(Struct, gc=False):
     c: dict[str, Raw] | None = None
 
 
-_typed = msgspec.json.Decoder(Line).decode
+typed = msgspec.json.Decoder(Line).decode
+"""Return a line's fields. What it refuses is for `read_slowly`; it takes bytes that are not UTF-8."""
+
 _in_context = msgspec.json.Decoder(_Fields).decode
 _beside = msgspec.json.Decoder(dict[str, Raw]).decode
 
 
-def read_line(text: bytes) -> Line:
-    """Return a line's fields; text must be UTF-8.
-
-    Raises
-    ------
-    Unreadable
-        If it is no JSON, or its fields hold what they cannot mean.
-    """
-    try:
-        return _typed(text)
-    except (msgspec.MsgspecError, RecursionError):
-        return _slowly(_load(text))
-
-
 def members_of(text: bytes) -> tuple[dict[str, bytes], bool]:
-    """Return the members of the object of features as JSON, and whether they stand beside the label."""
+    """Return the members of the object of features as JSON, and whether that is the line itself."""
     try:
         inner = _in_context(text).c
         found = _beside(text) if inner is None else inner
@@ -118,92 +117,104 @@ def _load(text: bytes) -> dict[str, Any]:
     return out
 
 
-def _slowly(line: dict[str, Any]) -> Line:
-    """Check a line that msgspec refuses, field by field: some are right, others need a reason."""
+def read_slowly(text: bytes) -> Line:
+    """Return the fields of a line that msgspec refuses: some are right, others need a reason.
+
+    Raises
+    ------
+    Unreadable
+        If it is not JSON, or its fields hold what they cannot mean.
+    """
+    line = _load(text)
     context = line.get("c")
     if context is not None and not isinstance(context, dict):
-        raise Unreadable(f"`c` is no object: {short(context)}")
+        raise Unreadable(f"`c` is not an object: {short(context)}")
+    outcomes = line.get("_outcomes")
+    several = [] if outcomes is None else outcomes
+    if not isinstance(several, list) or not all(isinstance(one, dict) for one in several):
+        raise Unreadable("`_outcomes` is not a list of objects")
     inner = context or {}
-    skip = line.get("_skipLearn")
-    if skip is not None and not isinstance(skip, (bool, int, float)):
-        raise Unreadable(f"`_skipLearn` is neither true nor false: {short(skip)}")
-    out = Line(
+    return Line(
+        **_checked(line, _LABEL),
         multi=_raw(inner, "_multi") if "_multi" in inner else _raw(line, "_multi"),
         context=None if context is None else Context(),
         order=_raw(line, "a"),
-        event=_text("EventId", line.get("EventId")),
-        time=_text("Timestamp", line.get("Timestamp")),
-        drop=_real(line, "pdrop"),
-        skip=bool(skip),
+        outcomes=None if outcomes is None else [Outcome(**_checked(one, _OUTCOME)) for one in several],
     )
-    if skip:
-        return out
-    outcomes = line.get("_outcomes")
-    if outcomes is not None:
-        if not isinstance(outcomes, list) or not all(isinstance(outcome, dict) for outcome in outcomes):
-            raise Unreadable("`_outcomes` is no list of objects")
-        out.outcomes = [_outcome(outcome) for outcome in outcomes]
-    out.cost = _real(line, "_label_cost", "_label_Cost")
-    out.original = _real(line, "_original_label_cost")
-    if outcomes is None and out.cost is not None:
-        out.propensity = _real(line, "_label_probability", "_label_Probability")
-        out.action = _whole("_label_Action", _last(line, "_label_action", "_label_Action"))
-        out.index = _whole("_labelIndex", line.get("_labelIndex"))
-        out.probabilities = [number("p", p) for p in _several(line.get("p"))]
+
+
+def _checked(object_: dict[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return fields of an object; of two spellings the last that is not null counts."""
+    out = {}
+    for field_, (check, *names) in fields.items():
+        found = [value for name, value in object_.items() if name in names and value is not None]
+        out[field_] = check(names[-1], found[-1]) if found else None
     return out
-
-
-def _outcome(outcome: dict[str, Any]) -> Outcome:
-    return Outcome(
-        actions=wholes("_a", outcome.get("_a")),
-        probabilities=[number("_p", p) for p in _several(outcome.get("_p"))],
-        cost=_real(outcome, "_label_cost", "_label_Cost"),
-        original=_real(outcome, "_original_label_cost"),
-    )
 
 
 def _raw(object_: dict[str, Any], name: str) -> Raw:
     return Raw(json.dumps(object_[name]).encode() if name in object_ else b"")
 
 
-def _last(object_: dict[str, Any], *names: str) -> Any:
-    """Return the last of a field's spellings that is not null."""
-    found = [value for name, value in object_.items() if name in names and value is not None]
-    return found[-1] if found else None
-
-
-def _real(object_: dict[str, Any], *names: str) -> float | None:
-    value = _last(object_, *names)
-    return None if value is None else number(names[0], value)
-
-
 def _several(value: Any) -> list[Any]:
-    """Return a list, of one for a single value, of none for null."""
-    return value if isinstance(value, list) else [] if value is None else [value]
+    return value if isinstance(value, list) else [value]
 
 
-def _whole(name: str, value: Any) -> int | None:
-    if value is None:
-        return None
+def whole(name: str, value: Any) -> int:
+    """Return a whole number."""
     found = number(name, value)
     if not 0 <= found <= 1e9 or found != int(found):
-        raise Unreadable(f"`{name}` is no whole number from 0 on: {short(value)}")
+        raise Unreadable(f"`{name}` is not a whole number from 0 on: {short(value)}")
     return int(found)
 
 
 def wholes(name: str, value: Any) -> list[int]:
     """Return a list of whole numbers, or a single one, as a list."""
-    found = [_whole(name, entry) for entry in _several(value)]
-    if None in found:
-        raise Unreadable(f"`{name}` has an entry without a value")
-    return [entry for entry in found if entry is not None]
+    return [whole(name, entry) for entry in _several(value)]
 
 
-def _text(name: str, value: Any) -> str | None:
+def _numbers(name: str, value: Any) -> list[float]:
+    return [number(name, entry) for entry in _several(value)]
+
+
+def _text(name: str, value: Any) -> str:
     """Return a text; numbers as JSON writes them."""
-    if isinstance(value, bool) or not isinstance(value, (str, int, float, type(None))):
-        raise Unreadable(f"`{name}` is no text: {short(value)}")
-    return value if value is None else clean(value) if isinstance(value, str) else json.dumps(value)
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise Unreadable(f"`{name}` is not text: {short(value)}")
+    return json.dumps(value)
+
+
+def _flag(name: str, value: Any) -> bool:
+    if not isinstance(value, (bool, int, float)):
+        raise Unreadable(f"`{name}` is neither true nor false: {short(value)}")
+    return bool(value)
+
+
+def _known(name: str, value: Any) -> float | None:
+    found = number(name, value)
+    return None if math.isnan(found) else found
+
+
+_OUTCOME = {
+    "actions": (wholes, "_a"),
+    "probabilities": (_numbers, "_p"),
+    "cost": (_known, "_label_Cost", "_label_cost"),
+    "original": (number, "_original_label_cost"),
+}
+_LABEL = {
+    "cost": (number, "_label_Cost", "_label_cost"),
+    "propensity": (number, "_label_Probability", "_label_probability"),
+    "action": (whole, "_label_action", "_label_Action"),
+    "index": (whole, "_labelIndex"),
+    "original": (number, "_original_label_cost"),
+    "probabilities": (_numbers, "p"),
+    "event": (_text, "EventId"),
+    "time": (_text, "Timestamp"),
+    "drop": (number, "pdrop"),
+    "skip": (_flag, "_skipLearn"),
+}
 
 
 def dangling_reason(line: Line) -> str:
@@ -234,8 +245,10 @@ def seconds(text: str) -> float:
     (1612456289.246, 0.5, nan)
     """
     match = _TIME.fullmatch(text)
-    start = None if match is None else _minute(match[1], match[4])
-    if match is None or start is None:
+    if match is None:
         return math.nan
-    decimals = match[3]
-    return start + int(match[2]) + (int(decimals) / 10.0 ** len(decimals) if decimals else 0.0)
+    minute, second, decimals, zone = match.groups()
+    start = _minute(minute, zone)
+    if start is None:
+        return math.nan
+    return start + int(second) + (int(decimals) / 10.0 ** len(decimals) if decimals else 0.0)

@@ -13,6 +13,7 @@ import pyarrow as pa
 from ltrr.types import Int32
 
 __all__ = [
+    "EMPTY",
     "Features",
     "Flat",
     "Names",
@@ -48,7 +49,7 @@ def number(name: str, value: Any) -> float:
     if value is None or (isinstance(value, str) and value.lower() == "nan"):
         return math.nan
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise Unreadable(f"`{name}` is no number: {short(value)}")
+        raise Unreadable(f"`{name}` is not a number: {short(value)}")
     try:
         return float(value)
     except OverflowError:
@@ -74,11 +75,11 @@ class Names:
         """Return a name's number."""
         return self._numbers.setdefault(name, len(self._numbers))
 
-    def encoded(self, numbers: Int32, missing: Any = None) -> pa.DictionaryArray:
-        """Return the names of numbers; null where ``missing`` is true."""
+    def encoded(self, numbers: Int32) -> pa.DictionaryArray:
+        """Return the names of numbers; null for −1."""
         if len(self._array) != len(self._numbers):
             self._array = pa.array(map(clean, self._numbers), pa.string())
-        return pa.DictionaryArray.from_arrays(pa.array(numbers, pa.int32(), mask=missing), self._array)
+        return pa.DictionaryArray.from_arrays(pa.array(numbers, mask=numbers < 0), self._array)
 
 
 class Flat(NamedTuple):
@@ -87,6 +88,17 @@ class Flat(NamedTuple):
     names: list[int]
     values: list[float]
     lengths: list[int]
+
+    def add(self, parts: Iterable[Flat]) -> None:
+        """Put one object behind the others, made of several."""
+        before = len(self.names)
+        for part in parts:
+            self.names.extend(part.names)
+            self.values.extend(part.values)
+        self.lengths.append(len(self.names) - before)
+
+
+EMPTY = Flat([], [], [])
 
 
 class Features:
@@ -130,7 +142,7 @@ def loads(text: bytes) -> Any:
 
 
 def items(text: bytes) -> list[bytes] | None:
-    """Return the entries of a JSON list, as JSON; None if it is no list."""
+    """Return the entries of a JSON list, as JSON; None if it is not a list."""
     try:
         return list(map(bytes, _split(text)))
     except msgspec.ValidationError:
@@ -152,7 +164,7 @@ def flatten(object_: dict[str, Any]) -> list[tuple[str, float]]:
     """Return the features of an object: names are paths joined by dots, texts become ``path=text``, value 1.
 
     True is the feature with value 1, numbers in lists have their place behind in brackets, objects in lists
-    go by the list's name; what starts with an underscore is no feature, nor are false and null. A name may
+    go by the list's name; what starts with an underscore is left out, and so are false and null. A name may
     come twice; its values add up, as they do in a linear model.
 
     Examples

@@ -32,7 +32,7 @@ def _recognise(name: str, start: bytes) -> bool:
     return bool(text) and (name.endswith(_ENDINGS) or text.startswith(b"{"))
 
 
-@log_format(endings=_ENDINGS, recognise=_recognise)
+@log_format(endings=_ENDINGS, recognise=_recognise, keyed=True)
 def batches(part: Part, wanted: Mapping[str, str] | None = None) -> Iterator[pa.RecordBatch]:
     r"""Yield the lines of a part, blank ones aside, one a row.
 
