@@ -34,11 +34,11 @@ from ltrr.bandits.spec import PolicySpec, policy_spec
 from ltrr.errors import InputError
 from ltrr.logs.events import Events, Space
 from ltrr.logs.formats.run_log import open_run_log
+from ltrr.logs.memory import EventsLog
 from ltrr.protocols import Policy
 from ltrr.replay.allocations.quota_model import QuotaModel
 from ltrr.replay.allocations.weights import LEVELS, TwoStage, TwoStageBatch
 from ltrr.replay.closed_loop.frozen_loop import FrozenLoop
-from ltrr.logs.memory import EventsLog
 from ltrr.replay.closed_loop.known_world import KnownTarget, KnownWorld
 from ltrr.replay.closed_loop.run import answers
 from ltrr.replay.estimators import DR, IPS, SNIPS

@@ -76,7 +76,7 @@ def test_requests_that_lie_apart_are_an_error_in_any_format(tmp_path, kind):
             whole(read(path, columns=columns, on_error=on_error))
     log = read(path, columns=columns, on_error="report")
     whole(log)
-    assert log.faults.counts["request not adjacent"] == 80
+    assert log.faults.counts["request not adjacent"] == 120
 
 
 # -- names that say nothing by themselves

@@ -5,7 +5,7 @@
 ``wanted`` maps the columns that are asked for to what they hold, one of `KINDS`; None asks for every column
 that the part has. A batch has the wanted columns that its part has, in whatever Arrow types suit the format:
 `ltrr.logs.convert` turns text into numbers and labels where that is needed. A column may be named by a path
-(``context.user.age``) where values are nested. Rows stand in the order of the part.
+(``context.user.age``) where values are nested. Rows keep the order of the part.
 
 A row that cannot be parsed keeps its place: it is null in every column but `FAULT`. Nothing else is checked
 here; `ltrr.logs.admit` does that for all formats alike.
@@ -131,7 +131,7 @@ class Format:
 
     @cached_property
     def takes_rows(self) -> bool:
-        """Whether the function can be told how many rows a batch should have."""
+        """Whether the function takes the number of rows that a batch should have."""
         return "rows" in inspect.signature(self.batches, follow_wrapped=False).parameters
 
     @property

@@ -1,4 +1,4 @@
-"""Features of a log's actions, from a table beside the log or from its own columns."""
+"""Features of a log's actions, from a table next to the log or from its own columns."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ class LogReader:
         Smallest propensity the logging policy could have had.
     reward_range : (float, float) or None
     items : ItemTable
-        Features of the actions beside the log.
+        Features of the actions from a table of their own.
     selection : Selection
         Which requests are read.
     absent : tuple of str
@@ -170,7 +170,8 @@ class LogReader:
             asked = {*(role.name for role in wanted), *_COMPARED}
             wanted = tuple(role for role in self.roles if role.name in asked)
         alone = wanted[0] if len(wanted) == 1 and wanted[0].name == "action" else None
-        if alone is not None and (stated := self.source.integer_range(alone.column)) is not None:
+        stated = None if alone is None else self.source.integer_range(alone.column)
+        if stated is not None and stated[1] < 2**63:
             surveyor.expect(*stated)
         if wanted:
             for _, batch in self.source.batches(wanted, self._group_of(wanted), self.selection):

@@ -98,7 +98,7 @@ def read(
     features : bool or None
         False to read no context and no features of actions.
     max_features : int or None
-        Of features by name (dsjson, vw), at most so many become columns, >= 1: the most frequent ones; None
+        Of features by name (dsjson, vw), the most frequent ones become columns, this many at most, >= 1; None
         for 4,096.
     fill_columns : bool or None
         True to fill what the map leaves out by columns with the usual names.

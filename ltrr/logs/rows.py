@@ -34,7 +34,7 @@ class Rows:
     roles : sequence of Role
     survey : Survey
     items : ItemTable
-        Features of the actions beside the log.
+        Features of the actions from a table of their own.
     unlisted : bool
         True where a row without eligible actions could have taken any, and one without a count stands for
         itself; False where such rows are faulty.
@@ -164,7 +164,7 @@ class Rows:
             return None
         own, maps = flat_lists(columns["features"])
         entries, keys, values = flat_maps(maps)
-        # lists of features stand beside lists of actions; a row without them has zeros
+        # lists of features go with lists of actions; a row without them has zeros
         start = np.where(np.diff(own) == np.diff(indptr), indptr[:-1], -1)
         entry = np.repeat(start - own[:-1], np.diff(own)) + np.arange(own[-1])
         kept = np.repeat(start >= 0, np.diff(own))

@@ -74,7 +74,7 @@ class Surveyor:
     Parameters
     ----------
     roles : sequence of Role
-        All roles of the log; batches may lack those of which nothing is to be learnt.
+        All roles of the log; batches may lack those that teach nothing.
     declared : Actions or None
         Actions that were given.
     absent : frozenset of str
@@ -117,10 +117,10 @@ class Surveyor:
 
     @property
     def wanted(self) -> tuple[Role, ...]:
-        """The roles that something is to be learnt from."""
-        learnt = {*self._counts, *self._features, *self._lacking, "slot", "request", *IDS}
-        learnt |= set() if self.declared is not None else {"action", "eligible"}
-        return tuple(role for role in self.roles if role.name in learnt)
+        """The roles that teach something."""
+        teach = {*self._counts, *self._features, *self._lacking, "slot", "request", *IDS}
+        teach |= set() if self.declared is not None else {"action", "eligible"}
+        return tuple(role for role in self.roles if role.name in teach)
 
     def expect(self, low: int, high: int) -> None:
         """Note that all actions are integers in a range: when all have been seen there is no more to see."""
@@ -230,8 +230,8 @@ class Surveyor:
         Raises
         ------
         InputError
-            If a log of decisions (dsjson, vw) holds none, or requests with one reward stand beside slots with
-            their own.
+            If a log of decisions (dsjson, vw) holds none, or requests with one reward are mixed with slots
+            with their own.
         """
         if self.absent and not self._rows:
             raise InputError(

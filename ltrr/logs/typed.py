@@ -1,4 +1,4 @@
-"""From a format's columns to the reader's own: one schema for all formats, faults beside the rows."""
+"""From a format's columns to the reader's own: one schema for all formats, faults with the rows."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from ltrr.errors import InputError
 from ltrr.logs.convert import Found, labels, numbers, times, whole
 from ltrr.logs.format import FAULT, FAULT_TYPE, ROW, WHOLE
 from ltrr.logs.lists import lists
+from ltrr.logs.ragged import flat_lists, flat_maps
 from ltrr.logs.roles import MOST_SLOTS, Role
 from ltrr.types import Int64
 
@@ -107,7 +108,22 @@ def _column(batch: pa.RecordBatch, role: Role, found: Found, *, fixed: bool) -> 
         return _coded(label, role.kind) if fixed else label
     if role.kind in ("labels", "numbers"):
         return _list(column, role, found, fixed=fixed)
+    _check_features(column, found)
     return column
+
+
+def _check_features(column: pa.Array, found: Found) -> None:
+    """Note rows with a feature by name whose value is not a number: what is missing has no name."""
+    outer = None
+    if not pa.types.is_map(column.type):
+        outer, column = flat_lists(column)
+    indptr, names, values = flat_maps(column)
+    bad = np.flatnonzero(np.isnan(values))
+    if len(bad):
+        row = np.searchsorted(indptr, bad, side="right") - 1
+        row = row if outer is None else np.searchsorted(outer, row, side="right") - 1
+        details = [f"{name} = nan" for name in names.take(pa.array(bad)).to_pylist()]
+        found.notes.append(("context not finite", row.astype(np.int64), details))
 
 
 def _coded(label: pa.Array, kind: str) -> pa.Array:

@@ -24,7 +24,7 @@ OTHER = "(other)"
 MISSING = "(missing)"
 
 CANDIDATES = 1 << 18
-"""Names of features that are counted; those first seen after so many others are left out."""
+"""Names of features that are counted; those first seen after this many others are left out."""
 
 _MOST = 1_000_000
 """Most values of a category: a column with more is not a category, and would fill the memory."""
