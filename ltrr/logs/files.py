@@ -77,7 +77,7 @@ def bare_name(path: Path) -> str:
 
 
 def is_companion(path: Path) -> bool:
-    """Return whether a file is one that lies next to logs and is no part of them.
+    """Return whether a file is one that lies next to logs and is not a part of them.
 
     These are what describes data (README, LICENSE, SOURCE, schema and metadata, with any ending), sums of
     bytes, pages, pictures, programs, settings such as a column map in TOML, and ``item_context.csv``, the
