@@ -142,6 +142,7 @@ def test_faults_keep_their_place_across_blocks(tmp_path, encoding):
         (b"a,b\n1,2\n", "log.tsv", ","),
         (b"a,b|c,d\n1,2|3,4\n", "log.psv.gz", "|"),
         (b"sep=;\na,x;b\n1;2\n", "log.csv", ";"),
+        (b"a;b;c,d,e,f\n1;2;3\n1;2;3\n", "log.csv", ";"),
         # one row of another width does not decide
         (b"a;b,c;d\n" + b"1;2;3\n" * 9 + b"1;2,3\n", "log.csv", ";"),
     ],
@@ -237,7 +238,10 @@ def test_one_bad_byte_is_its_rows_fault_and_many_are_an_error(tmp_path):
         rows_of(part, {"b": "any"})
     assert "\n" not in str(error.value)
     assert rows_of(part, encoding="latin-1")[0]["b"] == ["ü"] * 400
+    two = save(tmp_path, b"a,b\n1,\xfc\n2,\xfc\n3,x\n")
+    assert rows_of(two, {"b": "any"})[0]["b"] == ["\0", "\0", "x"]
     # a column that nobody asked for by its name stops no log
+    part = save(tmp_path, "\n".join(["a,b", *good]).encode("latin-1"))
     assert rows_of(part)[0]["b"] == ["\0"] * 400
     assert rows_of(part, {"a": "number"})[0] == {"a": [str(i) for i in range(400)]}
     with pytest.raises(InputError, match="--encoding cp1252"):

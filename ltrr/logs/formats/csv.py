@@ -161,10 +161,10 @@ def _cut(text: bytes, quoted: re.Pattern[bytes]) -> int:
     # an end of a row is after the last quoted value, or before it and after the one before
     after = len(text)
     for start, end in reversed(spans):
-        if (found := max(text.rfind(b"\n", end, after), text.rfind(b"\r", end, after - 1))) >= 0:
+        if (found := max(text.rfind(b"\n", end, after), text.rfind(b"\r", end, after))) >= 0:
             return found + 1
         after = start
-    return max(text.rfind(b"\n", 0, after), text.rfind(b"\r", 0, after - 1)) + 1
+    return max(text.rfind(b"\n", 0, after), text.rfind(b"\r", 0, after)) + 1
 
 
 def _utf8(raw: IO[bytes], encoding: str, skip: int) -> Iterator[bytes]:
