@@ -116,12 +116,16 @@ def flag_unit_interval(values: Float64, bit: int, flags: UInt32) -> None:
 
 @kernel
 def flag_not_finite(values: Float32, indptr: Int64, bit: int, flags: UInt32) -> None:
-    """Flag rows i with a value not finite in ``values[indptr[i]:indptr[i + 1]]`` (N, width)."""
+    """Flag rows i with an infinite value in ``values[indptr[i]:indptr[i + 1]]`` (N, width).
+
+    NaN is a missing value in a context, and a fault in a feature.
+    """
+    missing = bit == CONTEXT
     for i in range(len(indptr) - 1):
         bad = False
         for j in range(indptr[i], indptr[i + 1]):
             for k in range(values.shape[1]):
-                bad |= not np.isfinite(values[j, k])
+                bad |= np.isinf(values[j, k]) or (not missing and np.isnan(values[j, k]))
         if bad:
             flags[i] |= np.uint32(bit)
 

@@ -256,7 +256,7 @@ def _check_columns(raw: Raw, flags: UInt32) -> None:
         flag.flag_unit_interval(values, flag.TARGET, flags)
     if raw.context is not None and raw.context.shape[1]:
         # a missing value is no fault: models that use the column take it
-        flags[np.isinf(raw.context).any(axis=1)] |= np.uint32(flag.CONTEXT)
+        flag.flag_not_finite(raw.context, frozen(np.arange(n + 1)), flag.CONTEXT, flags)
     if raw.features is not None and n:
         each = len(raw.features) // n
         indptr = frozen(np.arange(n + 1) * each) if raw.indptr is None else raw.indptr
