@@ -395,7 +395,7 @@ def table_cases():
         *cells(
             "target-above-one", "target outside [0, 1]", 9, "new = 1.5", formats=CSV_PARQUET, target_new=1.5
         ),
-        *cells("target-missing", "target outside [0, 1]", 9, formats=("csv",), target_new=""),
+        *cells("target-missing", "missing value", 9, formats=("csv",), target_new=""),
         *cells(
             "context-infinite",
             "context not finite",
