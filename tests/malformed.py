@@ -408,7 +408,7 @@ def table_cases():
         *cells(
             "target-above-one", "target outside [0, 1]", 9, "new = 1.5", formats=CSV_PARQUET, target_new=1.5
         ),
-        *cells("target-missing", "target outside [0, 1]", 9, formats=("csv",), target_new=""),
+        *cells("target-missing", "missing value", 9, formats=("csv",), target_new=""),
         *cells(
             "context-infinite",
             "context not finite",
@@ -1207,7 +1207,7 @@ def own_cases():
         one("action-negative", "missing value", "action", -1),
         one("eligible-repeated", "action repeated", "actions", lambda a: [a[0]] * len(a)),
         one("feature-infinite", "context not finite", "features", lambda f: [float("inf")] * len(f)),
-        one("slot-repeated", "copies disagree", "slot", 0, others=both, reported=rows[:2]),
+        one("slot-repeated", "copies disagree", "slot", 0, others=("slots out of order",), reported=rows[:2]),
         one("slot-negative", "slots out of order", "slot", -3, reported=(5, 35)),
         of_request("reward-infinite", "reward not finite", "reward", float("inf"), (rows[2],), others=both),
         of_request("reward-nan", "missing value", "reward", float("nan"), (rows[2],), others=both),

@@ -87,7 +87,9 @@ def row_faults(row, space):
             fits = True
     if "count" in row and not (math.isfinite(row["count"]) and row["count"] >= 1 - 1e-6):
         out.append("count not positive")
-    if "target" in row and not 0 <= clipped(row["target"]) <= 1:
+    if "target" in row and math.isnan(row["target"]):
+        out.append("missing value")
+    elif "target" in row and not 0 <= clipped(row["target"]) <= 1:
         out.append("target outside [0, 1]")
     if "context" in row and any(math.isinf(x) for x in row["context"]):
         out.append("context not finite")

@@ -168,7 +168,7 @@ SPOILED = [
     ("count not positive", PLAIN | {"count": [inf, 1, 1, 1]}, ABC, 1, [2, 3, 4], "count inf"),
     ("count not positive", PLAIN | {"count": [1, 1, 1, nan]}, ABC, 4, [1, 2, 3], "count nan"),
     ("target outside [0, 1]", PLAIN | {"target": [0, 1, -0.1, 1]}, ABC, 3, [1, 2, 4], "new = -0.1"),
-    ("target outside [0, 1]", PLAIN | {"target": [0, 1, 0, nan]}, ABC, 4, [1, 2, 3], "new = nan"),
+    ("missing value", PLAIN | {"target": [0, 1, 0, nan]}, ABC, 4, [1, 2, 3], "no target probability new"),
     (
         "context not finite",
         PLAIN | {"context": [[0, 0], [nan, inf], [nan, 0], [3, 0]]},

@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ltrr.errors import InputError
-from ltrr.logs import copies, copy_finder
+from ltrr.logs import copy_finder
 from ltrr.logs.copies import KEEP, find_places, place_of
 from ltrr.logs.copy_finder import CopyFinder
-from ltrr.logs.identity import identify
+from ltrr.logs.identity import Identity, identify
 from tests.naive_replay_checks import naive_copies
 
 nan = float("nan")
@@ -175,7 +175,7 @@ def test_large_integers_and_unsigned_ones():
 
 def test_keys_that_share_their_hash_are_compared(monkeypatch):
     # first halves alike, second halves not: as if two texts collided in 64 bits
-    ids = copies.Identity(np.zeros(4, np.uint64), np.array([1, 2, 1, 3], np.uint64), np.zeros(4, bool))
+    ids = Identity(np.zeros(4, np.uint64), np.array([1, 2, 1, 3], np.uint64), np.zeros(4, bool))
     monkeypatch.setattr(copy_finder, "identify", lambda event: ids)
     finder = CopyFinder()
     finder.add(["?"], row=np.arange(1, 5), reward=np.zeros(4), slot=np.zeros(4, np.int16))

@@ -14,8 +14,8 @@ __all__ = [
     "flag_not_finite",
     "flag_requests",
     "flag_slots",
+    "flag_targets",
     "flag_times",
-    "flag_unit_interval",
     "flag_values",
     "keep_requests",
     "request_starts",
@@ -50,8 +50,9 @@ TIME_MISSING = 1 << 25
 TIME_BACK = 1 << 26
 COPIES_DISAGREE = 1 << 27
 CLIPPED = 1 << 28
+TARGET_MISSING = 1 << 29
 
-MISSING = ACTION_MISSING | REWARD_MISSING | EVENT_MISSING
+MISSING = ACTION_MISSING | REWARD_MISSING | EVENT_MISSING | TARGET_MISSING
 UNKNOWN = ACTION_UNKNOWN | ELIGIBLE_UNKNOWN
 INFINITE = CONTEXT | FEATURE
 """Bits of a row's faults; `ltrr.logs.admit` says what they are called."""
@@ -107,21 +108,25 @@ def flag_values(
 
 
 @kernel
-def flag_unit_interval(values: Float64, bit: int, flags: UInt32) -> None:
-    """Flag values outside [0, 1]."""
+def flag_targets(values: Float64, flags: UInt32) -> None:
+    """Flag target probabilities that are missing or outside [0, 1]."""
     for i in range(len(values)):
         if not 0.0 <= values[i] <= 1.0:
-            flags[i] |= np.uint32(bit)
+            flags[i] |= np.uint32(TARGET_MISSING if np.isnan(values[i]) else TARGET)
 
 
 @kernel
 def flag_not_finite(values: Float32, indptr: Int64, bit: int, flags: UInt32) -> None:
-    """Flag rows i with a value not finite in ``values[indptr[i]:indptr[i + 1]]`` (N, width)."""
+    """Flag rows i with an infinite value in ``values[indptr[i]:indptr[i + 1]]`` (N, width).
+
+    NaN is a missing value in a context, and a fault in a feature.
+    """
+    missing = bit == CONTEXT
     for i in range(len(indptr) - 1):
         bad = False
         for j in range(indptr[i], indptr[i + 1]):
             for k in range(values.shape[1]):
-                bad |= not np.isfinite(values[j, k])
+                bad |= np.isinf(values[j, k]) or (not missing and np.isnan(values[j, k]))
         if bad:
             flags[i] |= np.uint32(bit)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,7 +16,8 @@ from ltrr.logs.fault_messages import FaultyRow, message
 from ltrr.logs.faults import SPOILS, Faults
 from ltrr.logs.identity import Identity, identify
 from ltrr.logs.raw import Raw, frozen
-from ltrr.types import Bool, Float64, Int8, Int64, UInt32
+from ltrr.logs.row_checks import LARGEST, NO_FLOATS, bounds, check_columns, check_sets, clip, settle
+from ltrr.types import Bool, Int8, Int64, UInt32
 
 __all__ = ["AdmitState", "admit"]
 
@@ -34,7 +35,7 @@ class Rule(NamedTuple):
 
 
 RULES = (
-    Rule("missing value", "an action, a reward and an id", REQUEST, flag.MISSING),
+    Rule("missing value", "an action, a reward, an id, targets", REQUEST, flag.MISSING),
     Rule("unseen category", "actions are in the space", REQUEST, flag.UNKNOWN),
     Rule("reward not finite", "at most 1e30 either way", REQUEST, flag.REWARD_INFINITE),
     Rule("reward out of range", "a request's sum is as declared", REQUEST, flag.REWARD_RANGE),
@@ -69,22 +70,9 @@ request that is not adjacent stops the pass unless faults are only to be reporte
 SPOILING = sum(rule.bits for rule in RULES if rule.excludes != NOTHING)
 """The flags that keep a row out."""
 
-TOLERANCE = 1e-3
-"""How far probabilities may be off: their sum absolutely, a propensity relatively.
-
-Float32 alone is off by 1e-5 over a thousand actions, and logs written as text have three or four digits; a
-part in a thousand biases no estimate by more than that.
-"""
-
-_JUST_ABOVE = 1.0 + 1e-6
-"""Up to here a probability above 1 is rounding."""
-
 _REPORTED = {*SPOILS, "dangling event"}
 """Kinds that a reader reports of a row; no further fault of such a row is reported."""
 
-_LARGEST = float(np.finfo(np.float64).max)
-
-_NO_FLOATS = frozen(np.zeros(0, np.float64))
 _NO_SLOTS = frozen(np.zeros(0, np.int16))
 _NO_KEYS = np.zeros(0, np.uint64)
 
@@ -138,15 +126,15 @@ def admit(raw: Raw, space: Space, faults: Faults, state: AdmitState) -> Events:
     unattached, reported = _reported(raw, ids)
     copies = state.find(raw, ids, unattached == 0)
     flags = np.zeros(n, np.uint32)
-    raw = _clip(_settled(raw, copies), space, flags)
+    raw = clip(settle(raw, copies), space, flags)
     grouped = ids is not None or raw.slot is not None
-    low, high = _bounds(space)
-    one_by_one = (-_LARGEST, _LARGEST) if grouped else (low, high)
-    counts = _NO_FLOATS if raw.count is None else raw.count
-    propensity = _NO_FLOATS if raw.propensity is None else raw.propensity
+    low, high = bounds(space)
+    one_by_one = (-LARGEST, LARGEST) if grouped else (low, high)
+    counts = NO_FLOATS if raw.count is None else raw.count
+    propensity = NO_FLOATS if raw.propensity is None else raw.propensity
     flag.flag_values(raw.action, len(space.actions), raw.reward, propensity, counts, *one_by_one, flags)
-    admitted = _check_sets(raw, space, flags)
-    _check_columns(raw, flags)
+    admitted = check_sets(raw, space, flags)
+    check_columns(raw, flags)
     if raw.time is not None:
         time = np.empty(n)
         state.time = flag.flag_times(raw.time, unattached, state.time, flags, time)
@@ -188,79 +176,6 @@ def _reported(raw: Raw, ids: Identity | None) -> tuple[Int8, Bool]:
         if kind == "dangling event":
             unattached[places] = flag.ALONE
     return unattached, reported
-
-
-def _settled(raw: Raw, copies: Copies) -> Raw:
-    """Return the chunk with the rewards that the first of several copies get."""
-    if copies.keep is None:
-        return raw
-    places, rewards = copies.rewards
-    at, which = find_places(place_of(raw.row, raw.slot), places)
-    reward = raw.reward.copy()
-    reward[at] = rewards[which]
-    return replace(raw, reward=frozen(reward))
-
-
-def _clip(raw: Raw, space: Space, flags: UInt32) -> Raw:
-    """Return the chunk with probabilities that rounding left above 1 taken as 1."""
-
-    def clipped(values: Float64 | None, indptr: Int64 | None = None, each: int = 1) -> Any:
-        high = np.zeros(0, np.int64) if values is None else np.flatnonzero(values > 1.0)
-        high = high[values[high] <= _JUST_ABOVE] if values is not None else high
-        if values is None or len(high) == 0:
-            return values
-        rows = high // each if indptr is None else np.searchsorted(indptr, high, "right") - 1
-        flags[rows] |= np.uint32(flag.CLIPPED)
-        values = values.copy()
-        values[high] = 1.0
-        return frozen(values)
-
-    return replace(
-        raw,
-        propensity=clipped(raw.propensity),
-        probabilities=clipped(raw.probabilities, raw.indptr, len(space.actions)),
-        targets={name: clipped(values) for name, values in raw.targets.items()},
-    )
-
-
-def _bounds(space: Space) -> tuple[float, float]:
-    """Return the declared range of rewards, a little wider: rewards may have been rounded to float32."""
-    low, high = space.reward_range or (-_LARGEST, _LARGEST)
-    slack = 1e-6 * min(max(abs(low), abs(high)), 1e300)
-    return max(low - slack, -_LARGEST), min(high + slack, _LARGEST)
-
-
-def _check_sets(raw: Raw, space: Space, flags: UInt32) -> Raw:
-    """Flag eligible actions and their probabilities; return the row with a propensity where it can be had."""
-    if raw.eligible is None and raw.probabilities is None:
-        return raw
-    n, size = len(raw.row), len(space.actions)
-    indptr, eligible = raw.indptr, raw.eligible
-    if indptr is None or eligible is None:
-        indptr = frozen(np.arange(n + 1, dtype=np.int64) * size)
-        eligible = frozen(np.tile(np.arange(size, dtype=np.int32), n))
-    stated = _NO_FLOATS if raw.probabilities is None else raw.probabilities
-    logged = _NO_FLOATS if raw.propensity is None else raw.propensity
-    entry = flag.flag_distributions(indptr, eligible, size, stated, raw.action, logged, TOLERANCE, flags)
-    if raw.propensity is not None or raw.probabilities is None:
-        return raw
-    never = (entry < flag.LEAST) & (flags & np.uint32(flag.PROBABILITY) == 0)
-    flags[never] |= np.uint32(flag.PROPENSITY_LOW)
-    return replace(raw, propensity=entry)
-
-
-def _check_columns(raw: Raw, flags: UInt32) -> None:
-    """Flag target probabilities, contexts and features."""
-    n = len(raw.row)
-    for values in raw.targets.values():
-        flag.flag_unit_interval(values, flag.TARGET, flags)
-    if raw.context is not None and raw.context.shape[1]:
-        # a missing value is no fault: models that use the column take it
-        flags[np.isinf(raw.context).any(axis=1)] |= np.uint32(flag.CONTEXT)
-    if raw.features is not None and n:
-        each = len(raw.features) // n
-        indptr = frozen(np.arange(n + 1) * each) if raw.indptr is None else raw.indptr
-        flag.flag_not_finite(raw.features, indptr, flag.FEATURE, flags)
 
 
 def _check_copies(raw: Raw, copies: Copies, readable: Bool, flags: UInt32) -> None:

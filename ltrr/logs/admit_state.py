@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ltrr.logs.copies import Copies, Records, compare, place_of, records
+from ltrr.logs.copies import Copies, place_of
+from ltrr.logs.copy_records import Records, compare, records
 from ltrr.logs.events import Events
 from ltrr.logs.faults import Faults
 from ltrr.logs.identity import Identity
@@ -43,7 +44,7 @@ class AdmitState:
     _n_actions: int = field(default=0, init=False, repr=False)
     _before: tuple[int, int] | None = field(default=None, init=False, repr=False)
     _requests: int = field(default=0, init=False, repr=False)
-    _tail: list[Records] = field(default_factory=list, init=False, repr=False)
+    _tail: Records | None = field(default=None, init=False, repr=False)
     _first: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
     _varies: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
 
@@ -69,13 +70,14 @@ class AdmitState:
         # the number of the run takes the id's place: what is found cannot depend on the size of chunks
         new["first"] = self._requests + np.cumsum(new["begin"])
         self._requests = int(new["first"][-1])
-        rows = [block for block in self._tail if block.dtype == new.dtype] + [new]
-        found = compare(rows)
-        copies = place_of(found.rows, found.slot)
-        last_one = [
-            (b["first"] == self._requests) & ~np.isin(place_of(b["row"], b["slot"]), copies) for b in rows
-        ]
-        self._tail = [np.take(b, np.flatnonzero(kept)) for b, kept in zip(rows, last_one, strict=True)]
+        goes_on = self._tail is not None and self._tail.dtype == new.dtype
+        rows = np.concatenate([self._tail, new]) if goes_on else new
+        # nearly always: slots that rise within each run cannot repeat one another
+        rising = (rows["begin"] | np.append(True, rows["slot"][1:] > rows["slot"][:-1])).all()
+        found = Copies() if rising else compare([rows])
+        tail = np.take(rows, np.flatnonzero(rows["first"] == self._requests))
+        copy = np.isin(place_of(tail["row"], tail["slot"]), place_of(found.rows, found.slot))
+        self._tail = np.take(tail, np.flatnonzero(~copy))
         return found
 
     def finish(self, faults: Faults) -> None:

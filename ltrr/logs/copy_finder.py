@@ -12,7 +12,8 @@ import numpy as np
 
 from ltrr import _check
 from ltrr.errors import InputError
-from ltrr.logs.copies import Copies, Records, compare, records
+from ltrr.logs.copies import Copies
+from ltrr.logs.copy_records import Records, compare, records
 from ltrr.logs.identity import identify
 from ltrr.logs.raw import Raw
 from ltrr.types import Bool, Float64, Int16, Int64

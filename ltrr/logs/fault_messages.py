@@ -115,7 +115,11 @@ def _propensity_high(row: FaultyRow) -> str:
 
 def _target(row: FaultyRow) -> str:
     values = {name: float(column[row.i]) for name, column in row.raw.targets.items()}
-    return next(f"{name} = {_number(v)}" for name, v in values.items() if not 0.0 <= v <= 1.0)
+    return next(f"{name} = {_number(v)}" for name, v in values.items() if v < 0.0 or v > 1.0)
+
+
+def _no_target(row: FaultyRow) -> str:
+    return "no target probability " + next(n for n, p in row.raw.targets.items() if np.isnan(p[row.i]))
 
 
 def _context(row: FaultyRow) -> str:
@@ -181,6 +185,7 @@ _MESSAGES: dict[int, str | Callable[[FaultyRow], str]] = {
     flag.COPIES_DISAGREE: lambda row: f"{_copy(row)}, with another reward, action or propensity",
     flag.SLOT_ORDER: _slot,
     flag.NOT_ADJACENT: _apart,
+    flag.TARGET_MISSING: _no_target,
     flag.CLIPPED: "by at most 1e-6",
     flag.TIME_MISSING: "no value; the time before it is used",
     flag.TIME_BACK: lambda row: f"time {row.number('time')}",

@@ -34,7 +34,8 @@ SPOILS = MappingProxyType(
         "no eligible action": "the list of eligible actions is empty",
         "unseen category": "an action or a category that the declared lists do not hold",
         "duplicate event": "an event id occurs in an earlier row already",
-        "copies disagree": "an event occurs several times, with different rewards, actions or propensities",
+        "copies disagree": "an event occurs several times, with different rewards, actions or "
+        "propensities; `copies` (first, last, max or sum) says which reward counts",
         "slots out of order": "the slots of a request do not run from 0 without a gap",
         "request not adjacent": "a request goes on after other requests; sort the log by request and slot",
         "counts differ": "the slots of one request stand for different numbers of events",
