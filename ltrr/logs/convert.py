@@ -25,7 +25,6 @@ __all__ = [
     "time_unit",
     "times",
     "whole",
-    "year_check",
 ]
 
 _NUMBER = r"^[+-]?((\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|(?i:nan|inf|infinity))$"
@@ -41,9 +40,6 @@ _MISSING = pa.array(["", "NA", "N/A", "n/a", "#N/A", "null", "NULL", "None", "<N
 """Texts of numbers and times that are not there. Of labels only the empty one: an action may be called NA."""
 
 _UNITS = ((1e11, 1.0), (1e14, 1e-3), (1e17, 1e-6))
-_EPOCH_LIKE = 1e8
-_YEARS = (1990, 2100)
-_YEAR_SECONDS = 31_556_952
 _LABEL = "`{}` must be a label, whole if a number"
 _SHOWN = 60
 """Longest value that a message shows."""
@@ -253,28 +249,6 @@ def time_unit(first_values: Float64) -> float:
     value = np.abs(first_values[np.isfinite(first_values)])
     middle = float(np.median(value)) if len(value) else 0.0
     return next((unit for below, unit in _UNITS if middle < below), 1e-9)
-
-
-def year_check(seconds: Float64) -> str:
-    """Return a warning if times that look like seconds since 1970 lie outside 1990 to 2100; else "".
-
-    Times below 1e8 may count from the log's beginning and are not judged.
-
-    Examples
-    --------
-    >>> year_check(np.array([1.7e9, 5.0])), year_check(np.array([1.7e9, 9.9e9]))
-    ('', '1 of 2 times lies outside the years 1990 to 2100, the first in 2283; are they in one unit, ...?')
-    """
-    low, high = ((year - 1970) * _YEAR_SECONDS for year in _YEARS)
-    with np.errstate(invalid="ignore"):
-        out = np.isfinite(seconds) & (seconds >= _EPOCH_LIKE) & ((seconds < low) | (seconds >= high))
-    if not out.any():
-        return ""
-    n, year = int(out.sum()), 1970 + int(seconds[out][0] // _YEAR_SECONDS)
-    return (
-        f"{n:,} of {len(seconds):,} times {'lies' if n == 1 else 'lie'} outside the years {_YEARS[0]} to "
-        f"{_YEARS[1]}, the first in {year}; are they in one unit, since 1970?"
-    )
 
 
 def _seconds(stamps: pa.Array) -> Float64:

@@ -18,6 +18,7 @@ from ltrr.logs.roles import Role, wanted_of
 from ltrr.logs.selection import Selection
 from ltrr.logs.spool import Spool
 from ltrr.logs.typed import typed
+from ltrr.logs.usual import usual_batch
 
 __all__ = ["FileSource", "Source", "TableSource"]
 
@@ -216,7 +217,7 @@ class TableSource:
         """
         for batch in self.table.slice(0, _HEAD_ROWS).to_batches():
             if batch.num_rows:
-                return batch
+                return usual_batch(batch)
         raise InputError(f"{self.name}: must hold rows, it holds none")
 
     def batches(self, roles: Sequence[Role], group: str | None, selection: Selection) -> Typed:
@@ -230,5 +231,5 @@ class TableSource:
         if absent:
             raise InputError(f"{self.name}: has no column {absent[0]!r}")
         for batch in self.table.select(wanted).to_batches(max_chunksize=_ROWS):
-            yield self.name, typed(batch, roles, row, fixed=False)
+            yield self.name, typed(usual_batch(batch), roles, row, fixed=False)
             row += batch.num_rows

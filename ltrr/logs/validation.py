@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ltrr.logs.faults import FAULTS
+from ltrr.logs.reading import read
 from ltrr.logs.replay_log import ReplayLog
 from ltrr.logs.tally import Tally
 
@@ -207,13 +208,14 @@ def _span(seconds: float) -> str:
     return f"{seconds:.3g} seconds"
 
 
-def validate(log: ReplayLog) -> Validation:
+def validate(log: Any) -> Validation:
     """Read a log once and return what it holds, what is wrong with it and what it can answer.
 
     Parameters
     ----------
-    log : ReplayLog
-        Read with ``on_error="report"``, so that faults are listed and nothing stops.
+    log : ReplayLog, or what `ltrr.logs.read` reads
+        A log that is open already should be read with ``on_error="report"``, so that faults are listed and
+        nothing stops; paths and tables are.
 
     Raises
     ------
@@ -233,6 +235,7 @@ def validate(log: ReplayLog) -> Validation:
     >>> found.usable, found.mean_inverse_propensity, found.supports
     (2, 1.0, 'weighting')
     """
+    log = read(log, on_error="report")
     tally: Tally | None = None
     for events in log.chunks():
         if tally is None:

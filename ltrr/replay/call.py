@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -30,13 +29,13 @@ _log = logging.getLogger(__name__)
 
 
 def evaluate(
-    log: ReplayLog | str | Path, policy: Any = "uniform", *, estimators: Sequence[Any] = (), **options: Any
+    log: Any, policy: Any = "uniform", *, estimators: Sequence[Any] = (), **options: Any
 ) -> pd.DataFrame:
     """Return a policy's value as estimated from a log, with intervals and a verdict.
 
     Parameters
     ----------
-    log : ReplayLog or path
+    log : ReplayLog, path or table
         From `ltrr.replay.read`, or what it reads.
     policy : str, Target, Policy or another object with probabilities
         See `ltrr.replay.targets.parse_target`.
@@ -59,7 +58,7 @@ def evaluate(
 
 
 def run(
-    log: ReplayLog | str | Path,
+    log: Any,
     policies: Sequence[Any] = ("uniform",),
     *,
     estimators: Sequence[Any] = (),
@@ -75,7 +74,7 @@ def run(
 
     Parameters
     ----------
-    log : ReplayLog or path
+    log : ReplayLog, path or table
     policies : sequence
         As in `evaluate`; names must differ. ``learning:NAME`` or a `LearningReplay` is a policy that learns
         along the log, judged by rejection replay alone; ``quota:2 bm25 + 1 memory``, on logs of
@@ -95,7 +94,7 @@ def run(
     except TypeError as error:
         raise InputError(f"`run` was given an option that it does not know: {error}") from error
     policies = several("policies", policies)
-    opened = read(log) if isinstance(log, (str, Path)) else log
+    opened = read(log)
     if on_stage is not None or on_chunk is not None:
         return _run(opened, policies, settings, on_stage, on_chunk)
     with ProgressBar(quiet=quiet, unit="rows") as bar:
