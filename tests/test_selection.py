@@ -140,6 +140,19 @@ def test_the_first_rows_end_with_their_request(n, expected, tmp_path):
     assert rows_read(log_of("csv", rows, tmp_path, rows=n)) == list(range(1, expected + 1))
 
 
+def test_a_row_without_a_request_belongs_to_the_one_before():
+    held = pa.table(
+        {
+            "request": ["r", None, "s"],
+            "slot": [0, 1, 0],
+            "action": ["a"] * 3,
+            "reward": [1] * 3,
+            "keep": [0, 9, 0],
+        }
+    )
+    assert rows_read(read(held, where="keep<5")) == [3]
+
+
 SIGNS = {"=": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt}
 SIGNS[">="] = operator.ge
 

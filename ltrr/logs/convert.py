@@ -24,6 +24,7 @@ __all__ = [
     "plain",
     "time_unit",
     "times",
+    "trimmed",
     "whole",
 ]
 
@@ -109,7 +110,7 @@ def _where(values: pa.Array) -> Int64:
     return np.flatnonzero(mask(values)).astype(np.int64)
 
 
-def _trimmed(column: pa.Array) -> pa.Array:
+def trimmed(column: pa.Array) -> pa.Array:
     """Return text without white space at the ends, and null where it means a missing value."""
     text = pc.utf8_trim_whitespace(column.cast(pa.string()))
     return pc.if_else(pc.is_in(text, value_set=_MISSING), pa.scalar(None, pa.string()), text)
@@ -120,7 +121,7 @@ def looks_numeric(column: pa.Array | pa.ChunkedArray, name: str) -> bool:
     column = plain(column, name, Found())
     if not is_text(column.type):
         return True
-    text = _without_words(_trimmed(column).drop_null())
+    text = _without_words(trimmed(column).drop_null())
     return len(text) > 0 and 10 * len(_where(pc.match_substring_regex(text, _NUMBER))) >= 9 * len(text)
 
 
@@ -134,7 +135,7 @@ def _without_words(text: pa.Array) -> pa.Array:
 
 def _parsed(column: pa.Array, name: str, found: Found) -> pa.Array:
     """Return text as float64, null where a value is missing or no number."""
-    for clean in (None, _trimmed, _without_words):
+    for clean in (None, trimmed, _without_words):
         # most columns need no cleaning, which costs more than the cast
         column = column if clean is None else clean(column)
         try:
@@ -209,7 +210,7 @@ def times(column: pa.Array | pa.ChunkedArray, name: str, found: Found, unit: flo
         return _seconds(column)
     if not is_text(kind):
         return _scaled(numbers(column, name, found), unit)
-    text = _trimmed(column)
+    text = trimmed(column)
     out = np.full(len(text), np.nan)
     left = mask(text.is_valid())
     for pattern, stamp in (

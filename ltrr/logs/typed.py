@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from ltrr.errors import InputError
-from ltrr.logs.convert import Found, labels, numbers, times, whole
+from ltrr.logs.convert import Found, is_text, labels, numbers, plain, times, trimmed, whole
 from ltrr.logs.format import FAULT, FAULT_TYPE, ROW, WHOLE
 from ltrr.logs.lists import lists
 from ltrr.logs.ragged import flat_lists, flat_maps
@@ -134,6 +134,9 @@ def _coded(label: pa.Array, kind: str) -> pa.Array:
 
 def _list(column: pa.Array, role: Role, found: Found, *, fixed: bool) -> pa.Array:
     """Return a column of lists as Arrow lists; faults of the entries are the rows'."""
+    if role.kind == "numbers" and is_text(column.type):
+        # of labels only the empty text is missing
+        column = trimmed(plain(column, role.column, found))
     gone = np.asarray(column.is_null().to_numpy(zero_copy_only=False), bool)
     indptr, flat = lists(column, role.column, found)
     inner = Found()
