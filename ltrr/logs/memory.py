@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,9 +37,11 @@ def as_table(value: Any) -> pa.Table:
     >>> as_table(pd.DataFrame({"action": ["a"], "reward": [1.0]})).column_names
     ['action', 'reward']
     """
-    of_pandas = type(value).__module__.startswith("pandas.")
-    of_arrow = isinstance(value, (pa.RecordBatch, pa.Table))
-    if not (of_pandas or of_arrow or hasattr(value, "__arrow_c_stream__")):
+    pandas = sys.modules.get("pandas")  # who has a DataFrame has loaded it
+    of_pandas = pandas is not None and isinstance(value, pandas.DataFrame)
+    is_series = pandas is not None and isinstance(value, pandas.Series)
+    known = of_pandas or isinstance(value, (pa.RecordBatch, pa.Table)) or hasattr(value, "__arrow_c_stream__")
+    if not known or is_series:
         hint = "; give it as .collect()" if hasattr(value, "collect") else ""
         raise InputError(
             "a log must be a path, a DataFrame of pandas or polars, a pyarrow Table, or a ReplayLog, got "
