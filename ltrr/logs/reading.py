@@ -197,7 +197,7 @@ def _refuse(given: Mapping[str, Any], known: Format, name: str) -> None:
     """Refuse arguments that logs of a format do not take."""
     taken = [*known.options, *known.field_options]
     if not known.opens:
-        mapped = ("columns", "fill_columns") if known.columns is None else ()
+        mapped = ("columns", "fill_columns") if known.columns is None and known.fields is None else ()
         taken = [*mapped, "check_duplicates", *_READER, *_SELECTION, *taken]
     for key in given:
         if key not in taken:

@@ -83,6 +83,11 @@ def check_bounds(column: pa.Array) -> None:
 
     Text that is not UTF-8 is no reason: it is a fault of its row.
     """
+    if pa.types.is_dictionary(column.type):
+        check_bounds(column.dictionary)
+        # codes are checked against a dictionary of as many values that are all text
+        blank = pa.array([""] * len(column.dictionary), pa.string())
+        column = pa.DictionaryArray.from_arrays(column.indices, blank, safe=False)
     if pa.types.is_string(column.type):
         column = column.cast(pa.binary())
     elif pa.types.is_large_string(column.type):
