@@ -237,6 +237,16 @@ def test_slates_with_the_chosen_action_alone(tmp_path):
     assert column(rows, "propensity") == [0.9, 0.5]
 
 
+def test_slots_with_the_chosen_action_alone(tmp_path):
+    line = CCB.replace("[2,0,1]", "[2]").replace("[0.5,0.25,0.25]", "[0.5]").replace("[1,0]", "1")
+    rows = read(tmp_path, line.replace("[0.4,0.6]", "0.4"))
+    assert column(rows, "eligible") == [["milk", "tea", "coffee"], ["coffee", "tea"]]
+    assert column(rows, "propensity") == [0.5, 0.4]
+    sure = read(tmp_path, line.replace("[0.5]", "[1]").replace("[0.4,0.6]", "1"))
+    assert column(sure, "eligible") == [["milk"], ["coffee"]]
+    assert column(sure, "probabilities") == [[1.0], [1.0]]
+
+
 def test_dangling_events(tmp_path):
     skipped = CB.replace('"Version"', '"_skipLearn":true,"Version"')
     no_outcome = CB.replace('"_label_cost":-1.5,', "")

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
-from ltrr.logs.formats.dsjson_line import Line, Outcome, whole, wholes
+import msgspec
+from msgspec import Struct, field
+
+from ltrr.logs.formats.dsjson_line import Line, Outcome, Whole, whole, wholes
 from ltrr.logs.formats.json_features import Flat, Names, Unreadable, flatten, items, loads, short
 
 __all__ = ["Actions", "Choice", "Listed", "Slot", "action_name"]
@@ -16,6 +19,14 @@ _MOST_BYTES = 1 << 26
 _MOST_NAMES = 1 << 16
 _COST = 200
 _REMEDY = 'set actions="position" to name actions by their places'
+
+
+class _Element(Struct, gc=False):
+    tag: str | None = field(name="_tag", default=None)
+    slot: Whole | None = field(name="_slot_id", default=None)
+
+
+_elements = msgspec.json.Decoder(list[_Element]).decode
 
 
 class Listed(NamedTuple):
@@ -83,6 +94,17 @@ def action_name(element: dict[str, Any]) -> tuple[str, bool]:
     return _cut(", ".join(parts)), False
 
 
+def _tagged(text: bytes) -> list[tuple[str, bool, int]]:
+    """Return name, True and slot of the actions of a `_multi` if all have tags: the usual case, at once."""
+    try:
+        each = _elements(text)
+    except msgspec.MsgspecError:
+        return []
+    if any(one.tag is None for one in each):
+        return []
+    return [(_cut(one.tag or ""), True, -1 if one.slot is None else one.slot) for one in each]
+
+
 def _cut(name: str) -> str:
     """Return a name of at most 120 characters: a long one is cut, and told apart by a hash."""
     if len(name) <= 120:
@@ -142,7 +164,7 @@ class Actions:
             texts = [] if text in (b"", b"null") else items(text)
             if texts is None or not all(element.startswith(b"{") for element in texts):
                 raise Unreadable("`_multi` is not a list of objects")
-            each = [self._element(element) for element in texts]
+            each = _tagged(text) or [self._element(element) for element in texts]
             slots = tuple(slot for _, _, slot in each)
             names, named = tuple(name for name, _, _ in each), tuple(known for _, known, _ in each)
             found = Listed(tuple(texts), names, named, slots, max(slots, default=-1) >= 0)
