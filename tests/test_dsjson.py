@@ -404,6 +404,11 @@ def test_actions_that_no_line_lists(tmp_path):
     assert batch["action"].dictionary.to_pylist() == ["1", "2", "3"]
 
 
+def test_places_have_an_end(tmp_path):
+    rows = read(tmp_path, '{"_label_cost":1,"_label_Action":1000000000}', PLAIN, PLAIN)
+    assert faults(rows) == [(1, "unreadable", "it names action 1000000000; there must be at most 65536")]
+
+
 def test_actions_keep_their_names_in_other_places(tmp_path):
     moved = CB.replace('"tea"', '"X"').replace('"coffee"', '"tea"').replace('"X"', '"coffee"')
     rows = read(tmp_path, CB, moved)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, NamedTuple
@@ -18,6 +19,7 @@ __all__ = ["Actions", "Choice", "Listed", "Slot", "action_name"]
 _MOST_BYTES = 1 << 26
 _MOST_NAMES = 1 << 16
 _COST = 200
+_MOST_PLACES = 1 << 16
 _REMEDY = 'set actions="position" to name actions by their places'
 
 
@@ -213,7 +215,8 @@ class Actions:
         found = self._numbers.get(key)
         if found is None:
             known = sorted({*places, chosen} - {-1})
-            numbers = {place: self._number(listed, place) for place in known}
+            named = self._names_of(listed, known)
+            numbers = {place: named[place] for place in known}
             if len(set(numbers.values())) < len(numbers):
                 raise Unreadable(f"two actions of its `_multi` have the same name; {_REMEDY}")
             eligible = None if whole else tuple(numbers[place] for place in places)
@@ -222,16 +225,17 @@ class Actions:
             self._size += 64 * len(places) + _COST
         return found
 
-    def _number(self, listed: Listed, place: int) -> int:
+    def _names_of(self, listed: Listed, places: list[int]) -> Sequence[int]:
+        """Return the numbers of the names at all places."""
         if self.by_place:
-            for j in range(len(self.names), place + 1):
+            if max(places, default=0) >= _MOST_PLACES:
+                raise Unreadable(f"it names action {max(places) + 1}; there must be at most {_MOST_PLACES}")
+            for j in range(len(self.names), max(places, default=-1) + 1):
                 self.names.number(str(j + 1))
-            return place
-        if not listed.names:
+            return range(len(self.names))
+        if places and not listed.names:
             raise Unreadable(f"no `_multi` names its actions; {_REMEDY}")
-        for name in listed.names:
-            self.names.number(name)
-        return self.names.number(listed.names[place])
+        return [self.names.number(name) for name in listed.names]
 
     def slots(self, line: Line, outcomes: list[Outcome]) -> tuple[list[Slot], bool]:
         """Return the decisions of a line with outcomes, and whether they have one cost."""
