@@ -150,7 +150,13 @@ class FileSource:
                     whole = _with_folders(batch, part, wanted)
                     numbered = ROW in batch.schema.names
                     try:
-                        out = typed(whole, roles, base if numbered else row, fixed=self.format.spooled)
+                        out = typed(
+                            whole,
+                            roles,
+                            base if numbered else row,
+                            fixed=self.format.spooled,
+                            unnamed="event" in self.format.absent,
+                        )
                     except InputError as error:
                         raise InputError(f"{part.path}: {error}") from error
                     row = int(out.column(out.schema.get_field_index(ROW))[-1].as_py()) if len(out) else row

@@ -15,6 +15,7 @@ from ltrr.logs.format import FAULT, ROW, WHOLE
 from ltrr.logs.ragged import flat_lists
 from ltrr.logs.regroup import run_starts
 from ltrr.logs.roles import IDS, MOST_SLOTS, Role
+from ltrr.logs.typed import UNNAMED
 from ltrr.logs.vocabulary import Actions, Category, Counts, NameCounts
 from ltrr.types import Bool
 
@@ -193,6 +194,8 @@ class Surveyor:
             if column is None:
                 continue
             missing = column.null_count
+            if role == "event":
+                missing = pc.sum(pc.starts_with(column, UNNAMED)).as_py()
             if pa.types.is_floating(column.type):
                 values = column.to_numpy(zero_copy_only=False)
                 # a count of 1 says no more than none
@@ -206,9 +209,10 @@ class Surveyor:
         if self._seen is not None:
             self._seen[label.drop_null().to_numpy() - self._low] = True
             return
-        unique = (
-            label.unique() if not pa.types.is_dictionary(label.type) else label.unique().dictionary_decode()
-        )
+        unique = label.unique()
+        if pa.types.is_dictionary(label.type):
+            # a format that numbers actions itself has all of them, in its order, in the dictionary
+            unique = label.dictionary if self.in_order else unique.dictionary_decode()
         self._names.update(dict.fromkeys(unique.drop_null().cast(pa.string()).to_pylist()))
         if len(self._names) > _MOST_ACTIONS:
             raise InputError(
@@ -249,6 +253,8 @@ class Surveyor:
         names = {role: count.names() for role, count in self._features.items()}
         context = [role for role in self.roles if role.name.startswith("context:")]
         missing = {"probabilities"} if self._gaps else set()
+        if self._n_slots > 1:
+            self._lacking.discard("event")  # lines show which slots are one request
         lists = "eligible" in {role.name for role in self.roles} and "eligible" not in self._lacking
         return Survey(
             actions,

@@ -7,22 +7,29 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ltrr.errors import InputError
 from ltrr.logs.convert import Found, labels, numbers, times, whole
 from ltrr.logs.format import FAULT, FAULT_TYPE, ROW, WHOLE
 from ltrr.logs.lists import lists
-from ltrr.logs.ragged import flat_lists, flat_maps
+from ltrr.logs.ragged import codes_of, flat_lists, flat_maps
 from ltrr.logs.roles import MOST_SLOTS, Role
 from ltrr.types import Int64
 
-__all__ = ["faults_of", "typed"]
+__all__ = ["UNNAMED", "faults_of", "typed"]
 
 _MOST_POSITIONS = 2**31 - 1
 _TOPS = {"slot": MOST_SLOTS - 1, "position": _MOST_POSITIONS}
 
 
-def typed(batch: pa.RecordBatch, roles: Sequence[Role], row: int, *, fixed: bool) -> pa.RecordBatch:
+UNNAMED = "(line "
+"""How the id of an event begins that has none of its own."""
+
+
+def typed(
+    batch: pa.RecordBatch, roles: Sequence[Role], row: int, *, fixed: bool, unnamed: bool = False
+) -> pa.RecordBatch:
     """Return a batch with a column a role, the rows' numbers, and what is wrong with rows.
 
     Parameters
@@ -35,6 +42,8 @@ def typed(batch: pa.RecordBatch, roles: Sequence[Role], row: int, *, fixed: bool
     fixed : bool
         True for types that are the same in every batch: labels by dictionary, ids as text. False where
         integers may stay integers.
+    unnamed : bool
+        True where events may lack an id: their line is theirs then.
 
     Raises
     ------
@@ -49,6 +58,9 @@ def typed(batch: pa.RecordBatch, roles: Sequence[Role], row: int, *, fixed: bool
     else:
         numbered = np.arange(row + 1, row + n + 1, dtype=np.int64)
     columns[ROW] = pa.array(numbered)
+    if unnamed and "event" in columns and columns["event"].null_count:
+        line = pc.binary_join_element_wise(UNNAMED, columns[ROW].cast(pa.string()), ")", "")
+        columns["event"] = pc.coalesce(columns["event"], line)
     if WHOLE in batch.schema.names:
         columns[WHOLE] = batch.column(batch.schema.get_field_index(WHOLE))
     columns[FAULT] = own if own is not None and len(found.notes) <= 1 else _faults(found, n)
@@ -104,8 +116,7 @@ def _column(batch: pa.RecordBatch, role: Role, found: Found, *, fixed: bool) -> 
     if role.kind in _TOPS:
         return pa.array(whole(column, name, found, top=_TOPS[role.kind]))
     if role.kind in ("label", "id"):
-        label = labels(column, name, found)
-        return _coded(label, role.kind) if fixed else label
+        return _label(column, role, found, fixed=fixed)
     if role.kind in ("labels", "numbers"):
         return _list(column, role, found, fixed=fixed)
     _check_features(column, found)
@@ -126,10 +137,23 @@ def _check_features(column: pa.Array, found: Found) -> None:
         found.notes.append(("context not finite", row.astype(np.int64), details))
 
 
-def _coded(label: pa.Array, kind: str) -> pa.Array:
-    """Return labels as text: by dictionary where there are few of them."""
-    text = label.cast(pa.string())
-    return text if kind == "id" else text.dictionary_encode()
+def _label(column: pa.Array, role: Role, found: Found, *, fixed: bool) -> pa.Array:
+    """Return labels: where types are fixed as text, by dictionary unless they are ids."""
+    if not fixed:
+        return labels(column, role.column, found)
+    if role.kind == "id":
+        return labels(column, role.column, found).cast(pa.string())
+    if not pa.types.is_dictionary(column.type):
+        return labels(column, role.column, found).cast(pa.string()).dictionary_encode()
+    # the dictionary stays as it is: its order may be that in which a format numbers actions
+    inner = Found()
+    values = labels(column.dictionary, role.column, inner).cast(pa.string())
+    codes, _ = codes_of(column)
+    for kind, at, details in inner.notes:
+        rows = np.flatnonzero(np.isin(codes, at))
+        detail = dict(zip(at.tolist(), details, strict=True))
+        found.notes.append((kind, rows.astype(np.int64), [detail[c] for c in codes[rows].tolist()]))
+    return pa.DictionaryArray.from_arrays(column.indices, values)
 
 
 def _list(column: pa.Array, role: Role, found: Found, *, fixed: bool) -> pa.Array:
@@ -141,8 +165,7 @@ def _list(column: pa.Array, role: Role, found: Found, *, fixed: bool) -> pa.Arra
     if role.kind == "numbers":
         values = pa.array(numbers(flat, role.column, inner))
     else:
-        values = labels(flat, role.column, inner)
-        values = _coded(values, "label") if fixed else values
+        values = _label(flat, role, inner, fixed=fixed)
     row = np.repeat(np.arange(len(column)), np.diff(indptr))
     for kind, at, details in inner.notes:
         found.notes.append((kind, row[at], details))
