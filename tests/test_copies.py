@@ -149,7 +149,7 @@ def test_by_hand():
     assert found.disputed.tolist() == [(2 << 16) + 1]
     # without slots every row is a request
     assert plain(find(rows, slots=False, others=False)) == ({2: (1, False), 4: (1, False), 5: (1, False)}, {})
-    # neither is 0 another propensity than -0, nor NaN than NaN
+    # -0 equals 0, and NaN equals NaN
     same = [(7, 0, nan, 0, 0.0), (7, 0, nan, 0, -0.0), (8, 0, 0.0, 1, nan), (8, 0, -0.0, 1, nan)]
     assert plain(find(same)) == ({2: (1, True), 4: (3, True)}, {})
     assert plain(find([])) == ({}, {})
