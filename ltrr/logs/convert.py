@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -253,6 +252,8 @@ def ids(column: pa.Array | pa.ChunkedArray, name: str, found: Found) -> Int64:
     out = pc.if_else(number, text, "0").cast(pa.int64()).to_numpy(zero_copy_only=False).copy()
     rest = _where(pc.invert(number))
     if len(rest):
+        import pandas as pd
+
         words = text.take(pa.array(rest)).to_numpy(zero_copy_only=False)
         out[rest] = pd.util.hash_array(words, categorize=False).view(np.int64)
     return np.asarray(out, np.int64)

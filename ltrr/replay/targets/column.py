@@ -8,6 +8,7 @@ import numpy as np
 
 from ltrr.errors import InputError, nearest
 from ltrr.logs.events import Events
+from ltrr.replay.targets.reads import Reads
 from ltrr.types import Float64
 
 __all__ = ["ColumnTarget"]
@@ -52,6 +53,11 @@ class ColumnTarget:
     def estimated(self) -> str:
         """The empty string: the probabilities are taken as they are."""
         return ""
+
+    @property
+    def reads(self) -> Reads:
+        """The column."""
+        return Reads(features=False, targets=frozenset({self.column}))
 
     def probabilities(self, events: Events) -> Float64 | None:  # noqa: ARG002
         """Return None: only the chosen actions' probabilities are known."""

@@ -11,6 +11,7 @@ from ltrr.errors import InputError, nearest
 from ltrr.logs.events import Events, Space
 from ltrr.logs.replay_log import ReplayLog
 from ltrr.replay.targets.distribution import Distribution, kept_mass
+from ltrr.replay.targets.reads import Reads
 from ltrr.types import Float64, Int64, row_of
 
 __all__ = ["Logged"]
@@ -107,6 +108,11 @@ class Logged(Distribution):
                 f"none of the eligible actions was ever chosen in some rows (first: row {self._emptied})"
             )
         return "; ".join(notes)
+
+    @property
+    def reads(self) -> Reads:
+        """The columns that make the cells."""
+        return Reads(features=not set(self.cells) <= set(_OWN), targets=frozenset())
 
     def fit(self, log: ReplayLog, *, source: str = "") -> Logged:
         """Count one pass of a log and return the target; ``source`` is the log's name in tables."""
