@@ -148,7 +148,7 @@ class Diagnostics:
             self._certain += int((events.propensity == 1.0).sum())
             eligible = self.n_actions if events.indptr is None else np.diff(events.indptr)
             ratio = 1.0 / (events.propensity * eligible)
-            self._inverse += np.array([len(ratio), ratio.sum(), ratio @ ratio])
+            self._inverse += np.array([len(ratio), ratio.sum(), np.square(ratio).sum()])
         if probabilities is not None:
             actions = events.actions.action
             self._wanted += np.bincount(actions, probabilities, minlength=self.n_actions)
