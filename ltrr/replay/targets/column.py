@@ -70,6 +70,6 @@ class ColumnTarget:
             if events.targets:
                 hint = nearest(self.column, events.targets)
             else:
-                hint = "; the log was read without target columns: map them when reading it"
+                hint = f"; the log was read without such columns: map one, say target.{self.column}=COLUMN"
             raise InputError(f"`column` must name a target column of the log, got {self.column!r}{hint}")
         return np.asarray(value)

@@ -137,8 +137,12 @@ class Logged(Distribution):
                     f"`cells` must name position, slot or context columns of the log, got "
                     f"{cell!r}{nearest(cell, [*_OWN, *names])}"
                 )
-        # adding 0 makes −0 the same cell as 0
-        return np.stack(columns, axis=1) + 0.0 if columns else np.zeros((len(events), 0))
+        if not columns:
+            return np.zeros((len(events), 0))
+        # adding 0 makes −0 the same cell as 0, and a missing value is a value of its own, whatever its bits
+        found = np.stack(columns, axis=1) + 0.0
+        found[np.isnan(found)] = np.nan
+        return found
 
     def _cells_of(self, events: Events) -> tuple[list[bytes], Int64]:
         """Return the distinct cells of a chunk as bytes, and the one that each row lies in."""

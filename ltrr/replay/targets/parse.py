@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib.util
 import inspect
 import re
@@ -14,6 +15,7 @@ from typing import Any
 from ltrr.errors import InputError, nearest
 from ltrr.logs.replay_log import ReplayLog
 from ltrr.protocols import Policy
+from ltrr.registry import registry_of, resolve
 from ltrr.replay import targets
 from ltrr.replay.targets.base import Target
 from ltrr.replay.targets.named import Asked, policy
@@ -136,10 +138,22 @@ def _of_text(text: str, asked: Asked) -> Target:
     if module in TARGETS.names or (path and _importable(module)):
         return _of_object(make(TARGETS, spec_of(TARGETS, text, "policies"), "policies"))
     missing = f"; nor is there a module {module!r}" if path else ""
-    raise InputError(
-        f"policy {text!r} is neither a known policy nor a saved policy's folder{missing}"
-        f"{nearest(name, TARGETS.names)}"
-    )
+    raise InputError(_unknown(text, name, missing))
+
+
+def _unknown(text: str, name: str, missing: str) -> str:
+    """Say that a policy is not known, and which was meant: those that learn have a word before their name."""
+    learners = {*registry_of("policies").names, *resolve("ltrr.bandits.registry:PRESETS", "policies")}
+    if name in learners:
+        return (
+            f"policy {text!r} has no probabilities before it has learned: write learning:{text} to let it "
+            "learn along the log, or name the folder of a saved one"
+        )
+    spelled = {**{f"learning:{learner}": learner for learner in learners}, **{n: n for n in TARGETS.names}}
+    closest = difflib.get_close_matches(name, spelled.values(), n=1)
+    meant = [text for text, short in spelled.items() if short in closest]
+    hint = f"; did you mean {meant[-1]!r}?" if meant else nearest(name, TARGETS.names)
+    return f"policy {text!r} is neither a known policy nor a saved policy's folder{missing}{hint}"
 
 
 def _of_object(item: Any) -> Target:

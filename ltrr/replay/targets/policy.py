@@ -11,7 +11,7 @@ from ltrr.bandits.saved import load
 from ltrr.errors import InputError
 from ltrr.logs.events import Events
 from ltrr.protocols import Policy
-from ltrr.replay.targets.described import blocks, described
+from ltrr.replay.targets.described import blocks, check_context, described
 from ltrr.replay.targets.distribution import Distribution, checked
 from ltrr.replay.targets.reads import FEATURES, Reads
 from ltrr.rng import Streams
@@ -90,6 +90,7 @@ class PolicyTarget(Distribution):
         start = 0
         for rows in blocks(events):
             part = events.take(rows)
+            check_context(self.name, part)
             actions = described(part)
             rng = Streams(self.seed).generator("policy", int(part.row[0]))
             try:
