@@ -14,7 +14,7 @@ from ltrr.errors import printable
 __all__ = ["app", "say"]
 
 # Before numpy is loaded: to start OpenBLAS's threads takes a tenth of a second in each of numpy and scipy,
-# and they then wait actively beside products that are too small to be shared. Workers have one thread anyway.
+# and they then wait actively during products that are too small to be shared. Workers have one thread anyway.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 app = typer.Typer(

@@ -15,7 +15,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class Reads:
-    """Columns that a log must be read with, beside those that every estimate rests on.
+    """Columns that a log must be read with, in addition to those that every estimate rests on.
 
     Parameters
     ----------
