@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -98,16 +99,19 @@ def replay(
     out: Annotated[
         str | None, typer.Option(metavar="DIR", help="Folder of the results; default: runs/replay-<log>.")
     ] = None,
+    no_figures: Annotated[
+        bool, typer.Option("--no-figures", help="Tables alone; `ltrr report` draws figures and page later.")
+    ] = False,
     quiet: QUIET = False,
     verbose: VERBOSE = False,
     as_json: JSON = False,
 ) -> None:
     """Estimate what policies would have earned from a log, with intervals and a verdict.
 
-    Writes estimates.csv, differences.csv, diagnostics.csv, figures and report.html.
+    Writes estimates.csv, differences.csv, diagnostics.csv and more tables, figures and report.html.
     """
     from ltrr.replay import run
-    from ltrr.replay.report.page import write_faults
+    from ltrr.replay.report import write_faults
 
     opened = _open(log, format_, columns, column, logged_policy, on_error, check=not no_duplicate_check)
     if verbose:
@@ -126,14 +130,14 @@ def replay(
             on_chunk=bar.add,
         )
     folder = Path(out) if out is not None else free_folder(f"replay-{Path(log).name.partition('.')[0]}")
-    page = evaluation.report(folder)
+    page = evaluation.report(folder, figures=not no_figures)
     if on_error == "report":
-        write_faults(opened.faults, folder)
+        write_faults(evaluation.faults, folder)
     if as_json:
-        typer.echo(evaluation.table.to_json(orient="records", double_precision=15))
+        typer.echo(json.dumps([_plain(row) for row in evaluation.rows["estimates"]], ensure_ascii=False))
     elif not quiet:
         _print(evaluation)
-        typer.echo(f"Report: {page}")
+        typer.echo(f"{'Tables' if no_figures else 'Report'}: {page}")
 
 
 @app.command(
@@ -222,6 +226,12 @@ class _Counted:
             yield events
 
 
+def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row as JSON can hold it: null where there is no number."""
+    none = {name for name, value in row.items() if isinstance(value, float) and not math.isfinite(value)}
+    return {name: None if name in none else value for name, value in row.items()}
+
+
 def _names(text: str | None) -> tuple[str, ...]:
     return tuple(name.strip() for name in (text or "").split(",") if name.strip())
 
@@ -237,12 +247,12 @@ def _progress(*, quiet: bool) -> Iterator[ProgressBar]:
 
 def _print(evaluation: Evaluation) -> None:
     """Print the estimates, their verdicts and the warnings."""
-    from ltrr.replay.report.tables import estimate, verdicts
+    from ltrr.replay.report import estimate, verdicts
 
     about = evaluation.about
     heads = ("policy", "estimator", "value", "interval", "by", "ESS", "verdict")
     lines = []
-    for row in evaluation.table.to_dict("records"):
+    for row in evaluation.rows["estimates"]:
         named = [printable(str(row["policy"])), printable(str(row["estimator"]))]
         value, ends = estimate(row["value"], row["low"], row["high"])
         by = "–" if row["interval"] == "none" else str(row["interval"])
@@ -255,7 +265,7 @@ def _print(evaluation: Evaluation) -> None:
         table.add_row(*(Text(cell, style=LOOK.get(cell, "")) for cell in line))
     widths = [max(map(cell_len, column)) + 3 for column in zip(heads, *lines, strict=True)]
     Console(width=max(sum(widths) + 1, cell_len(title))).print(table, highlight=False)
-    for word, reason, whom in verdicts(evaluation.table):
+    for word, reason, whom in verdicts(evaluation.rows["estimates"]):
         typer.echo(printable(f"{word}: {reason}"))
         for estimates in whom:
             typer.echo(printable(f"    {estimates}"))

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-import pandas as pd
-
 from ltrr.errors import InputError
 from ltrr.logs.formats.run_log import RunLog
 from ltrr.logs.replay_log import ReplayLog
@@ -17,7 +15,7 @@ from ltrr.replay.allocations.two_stage import TwoStageEstimate, two_stage
 from ltrr.replay.estimators import Estimator
 from ltrr.replay.intervals import Asymptotic
 from ltrr.replay.judging.diagnostics import MEANINGS
-from ltrr.replay.judging.evaluation import ESTIMATE_COLUMNS, Evaluation
+from ltrr.replay.judging.evaluation import Evaluation, whole
 from ltrr.replay.judging.settings import Settings
 from ltrr.replay.judging.verdict import CANNOT, Verdict, judge, rows_needed
 
@@ -29,16 +27,14 @@ LEVELS = ("sequence-ips", "quota-ips", "quota-snips", "quota-dr", "page-ips", "p
 """Estimators for an allocation policy, those with the fewest assumptions first."""
 
 
-def allocation_of(item: Any, log: ReplayLog) -> str | None:
-    """Return the quota that ``quota:2 bm25 + 1 memory`` means; None for anything that is not an allocation.
+def allocation_of(item: str, log: ReplayLog) -> str:
+    """Return the quota that ``quota:2 bm25 + 1 memory`` means.
 
     Raises
     ------
     InputError
         If ltrr did not write the log.
     """
-    if not isinstance(item, str) or not item.startswith(PREFIX):
-        return None
     if not isinstance(log, RunLog):
         raise InputError(
             f"policy {item!r} divides slots among arms: only logs written by ltrr hold what that needs, got "
@@ -91,19 +87,17 @@ def with_allocations(
                 notes.append(f"{policy} {answer.name}: {answer.note}.")
     return replace(
         evaluation,
-        table=_joined(evaluation.table, rows, ESTIMATE_COLUMNS),
-        diagnostics=_joined(evaluation.diagnostics, diagnostics, tuple(evaluation.diagnostics.columns)),
+        rows={
+            **evaluation.rows,
+            "estimates": [*evaluation.rows["estimates"], *whole("estimates", rows)],
+            "diagnostics": [*evaluation.rows["diagnostics"], *whole("diagnostics", diagnostics)],
+        },
         about={
             **evaluation.about,
             "policies": [*evaluation.about["policies"], *(f"{PREFIX}{quota}" for quota in quotas)],
             "notes": [*evaluation.about["notes"], *notes],
         },
     )
-
-
-def _joined(frame: pd.DataFrame, rows: list[dict[str, Any]], columns: Sequence[str]) -> pd.DataFrame:
-    records = [*frame.to_dict("records"), *rows]
-    return pd.DataFrame(records, columns=list(columns))
 
 
 def _verdict(answer: TwoStageEstimate) -> Verdict:
