@@ -902,7 +902,10 @@ def dsjson_cases():
             "not an order of 3 actions",
         ),
         one(
-            "action-outside", "unreadable", edit(lambda v: v["a"].__setitem__(2, 9)), "not an order of 3 actions"
+            "action-outside",
+            "unreadable",
+            edit(lambda v: v["a"].__setitem__(2, 9)),
+            "not an order of 3 actions",
         ),
         one(
             "labels-differ",
@@ -912,7 +915,12 @@ def dsjson_cases():
         ),
         one("cost-word", "unreadable", put(_label_cost="free"), "`_label_cost` is not a number"),
         one("cost-infinite", "reward not finite", sub('"_label_cost":', '"_label_cost":1e999,"x":')),
-        one("multi-is-object", "unreadable", edit(lambda v: v["c"].update(_multi={})), "`_multi` is not a list"),
+        one(
+            "multi-is-object",
+            "unreadable",
+            edit(lambda v: v["c"].update(_multi={})),
+            "`_multi` is not a list",
+        ),
         one("multi-misspelt", "unreadable", sub('"_multi"', '"_ulti"'), "no `_multi` names its actions"),
         one("tag-twice", "unreadable", sub('"milk"', '"tea"'), "have the same name"),
         one("context-is-list", "unreadable", put(c=[1]), "`c` is not an object"),
@@ -949,7 +957,9 @@ def dsjson_cases():
         ),
         two("ccb-fewer", "unreadable", slot_put(1, _p=[0.5]), "slot 1", left=1),
         two("ccb-slot-cost-missing", "dangling event", slot_put(1, _label_cost=None), left=1),
-        two("ccb-outcomes-no-list", "unreadable", put(_outcomes={"a": 1}), "`_outcomes` is not a list", left=1),
+        two(
+            "ccb-outcomes-no-list", "unreadable", put(_outcomes={"a": 1}), "`_outcomes` is not a list", left=1
+        ),
         two("ccb-repeated", "action repeated", slot_put(0, _a=[0, 1, 1]), others=both),
         two("ccb-duplicate", "duplicate event", ccb[2], rows=(9, 9)),
         two(

@@ -161,7 +161,7 @@ def test_action_zero_is_none(tmp_path):
 
 @pytest.mark.parametrize("text", ["", "\n\n", "hello\n", "| a b\n", '{"_label_cost":1}\n'])
 def test_files_without_a_label(tmp_path, text):
-    with pytest.raises(InputError, match="must hold (labels|rows|decisions with outcomes)"):
+    with pytest.raises(InputError, match=r"must hold (labels|rows|decisions with outcomes)"):
         list(read_log(write(tmp_path, text), format="vw").chunks())
 
 
