@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ltrr.types.arrow import as_arrow, as_numpy, text_scalar, texts
+from ltrr.types.arrow import as_arrow, as_numpy, scalar, texts
 
 KINDS = (
     "int8",
@@ -53,9 +53,9 @@ def test_texts_go_there(values):
 def test_pandas_is_not_loaded():
     code = (
         "import sys, numpy as np, pyarrow.compute as pc\n"
-        "from ltrr.types.arrow import as_arrow, as_numpy, text_scalar, texts\n"
-        "found = pc.fill_null(texts(['a', None]), text_scalar('b'))\n"
-        "hit = as_numpy(pc.equal(found, text_scalar('b')))\n"
+        "from ltrr.types.arrow import as_arrow, as_numpy, scalar, texts\n"
+        "found = pc.fill_null(texts(['a', None]), scalar('b'))\n"
+        "hit = as_numpy(pc.equal(found, scalar('b')))\n"
         "number = as_numpy(found.dictionary_encode().indices.take(as_arrow(np.array([1]))))\n"
         "print(found.to_pylist(), hit.tolist(), number.tolist(), 'pandas' in sys.modules)"
     )
@@ -65,5 +65,5 @@ def test_pandas_is_not_loaded():
     assert done.stdout.split("\n")[0] == "['a', 'b'] [False, True] [1] False"
 
 
-def test_a_text_scalar_is_the_text():
-    assert text_scalar("é") == pa.scalar("é")
+def test_a_scalar_is_the_text():
+    assert scalar("é") == pa.scalar("é")

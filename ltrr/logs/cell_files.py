@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from ltrr.errors import InputError
@@ -82,6 +81,8 @@ def _matching(
     files: Sequence[Path], key: str, ids: Sequence[int], columns: Sequence[str] | None
 ) -> pd.DataFrame:
     """Return rows whose ``key`` is among ``ids``, in the order written."""
+    import pyarrow.dataset as ds  # it loads pandas, which a replay does without
+
     wanted, field = np.unique(np.asarray(ids, np.int64)), ds.field(key)
     try:
         data = ds.dataset([str(file) for file in files], format="parquet")

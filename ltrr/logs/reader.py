@@ -27,6 +27,7 @@ from ltrr.logs.selection import Selection
 from ltrr.logs.source import Source
 from ltrr.logs.survey import Survey, Surveyor
 from ltrr.logs.vocabulary import Actions
+from ltrr.types.arrow import as_numpy
 
 __all__ = ["LogReader"]
 
@@ -249,12 +250,12 @@ def _look_for_copies(finder: CopyFinder, batch: pa.RecordBatch) -> None:
     reward = columns["reward" if "reward" in columns else "cost"]
     finder.add(
         columns[role],
-        row=columns[ROW].to_numpy(),
-        reward=reward.to_numpy(zero_copy_only=False),
+        row=as_numpy(columns[ROW]),
+        reward=as_numpy(reward),
         slot=slot,
         action=columns["action"],
-        propensity=None if "propensity" not in columns else columns["propensity"].to_numpy(),
-        skip=np.asarray(columns[FAULT].is_valid().to_numpy(zero_copy_only=False), bool),
+        propensity=None if "propensity" not in columns else as_numpy(columns["propensity"]),
+        skip=np.asarray(as_numpy(columns[FAULT].is_valid()), bool),
     )
 
 

@@ -17,6 +17,7 @@ from ltrr.errors import InputError, nearest
 from ltrr.logs.regroup import run_starts
 from ltrr.logs.roles import Role
 from ltrr.types import Bool
+from ltrr.types.arrow import as_arrow, as_numpy, filled, scalar
 
 __all__ = ["Selection", "seconds_of", "selection_of"]
 
@@ -47,8 +48,8 @@ class Condition:
         column = batch.column(batch.schema.get_field_index(self.role))
         if isinstance(self.value, str):
             column = column.cast(pa.string())
-        fits = getattr(pc, self.compare)(column, self.value).fill_null(False)
-        return np.asarray(fits.to_numpy(zero_copy_only=False), bool)
+        fits = getattr(pc, self.compare)(column, scalar(self.value))
+        return as_numpy(filled(fits, False))
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ class Selection:
                 left -= int(size[whole].sum())
             rows = np.flatnonzero(np.repeat(whole, np.diff(starts)))
             if len(rows):
-                yield part, batch if len(rows) == batch.num_rows else batch.take(pa.array(rows))
+                yield part, batch if len(rows) == batch.num_rows else batch.take(as_arrow(rows))
             if left is not None and left <= 0:
                 return
 

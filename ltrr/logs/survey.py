@@ -18,6 +18,7 @@ from ltrr.logs.roles import IDS, MOST_SLOTS, Role
 from ltrr.logs.typed import UNNAMED
 from ltrr.logs.vocabulary import Actions, Category, Counts, NameCounts
 from ltrr.types import Bool
+from ltrr.types.arrow import as_numpy, filled
 
 __all__ = ["Survey", "Surveyor"]
 
@@ -172,7 +173,7 @@ class Surveyor:
         """Keep what is wrong with the first faulty row: if no row is readable, it says why."""
         if self._first:
             return
-        i = int(np.argmax(faults.is_valid().to_numpy(zero_copy_only=False)))
+        i = int(np.argmax(as_numpy(faults.is_valid())))
         row = batch.column(batch.schema.get_field_index(ROW))[i].as_py()
         fault = faults[i].as_py()
         self._first = f"row {row}: {fault['kind']}: {fault['detail']}"
@@ -183,7 +184,7 @@ class Surveyor:
             column = columns.get(role)
             if column is None or role in self._not_integers or pa.types.is_integer(column.type):
                 continue
-            fits = pc.match_substring_regex(column, _INTEGER).fill_null(True)
+            fits = filled(pc.match_substring_regex(column, _INTEGER), True)
             if not pc.all(fits).as_py():
                 self._not_integers.add(role)
 
@@ -197,7 +198,7 @@ class Surveyor:
             if role == "event":
                 missing = pc.sum(pc.starts_with(column, UNNAMED)).as_py()
             if pa.types.is_floating(column.type):
-                values = column.to_numpy(zero_copy_only=False)
+                values = as_numpy(column)
                 # a count of 1 says no more than none
                 missing = int((np.isnan(values) | ((values == 1.0) & (role == "count"))).sum())
             if missing < len(column):
@@ -207,7 +208,7 @@ class Surveyor:
 
     def _take_names(self, label: pa.Array) -> None:
         if self._seen is not None:
-            self._seen[label.drop_null().to_numpy() - self._low] = True
+            self._seen[as_numpy(label.drop_null()) - self._low] = True
             return
         unique = label.unique()
         if pa.types.is_dictionary(label.type):

@@ -16,6 +16,7 @@ from ltrr.logs.lists import lists
 from ltrr.logs.ragged import codes_of, flat_lists, flat_maps
 from ltrr.logs.roles import MOST_SLOTS, Role
 from ltrr.types import Int64
+from ltrr.types.arrow import as_arrow, as_numpy, scalar
 
 __all__ = ["UNNAMED", "faults_of", "typed"]
 
@@ -54,12 +55,14 @@ def typed(
     own = _own_faults(batch, found)
     columns = {role.name: _column(batch, role, found, fixed=fixed) for role in roles}
     if ROW in batch.schema.names:
-        numbered = np.asarray(batch.column(batch.schema.get_field_index(ROW)).to_numpy(), np.int64) + row
+        numbered = np.asarray(as_numpy(batch.column(batch.schema.get_field_index(ROW))), np.int64) + row
     else:
         numbered = np.arange(row + 1, row + n + 1, dtype=np.int64)
-    columns[ROW] = pa.array(numbered)
+    columns[ROW] = as_arrow(numbered)
     if unnamed and "event" in columns and columns["event"].null_count:
-        line = pc.binary_join_element_wise(UNNAMED, columns[ROW].cast(pa.string()), ")", "")
+        line = pc.binary_join_element_wise(
+            scalar(UNNAMED), columns[ROW].cast(pa.string()), scalar(")"), scalar("")
+        )
         columns["event"] = pc.coalesce(columns["event"], line)
     if WHOLE in batch.schema.names:
         columns[WHOLE] = batch.column(batch.schema.get_field_index(WHOLE))
@@ -74,8 +77,8 @@ def _own_faults(batch: pa.RecordBatch, found: Found) -> pa.Array | None:
     column = batch.column(batch.schema.get_field_index(FAULT))
     if column.null_count == len(column):
         return None
-    rows = np.flatnonzero(column.is_valid().to_numpy(zero_copy_only=False)).astype(np.int64)
-    values = column.take(pa.array(rows)).to_pylist()
+    rows = np.flatnonzero(as_numpy(column.is_valid())).astype(np.int64)
+    values = column.take(as_arrow(rows)).to_pylist()
     for kind in dict.fromkeys(v["kind"] for v in values):
         mine = [i for i, v in enumerate(values) if v["kind"] == kind]
         found.notes.append((kind, rows[mine], [str(values[i]["detail"]) for i in mine]))
@@ -110,11 +113,11 @@ def _column(batch: pa.RecordBatch, role: Role, found: Found, *, fixed: bool) -> 
         raise InputError(f"has no column {role.column!r}, which other parts of the log have")
     column, name = batch.column(at), role.column
     if role.kind == "number":
-        return pa.array(numbers(column, name, found))
+        return as_arrow(numbers(column, name, found))
     if role.kind == "time":
-        return pa.array(times(column, name, found, unit=role.unit))
+        return as_arrow(times(column, name, found, unit=role.unit))
     if role.kind in _TOPS:
-        return pa.array(whole(column, name, found, top=_TOPS[role.kind]))
+        return as_arrow(whole(column, name, found, top=_TOPS[role.kind]))
     if role.kind in ("label", "id"):
         return _label(column, role, found, fixed=fixed)
     if role.kind in ("labels", "numbers"):
@@ -133,7 +136,7 @@ def _check_features(column: pa.Array, found: Found) -> None:
     if len(bad):
         row = np.searchsorted(indptr, bad, side="right") - 1
         row = row if outer is None else np.searchsorted(outer, row, side="right") - 1
-        details = [f"{name} = nan" for name in names.take(pa.array(bad)).to_pylist()]
+        details = [f"{name} = nan" for name in names.take(as_arrow(bad)).to_pylist()]
         found.notes.append(("context not finite", row.astype(np.int64), details))
 
 
@@ -158,12 +161,12 @@ def _label(column: pa.Array, role: Role, found: Found, *, fixed: bool) -> pa.Arr
 
 def _list(column: pa.Array, role: Role, found: Found, *, fixed: bool) -> pa.Array:
     """Return a column of lists as Arrow lists; faults of the entries are the rows'."""
-    gone = np.asarray(column.is_null().to_numpy(zero_copy_only=False), bool)
+    gone = np.asarray(as_numpy(column.is_null()), bool)
     indptr, flat = lists(column, role.column, found)
     inner = Found()
     values: Any
     if role.kind == "numbers":
-        values = pa.array(numbers(flat, role.column, inner))
+        values = as_arrow(numbers(flat, role.column, inner))
     else:
         values = _label(flat, role, inner, fixed=fixed)
     row = np.repeat(np.arange(len(column)), np.diff(indptr))
@@ -177,5 +180,5 @@ def _list(column: pa.Array, role: Role, found: Found, *, fixed: bool) -> pa.Arra
             np.diff(indptr)[wrong].tolist(),
             f"`{role.column}` must be a list of {role.width} numbers, as in the first rows; entries",
         )
-    offsets = pa.array(indptr, pa.int64(), mask=np.append(gone, False)) if gone.any() else pa.array(indptr)
+    offsets = pa.array(indptr, pa.int64(), mask=np.append(gone, False)) if gone.any() else as_arrow(indptr)
     return pa.LargeListArray.from_arrays(offsets, values)

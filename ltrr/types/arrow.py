@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-__all__ = ["as_arrow", "as_numpy", "text_scalar", "texts"]
+__all__ = ["as_arrow", "as_floats", "as_numpy", "filled", "scalar", "texts"]
 
 
 def as_arrow(values: NDArray[Any]) -> pa.Array:
@@ -60,12 +60,36 @@ def texts(values: Sequence[str | None]) -> pa.Array:
     return pc.cast(pa.Array.from_buffers(pa.large_string(), len(values), buffers), pa.string())
 
 
-def text_scalar(value: str) -> pa.Scalar:
-    """Return a text as the functions of `pyarrow.compute` take it.
+def scalar(value: float | str) -> pa.Scalar:
+    """Return a value as the functions of `pyarrow.compute` take it.
 
     Examples
     --------
-    >>> text_scalar("a").as_py()
-    'a'
+    >>> scalar("a").as_py(), scalar(True).as_py(), scalar(2).as_py()
+    ('a', True, 2)
     """
-    return texts([value])[0]
+    return (texts([value]) if isinstance(value, str) else as_arrow(np.array([value])))[0]
+
+
+def filled(column: pa.Array, value: float | str) -> pa.Array:
+    """Return a column with a value in place of nulls.
+
+    Examples
+    --------
+    >>> filled(texts(["a", None]), "none").to_pylist()
+    ['a', 'none']
+    """
+    return pc.fill_null(column, scalar(value).cast(column.type)) if column.null_count else column
+
+
+def as_floats(column: pa.Array) -> NDArray[np.float64]:
+    """Return numbers as float64, NaN for null.
+
+    Examples
+    --------
+    >>> as_floats(as_arrow(np.array([1, 2]))).tolist()
+    [1.0, 2.0]
+    """
+    if column.null_count:
+        column = filled(column.cast(pa.float64(), safe=False), float("nan"))
+    return np.asarray(as_numpy(column), np.float64)
