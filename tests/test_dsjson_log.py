@@ -382,8 +382,8 @@ def test_mutated_logs_never_end_in_a_traceback(tmp_path_factory, lines, edits):
         data = data[:at] + put + data[at + cut :]
     path = tmp_path_factory.mktemp("mutated") / "log.json"
     path.write_bytes(data)
-    log = open_log(path, on_error="report")
     try:
+        log = open_log(path, on_error="report")
         events = Events.concat(list(log.chunks()))
     except InputError as error:
         message = str(error)

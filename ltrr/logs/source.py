@@ -42,6 +42,10 @@ class Source(Protocol):
     def parses(self) -> bool:
         """True where a first pass keeps all that it reads, so that later ones need not parse again."""
 
+    @property
+    def dialect(self) -> str:
+        """How the text was read, in a few words; empty where there is nothing to say."""
+
     def head(self) -> pa.RecordBatch:
         """Return the first rows with all their columns, as the format has them."""
 
@@ -82,6 +86,12 @@ class FileSource:
     def parses(self) -> bool:
         """True where a first pass keeps all that it reads, so that later ones need not parse again."""
         return self.format.spooled
+
+    @property
+    def dialect(self) -> str:
+        """How the text was read, in a few words; empty where there is nothing to say."""
+        known = self.format.dialect
+        return "" if known is None else known(self.parts[0], self.options)
 
     @property
     def spool(self) -> Spool | None:
@@ -206,6 +216,11 @@ class TableSource:
     def parses(self) -> bool:
         """False: nothing is parsed."""
         return False
+
+    @property
+    def dialect(self) -> str:
+        """Nothing: there is no text."""
+        return ""
 
     def integer_range(self, column: str) -> tuple[int, int] | None:
         """Return None: a table states no range."""

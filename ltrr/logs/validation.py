@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ltrr.logs.faults import FAULTS
+from ltrr.logs.reading import read
 from ltrr.logs.replay_log import ReplayLog
 from ltrr.logs.tally import Tally
 
@@ -81,6 +82,8 @@ class Validation:
         Columns of target probabilities.
     constant_columns : tuple of str
         Columns with one value only, and that value.
+    columns : str
+        Which columns the log was read by, and which are not used; empty where a format has its own.
     faults : tuple of FaultCount
         The most frequent first.
     supports : "weighting", "model" or "nothing"
@@ -123,6 +126,7 @@ class Validation:
     sampled: bool
     targets: tuple[str, ...]
     constant_columns: tuple[str, ...]
+    columns: str
     faults: tuple[FaultCount, ...]
     supports: str
     answer: str
@@ -172,6 +176,7 @@ class Validation:
         absent = ", ".join(k for k, v in parts.items() if not v and k != "sampled rows")
         out += [f"has not      {absent}"] if absent else []
         out += [f"targets      {', '.join(self.targets)}"] if self.targets else []
+        out += [f"columns      {self.columns.removeprefix('columns used: ')}"] if self.columns else []
         out.append(f"faults       {'none' if not self.faults else ''}".rstrip())
         for f in self.faults:
             where = f", rows {', '.join(map(str, f.rows))}{'…' * (f.count > len(f.rows))}" if f.rows else ""
@@ -207,13 +212,14 @@ def _span(seconds: float) -> str:
     return f"{seconds:.3g} seconds"
 
 
-def validate(log: ReplayLog) -> Validation:
+def validate(log: Any) -> Validation:
     """Read a log once and return what it holds, what is wrong with it and what it can answer.
 
     Parameters
     ----------
-    log : ReplayLog
-        Read with ``on_error="report"``, so that faults are listed and nothing stops.
+    log : ReplayLog, path, or table in memory
+        Read with ``on_error="report"``, so that faults are listed and nothing stops; what is not yet open is
+        read so.
 
     Raises
     ------
@@ -233,6 +239,7 @@ def validate(log: ReplayLog) -> Validation:
     >>> found.usable, found.mean_inverse_propensity, found.supports
     (2, 1.0, 'weighting')
     """
+    log = read(log, on_error="report")
     tally: Tally | None = None
     for events in log.chunks():
         if tally is None:
@@ -281,6 +288,7 @@ def validate(log: ReplayLog) -> Validation:
         sampled="sampled" in tally.has,
         targets=tuple(sorted(tally.targets)),
         constant_columns=constant,
+        columns=getattr(log, "columns_line", ""),
         faults=counts,
         supports=supports,
         answer=answer,

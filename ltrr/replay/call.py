@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ltrr.errors import InputError
@@ -35,13 +34,14 @@ _log = logging.getLogger(__name__)
 
 
 def evaluate(
-    log: ReplayLog | str | Path, policy: Any = "uniform", *, estimators: Sequence[Any] = (), **options: Any
+    log: Any, policy: Any = "uniform", *, estimators: Sequence[Any] = (), **options: Any
 ) -> pd.DataFrame:
     """Return a policy's value as estimated from a log, with intervals and a verdict.
 
     Parameters
     ----------
-    log : ReplayLog or path
+    log : ReplayLog, path, or table in memory
+        What `ltrr.logs.read` takes.
         From `ltrr.replay.read`, or what it reads.
     policy : str, Target, Policy or another object with probabilities
         See `ltrr.replay.targets.parse_target`.
@@ -64,7 +64,7 @@ def evaluate(
 
 
 def run(
-    log: ReplayLog | str | Path,
+    log: Any,
     policies: Sequence[Any] = ("uniform",),
     *,
     estimators: Sequence[Any] = (),
@@ -80,7 +80,8 @@ def run(
 
     Parameters
     ----------
-    log : ReplayLog or path
+    log : ReplayLog, path, or table in memory
+        What `ltrr.logs.read` takes.
     policies : sequence
         As in `evaluate`; names must differ. ``learning:NAME`` or a `LearningReplay` is a policy that learns
         along the log, judged by rejection replay alone; ``quota:2 bm25 + 1 memory``, on logs of
@@ -100,7 +101,7 @@ def run(
     except TypeError as error:
         raise InputError(f"`run` was given an option that it does not know: {error}") from error
     policies = several("policies", policies)
-    opened = read(log) if isinstance(log, (str, Path)) else log
+    opened = read(log)
     if on_stage is not None or on_chunk is not None:
         return _run(opened, policies, settings, on_stage, on_chunk)
     with ProgressBar(quiet=quiet, unit="rows") as bar:
@@ -125,7 +126,7 @@ def _run(
     log = narrowed(opened, _reads(policies, settings))
     space = log.space
     # another log named by a policy is read as this one was
-    reader = partial(read, format=opened.format, columns=getattr(opened, "columns", None))
+    reader = partial(read, **getattr(opened, "arguments", {"format": opened.format}))
     learners: list[LearningTarget] = []
     quotas: list[str] = []
     targets: list[Target] = []

@@ -95,6 +95,7 @@ def _about(log: ReplayLog, judges: list[PolicyJudge], models: Models, settings: 
     return {
         "log": log.name,
         "format": log.format,
+        "columns": getattr(log, "columns_line", ""),
         "rows": faults.rows,
         "used": faults.used,
         "skipped": faults.skipped,

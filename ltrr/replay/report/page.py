@@ -61,6 +61,7 @@ def _content(evaluation: Evaluation) -> dict[str, Any]:
         f"{about['skipped']:,} excluded. Intervals: {', '.join(settings['intervals'])} at "
         f"{settings['level']:.0%}; seed {settings['seed']}."
     )
+    columns = about.get("columns", "")
     return {
         "title": f"replay of {about['log']}",
         "name": f"Replay of {about['log']}",
@@ -69,6 +70,7 @@ def _content(evaluation: Evaluation) -> dict[str, Any]:
         "answer": [_answer(evaluation, policy) for policy in about["policies"]],
         "warnings": about["notes"],
         "setting": setting,
+        "columns": f"{columns[:1].upper()}{columns[1:]}." if columns else "",
         "tables": tables(evaluation),
         "settings": json.dumps(
             {"settings": settings, "versions": about["versions"]}, indent=2, ensure_ascii=False, default=str
