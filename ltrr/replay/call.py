@@ -26,6 +26,7 @@ from ltrr.report.progress import ProgressBar
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ltrr.replay.allocations.two_stage import AllocationJudge
     from ltrr.replay.learning.learner import LearningTarget
 
 __all__ = ["evaluate", "run"]
@@ -146,8 +147,12 @@ def _run(
     models = fit_models(log, targets, plan.needs, settings, sampled=plan.sampled, on_chunk=on_chunk)
     judges = [plan.judge(target, models, len(space.actions)) for target in targets]
     comparison = Comparison(plan, judges)
+    weighed: dict[str, AllocationJudge] = {}
+    if quotas:
+        say("fitting the model of quotas")
+        weighed = allocations.allocation_judges(opened, quotas)
     say("estimating")
-    for events in log.chunks():
+    for events in allocations.chunks_of(opened, weighed) if weighed else log.chunks():
         comparison.add(events)
         if on_chunk is not None:
             on_chunk(len(events))
@@ -155,10 +160,7 @@ def _run(
         say(f"replaying {learner.name}")
         judges.append(learner.judge(log, plan, on_chunk))
     evaluation = tables_of(log, judges, comparison, models, settings)
-    if quotas:
-        say("weighing allocations")
-        evaluation = allocations.with_allocations(evaluation, opened, quotas, settings)
-    return evaluation
+    return allocations.with_allocations(evaluation, weighed, settings) if weighed else evaluation
 
 
 def _reads(policies: Sequence[Any], settings: Settings) -> Reads:
