@@ -46,6 +46,10 @@ class Source(Protocol):
     def dialect(self) -> str:
         """How the text was read, in a few words; empty where there is nothing to say."""
 
+    @property
+    def kept(self) -> str:
+        """Size and place of what was parsed and kept; empty where nothing was."""
+
     def head(self) -> pa.RecordBatch:
         """Return the first rows with all their columns, as the format has them."""
 
@@ -92,6 +96,12 @@ class FileSource:
         """How the text was read, in a few words; empty where there is nothing to say."""
         known = self.format.dialect
         return "" if known is None else known(self.parts[0], self.options)
+
+    @property
+    def kept(self) -> str:
+        """Size and place of what was parsed and kept; empty where nothing was."""
+        spool = self._spool
+        return "" if spool is None else f"{spool.size / 1e6:,.1f} MB in {spool.place}"
 
     @property
     def spool(self) -> Spool | None:
@@ -220,6 +230,11 @@ class TableSource:
     @property
     def dialect(self) -> str:
         """Nothing: there is no text."""
+        return ""
+
+    @property
+    def kept(self) -> str:
+        """Nothing: nothing is parsed."""
         return ""
 
     def integer_range(self, column: str) -> tuple[int, int] | None:

@@ -126,6 +126,8 @@ def _run(
     say("scanning the log")
     log = narrowed(opened, _reads(policies, settings))
     space = log.space
+    if kept := getattr(log, "kept", ""):
+        say(f"scanned the log: parsed once, {kept} until the end")
     # another log named by a policy is read as this one was
     reader = partial(read, **getattr(opened, "arguments", {"format": opened.format}))
     learners: list[LearningTarget] = []
