@@ -145,7 +145,9 @@ def _run(
     if len(set(names)) != len(names) or not names:
         raise InputError(f"`policies` must name at least one policy and none twice, got {names}")
     plan = Plan.of(log, settings)
-    say("fitting models on a sample" if plan.sampled or plan.needs else "looking at the first rows")
+    say(
+        "fitting models on a sample" if plan.sampled or plan.needs & MODELLED else "looking at the first rows"
+    )
     models = fit_models(log, targets, plan.needs, settings, sampled=plan.sampled, on_chunk=on_chunk)
     judges = [plan.judge(target, models, len(space.actions)) for target in targets]
     comparison = Comparison(plan, judges)

@@ -25,7 +25,10 @@ __all__ = ["allocation_judges", "allocation_of", "chunks_of", "with_allocations"
 
 PREFIX = "quota:"
 
-_FOREIGN = "policy {!r} divides slots among arms: only logs written by ltrr hold what that needs, got the format {!r}"
+_FOREIGN = (
+    "policy {!r} divides slots among arms: only logs written by ltrr hold what that needs, got "
+    "the format {!r}"
+)
 
 LEVELS = ("sequence-ips", "quota-ips", "quota-snips", "quota-dr", "page-ips", "page-snips", "page-dr")
 """Estimators for an allocation policy, those with the fewest assumptions first."""
