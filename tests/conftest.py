@@ -73,9 +73,8 @@ def without_figures(monkeypatch):
     """Leave figures out of a replay's report: they are drawn from tables that are written all the same."""
     for name in ("forest", "weights", "over_time"):
         monkeypatch.setattr(f"ltrr.replay.report.figures.{name}", lambda _: None)
-    for name in ("stamp", "save_png"):
-        monkeypatch.setattr(f"ltrr.replay.report.page.{name}", lambda *_: None)
-    monkeypatch.setattr("ltrr.replay.report.page._figures", lambda _: [])
+    monkeypatch.setattr("ltrr.replay.report.page.stamp", lambda *_: None)
+    monkeypatch.setattr("ltrr.replay.report.page.as_svg", lambda *_: "")
 
 
 @pytest.fixture

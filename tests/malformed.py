@@ -909,10 +909,13 @@ def dsjson_cases():
             "action-repeated",
             "unreadable",
             edit(lambda v: v["a"].__setitem__(2, v["a"][1])),
-            "no order of 3 actions",
+            "not an order of 3 actions",
         ),
         one(
-            "action-outside", "unreadable", edit(lambda v: v["a"].__setitem__(2, 9)), "no order of 3 actions"
+            "action-outside",
+            "unreadable",
+            edit(lambda v: v["a"].__setitem__(2, 9)),
+            "not an order of 3 actions",
         ),
         one(
             "labels-differ",
@@ -920,12 +923,17 @@ def dsjson_cases():
             edit(lambda v: v.update(_labelIndex=(v["_labelIndex"] + 1) % 3)),
             "name different actions",
         ),
-        one("cost-word", "unreadable", put(_label_cost="free"), "`_label_cost` is no number"),
+        one("cost-word", "unreadable", put(_label_cost="free"), "`_label_cost` is not a number"),
         one("cost-infinite", "reward not finite", sub('"_label_cost":', '"_label_cost":1e999,"x":')),
-        one("multi-is-object", "unreadable", edit(lambda v: v["c"].update(_multi={})), "`_multi` is no list"),
+        one(
+            "multi-is-object",
+            "unreadable",
+            edit(lambda v: v["c"].update(_multi={})),
+            "`_multi` is not a list",
+        ),
         one("multi-misspelt", "unreadable", sub('"_multi"', '"_ulti"'), "no `_multi` names its actions"),
         one("tag-twice", "unreadable", sub('"milk"', '"tea"'), "have the same name"),
-        one("context-is-list", "unreadable", put(c=[1]), "`c` is no object"),
+        one("context-is-list", "unreadable", put(c=[1]), "`c` is not an object"),
         one("no-json", "unreadable", lambda b: b[:-7], "not JSON"),
         one("cut-in-half", "unreadable", lambda b: b[: len(b) // 2], "not JSON"),
         one("nul-bytes", "unreadable", lambda b: b[:20] + b"\0\0" + b[22:], "not JSON"),
@@ -936,7 +944,7 @@ def dsjson_cases():
         one("dropped-always", "count not positive", put(pdrop=1)),
         one("dropped-negative", "count not positive", put(pdrop=-0.5)),
         one("duplicate", "duplicate event", cb[2], "as in row 3"),
-        one("event-is-list", "unreadable", put(EventId=["e"]), "`EventId` is no text"),
+        one("event-is-list", "unreadable", put(EventId=["e"]), "`EventId` is not text"),
         one("feature-overflow", "context not finite", sub('"age":', '"age":1e300,"old":'), "User.age"),
         one(
             "no-outcome",
@@ -959,7 +967,9 @@ def dsjson_cases():
         ),
         two("ccb-fewer", "unreadable", slot_put(1, _p=[0.5]), "slot 1", left=1),
         two("ccb-slot-cost-missing", "dangling event", slot_put(1, _label_cost=None), left=1),
-        two("ccb-outcomes-no-list", "unreadable", put(_outcomes={"a": 1}), "`_outcomes` is no list", left=1),
+        two(
+            "ccb-outcomes-no-list", "unreadable", put(_outcomes={"a": 1}), "`_outcomes` is not a list", left=1
+        ),
         two("ccb-repeated", "action repeated", slot_put(0, _a=[0, 1, 1]), others=both),
         two("ccb-duplicate", "duplicate event", ccb[2], rows=(9, 9)),
         two(

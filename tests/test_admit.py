@@ -370,6 +370,8 @@ def test_without_a_first_pass_neighbours_are_compared(texts):
             part = {"action": [0] * n, "reward": [1] * n, "event": event[begin : begin + size]}
             admit(raw_of(part, begin + 1), ABC, faults, state)
         assert faults.rows_of("duplicate event").tolist() == [2, 6, 7]
+        # what is kept of a request does not grow with its copies
+        assert len(state._tail) == 1
 
 
 def test_copies_that_disagree_spoil_their_request():
@@ -417,6 +419,18 @@ def test_a_missing_reward_is_no_summand():
         assert faults.rows_of("missing value").tolist() == ([1, 4] if keep == "first" else [4])
     with pytest.raises(InputError, match="`copies` must be a known name"):
         run(again, keep="mean")
+
+
+def test_an_unreadable_row_is_no_copy():
+    # a first pass that did not know the row for unreadable takes what stands in its place for a copy
+    columns = {"action": [0, -1, 1], "reward": [1, nan, 1], "event": [7, 7, 8], "slot": [0, 0, 0]}
+    raw = raw_of(columns)
+    copies = find_copies([raw])
+    assert copies.rows.tolist() == [2]
+    raw.faults.append(("unreadable", np.array([1]), ["?"]))
+    faults = Faults(on_error="skip")
+    assert admit(raw, PAIRS, faults, AdmitState(copies.keeping("first"))).row.tolist() == [3]
+    assert faults.counts == {"unreadable": 1, "slot of a faulty request": 1}
 
 
 def test_slots_may_stand_in_one_row():
@@ -472,8 +486,8 @@ def test_probabilities_just_above_1_are_clipped():
     assert events.targets["new"].tolist() == [1.0, 0.0, 0.5, 1.0]
     assert events.probabilities.max() == 1.0
     # a list for every action
-    whole = PLAIN | {"probabilities": [[over, 0, 0], [0, 1, 0], [0, 0, 1], [1, 0, 0]]}
-    assert run(whole, on_error="fail")[1].rows_of("propensity just above 1").tolist() == [1]
+    whole = PLAIN | {"probabilities": [[1, 0, 0], [0, over, 0], [0, 0, 1], [1, 0, 0]]}
+    assert run(whole, on_error="fail")[1].rows_of("propensity just above 1").tolist() == [2]
     assert run(whole)[0].propensity.tolist() == [1.0] * 4
 
 

@@ -74,9 +74,9 @@ def test_a_replay_prints_and_writes(ltrr):
         "blocks.csv",
         "replay.json",
         "report.html",
-        "forest.png",
-        "weights.png",
-        "over_time.png",
+        "forest.svg",
+        "weights.svg",
+        "over_time.svg",
     }
     about = json.loads((folder / "replay.json").read_text())
     assert (about["format"], about["rows"], about["skipped"]) == ("csv", 3_000, 0)

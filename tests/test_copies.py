@@ -80,7 +80,7 @@ ROWS = st.lists(
         st.integers(-1, 3),
         st.sampled_from([0.0, -0.0, 1.0, nan]),
         st.integers(0, 9).map(lambda x: int(x == 0)),
-        st.sampled_from([0.5, 0.5, 0.5, 0.25, nan]),
+        st.sampled_from([0.5, 0.5, 0.5, 0.25, nan, 0.0, -0.0]),
     ),
     max_size=60,
 )
@@ -149,6 +149,9 @@ def test_by_hand():
     assert found.disputed.tolist() == [(2 << 16) + 1]
     # without slots every row is a request
     assert plain(find(rows, slots=False, others=False)) == ({2: (1, False), 4: (1, False), 5: (1, False)}, {})
+    # -0 equals 0, and NaN equals NaN
+    same = [(7, 0, nan, 0, 0.0), (7, 0, nan, 0, -0.0), (8, 0, 0.0, 1, nan), (8, 0, -0.0, 1, nan)]
+    assert plain(find(same)) == ({2: (1, True), 4: (3, True)}, {})
     assert plain(find([])) == ({}, {})
     assert plain(find([(None, 0, 1.0, 0, 0.5)] * 3)) == ({}, {})
 

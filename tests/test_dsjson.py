@@ -237,6 +237,16 @@ def test_slates_with_the_chosen_action_alone(tmp_path):
     assert column(rows, "propensity") == [0.9, 0.5]
 
 
+def test_slots_with_the_chosen_action_alone(tmp_path):
+    line = CCB.replace("[2,0,1]", "[2]").replace("[0.5,0.25,0.25]", "[0.5]").replace("[1,0]", "1")
+    rows = read(tmp_path, line.replace("[0.4,0.6]", "0.4"))
+    assert column(rows, "eligible") == [["milk", "tea", "coffee"], ["coffee", "tea"]]
+    assert column(rows, "propensity") == [0.5, 0.4]
+    sure = read(tmp_path, line.replace("[0.5]", "[1]").replace("[0.4,0.6]", "1"))
+    assert column(sure, "eligible") == [["milk"], ["coffee"]]
+    assert column(sure, "probabilities") == [[1.0], [1.0]]
+
+
 def test_dangling_events(tmp_path):
     skipped = CB.replace('"Version"', '"_skipLearn":true,"Version"')
     no_outcome = CB.replace('"_label_cost":-1.5,', "")
@@ -392,6 +402,11 @@ def test_actions_that_no_line_lists(tmp_path):
     assert column(rows, "eligible") == column(rows, "probabilities") == column(rows, "features") == [None] * 2
     (batch,) = batches(Part(path))
     assert batch["action"].dictionary.to_pylist() == ["1", "2", "3"]
+
+
+def test_places_have_an_end(tmp_path):
+    rows = read(tmp_path, '{"_label_cost":1,"_label_Action":1000000000}', PLAIN, PLAIN)
+    assert faults(rows) == [(1, "unreadable", "it names action 1000000000; there must be at most 65536")]
 
 
 def test_actions_keep_their_names_in_other_places(tmp_path):

@@ -326,12 +326,12 @@ def test_duplicates(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (b"", "must hold decisions"),
-        (b"\n \n", "must hold decisions"),
+        (b"", "must hold (decisions|rows)"),
+        (b"\n \n", "must hold (decisions|rows)"),
         (b"hello\n", "not JSON"),
         (b"[1]\n", "an object is needed"),
-        (DANGLING.encode(), "must hold decisions"),
-        (gzip.compress(CB.encode())[:40], "must hold decisions"),
+        (DANGLING.encode(), "must hold (decisions|rows)"),
+        (gzip.compress(CB.encode())[:40], "cannot be read"),
     ],
 )
 def test_files_without_a_decision(tmp_path, text, message):
@@ -382,8 +382,8 @@ def test_mutated_logs_never_end_in_a_traceback(tmp_path_factory, lines, edits):
         data = data[:at] + put + data[at + cut :]
     path = tmp_path_factory.mktemp("mutated") / "log.json"
     path.write_bytes(data)
-    log = open_log(path, on_error="report")
     try:
+        log = open_log(path, on_error="report")
         events = Events.concat(list(log.chunks()))
     except InputError as error:
         message = str(error)

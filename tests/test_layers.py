@@ -9,7 +9,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "ltrr"
 
 LAYERS = (
-    ("errors", "_check", "_state", "types", "rng", "_kernels", "protocols", "registry"),
+    ("errors", "_lazy", "_check", "_state", "types", "rng", "_kernels", "protocols", "registry"),
     ("logs", "logs.formats", "report"),
     ("worlds", "worlds.music", "features", "embeddings"),
     ("retrieval",),
@@ -33,18 +33,12 @@ LATE = {
     ("cli.listing", "study.files"): "the command line answers `--help` without loading the engines",
     ("cli.listing", "study.settings"): "the command line answers `--help` without loading the engines",
     ("cli.listing", "types.docstring"): "the command line answers `--help` without loading the engines",
+    ("cli.log_options", "logs"): "the command line answers `--help` without loading the engines",
     ("cli.replay", "_kernels.compiling"): "the command line answers `--help` without loading the engines",
     ("cli.replay", "replay"): "the command line answers `--help` without loading the engines",
-    ("cli.replay", "replay.report.page"): "the command line answers `--help` without loading the engines",
-    ("cli.replay", "replay.report.tables"): "the command line answers `--help` without loading the engines",
-    (
-        "replay.judging.evaluation",
-        "replay.report.figures",
-    ): "figures load matplotlib",
-    (
-        "replay.judging.evaluation",
-        "replay.report.page",
-    ): "figures load matplotlib",
+    ("cli.replay", "replay.report"): "the command line answers `--help` without loading the engines",
+    ("logs.tables", "logs.explain"): "requests are explained with pandas, which reading a log does not need",
+    ("replay.judging.evaluation", "replay.report"): "the folder of a replay lies above its tables",
     ("cli.report", "study.report"): "the command line answers `--help` without loading the engines",
     ("cli.report", "replay.report.folder"): "the command line answers `--help` without loading the engines",
     ("cli.report", "study.comparison"): "the command line answers `--help` without loading the engines",
@@ -136,6 +130,7 @@ def test_only_what_everything_imports_is_at_the_top():
     assert unattached == {
         "__init__",
         "__main__",
+        "_lazy",
         "errors",
         "protocols",
         "registry",

@@ -16,7 +16,7 @@ from ltrr.cli import main
 from ltrr.errors import InputError
 from ltrr.logs.faults import FAULTS, SPOILS, WARNS
 from ltrr.replay import read, run, validate
-from ltrr.replay.report.page import write_faults
+from ltrr.replay.report import write_faults
 from tests import malformed
 
 CASES = malformed.all_cases()

@@ -842,7 +842,7 @@ BROKEN = [
     ),
     ("csv.gz", gzip.compress(b"action,reward\n" + b"a,1\n" * 9)[:-9], "cannot be read"),
     ("csv.gz", b"action,reward\na,1\n", "cannot be read"),
-    ("jsonl", b"", "its lines must be JSON objects"),
+    ("jsonl", b"", "must hold rows, it holds none"),
     ("jsonl", b"words\n", "its lines must be JSON objects"),
     ("jsonl.gz", gzip.compress(b'{"action": 1, "reward": 1}\n' * 9)[:-12], "cannot be read"),
     ("parquet", PARQUET[:-9], "cannot be read"),

@@ -86,9 +86,9 @@ def test_a_column_called_count_is_no_weight(ltrr, cases):
     mapped = [f"--column={role}={role}" for role in ("action", "reward", "propensity")]
     for words in (mapped, []):
         frame = table(ltrr, cases / "count_column.csv", *words, "--estimators", "ips")
-        assert value(frame, "as logged", "as logged") == pytest.approx(0.2933, abs=5e-4)
+        assert value(frame, "on-policy", "as logged") == pytest.approx(0.2933, abs=5e-4)
     weighted = table(ltrr, cases / "count_column.csv", "--column=count=count", "--estimators", "ips")
-    assert value(weighted, "as logged", "as logged") == pytest.approx(0.0441, abs=5e-5)
+    assert value(weighted, "on-policy", "as logged") == pytest.approx(0.0441, abs=5e-5)
 
 
 def test_a_column_called_request_needs_slots_beside_it(tmp_path):
@@ -112,7 +112,7 @@ def test_tables_in_other_dialects_are_read(ltrr, cases, name):
 
 def test_hashes_as_ids_are_read_exactly(ltrr, cases):
     frame = table(ltrr, cases / "uint64.parquet", "--estimators", "ips")
-    assert np.isfinite(value(frame, "as logged", "as logged"))
+    assert np.isfinite(value(frame, "on-policy", "as logged"))
     assert read(cases / "uint64.parquet").space.actions == ("9223372036854775813", "9223372036854775815")
 
 

@@ -56,7 +56,7 @@ def test_verdicts_name_each_estimate_once():
     rows = [("a", "ips", "weak", "few."), ("a", "ips", "weak", "few."), ("a", "dr", "weak", "few.")]
     rows += [("b", "ips", "weak", "few."), ("b", "dr", "supported", "fine.")]
     table = pd.DataFrame(rows, columns=["policy", "estimator", "verdict", "reason"])
-    assert verdicts(table) == [
+    assert verdicts(table.to_dict("records")) == [
         ("weak", "few.", ["a (ips, dr)", "b (ips)"]),
         ("supported", "fine.", ["b (dr)"]),
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib import metadata
 from typing import Annotated
 
@@ -11,6 +12,10 @@ from rich.console import Console
 from ltrr.errors import printable
 
 __all__ = ["app", "say"]
+
+# Before numpy is loaded: to start OpenBLAS's threads takes a tenth of a second in each of numpy and scipy,
+# and they then wait actively during products that are too small to be shared. Workers have one thread anyway.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 app = typer.Typer(
     name="ltrr",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,8 +17,26 @@ from rich.text import Text
 
 from ltrr.cli.app import app
 from ltrr.cli.folders import free_folder
+from ltrr.cli.log_options import (
+    COLUMN,
+    COLUMNS,
+    COPIES,
+    DECIMAL,
+    DELIMITER,
+    ENCODING,
+    FORMAT,
+    LOG,
+    LOGGED_POLICY,
+    NO_DUPLICATES,
+    OPTION,
+    ROWS,
+    SINCE,
+    UNTIL,
+    WHERE,
+    open_log,
+)
 from ltrr.cli.messages import VERBOSE, show_log
-from ltrr.errors import InputError, printable
+from ltrr.errors import printable
 from ltrr.report.progress import ProgressBar
 
 if TYPE_CHECKING:
@@ -29,27 +48,6 @@ __all__ = ["replay", "validate"]
 
 LOOK = {"supported": "green", "weak": "yellow", "cannot answer": "red"}
 
-LOG = Annotated[str, typer.Argument(metavar="LOG", help="A file, a folder of parts, or the folder of a run.")]
-FORMAT = Annotated[
-    str, typer.Option("--format", help="`ltrr list log_formats`; auto recognises it.", metavar="NAME")
-]
-COLUMNS = Annotated[
-    str | None, typer.Option(metavar="FILE", help="Column map (TOML) of a csv, parquet or jsonl log.")
-]
-COLUMN = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--column",
-        metavar="ROLE=NAME",
-        help="One column: reward=clicked, action=item, propensity=p, context=age, target.new=p_new…",
-    ),
-]
-LOGGED_POLICY = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Which policy's log, where a run has logged several.")
-]
-NO_DUPLICATES = Annotated[
-    bool, typer.Option("--no-duplicate-check", help="Do not look for repeated event ids.")
-]
 JSON = Annotated[bool, typer.Option("--json", help="Print as JSON on standard output.")]
 QUIET = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no table.")]
 
@@ -78,6 +76,14 @@ def replay(
     columns: COLUMNS = None,
     column: COLUMN = None,
     logged_policy: LOGGED_POLICY = None,
+    option: OPTION = None,
+    delimiter: DELIMITER = None,
+    decimal: DECIMAL = None,
+    encoding: ENCODING = None,
+    rows: ROWS = None,
+    where: WHERE = None,
+    since: SINCE = None,
+    until: UNTIL = None,
     estimators: Annotated[
         str | None, typer.Option(metavar="A,B,…", help="`ltrr list estimators`; default: what suits the log.")
     ] = None,
@@ -93,23 +99,44 @@ def replay(
     on_error: Annotated[
         str, typer.Option(metavar="WHAT", help="fail at a faulty row, skip such rows, or report every one.")
     ] = "fail",
+    copies: COPIES = None,
     no_duplicate_check: NO_DUPLICATES = False,
     seed: Annotated[int, typer.Option(help="Of folds, samples and resamples.")] = 0,
     out: Annotated[
         str | None, typer.Option(metavar="DIR", help="Folder of the results; default: runs/replay-<log>.")
     ] = None,
+    no_figures: Annotated[
+        bool, typer.Option("--no-figures", help="Tables alone; `ltrr report` draws figures and page later.")
+    ] = False,
     quiet: QUIET = False,
     verbose: VERBOSE = False,
     as_json: JSON = False,
 ) -> None:
     """Estimate what policies would have earned from a log, with intervals and a verdict.
 
-    Writes estimates.csv, differences.csv, diagnostics.csv, figures and report.html.
+    Writes estimates.csv, differences.csv, diagnostics.csv and more tables, figures and report.html.
     """
     from ltrr.replay import run
-    from ltrr.replay.report.page import write_faults
+    from ltrr.replay.report import write_faults
 
-    opened = _open(log, format_, columns, column, logged_policy, on_error, check=not no_duplicate_check)
+    opened = open_log(
+        log,
+        column=column,
+        columns=columns,
+        option=option,
+        on_error=on_error,
+        check=not no_duplicate_check,
+        format=format_,
+        policy=logged_policy,
+        delimiter=delimiter,
+        decimal=decimal,
+        encoding=encoding,
+        rows=rows,
+        where=where,
+        since=since,
+        until=until,
+        copies=copies,
+    )
     if verbose:
         show_log()
     with _progress(quiet=quiet or as_json) as bar:
@@ -126,14 +153,14 @@ def replay(
             on_chunk=bar.add,
         )
     folder = Path(out) if out is not None else free_folder(f"replay-{Path(log).name.partition('.')[0]}")
-    page = evaluation.report(folder)
+    page = evaluation.report(folder, figures=not no_figures)
     if on_error == "report":
-        write_faults(opened.faults, folder)
+        write_faults(evaluation.faults, folder)
     if as_json:
-        typer.echo(evaluation.table.to_json(orient="records", double_precision=15))
+        typer.echo(json.dumps([_plain(row) for row in evaluation.rows["estimates"]], ensure_ascii=False))
     elif not quiet:
         _print(evaluation)
-        typer.echo(f"Report: {page}")
+        typer.echo(f"{'Tables' if no_figures else 'Report'}: {page}")
 
 
 @app.command(
@@ -147,6 +174,15 @@ def validate(
     columns: COLUMNS = None,
     column: COLUMN = None,
     logged_policy: LOGGED_POLICY = None,
+    option: OPTION = None,
+    delimiter: DELIMITER = None,
+    decimal: DECIMAL = None,
+    encoding: ENCODING = None,
+    rows: ROWS = None,
+    where: WHERE = None,
+    since: SINCE = None,
+    until: UNTIL = None,
+    copies: COPIES = None,
     no_duplicate_check: NO_DUPLICATES = False,
     quiet: QUIET = False,
     as_json: JSON = False,
@@ -157,7 +193,24 @@ def validate(
     """
     from ltrr.replay import validate as check
 
-    opened = _open(log, format_, columns, column, logged_policy, "report", check=not no_duplicate_check)
+    opened = open_log(
+        log,
+        column=column,
+        columns=columns,
+        option=option,
+        on_error="report",
+        check=not no_duplicate_check,
+        format=format_,
+        policy=logged_policy,
+        delimiter=delimiter,
+        decimal=decimal,
+        encoding=encoding,
+        rows=rows,
+        where=where,
+        since=since,
+        until=until,
+        copies=copies,
+    )
     with _progress(quiet=quiet or as_json) as bar:
         bar.stage("checking every row")
         found = check(_Counted(opened, bar.add))
@@ -167,43 +220,6 @@ def validate(
         typer.echo(printable(found.text(), keep="\n"))
     if found.usable < found.rows:
         raise typer.Exit(1)
-
-
-def _open(
-    log: str,
-    format_: str,
-    columns: str | None,
-    column: list[str] | None,
-    logged_policy: str | None,
-    on_error: str,
-    *,
-    check: bool,
-) -> Any:
-    """Open the log as the words of the command line say."""
-    from ltrr.replay import read
-
-    given: dict[str, Any] = {}
-    for pair in column or []:
-        role, sign, name = pair.partition("=")
-        if not sign or not role or not name:
-            raise InputError(f"--column must be ROLE=NAME, for instance reward=clicked, got {pair!r}")
-        if role.startswith("target."):
-            given.setdefault("target", {})[role.removeprefix("target.")] = name
-        elif role == "context":
-            given.setdefault("context", []).append(name)
-        else:
-            given[role] = name
-    if columns is not None and given:
-        raise InputError("--columns and --column both say what the columns mean: give one of them")
-    return read(
-        log,
-        format=format_,
-        columns=Path(columns) if columns is not None else (given or None),
-        on_error=on_error,
-        check_duplicates=None if check else False,
-        policy=logged_policy,
-        fill_columns=True if given else None,
-    )
 
 
 class _Counted:
@@ -222,6 +238,12 @@ class _Counted:
             yield events
 
 
+def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row as JSON can hold it: null where there is no number."""
+    none = {name for name, value in row.items() if isinstance(value, float) and not math.isfinite(value)}
+    return {name: None if name in none else value for name, value in row.items()}
+
+
 def _names(text: str | None) -> tuple[str, ...]:
     return tuple(name.strip() for name in (text or "").split(",") if name.strip())
 
@@ -237,12 +259,12 @@ def _progress(*, quiet: bool) -> Iterator[ProgressBar]:
 
 def _print(evaluation: Evaluation) -> None:
     """Print the estimates, their verdicts and the warnings."""
-    from ltrr.replay.report.tables import estimate, verdicts
+    from ltrr.replay.report import estimate, verdicts
 
     about = evaluation.about
     heads = ("policy", "estimator", "value", "interval", "by", "ESS", "verdict")
     lines = []
-    for row in evaluation.table.to_dict("records"):
+    for row in evaluation.rows["estimates"]:
         named = [printable(str(row["policy"])), printable(str(row["estimator"]))]
         value, ends = estimate(row["value"], row["low"], row["high"])
         by = "–" if row["interval"] == "none" else str(row["interval"])
@@ -255,9 +277,11 @@ def _print(evaluation: Evaluation) -> None:
         table.add_row(*(Text(cell, style=LOOK.get(cell, "")) for cell in line))
     widths = [max(map(cell_len, column)) + 3 for column in zip(heads, *lines, strict=True)]
     Console(width=max(sum(widths) + 1, cell_len(title))).print(table, highlight=False)
-    for word, reason, whom in verdicts(evaluation.table):
+    for word, reason, whom in verdicts(evaluation.rows["estimates"]):
         typer.echo(printable(f"{word}: {reason}"))
         for estimates in whom:
             typer.echo(printable(f"    {estimates}"))
+    if about["columns"]:
+        typer.echo(printable(about["columns"]))
     for note in about["notes"]:
         typer.echo(printable(f"! {note}"))

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
-import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from ltrr.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["COLUMNS", "CellFiles"]
 
@@ -80,6 +81,8 @@ def _matching(
     files: Sequence[Path], key: str, ids: Sequence[int], columns: Sequence[str] | None
 ) -> pd.DataFrame:
     """Return rows whose ``key`` is among ``ids``, in the order written."""
+    import pyarrow.dataset as ds  # it loads pandas, which a replay does without
+
     wanted, field = np.unique(np.asarray(ids, np.int64)), ds.field(key)
     try:
         data = ds.dataset([str(file) for file in files], format="parquet")

@@ -13,6 +13,7 @@ from ltrr.logs.ragged import codes_of, flat_lists, flat_maps
 from ltrr.logs.roles import Role
 from ltrr.logs.vocabulary import Category
 from ltrr.types import Float32, Int32, Int64
+from ltrr.types.arrow import as_floats
 
 __all__ = ["ContextColumns", "sparse_matrix"]
 
@@ -69,7 +70,7 @@ class ContextColumns:
             to = out[:, at : at + width]
             if role.kind == "number":
                 with np.errstate(over="ignore"):
-                    to[:, 0] = column.to_numpy(zero_copy_only=False)
+                    to[:, 0] = as_floats(column)
             elif role.kind == "numbers":
                 self._fill_lists(to, column)
             elif role.kind == "sparse":
@@ -88,7 +89,7 @@ class ContextColumns:
         indptr, flat = flat_lists(column)
         whole = np.diff(indptr) == to.shape[1]
         to[~whole] = np.nan
-        values = np.asarray(flat.to_numpy(zero_copy_only=False), np.float64)
+        values = as_floats(flat)
         with np.errstate(over="ignore"):
             to[whole] = values[np.repeat(whole, np.diff(indptr))].reshape(-1, to.shape[1])
 

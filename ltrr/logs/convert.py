@@ -12,7 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ltrr.errors import InputError
+from ltrr.logs.identity import identify
 from ltrr.types import Bool, Float64, Int64
+from ltrr.types.arrow import as_arrow, as_floats, as_numpy, filled, scalar, texts
 
 __all__ = [
     "Found",
@@ -37,9 +39,10 @@ _WHOLE = r"^(-?)0*(\d+)\.0*$"
 _ISO = r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])([ T]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,9})?)?"
 _ZONE = r"(Z|[+-]\d\d(:?\d\d)?)"
 _NO_TEXT = re.compile("[\udc80-\udcff]")
-_MISSING = pa.array(["", "NA", "N/A", "n/a", "#N/A", "null", "NULL", "None", "<NA>", "NaT", "\\N"])
+_MISSING = texts(["", "NA", "N/A", "n/a", "#N/A", "null", "NULL", "None", "<NA>", "NaT", "\\N"])
 """Texts of numbers and times that are not there. Of labels only the empty one: an action may be called NA."""
 
+_NONE = pa.nulls(1, pa.string())[0]
 _UNITS = ((1e11, 1.0), (1e14, 1e-3), (1e17, 1e-6))
 _LABEL = "`{}` must be a label, whole if a number"
 _SHOWN = 60
@@ -84,7 +87,7 @@ def plain(column: pa.Array | pa.ChunkedArray, name: str, found: Found) -> pa.Arr
         if pc.any(nul).as_py():
             bad = _where(nul)
             detail = f"`{name}` must be text in UTF-8 without NUL"
-            found.note("unreadable", bad, column.take(pa.array(bad)).to_pylist(), detail)
+            found.note("unreadable", bad, column.take(as_arrow(bad)).to_pylist(), detail)
             column = pc.if_else(nul, pa.scalar(None, column.type), column)
     return column
 
@@ -103,7 +106,7 @@ def is_text(kind: pa.DataType) -> bool:
 
 def mask(values: pa.Array) -> Bool:
     """Return an Arrow array of truth values as NumPy, nulls as False."""
-    return np.asarray(values.fill_null(False).to_numpy(zero_copy_only=False), bool)
+    return as_numpy(filled(values, False))
 
 
 def _where(values: pa.Array) -> Int64:
@@ -113,7 +116,7 @@ def _where(values: pa.Array) -> Int64:
 def trimmed(column: pa.Array) -> pa.Array:
     """Return text without white space at the ends, and null where it means a missing value."""
     text = pc.utf8_trim_whitespace(column.cast(pa.string()))
-    return pc.if_else(pc.is_in(text, value_set=_MISSING), pa.scalar(None, pa.string()), text)
+    return pc.if_else(pc.is_in(text, value_set=_MISSING), _NONE, text)
 
 
 def looks_numeric(column: pa.Array | pa.ChunkedArray, name: str) -> bool:
@@ -130,7 +133,8 @@ def _without_words(text: pa.Array) -> pa.Array:
     if not pc.any(pc.match_substring_regex(text, _WORD)).as_py():
         return text
     low = pc.utf8_lower(text)
-    return pc.if_else(pc.equal(low, "true"), "1", pc.if_else(pc.equal(low, "false"), "0", text))
+    is_true, is_false = (pc.equal(low, scalar(word)) for word in ("true", "false"))
+    return pc.if_else(is_true, scalar("1"), pc.if_else(is_false, scalar("0"), text))
 
 
 def _parsed(column: pa.Array, name: str, found: Found) -> pa.Array:
@@ -144,8 +148,8 @@ def _parsed(column: pa.Array, name: str, found: Found) -> pa.Array:
             continue
     number = pc.match_substring_regex(column, _NUMBER)
     bad = _where(pc.invert(number))
-    found.note("unreadable", bad, column.take(pa.array(bad)).to_pylist(), f"`{name}` must be a number")
-    return pc.if_else(number, column, pa.scalar(None, pa.string())).cast(pa.float64())
+    found.note("unreadable", bad, column.take(as_arrow(bad)).to_pylist(), f"`{name}` must be a number")
+    return pc.if_else(number, column, _NONE).cast(pa.float64())
 
 
 def numbers(column: pa.Array | pa.ChunkedArray, name: str, found: Found) -> Float64:
@@ -168,9 +172,9 @@ def numbers(column: pa.Array | pa.ChunkedArray, name: str, found: Found) -> Floa
         return np.full(len(column), np.nan)
     if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
         raise InputError(f"column `{name}` must hold numbers, it holds {kind}; map another column")
-    if column.null_count or pa.types.is_decimal(kind) or pa.types.is_float16(kind):
+    if pa.types.is_decimal(kind) or pa.types.is_float16(kind):
         column = column.cast(pa.float64(), safe=False)
-    return np.asarray(column.to_numpy(zero_copy_only=False), dtype=np.float64)
+    return as_floats(column)
 
 
 def whole(column: pa.Array | pa.ChunkedArray, name: str, found: Found, *, top: int) -> Int64:
@@ -220,7 +224,7 @@ def times(column: pa.Array | pa.ChunkedArray, name: str, found: Found, unit: flo
     ):
         rows = _where(pc.match_substring_regex(text, pattern))
         if len(rows):
-            some = text.take(pa.array(rows))
+            some = text.take(as_arrow(rows))
             out[rows] = _scaled(numbers(some, name, Found()), unit) if stamp is None else _stamps(some, stamp)
             # NaN means a day that no calendar has, but a number may be NaN
             left[rows if stamp is None else rows[~np.isnan(out[rows])]] = False
@@ -255,7 +259,7 @@ def time_unit(first_values: Float64) -> float:
 def _seconds(stamps: pa.Array) -> Float64:
     """Return timestamps as seconds, NaN for null; nanoseconds since 1970 have more digits than float64."""
     units = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[stamps.type.unit]
-    ticks = np.asarray(stamps.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False), np.int64)
+    ticks = as_numpy(filled(stamps.cast(pa.int64()), 0))
     whole_seconds, rest = np.divmod(ticks, units)
     return np.where(mask(stamps.is_null()), np.nan, whole_seconds + rest / units)
 
@@ -291,13 +295,13 @@ def labels(column: pa.Array | pa.ChunkedArray, name: str, found: Found) -> pa.Ar
     kind = column.type
     if is_text(kind):
         text = pc.utf8_trim_whitespace(column.cast(pa.string()))
-        return _whole_text(pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text))
+        return _whole_text(pc.if_else(pc.equal(text, scalar("")), _NONE, text))
     if pa.types.is_integer(kind):
         return _int64_or_text(column)
     if pa.types.is_decimal(kind):
         good = pc.equal(pc.floor(column), column)
         bad = _where(pc.invert(good))
-        found.note("unreadable", bad, column.take(pa.array(bad)).to_pylist(), _LABEL.format(name))
+        found.note("unreadable", bad, column.take(as_arrow(bad)).to_pylist(), _LABEL.format(name))
         wide = pa.decimal256(76, 0) if pa.types.is_decimal256(kind) else pa.decimal128(38, 0)
         return _int64_or_text(pc.if_else(good, column, pa.scalar(None, kind)).cast(wide))
     if pa.types.is_floating(kind):
@@ -326,7 +330,8 @@ def _whole_text(text: pa.Array) -> pa.Array:
     if not pc.any(pc.match_substring_regex(text, _WHOLE)).as_py():
         return text
     short = pc.replace_substring_regex(text, _WHOLE, r"\1\2")
-    return pc.if_else(pc.and_(pc.equal(short, "-0"), pc.not_equal(text, "-0")), "0", short)
+    minus = scalar("-0")
+    return pc.if_else(pc.and_(pc.equal(short, minus), pc.not_equal(text, minus)), scalar("0"), short)
 
 
 def ids(column: pa.Array | pa.ChunkedArray, name: str, found: Found) -> Int64:
@@ -335,16 +340,13 @@ def ids(column: pa.Array | pa.ChunkedArray, name: str, found: Found) -> Int64:
     gone = _where(label.is_null())
     found.note("missing value", gone, [None] * len(gone), f"`{name}` must be an id")
     if not is_text(label.type):
-        return np.asarray(label.fill_null(0).to_numpy(zero_copy_only=False), np.int64)
-    text = label.fill_null("0")
+        return np.asarray(as_numpy(filled(label, 0)), np.int64)
+    text = filled(label, "0")
     number = _fits_int64(text)
-    out = pc.if_else(number, text, "0").cast(pa.int64()).to_numpy(zero_copy_only=False).copy()
+    out = as_numpy(pc.if_else(number, text, scalar("0")).cast(pa.int64())).copy()
     rest = _where(pc.invert(number))
     if len(rest):
-        import pandas as pd  # most logs have no such ids, and pandas takes long to load
-
-        words = text.take(pa.array(rest)).to_numpy(zero_copy_only=False)
-        out[rest] = pd.util.hash_array(words, categorize=False).view(np.int64)
+        out[rest] = identify(text.take(as_arrow(rest))).key
     return np.asarray(out, np.int64)
 
 
@@ -355,5 +357,5 @@ def _fits_int64(text: pa.Array) -> pa.Array:
     if not pc.any(long).as_py():
         return number
     # of 19 digits each, the order of texts is that of their sizes
-    top = pc.if_else(pc.starts_with(text, "-"), str(-(2**63)), str(2**63 - 1))
+    top = pc.if_else(pc.starts_with(text, "-"), scalar(str(-(2**63))), scalar(str(2**63 - 1)))
     return pc.or_(number, pc.and_(long, pc.less_equal(text, top)))

@@ -39,7 +39,7 @@ class Copies:
     rows : int64 (m,)
         Row numbers, ascending, of rows with the event and slot of an earlier row.
     slot : int16 (m,)
-        Their slots, 0 where the log has none: the slots of a request may share one row of a file.
+        Their slots, 0 where the log has none: a file may hold several slots of a request in one row.
     first : int64 (m,)
         Row number of that earlier row, the first of its kind.
     agree : bool (m,)
@@ -131,7 +131,7 @@ class Copies:
 
 
 def place_of(row: Int64, slot: Int16 | None) -> Int64:
-    """Return a number for each row and slot, in their order: several slots may share one row of a file."""
+    """Return a number for each row and slot, in their order: a file may hold several slots in one row."""
     place = np.asarray(row, np.int64) << 16
     return place if slot is None else place + (slot.astype(np.int64) & 0xFFFF)
 

@@ -108,6 +108,8 @@ class Format:
     fields : callable or None
         ``fields(parts, head, *, options)`` returns further fields of `LogReader`, such as the actions'
         features; its options are the user's, as those of the function are.
+    dialect : callable or None
+        ``dialect(part, options)`` says how its text is read where that is not what the name leads to expect.
     integer_range : callable or None
         ``integer_range(parts, column)`` returns the smallest and the largest value of a column of integers
         where the files state them, else None.
@@ -126,6 +128,7 @@ class Format:
     keyed: bool = False
     setup: Callable[..., Mapping[str, Any]] | None = None
     fields: Callable[..., Mapping[str, Any]] | None = None
+    dialect: Callable[..., str] | None = None
     integer_range: Callable[..., tuple[int, int] | None] | None = None
     opens: bool = False
 

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from ltrr._kernels.text_hash import UInt64, hash_texts
 from ltrr.errors import InputError
 from ltrr.types import Bool, Int64
+from ltrr.types.arrow import as_numpy, filled
 
 __all__ = ["Identity", "identify"]
 
@@ -69,8 +70,8 @@ def identify(event: Any) -> Identity:
     if pa.types.is_dictionary(array.type):
         return _dictionary(array)
     if pa.types.is_integer(array.type):
-        missing = np.asarray(array.is_null().to_numpy(zero_copy_only=False), np.bool_)
-        return _integers(array.fill_null(0).to_numpy(), missing)
+        missing = np.asarray(as_numpy(array.is_null()), np.bool_)
+        return _integers(as_numpy(filled(array, 0)), missing)
     return _texts(array)
 
 
@@ -95,8 +96,8 @@ def _arrow(event: Any) -> Any:
 def _dictionary(array: Any) -> Identity:
     """Return ids that repeat: each entry of the dictionary is hashed once."""
     entries = identify(array.dictionary)
-    place = array.indices.fill_null(0).to_numpy().astype(np.int64)
-    absent = np.asarray(array.is_null().to_numpy(zero_copy_only=False), np.bool_)
+    place = as_numpy(filled(array.indices, 0)).astype(np.int64)
+    absent = np.asarray(as_numpy(array.is_null()), np.bool_)
     if len(entries.first) == 0:
         return Identity(np.zeros(len(array), np.uint64), np.zeros(len(array), np.uint64), absent)
     second = entries.second[place] if len(entries.second) else entries.second
@@ -125,5 +126,5 @@ def _texts(array: Any) -> Identity:
         values.flags.writeable = False
     first, second = np.empty((2, n), np.uint64)
     hash_texts(offsets, data, first, second)
-    absent = np.asarray(texts.is_null().to_numpy(zero_copy_only=False), np.bool_)
+    absent = np.asarray(as_numpy(texts.is_null()), np.bool_)
     return Identity(first, second, absent | (np.diff(offsets) == 0))

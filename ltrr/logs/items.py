@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from ltrr.errors import InputError
 from ltrr.types import Float32
+from ltrr.types.arrow import as_numpy
 
 __all__ = ["ItemTable"]
 
@@ -62,5 +63,5 @@ class ItemTable:
         out[:, :, : len(self.names)] = self.aligned(actions)
         for j, pattern in enumerate(self.columns.values(), start=len(self.names)):
             for i, action in enumerate(actions):
-                out[:, i, j] = columns[f"item:{pattern.format(action)}"].to_numpy(zero_copy_only=False)
+                out[:, i, j] = as_numpy(columns[f"item:{pattern.format(action)}"])
         return out.reshape(n * size, -1)

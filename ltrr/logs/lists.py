@@ -12,6 +12,7 @@ import pyarrow.json as pj
 from ltrr.errors import InputError
 from ltrr.logs.convert import Found, is_text, mask, plain
 from ltrr.types import Int64
+from ltrr.types.arrow import as_arrow, as_numpy, filled, scalar
 from ltrr.types.ragged import take_flat
 
 __all__ = ["lists"]
@@ -33,32 +34,32 @@ def lists(column: pa.Array | pa.ChunkedArray, name: str, found: Found) -> tuple[
         return np.zeros(len(column) + 1, np.int64), pa.nulls(0, pa.string())
     if not is_text(kind):
         raise InputError(f"column `{name}` must hold lists, it holds {kind}; map another column")
-    text = pc.utf8_trim_whitespace(column.cast(pa.string())).fill_null("")
+    text = filled(pc.utf8_trim_whitespace(column.cast(pa.string())), "")
     is_json = pc.starts_with(text, "[")
     if pc.all(is_json).as_py():
         return _json_lists(text, name, found)
-    empty = pc.equal(text, "")
-    split = pc.split_pattern(pc.if_else(is_json, "", text), "|")
-    lengths = pc.if_else(pc.or_(empty, is_json), 0, pc.list_value_length(split).cast(pa.int64()))
-    flat = split.flatten().filter(pa.array(np.repeat(mask(pc.greater(lengths, 0)), _lengths(split))))
+    empty = pc.equal(text, scalar(""))
+    split = pc.split_pattern(pc.if_else(is_json, scalar(""), text), "|")
+    lengths = pc.if_else(pc.or_(empty, is_json), scalar(0), pc.list_value_length(split).cast(pa.int64()))
+    flat = split.flatten().filter(as_arrow(np.repeat(mask(pc.greater(lengths, scalar(0))), _lengths(split))))
     indptr = _pointer(lengths)
     if not pc.any(is_json).as_py():
         return indptr, flat
     # both notations in one chunk: read each, then put the rows in order
-    ptr, values = _json_lists(pc.if_else(is_json, text, "[]"), name, found)
+    ptr, values = _json_lists(pc.if_else(is_json, text, scalar("[]")), name, found)
     n, both = len(text), np.concatenate([ptr, ptr[-1] + indptr[1:]])
     rows = np.where(mask(is_json), 0, n) + np.arange(n)
     indptr, at = take_flat(both, rows)
-    return indptr, pa.concat_arrays([values.cast(pa.string()), flat.cast(pa.string())]).take(pa.array(at))
+    return indptr, pa.concat_arrays([values.cast(pa.string()), flat.cast(pa.string())]).take(as_arrow(at))
 
 
 def _lengths(column: pa.Array) -> Int64:
-    return np.asarray(pc.list_value_length(column).fill_null(0).to_numpy(zero_copy_only=False), np.int64)
+    return np.asarray(as_numpy(filled(pc.list_value_length(column), 0)), np.int64)
 
 
 def _pointer(lengths: pa.Array) -> Int64:
     out = np.zeros(len(lengths) + 1, np.int64)
-    np.cumsum(lengths.fill_null(0).to_numpy(zero_copy_only=False), out=out[1:])
+    np.cumsum(as_numpy(filled(lengths, 0)), out=out[1:])
     return out
 
 
@@ -89,5 +90,5 @@ def _json_lists(text: pa.Array, name: str, found: Found) -> tuple[Int64, pa.Arra
         lengths[i] = len(value)
         values += [None if v is None else v if isinstance(v, str) else json.dumps(v) for v in value]
     rows = np.array(bad, np.int64)
-    found.note("unreadable", rows, text.take(pa.array(rows)).to_pylist(), f"`{name}` must be a list")
+    found.note("unreadable", rows, text.take(as_arrow(rows)).to_pylist(), f"`{name}` must be a list")
     return np.concatenate([[0], np.cumsum(lengths)]), pa.array(values, pa.string())

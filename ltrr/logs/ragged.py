@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ltrr.types import Float64, Int32, Int64
+from ltrr.types.arrow import as_floats, as_numpy, filled
 
 __all__ = ["codes_of", "flat_lists", "flat_maps"]
 
 
 def _offsets(column: pa.Array) -> tuple[Int64, int, int]:
-    offsets = np.asarray(column.offsets.to_numpy(zero_copy_only=False), np.int64)
+    offsets = np.asarray(as_numpy(column.offsets), np.int64)
     first, last = (int(offsets[0]), int(offsets[-1])) if len(offsets) else (0, 0)
     return offsets - first, first, last
 
@@ -27,7 +29,7 @@ def flat_lists(column: pa.Array) -> tuple[Int64, pa.Array]:
     """
     if column.null_count:
         # a null list may have entries all the same
-        lengths = np.asarray(pa.compute.list_value_length(column).fill_null(0).to_numpy(), np.int64)
+        lengths = np.asarray(as_numpy(filled(pc.list_value_length(column), 0)), np.int64)
         return np.append(0, np.cumsum(lengths)), column.flatten()
     indptr, first, last = _offsets(column)
     return indptr, column.values.slice(first, last - first)
@@ -45,7 +47,7 @@ def flat_maps(column: pa.Array) -> tuple[Int64, pa.Array, Float64]:
     """
     indptr, first, last = _offsets(column)
     names, values = column.keys.slice(first, last - first), column.items.slice(first, last - first)
-    return indptr, names, np.asarray(values.cast(pa.float64()).to_numpy(zero_copy_only=False), np.float64)
+    return indptr, names, as_floats(values)
 
 
 def codes_of(names: pa.Array) -> tuple[Int32, list[str]]:
@@ -58,5 +60,5 @@ def codes_of(names: pa.Array) -> tuple[Int32, list[str]]:
     ([0, -1, 0], ['b'])
     """
     coded = names if pa.types.is_dictionary(names.type) else names.dictionary_encode()
-    codes = np.asarray(coded.indices.fill_null(-1).to_numpy(zero_copy_only=False), np.int32)
+    codes = np.asarray(as_numpy(filled(coded.indices, -1)), np.int32)
     return codes, coded.dictionary.to_pylist()

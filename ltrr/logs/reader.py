@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -13,11 +13,12 @@ import pyarrow as pa
 from ltrr.errors import InputError
 from ltrr.logs.admit import AdmitState, admit
 from ltrr.logs.columns import Columns
+from ltrr.logs.columns_used import columns_line
 from ltrr.logs.copies import Copies
 from ltrr.logs.copy_finder import CopyFinder
 from ltrr.logs.events import Events, Space
 from ltrr.logs.faults import Faults
-from ltrr.logs.format import FAULT, ROW
+from ltrr.logs.format import FAULT, ROW, WHOLE
 from ltrr.logs.items import ItemTable
 from ltrr.logs.raw import Raw
 from ltrr.logs.regroup import regrouped
@@ -27,6 +28,7 @@ from ltrr.logs.selection import Selection
 from ltrr.logs.source import Source
 from ltrr.logs.survey import Survey, Surveyor
 from ltrr.logs.vocabulary import Actions
+from ltrr.types.arrow import as_numpy
 
 __all__ = ["LogReader"]
 
@@ -82,6 +84,8 @@ class LogReader:
         Whether the context and the actions' features are read.
     targets : frozenset of str or None
         Columns of target probabilities that are read; None for all.
+    arguments : mapping
+        Arguments of `ltrr.logs.read` by which another log is read as this one was.
     """
 
     source: Source
@@ -102,6 +106,7 @@ class LogReader:
     max_features: int = 4096
     features: bool = True
     targets: frozenset[str] | None = None
+    arguments: Mapping[str, Any] = field(default_factory=dict, repr=False)
     faults: Faults = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -136,6 +141,19 @@ class LogReader:
         else:
             columns = replace(columns, context=(), categories=(), features=None)
         return roles_of(columns, self.head, extra)
+
+    @property
+    def columns_line(self) -> str:
+        """Which columns the log is read by, and which are not used; empty where a format has its own."""
+        if self.absent:
+            return ""
+        names = [name for name in self.head.schema.names if name not in (FAULT, ROW, WHOLE)]
+        return columns_line(self.roles, names, self.source.dialect)
+
+    @property
+    def kept(self) -> str:
+        """Size and place of the temporary file of what was parsed; empty where there is none."""
+        return self.source.kept
 
     @cached_property
     def _declared(self) -> Actions | None:
@@ -249,12 +267,12 @@ def _look_for_copies(finder: CopyFinder, batch: pa.RecordBatch) -> None:
     reward = columns["reward" if "reward" in columns else "cost"]
     finder.add(
         columns[role],
-        row=columns[ROW].to_numpy(),
-        reward=reward.to_numpy(zero_copy_only=False),
+        row=as_numpy(columns[ROW]),
+        reward=as_numpy(reward),
         slot=slot,
         action=columns["action"],
-        propensity=None if "propensity" not in columns else columns["propensity"].to_numpy(),
-        skip=np.asarray(columns[FAULT].is_valid().to_numpy(zero_copy_only=False), bool),
+        propensity=None if "propensity" not in columns else as_numpy(columns["propensity"]),
+        skip=np.asarray(as_numpy(columns[FAULT].is_valid()), bool),
     )
 
 

@@ -157,6 +157,7 @@ def read(
     if not path.exists():
         raise InputError(f"{path}: no such file or folder")
     _refuse(given, known, name)
+    arguments = given | {"format": format if not isinstance(format, str) else name, "on_error": on_error}
     if known.opens:
         opened: ReplayLog = known.batches(path, on_error=on_error, **given)
         return opened
@@ -165,7 +166,9 @@ def read(
     if known.setup is not None:
         own |= known.setup(parts, own)
     source = FileSource(name_of(path), parts, known, own)
-    return _reader(source, known, name, on_error, given)
+    reader = _reader(source, known, name, on_error, given)
+    reader.arguments = arguments
+    return reader
 
 
 def _nothing(part: Any, wanted: Any) -> Iterator[pa.RecordBatch]:
@@ -197,7 +200,7 @@ def _refuse(given: Mapping[str, Any], known: Format, name: str) -> None:
     """Refuse arguments that logs of a format do not take."""
     taken = [*known.options, *known.field_options]
     if not known.opens:
-        mapped = ("columns", "fill_columns") if known.columns is None else ()
+        mapped = ("columns", "fill_columns") if known.columns is None and known.fields is None else ()
         taken = [*mapped, "check_duplicates", *_READER, *_SELECTION, *taken]
     for key in given:
         if key not in taken:

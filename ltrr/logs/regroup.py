@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from ltrr.errors import InputError
 from ltrr.logs.roles import MOST_SLOTS
 from ltrr.types import Int64
+from ltrr.types.arrow import as_numpy
 
 __all__ = ["joined", "regrouped", "resized", "run_starts"]
 
@@ -29,7 +30,7 @@ def run_starts(column: pa.Array) -> Int64:
         return np.zeros(1, np.int64)
     if pa.types.is_dictionary(column.type):
         column = column.indices
-    ends = pc.run_end_encode(column, run_end_type=pa.int64()).run_ends.to_numpy()
+    ends = as_numpy(pc.run_end_encode(column, run_end_type=pa.int64()).run_ends)
     return np.concatenate([[0], ends]).astype(np.int64)
 
 

@@ -21,6 +21,7 @@ from ltrr.logs.roles import Role
 from ltrr.logs.survey import Survey
 from ltrr.logs.typed import faults_of
 from ltrr.types import Float32, Float64, Int16, Int32, Int64
+from ltrr.types.arrow import as_arrow, as_floats, as_numpy, filled
 
 __all__ = ["Rows", "slots_of"]
 
@@ -71,13 +72,13 @@ class Rows:
         if self.unlisted and count is not None:
             count = np.where(np.isnan(count), 1.0, count)
         raw = Raw(
-            np.asarray(columns[ROW].to_numpy(), np.int64),
+            np.asarray(as_numpy(columns[ROW]), np.int64),
             action,
             np.full(n, np.nan) if reward is None else reward,
             event,
             number("propensity"),
             slot,
-            None if position is None else np.asarray(position.to_numpy(), np.int32),
+            None if position is None else np.asarray(as_numpy(position), np.int32),
             number("timestamp"),
             context,
             count,
@@ -110,8 +111,8 @@ class Rows:
     def _action(self, label: pa.Array, found: Found) -> Int32:
         out = self.survey.actions.ids(label)
         if (out < 0).any():
-            unknown = np.flatnonzero((out < 0) & label.is_valid().to_numpy(zero_copy_only=False))
-            values = label.take(pa.array(unknown)).to_pylist()
+            unknown = np.flatnonzero((out < 0) & as_numpy(label.is_valid()))
+            values = label.take(as_arrow(unknown)).to_pylist()
             found.note(
                 "unseen category", unknown, values, f"`{self._column('action')}` must be one of the actions"
             )
@@ -126,10 +127,10 @@ class Rows:
         out = self.survey.actions.ids(flat)
         row = np.repeat(np.arange(n), np.diff(indptr))
         unknown = np.flatnonzero(out < 0)
-        values = flat.take(pa.array(unknown)).to_pylist() if len(unknown) else []
+        values = flat.take(as_arrow(unknown)).to_pylist() if len(unknown) else []
         name = self._column("eligible")
         found.note("unseen category", row[unknown], values, f"`{name}` must hold actions")
-        gone = np.asarray(columns["eligible"].is_null().to_numpy(zero_copy_only=False), bool)
+        gone = np.asarray(as_numpy(columns["eligible"].is_null()), bool)
         if self.unlisted and gone.any():
             return _filled(indptr, out, gone, len(self.survey.actions.names))
         return indptr, out
@@ -172,7 +173,7 @@ class Rows:
         owner = np.repeat(np.where(kept, entry, -1), np.diff(entries))
         good = owner >= 0
         if not good.all():
-            keys, values, owner = keys.filter(pa.array(good)), values[good], owner[good]
+            keys, values, owner = keys.filter(as_arrow(good)), values[good], owner[good]
         sparse_matrix(keys, values, owner, {name: i for i, name in enumerate(names)}, out)
         return out
 
@@ -188,16 +189,16 @@ class Rows:
             label = label.cast(pa.int64())
         if not pa.types.is_integer(label.type):
             return label.cast(pa.string()), slot
-        gone = np.flatnonzero(label.is_null().to_numpy(zero_copy_only=False))
+        gone = np.flatnonzero(as_numpy(label.is_null()))
         found.note("missing value", gone, [None] * len(gone), f"`{self._column(role)}` must be an id")
-        return label.fill_null(0).to_numpy(), slot
+        return as_numpy(filled(label, 0)), slot
 
 
 def slots_of(columns: Mapping[str, pa.Array]) -> tuple[str, Int16 | None]:
     """Return the role whose ids name requests, and the slots; None where every row is a request."""
     role = "request" if "request" in columns else "event"
     if "slot" in columns:
-        return role, np.asarray(columns["slot"].to_numpy(), np.int16)
+        return role, np.asarray(as_numpy(columns["slot"]), np.int16)
     if role == "event":
         return role, None
     starts = run_starts(pc.fill_null_forward(columns[role]))
@@ -205,7 +206,7 @@ def slots_of(columns: Mapping[str, pa.Array]) -> tuple[str, Int16 | None]:
 
 
 def _numbers(column: pa.Array) -> Float64:
-    return np.asarray(column.to_numpy(zero_copy_only=False), np.float64)
+    return as_floats(column)
 
 
 def _filled(indptr: Int64, eligible: Int32, gone: Any, n_actions: int) -> tuple[Int64, Int32]:

@@ -20,6 +20,7 @@ from ltrr.logs.convert import Found, is_text, looks_numeric, plain
 from ltrr.logs.regroup import run_starts
 from ltrr.logs.roles import Role
 from ltrr.types import Bool
+from ltrr.types.arrow import as_arrow, as_numpy, filled, scalar
 
 __all__ = ["Selection", "seconds_of", "selection_of"]
 
@@ -55,11 +56,11 @@ class Condition:
         column = batch.column(batch.schema.get_field_index(self.role))
         if isinstance(self.value, str):
             column = column.cast(pa.string())
-        fits = getattr(pc, self.compare)(column, self.value)
+        fits = getattr(pc, self.compare)(column, scalar(self.value))
         if not isinstance(self.value, str):
             # a missing number is NaN, which differs from all numbers
             fits = pc.and_(fits, pc.invert(pc.is_nan(column)))
-        return np.asarray(fits.fill_null(False).to_numpy(zero_copy_only=False), bool)
+        return as_numpy(filled(fits, False))
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ class Selection:
             rows = np.flatnonzero(np.repeat(whole, np.diff(starts)))
             if len(rows):
                 found = True
-                yield part, batch if len(rows) == batch.num_rows else batch.take(pa.array(rows))
+                yield part, batch if len(rows) == batch.num_rows else batch.take(as_arrow(rows))
             if left is not None and left <= 0:
                 return
         if seen and not found:

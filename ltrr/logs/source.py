@@ -43,6 +43,14 @@ class Source(Protocol):
     def parses(self) -> bool:
         """True where a first pass keeps all that it reads, so that later ones need not parse again."""
 
+    @property
+    def dialect(self) -> str:
+        """How the text was read, in a few words; empty where there is nothing to say."""
+
+    @property
+    def kept(self) -> str:
+        """Size and place of what was parsed and kept; empty where nothing was."""
+
     def head(self) -> pa.RecordBatch:
         """Return the first rows with all their columns, as the format has them."""
 
@@ -83,6 +91,18 @@ class FileSource:
     def parses(self) -> bool:
         """True where a first pass keeps all that it reads, so that later ones need not parse again."""
         return self.format.spooled
+
+    @property
+    def dialect(self) -> str:
+        """How the text was read, in a few words; empty where there is nothing to say."""
+        known = self.format.dialect
+        return "" if known is None else known(self.parts[0], self.options)
+
+    @property
+    def kept(self) -> str:
+        """Size and place of what was parsed and kept; empty where nothing was."""
+        spool = self._spool
+        return "" if spool is None else f"{spool.size / 1e6:,.1f} MB in {spool.place}"
 
     @property
     def spool(self) -> Spool | None:
@@ -151,7 +171,13 @@ class FileSource:
                     whole = _with_folders(batch, part, wanted)
                     numbered = ROW in batch.schema.names
                     try:
-                        out = typed(whole, roles, base if numbered else row, fixed=self.format.spooled)
+                        out = typed(
+                            whole,
+                            roles,
+                            base if numbered else row,
+                            fixed=self.format.spooled,
+                            unnamed="event" in self.format.absent,
+                        )
                     except InputError as error:
                         raise InputError(f"{part.path}: {error}") from error
                     row = int(out.column(out.schema.get_field_index(ROW))[-1].as_py()) if len(out) else row
@@ -201,6 +227,16 @@ class TableSource:
     def parses(self) -> bool:
         """False: nothing is parsed."""
         return False
+
+    @property
+    def dialect(self) -> str:
+        """Nothing: there is no text."""
+        return ""
+
+    @property
+    def kept(self) -> str:
+        """Nothing: nothing is parsed."""
+        return ""
 
     def integer_range(self, column: str) -> tuple[int, int] | None:
         """Return None: a table states no range."""

@@ -15,8 +15,10 @@ from ltrr.logs.format import FAULT, ROW, WHOLE
 from ltrr.logs.ragged import flat_lists
 from ltrr.logs.regroup import run_starts
 from ltrr.logs.roles import IDS, MOST_SLOTS, Role
+from ltrr.logs.typed import UNNAMED
 from ltrr.logs.vocabulary import Actions, Category, Counts, NameCounts
 from ltrr.types import Bool
+from ltrr.types.arrow import as_numpy, filled
 
 __all__ = ["Survey", "Surveyor"]
 
@@ -171,7 +173,7 @@ class Surveyor:
         """Keep what is wrong with the first faulty row: if no row is readable, it says why."""
         if self._first:
             return
-        i = int(np.argmax(faults.is_valid().to_numpy(zero_copy_only=False)))
+        i = int(np.argmax(as_numpy(faults.is_valid())))
         row = batch.column(batch.schema.get_field_index(ROW))[i].as_py()
         fault = faults[i].as_py()
         self._first = f"row {row}: {fault['kind']}: {fault['detail']}"
@@ -182,7 +184,7 @@ class Surveyor:
             column = columns.get(role)
             if column is None or role in self._not_integers or pa.types.is_integer(column.type):
                 continue
-            fits = pc.match_substring_regex(column, _INTEGER).fill_null(True)
+            fits = filled(pc.match_substring_regex(column, _INTEGER), True)
             if not pc.all(fits).as_py():
                 self._not_integers.add(role)
 
@@ -193,8 +195,10 @@ class Surveyor:
             if column is None:
                 continue
             missing = column.null_count
+            if role == "event":
+                missing = pc.sum(pc.starts_with(column, UNNAMED)).as_py()
             if pa.types.is_floating(column.type):
-                values = column.to_numpy(zero_copy_only=False)
+                values = as_numpy(column)
                 # a count of 1 says no more than none
                 missing = int((np.isnan(values) | ((values == 1.0) & (role == "count"))).sum())
             if missing < len(column):
@@ -204,11 +208,12 @@ class Surveyor:
 
     def _take_names(self, label: pa.Array) -> None:
         if self._seen is not None:
-            self._seen[label.drop_null().to_numpy() - self._low] = True
+            self._seen[as_numpy(label.drop_null()) - self._low] = True
             return
-        unique = (
-            label.unique() if not pa.types.is_dictionary(label.type) else label.unique().dictionary_decode()
-        )
+        unique = label.unique()
+        if pa.types.is_dictionary(label.type):
+            # a format that numbers actions itself has all of them, in its order, in the dictionary
+            unique = label.dictionary if self.in_order else unique.dictionary_decode()
         self._names.update(dict.fromkeys(unique.drop_null().cast(pa.string()).to_pylist()))
         if len(self._names) > _MOST_ACTIONS:
             raise InputError(
@@ -249,6 +254,8 @@ class Surveyor:
         names = {role: count.names() for role, count in self._features.items()}
         context = [role for role in self.roles if role.name.startswith("context:")]
         missing = {"probabilities"} if self._gaps else set()
+        if self._n_slots > 1:
+            self._lacking.discard("event")  # lines show which slots are one request
         lists = "eligible" in {role.name for role in self.roles} and "eligible" not in self._lacking
         return Survey(
             actions,

@@ -25,10 +25,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -36,8 +35,12 @@ from ltrr import _check
 from ltrr._state import write_aside
 from ltrr.errors import InputError, nearest
 from ltrr.logs.cell_files import CellFiles
-from ltrr.logs.explain import LoggedRequest, read_requests
 from ltrr.types import Decision, Feedback, Float64, Page, Requests, Union
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ltrr.logs.explain import LoggedRequest
 
 __all__ = ["FORMAT_VERSION", "TABLES", "Log", "LogWriter", "Shadow"]
 
@@ -317,6 +320,8 @@ class Log:
         wanted = [_check.integer("request", request) for request in requests]
         cell = self._cell(policy, seed)
         parts = {name: self._parts(name, *cell) for name in TABLES}
+        from ltrr.logs.explain import read_requests
+
         return read_requests(CellFiles(self.folder, self.about, *cell, parts), wanted)
 
     def explain(self, request: int, *, policy: str | None = None, seed: int | None = None) -> pd.DataFrame:

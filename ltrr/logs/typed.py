@@ -7,22 +7,30 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ltrr.errors import InputError
 from ltrr.logs.convert import Found, is_text, labels, numbers, plain, times, trimmed, whole
 from ltrr.logs.format import FAULT, FAULT_TYPE, ROW, WHOLE
 from ltrr.logs.lists import lists
-from ltrr.logs.ragged import flat_lists, flat_maps
+from ltrr.logs.ragged import codes_of, flat_lists, flat_maps
 from ltrr.logs.roles import MOST_SLOTS, Role
 from ltrr.types import Int64
+from ltrr.types.arrow import as_arrow, as_numpy, scalar
 
-__all__ = ["faults_of", "typed"]
+__all__ = ["UNNAMED", "faults_of", "typed"]
 
 _MOST_POSITIONS = 2**31 - 1
 _TOPS = {"slot": MOST_SLOTS - 1, "position": _MOST_POSITIONS}
 
 
-def typed(batch: pa.RecordBatch, roles: Sequence[Role], row: int, *, fixed: bool) -> pa.RecordBatch:
+UNNAMED = "(line "
+"""How the id of an event begins that has none of its own."""
+
+
+def typed(
+    batch: pa.RecordBatch, roles: Sequence[Role], row: int, *, fixed: bool, unnamed: bool = False
+) -> pa.RecordBatch:
     """Return a batch with a column a role, the rows' numbers, and what is wrong with rows.
 
     Parameters
@@ -35,6 +43,8 @@ def typed(batch: pa.RecordBatch, roles: Sequence[Role], row: int, *, fixed: bool
     fixed : bool
         True for types that are the same in every batch: labels by dictionary, ids as text. False where
         integers may stay integers.
+    unnamed : bool
+        True where events may lack an id: their line is theirs then.
 
     Raises
     ------
@@ -45,10 +55,15 @@ def typed(batch: pa.RecordBatch, roles: Sequence[Role], row: int, *, fixed: bool
     own = _own_faults(batch, found)
     columns = {role.name: _column(batch, role, found, fixed=fixed) for role in roles}
     if ROW in batch.schema.names:
-        numbered = np.asarray(batch.column(batch.schema.get_field_index(ROW)).to_numpy(), np.int64) + row
+        numbered = np.asarray(as_numpy(batch.column(batch.schema.get_field_index(ROW))), np.int64) + row
     else:
         numbered = np.arange(row + 1, row + n + 1, dtype=np.int64)
-    columns[ROW] = pa.array(numbered)
+    columns[ROW] = as_arrow(numbered)
+    if unnamed and "event" in columns and columns["event"].null_count:
+        line = pc.binary_join_element_wise(
+            scalar(UNNAMED), columns[ROW].cast(pa.string()), scalar(")"), scalar("")
+        )
+        columns["event"] = pc.coalesce(columns["event"], line)
     if WHOLE in batch.schema.names:
         columns[WHOLE] = batch.column(batch.schema.get_field_index(WHOLE))
     columns[FAULT] = own if own is not None and len(found.notes) <= 1 else _faults(found, n)
@@ -62,8 +77,8 @@ def _own_faults(batch: pa.RecordBatch, found: Found) -> pa.Array | None:
     column = batch.column(batch.schema.get_field_index(FAULT))
     if column.null_count == len(column):
         return None
-    rows = np.flatnonzero(column.is_valid().to_numpy(zero_copy_only=False)).astype(np.int64)
-    values = column.take(pa.array(rows)).to_pylist()
+    rows = np.flatnonzero(as_numpy(column.is_valid())).astype(np.int64)
+    values = column.take(as_arrow(rows)).to_pylist()
     for kind in dict.fromkeys(v["kind"] for v in values):
         mine = [i for i, v in enumerate(values) if v["kind"] == kind]
         found.notes.append((kind, rows[mine], [str(values[i]["detail"]) for i in mine]))
@@ -98,14 +113,13 @@ def _column(batch: pa.RecordBatch, role: Role, found: Found, *, fixed: bool) -> 
         raise InputError(f"has no column {role.column!r}, which other parts of the log have")
     column, name = batch.column(at), role.column
     if role.kind == "number":
-        return pa.array(numbers(column, name, found))
+        return as_arrow(numbers(column, name, found))
     if role.kind == "time":
-        return pa.array(times(column, name, found, unit=role.unit))
+        return as_arrow(times(column, name, found, unit=role.unit))
     if role.kind in _TOPS:
-        return pa.array(whole(column, name, found, top=_TOPS[role.kind]))
+        return as_arrow(whole(column, name, found, top=_TOPS[role.kind]))
     if role.kind in ("label", "id"):
-        label = labels(column, name, found)
-        return _coded(label, role.kind) if fixed else label
+        return _label(column, role, found, fixed=fixed)
     if role.kind in ("labels", "numbers"):
         return _list(column, role, found, fixed=fixed)
     _check_features(column, found)
@@ -122,14 +136,27 @@ def _check_features(column: pa.Array, found: Found) -> None:
     if len(bad):
         row = np.searchsorted(indptr, bad, side="right") - 1
         row = row if outer is None else np.searchsorted(outer, row, side="right") - 1
-        details = [f"{name} = nan" for name in names.take(pa.array(bad)).to_pylist()]
+        details = [f"{name} = nan" for name in names.take(as_arrow(bad)).to_pylist()]
         found.notes.append(("context not finite", row.astype(np.int64), details))
 
 
-def _coded(label: pa.Array, kind: str) -> pa.Array:
-    """Return labels as text: by dictionary where there are few of them."""
-    text = label.cast(pa.string())
-    return text if kind == "id" else text.dictionary_encode()
+def _label(column: pa.Array, role: Role, found: Found, *, fixed: bool) -> pa.Array:
+    """Return labels: where types are fixed as text, by dictionary unless they are ids."""
+    if not fixed:
+        return labels(column, role.column, found)
+    if role.kind == "id":
+        return labels(column, role.column, found).cast(pa.string())
+    if not pa.types.is_dictionary(column.type):
+        return labels(column, role.column, found).cast(pa.string()).dictionary_encode()
+    # the dictionary stays as it is: its order may be that in which a format numbers actions
+    inner = Found()
+    values = labels(column.dictionary, role.column, inner).cast(pa.string())
+    codes, _ = codes_of(column)
+    for kind, at, details in inner.notes:
+        rows = np.flatnonzero(np.isin(codes, at))
+        detail = dict(zip(at.tolist(), details, strict=True))
+        found.notes.append((kind, rows.astype(np.int64), [detail[c] for c in codes[rows].tolist()]))
+    return pa.DictionaryArray.from_arrays(column.indices, values)
 
 
 def _list(column: pa.Array, role: Role, found: Found, *, fixed: bool) -> pa.Array:
@@ -137,15 +164,14 @@ def _list(column: pa.Array, role: Role, found: Found, *, fixed: bool) -> pa.Arra
     if role.kind == "numbers" and is_text(column.type):
         # of labels only the empty text is missing
         column = trimmed(plain(column, role.column, found))
-    gone = np.asarray(column.is_null().to_numpy(zero_copy_only=False), bool)
+    gone = np.asarray(as_numpy(column.is_null()), bool)
     indptr, flat = lists(column, role.column, found)
     inner = Found()
     values: Any
     if role.kind == "numbers":
-        values = pa.array(numbers(flat, role.column, inner))
+        values = as_arrow(numbers(flat, role.column, inner))
     else:
-        values = labels(flat, role.column, inner)
-        values = _coded(values, "label") if fixed else values
+        values = _label(flat, role, inner, fixed=fixed)
     row = np.repeat(np.arange(len(column)), np.diff(indptr))
     for kind, at, details in inner.notes:
         found.notes.append((kind, row[at], details))
@@ -157,5 +183,5 @@ def _list(column: pa.Array, role: Role, found: Found, *, fixed: bool) -> pa.Arra
             np.diff(indptr)[wrong].tolist(),
             f"`{role.column}` must be a list of {role.width} numbers, as in the first rows; entries",
         )
-    offsets = pa.array(indptr, pa.int64(), mask=np.append(gone, False)) if gone.any() else pa.array(indptr)
+    offsets = pa.array(indptr, pa.int64(), mask=np.append(gone, False)) if gone.any() else as_arrow(indptr)
     return pa.LargeListArray.from_arrays(offsets, values)

@@ -82,6 +82,8 @@ class Validation:
         Columns of target probabilities.
     constant_columns : tuple of str
         Columns with one value only, and that value.
+    columns : str
+        Which columns the log was read by, and which are not used; empty where a format has its own.
     faults : tuple of FaultCount
         The most frequent first.
     supports : "weighting", "model" or "nothing"
@@ -124,6 +126,7 @@ class Validation:
     sampled: bool
     targets: tuple[str, ...]
     constant_columns: tuple[str, ...]
+    columns: str
     faults: tuple[FaultCount, ...]
     supports: str
     answer: str
@@ -173,6 +176,7 @@ class Validation:
         absent = ", ".join(k for k, v in parts.items() if not v and k != "sampled rows")
         out += [f"has not      {absent}"] if absent else []
         out += [f"targets      {', '.join(self.targets)}"] if self.targets else []
+        out += [f"columns      {self.columns.removeprefix('columns used: ')}"] if self.columns else []
         out.append(f"faults       {'none' if not self.faults else ''}".rstrip())
         for f in self.faults:
             where = f", rows {', '.join(map(str, f.rows))}{'…' * (f.count > len(f.rows))}" if f.rows else ""
@@ -213,9 +217,9 @@ def validate(log: Any) -> Validation:
 
     Parameters
     ----------
-    log : ReplayLog, or what `ltrr.logs.read` reads
-        A log that is open already should be read with ``on_error="report"``, so that faults are listed and
-        nothing stops; paths and tables are.
+    log : ReplayLog, path, or table in memory
+        Read with ``on_error="report"``, so that faults are listed and nothing stops; what is not yet open is
+        read so.
 
     Raises
     ------
@@ -284,6 +288,7 @@ def validate(log: Any) -> Validation:
         sampled="sampled" in tally.has,
         targets=tuple(sorted(tally.targets)),
         constant_columns=constant,
+        columns=getattr(log, "columns_line", ""),
         faults=counts,
         supports=supports,
         answer=answer,

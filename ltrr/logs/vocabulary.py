@@ -14,6 +14,7 @@ from ltrr.errors import InputError
 from ltrr.logs.convert import Found, labels
 from ltrr.logs.ragged import codes_of
 from ltrr.types import Int32, Int64
+from ltrr.types.arrow import as_numpy, filled, texts
 
 __all__ = ["CANDIDATES", "LEVELS", "MISSING", "OTHER", "Actions", "Category", "Counts", "NameCounts"]
 
@@ -94,7 +95,7 @@ class Actions:
 
     @cached_property
     def _texts(self) -> pa.Array:
-        return pa.array(self.names, pa.string())
+        return texts(self.names)
 
     def ids(self, label: pa.Array) -> Int32:
         """Return the ids of labels (int64 or text, also by dictionary); −1 for null and unknown ones."""
@@ -106,9 +107,9 @@ class Actions:
         if pa.types.is_integer(label.type) and (table := self._integers) is not None:
             missing = None
             if label.null_count:
-                missing = np.asarray(label.is_null().to_numpy(zero_copy_only=False), bool)
-                label = label.fill_null(int(table[0]))
-            value = np.asarray(label.to_numpy(zero_copy_only=False), np.int64)
+                missing = np.asarray(as_numpy(label.is_null()), bool)
+                label = filled(label, int(table[0]))
+            value = np.asarray(as_numpy(label), np.int64)
             if len(table) == int(table[-1]) - int(table[0]) + 1:
                 # without gaps the id is the distance to the first; in unsigned numbers one bound is enough
                 at = (value - table[0]).view(np.uint64)
@@ -124,7 +125,7 @@ class Actions:
             return out
         text = label.cast(pa.string())
         at = pc.index_in(text, value_set=self._texts, skip_nulls=True)
-        return np.asarray(at.fill_null(-1).to_numpy(zero_copy_only=False), np.int32)
+        return np.asarray(as_numpy(filled(at, -1)), np.int32)
 
 
 def _integer(name: str) -> bool:
@@ -193,7 +194,7 @@ class Category:
 
     @cached_property
     def _texts(self) -> pa.Array:
-        return pa.array(self.levels, pa.string())
+        return texts(self.levels)
 
     def codes(self, label: pa.Array) -> Int64:
         """Return the positions of labels among the levels; −1 for any other."""
@@ -202,9 +203,9 @@ class Category:
             codes, _ = codes_of(label)
             missing = self.levels.index(MISSING) if MISSING in self.levels else last
             return np.append(self.codes(label.dictionary), np.int64(missing))[codes]
-        text = label.cast(pa.string()).fill_null(MISSING)
-        at = pc.index_in(text, value_set=self._texts).fill_null(last)
-        return np.asarray(at.to_numpy(zero_copy_only=False), np.int64)
+        text = filled(label.cast(pa.string()), MISSING)
+        at = filled(pc.index_in(text, value_set=self._texts), last)
+        return np.asarray(as_numpy(at), np.int64)
 
 
 @dataclass

@@ -28,7 +28,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtrit
 
 from ltrr import _check
 from ltrr.errors import InputError
@@ -115,6 +114,13 @@ def _level(level: float) -> float:
     return level
 
 
+def _student(degrees: int, below: float) -> float:
+    """Return a quantile of Student's distribution; its library is loaded here, where alone it is needed."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(degrees, below))
+
+
 def _resample(rng: np.random.Generator, n: int, n_resamples: int) -> Float64:
     """Return how often each of n values was drawn in each resample, (n_resamples, n)."""
     return rng.multinomial(n, np.full(n, 1.0 / n), size=n_resamples).astype(np.float64)
@@ -167,7 +173,7 @@ def bootstrap_curve(
     # equal values have no spread, but their rounded mean may differ from them by a digit
     centred = np.where((values == values[0]).all(axis=0), 0.0, values - mean)
     error = np.sqrt((centred**2).sum(axis=0) / (n - 1) / n)
-    student = float(stdtrit(n - 1, 1.0 - alpha))
+    student = _student(n - 1, 1.0 - alpha)
     low_t, high_t = np.full_like(mean, -student), np.full_like(mean, student)
     if n >= _SMALL:
         count = _resample(rng, n, n_resamples)
@@ -288,7 +294,7 @@ def paired_ratio(
         return None
     (s_xx, s_xy), (_, s_yy) = np.cov(x, y)
     x_mean, y_mean = float(x.mean()), float(y.mean())
-    factor = float(stdtrit(n - 1, 1.0 - alpha)) ** 2 / n
+    factor = _student(n - 1, 1.0 - alpha) ** 2 / n
     lead = y_mean**2 - factor * s_yy
     if lead <= 0.0:
         return None

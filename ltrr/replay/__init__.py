@@ -5,8 +5,9 @@ Names are loaded when first used: IPS and SNIPS need no model.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ltrr import _lazy
 
 if TYPE_CHECKING:
     from ltrr.logs.events import Events, Space
@@ -21,24 +22,6 @@ if TYPE_CHECKING:
     from ltrr.replay.judging.verdict import Verdict
     from ltrr.replay.learning.learn import learn_policy
     from ltrr.replay.learning.split import split
-
-_PLACES = {
-    "Evaluation": "ltrr.replay.judging.evaluation",
-    "Events": "ltrr.logs.events",
-    "Faults": "ltrr.logs.faults",
-    "Moments": "ltrr.replay.estimators.moments",
-    "ReplayBatch": "ltrr.replay.estimators.batch",
-    "ReplayLog": "ltrr.logs.replay_log",
-    "Space": "ltrr.logs.events",
-    "Verdict": "ltrr.replay.judging.verdict",
-    "evaluate": "ltrr.replay.call",
-    "learn_policy": "ltrr.replay.learning.learn",
-    "read": "ltrr.logs.reading",
-    "run": "ltrr.replay.call",
-    "split": "ltrr.replay.learning.split",
-    "validate": "ltrr.logs.validation",
-}
-"""The module that each public name is loaded from."""
 
 __all__ = [
     "Evaluation",
@@ -57,11 +40,20 @@ __all__ = [
     "validate",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Load a public name when it is first asked for."""
-    if name not in _PLACES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(_PLACES[name]), name)
-    globals()[name] = value
-    return value
+__getattr__ = _lazy.names(
+    __name__,
+    {
+        "ltrr.logs.events": "Events Space",
+        "ltrr.logs.faults": "Faults",
+        "ltrr.logs.reading": "read",
+        "ltrr.logs.replay_log": "ReplayLog",
+        "ltrr.logs.validation": "validate",
+        "ltrr.replay.call": "evaluate run",
+        "ltrr.replay.estimators.batch": "ReplayBatch",
+        "ltrr.replay.estimators.moments": "Moments",
+        "ltrr.replay.judging.evaluation": "Evaluation",
+        "ltrr.replay.judging.verdict": "Verdict",
+        "ltrr.replay.learning.learn": "learn_policy",
+        "ltrr.replay.learning.split": "split",
+    },
+)

@@ -5,23 +5,29 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from ltrr.errors import InputError
 from ltrr.logs.reading import read
 from ltrr.logs.replay_log import ReplayLog
-from ltrr.replay.allocations.target import allocation_of, with_allocations
+from ltrr.replay import allocations, learning
 from ltrr.replay.judging.comparison import Comparison
 from ltrr.replay.judging.evaluation import Evaluation
-from ltrr.replay.judging.models import fit_models
-from ltrr.replay.judging.plan import Plan
+from ltrr.replay.judging.models import MODELLED, fit_models
+from ltrr.replay.judging.plan import DEFAULT_ESTIMATORS, Plan, needs_of
 from ltrr.replay.judging.settings import Settings, several
 from ltrr.replay.judging.tables import tables_of
-from ltrr.replay.learning.learner import LearningTarget, learning_target
-from ltrr.replay.targets import parse_target
+from ltrr.replay.learning.rejection import LearningReplay
+from ltrr.replay.targets.base import Target
+from ltrr.replay.targets.parse import parse_target, reads
+from ltrr.replay.targets.reads import FEATURES, Reads, narrowed
 from ltrr.report.progress import ProgressBar
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ltrr.replay.allocations.two_stage import AllocationJudge
+    from ltrr.replay.learning.learner import LearningTarget
 
 __all__ = ["evaluate", "run"]
 
@@ -35,7 +41,8 @@ def evaluate(
 
     Parameters
     ----------
-    log : ReplayLog, path or table
+    log : ReplayLog, path, or table in memory
+        What `ltrr.logs.read` takes.
         From `ltrr.replay.read`, or what it reads.
     policy : str, Target, Policy or another object with probabilities
         See `ltrr.replay.targets.parse_target`.
@@ -74,7 +81,8 @@ def run(
 
     Parameters
     ----------
-    log : ReplayLog, path or table
+    log : ReplayLog, path, or table in memory
+        What `ltrr.logs.read` takes.
     policies : sequence
         As in `evaluate`; names must differ. ``learning:NAME`` or a `LearningReplay` is a policy that learns
         along the log, judged by rejection replay alone; ``quota:2 bm25 + 1 memory``, on logs of
@@ -116,31 +124,54 @@ def _run(
             on_stage(stage)
 
     say("scanning the log")
-    space = opened.space
+    log = narrowed(opened, _reads(policies, settings))
+    space = log.space
+    if kept := getattr(log, "kept", ""):
+        say(f"scanned the log: parsed once, {kept} until the end")
     # another log named by a policy is read as this one was
-    reader = partial(read, format=opened.format, columns=getattr(opened, "columns", None))
-    quotas = [quota for p in policies if (quota := allocation_of(p, opened)) is not None]
-    single = [p for p in policies if allocation_of(p, opened) is None]
-    found = [learning_target(p, seed=settings.seed) or parse_target(p, opened, read=reader) for p in single]
-    learners = [target for target in found if isinstance(target, LearningTarget)]
-    targets = [target for target in found if not isinstance(target, LearningTarget)]
-    names = [*(target.name for target in found), *quotas]
+    reader = partial(read, **getattr(opened, "arguments", {"format": opened.format}))
+    learners: list[LearningTarget] = []
+    quotas: list[str] = []
+    targets: list[Target] = []
+    for policy in policies:
+        text = policy if isinstance(policy, str) else ""
+        if isinstance(policy, LearningReplay) or text.startswith("learning:"):
+            learners.append(learning.learning_target(policy, seed=settings.seed))
+        elif text.startswith("quota:"):
+            quotas.append(allocations.allocation_of(policy, opened))
+        else:
+            targets.append(parse_target(policy, log, read=reader))
+    names = [*(target.name for target in (*targets, *learners)), *quotas]
     if len(set(names)) != len(names) or not names:
         raise InputError(f"`policies` must name at least one policy and none twice, got {names}")
-    plan = Plan.of(opened, settings)
-    say("fitting models on a sample" if plan.sampled or plan.needs else "looking at the first rows")
-    models = fit_models(opened, targets, plan.needs, settings, sampled=plan.sampled, on_chunk=on_chunk)
+    plan = Plan.of(log, settings)
+    say(
+        "fitting models on a sample" if plan.sampled or plan.needs & MODELLED else "looking at the first rows"
+    )
+    models = fit_models(log, targets, plan.needs, settings, sampled=plan.sampled, on_chunk=on_chunk)
     judges = [plan.judge(target, models, len(space.actions)) for target in targets]
     comparison = Comparison(plan, judges)
+    weighed: dict[str, AllocationJudge] = {}
+    if quotas:
+        say("fitting the model of quotas")
+        weighed = allocations.allocation_judges(opened, quotas)
     say("estimating")
-    for events in opened.chunks():
+    for events in allocations.chunks_of(opened, weighed) if weighed else log.chunks():
         comparison.add(events)
         if on_chunk is not None:
             on_chunk(len(events))
     for learner in learners:
         say(f"replaying {learner.name}")
-        judges.append(learner.judge(opened, plan, on_chunk))
-    evaluation = tables_of(opened, judges, comparison, models, settings)
-    if quotas:
-        say("weighing allocations")
-    return with_allocations(evaluation, opened, quotas, settings)
+        judges.append(learner.judge(log, plan, on_chunk))
+    evaluation = tables_of(log, judges, comparison, models, settings)
+    return allocations.with_allocations(evaluation, weighed, settings) if weighed else evaluation
+
+
+def _reads(policies: Sequence[Any], settings: Settings) -> Reads:
+    """Return what policies and estimators read of a log, before it is opened."""
+    modelled = needs_of(settings.estimators or DEFAULT_ESTIMATORS) & MODELLED
+    modelled_choice = settings.propensity_model != "frequency"
+    found = Reads(features=bool(modelled) or modelled_choice, targets=frozenset())
+    for policy in policies:
+        found |= FEATURES if isinstance(policy, LearningReplay) else reads(policy)
+    return found

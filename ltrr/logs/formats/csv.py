@@ -39,7 +39,13 @@ _COMMAS = rf"^\s*({_COMMA}|[+-]?\d+)(\s*\|\s*({_COMMA}|[+-]?\d+))*\s*$"
 codecs.register_error("ltrr.nul", lambda error: ("\0", error.end))  # type: ignore[attr-defined]  # of decoding
 
 
-@log_format(endings=ENDINGS, recognise=recognise, setup=setup)
+def _unusual(part: Part, options: Mapping[str, Any]) -> str:
+    """Say how a part is written unless it is what is usually called CSV."""
+    found = dialect(part, **options)
+    return "" if found == Dialect(",") else f"read with {found}"
+
+
+@log_format(endings=ENDINGS, recognise=recognise, setup=setup, dialect=_unusual)
 def batches(
     part: Part,
     wanted: Mapping[str, str] | None,

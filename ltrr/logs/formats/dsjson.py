@@ -72,7 +72,7 @@ def naming(parts: Sequence[Part], settings: Mapping[str, Any]) -> dict[str, str]
 def _by_head(part: Part) -> str:
     """Decide by the first block of a part whether actions can be known by names."""
     reader = _Reader("position", frozenset())
-    rows = reader.rows(next(line_blocks(part.path), b"\n"))
+    rows = reader.rows(next(line_blocks(part.path, size=_BLOCK), b"\n"))
     choices = [reader.actions.choices[number] for number in rows.choice if number]
     bare = repeating = 0
     by_features: set[str] = set()
@@ -89,6 +89,7 @@ def _by_head(part: Part) -> str:
     return "position" if choices and 2 * max(bare, repeating) >= len(choices) else "name"
 
 
+_BLOCK = 1 << 22
 _KEYS = ("_label_cost", "_label_Cost", "_labelIndex", "_label_probability", "_outcomes", "_label_Action")
 
 
@@ -170,7 +171,7 @@ def batches(
     every = {"context", *(name for name in COLUMNS.values() if isinstance(name, str))}
     asked = frozenset(every if wanted is None else every & set(wanted))
     reader = _Reader(_by_head(part) if actions == "auto" else actions, asked)
-    for block in line_blocks(part.path):
+    for block in line_blocks(part.path, size=_BLOCK):
         rows = reader.rows(block)
         if rows.number:
             yield batch(rows, asked, reader.actions, reader.features, reward)

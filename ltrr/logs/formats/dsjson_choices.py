@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
-from ltrr.logs.formats.dsjson_line import Line, Outcome, whole, wholes
+import msgspec
+from msgspec import Struct, field
+
+from ltrr.logs.formats.dsjson_line import Line, Outcome, Whole, whole, wholes
 from ltrr.logs.formats.json_features import Flat, Names, Unreadable, flatten, items, loads, short
 
 __all__ = ["Actions", "Choice", "Listed", "Slot", "action_name"]
@@ -15,7 +19,16 @@ __all__ = ["Actions", "Choice", "Listed", "Slot", "action_name"]
 _MOST_BYTES = 1 << 26
 _MOST_NAMES = 1 << 16
 _COST = 200
+_MOST_PLACES = 1 << 16
 _REMEDY = 'set actions="position" to name actions by their places'
+
+
+class _Element(Struct, gc=False):
+    tag: str | None = field(name="_tag", default=None)
+    slot: Whole | None = field(name="_slot_id", default=None)
+
+
+_elements = msgspec.json.Decoder(list[_Element]).decode
 
 
 class Listed(NamedTuple):
@@ -83,6 +96,17 @@ def action_name(element: dict[str, Any]) -> tuple[str, bool]:
     return _cut(", ".join(parts)), False
 
 
+def _tagged(text: bytes) -> list[tuple[str, bool, int]]:
+    """Return name, True and slot of the actions of a `_multi` if all have tags: the usual case, at once."""
+    try:
+        each = _elements(text)
+    except msgspec.MsgspecError:
+        return []
+    if any(one.tag is None for one in each):
+        return []
+    return [(_cut(one.tag or ""), True, -1 if one.slot is None else one.slot) for one in each]
+
+
 def _cut(name: str) -> str:
     """Return a name of at most 120 characters: a long one is cut, and told apart by a hash."""
     if len(name) <= 120:
@@ -142,7 +166,7 @@ class Actions:
             texts = [] if text in (b"", b"null") else items(text)
             if texts is None or not all(element.startswith(b"{") for element in texts):
                 raise Unreadable("`_multi` is not a list of objects")
-            each = [self._element(element) for element in texts]
+            each = _tagged(text) or [self._element(element) for element in texts]
             slots = tuple(slot for _, _, slot in each)
             names, named = tuple(name for name, _, _ in each), tuple(known for _, known, _ in each)
             found = Listed(tuple(texts), names, named, slots, max(slots, default=-1) >= 0)
@@ -191,7 +215,8 @@ class Actions:
         found = self._numbers.get(key)
         if found is None:
             known = sorted({*places, chosen} - {-1})
-            numbers = {place: self._number(listed, place) for place in known}
+            named = self._names_of(listed, known)
+            numbers = {place: named[place] for place in known}
             if len(set(numbers.values())) < len(numbers):
                 raise Unreadable(f"two actions of its `_multi` have the same name; {_REMEDY}")
             eligible = None if whole else tuple(numbers[place] for place in places)
@@ -200,16 +225,17 @@ class Actions:
             self._size += 64 * len(places) + _COST
         return found
 
-    def _number(self, listed: Listed, place: int) -> int:
+    def _names_of(self, listed: Listed, places: list[int]) -> Sequence[int]:
+        """Return the numbers of the names at all places."""
         if self.by_place:
-            for j in range(len(self.names), place + 1):
+            if max(places, default=0) >= _MOST_PLACES:
+                raise Unreadable(f"it names action {max(places) + 1}; there must be at most {_MOST_PLACES}")
+            for j in range(len(self.names), max(places, default=-1) + 1):
                 self.names.number(str(j + 1))
-            return place
-        if not listed.names:
+            return range(len(self.names))
+        if places and not listed.names:
             raise Unreadable(f"no `_multi` names its actions; {_REMEDY}")
-        for name in listed.names:
-            self.names.number(name)
-        return self.names.number(listed.names[place])
+        return [self.names.number(name) for name in listed.names]
 
     def slots(self, line: Line, outcomes: list[Outcome]) -> tuple[list[Slot], bool]:
         """Return the decisions of a line with outcomes, and whether they have one cost."""

@@ -78,7 +78,10 @@ class Names:
     def encoded(self, numbers: Int32) -> pa.DictionaryArray:
         """Return the names of numbers; null for −1."""
         if len(self._array) != len(self._numbers):
-            self._array = pa.array(map(clean, self._numbers), pa.string())
+            try:
+                self._array = pa.array(list(self._numbers), pa.string())
+            except UnicodeEncodeError:
+                self._array = pa.array(map(clean, self._numbers), pa.string())
         return pa.DictionaryArray.from_arrays(pa.array(numbers, mask=numbers < 0), self._array)
 
 

@@ -85,14 +85,15 @@ def check_bounds(column: pa.Array) -> None:
     Text that is not UTF-8 is no reason: it is a fault of its row.
     """
     if pa.types.is_dictionary(column.type):
-        column = pa.DictionaryArray.from_arrays(column.indices, _as_bytes(column.dictionary), safe=False)
-    _as_bytes(column).validate(full=True)
-
-
-def _as_bytes(column: pa.Array) -> pa.Array:
+        check_bounds(column.dictionary)
+        # codes are checked against a dictionary of as many values that are all text
+        blank = pa.array([""] * len(column.dictionary), pa.string())
+        column = pa.DictionaryArray.from_arrays(column.indices, blank, safe=False)
     if pa.types.is_string(column.type):
-        return column.cast(pa.binary())
-    return column.cast(pa.large_binary()) if pa.types.is_large_string(column.type) else column
+        column = column.cast(pa.binary())
+    elif pa.types.is_large_string(column.type):
+        column = column.cast(pa.large_binary())
+    column.validate(full=True)
 
 
 def _is_struct(field: pa.Field) -> bool:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from statistics import NormalDist
 from typing import ClassVar
 
 import numpy as np
-from scipy import stats
 
 from ltrr import _check
 from ltrr.errors import InputError, nearest
@@ -175,7 +175,7 @@ class Slope(Estimator):
         InputError
             If nothing was added.
         """
-        z = float(stats.norm.ppf(1.0 - self.delta / (2.0 * self.width)))
+        z = -NormalDist().inv_cdf(self.delta / (2.0 * self.width))
         seen = [self.candidate(i) for i in range(self.width)]
         value = np.array([candidate.value() for candidate in seen])
         reach = 2.0 * z * np.array([candidate.standard_error() for candidate in seen])

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-
-from scipy.special import ndtri
+from statistics import NormalDist
 
 from ltrr.metrics.intervals import Interval
 from ltrr.replay.estimators.base import Estimator
@@ -62,7 +61,7 @@ class Asymptotic:
 
     def interval(self, estimator: Estimator, level: float = 0.95) -> Interval | None:
         """Return the interval; None where fewer than two requests leave the spread unknown."""
-        z = -float(ndtri(tail(level)))
+        z = -NormalDist().inv_cdf(tail(level))
         n = estimator.moments.n
         if n < 2:
             return None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from scipy.special import betaincinv
 
 from ltrr.metrics.intervals import Interval
 from ltrr.replay.estimators.base import Estimator
@@ -90,6 +89,8 @@ class ClopperPearson:
         check_seen("ClopperPearson", self.n, estimator)
         if not self.applies or self.trials == 0 or not estimator.proportion:
             return None
+        from scipy.special import betaincinv
+
         k, m = self.successes, self.trials
         low = float(betaincinv(k, m - k + 1, outside)) if k > 0 else 0.0
         high = float(betaincinv(k + 1, m - k, 1.0 - outside)) if k < m else 1.0

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy import stats
 
 from ltrr._kernels.weights import weight_pass
 from ltrr.logs.events import Events
 from ltrr.replay.estimators.batch import ReplayBatch
+from ltrr.replay.judging.chi_square import chi_square_tail
 from ltrr.replay.judging.pareto import pareto_k, tail_size
 from ltrr.types import Float64, Int64
 
@@ -147,7 +148,7 @@ class Diagnostics:
             self._certain += int((events.propensity == 1.0).sum())
             eligible = self.n_actions if events.indptr is None else np.diff(events.indptr)
             ratio = 1.0 / (events.propensity * eligible)
-            self._inverse += np.array([len(ratio), ratio.sum(), ratio @ ratio])
+            self._inverse += np.array([len(ratio), ratio.sum(), np.square(ratio).sum()])
         if probabilities is not None:
             actions = events.actions.action
             self._wanted += np.bincount(actions, probabilities, minlength=self.n_actions)
@@ -230,7 +231,7 @@ class Diagnostics:
         if not self._full or not tested.any():
             return None
         z = (self._taken - self._stated)[tested] / np.sqrt(self._stated_var[tested])
-        return float(min(1.0, tested.sum() * 2.0 * stats.norm.sf(np.abs(z).max())))
+        return min(1.0, float(tested.sum()) * math.erfc(float(np.abs(z).max()) / math.sqrt(2.0)))
 
     def drift_p(self, of: str) -> float | None:
         """Return the p-value of equal means over time of "weight" or "reward" (chi-square over blocks)."""
@@ -244,7 +245,7 @@ class Diagnostics:
         if variance <= 0.0 or np.any(n * variance < 1e-12) or n.min() < 20:
             return None
         z2 = (total / n - total.sum() / n.sum()) ** 2 * n / variance
-        return float(stats.chi2.sf(z2.sum(), len(blocks) - 1))
+        return chi_square_tail(float(z2.sum()), len(blocks) - 1)
 
     def blocks(self) -> list[Float64]:
         """Return at most `BLOCKS` blocks in time, each (n, Σw, Σw², Σr, Σr²)."""

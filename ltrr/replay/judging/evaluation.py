@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+from ltrr.logs.faults import Faults
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
 
-__all__ = ["DIFFERENCE_COLUMNS", "ESTIMATE_COLUMNS", "Evaluation"]
+__all__ = ["COLUMNS", "DIFFERENCE_COLUMNS", "ESTIMATE_COLUMNS", "TEXTS", "Evaluation", "Records", "whole"]
+
+Records = Sequence[Mapping[str, Any]]
+"""The rows of a table."""
 
 ESTIMATE_COLUMNS = (
     "policy",
@@ -47,50 +52,129 @@ DIFFERENCE_COLUMNS = (
 """Columns of the table of paired differences."""
 
 
+COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "estimates": ESTIMATE_COLUMNS,
+    "differences": DIFFERENCE_COLUMNS,
+    "diagnostics": ("policy", "diagnostic", "value", "meaning"),
+    "weights": ("policy", "low", "rows", "mass"),
+    "blocks": ("policy", "block", "rows", "reward", "weight"),
+}
+"""The tables of a replay and their columns; each is a file of its folder."""
+
+TEXTS = frozenset(
+    [
+        "policy",
+        "against",
+        "estimator",
+        "interval",
+        "verdict",
+        "reason",
+        "estimated",
+        "bias",
+        "diagnostic",
+        "meaning",
+    ]
+)
+"""Columns of text; the others hold numbers."""
+
+
+def whole(table: str, rows: Iterable[Mapping[str, Any]]) -> Records:
+    """Return rows of a table with all of its columns in their order: NaN where a number is missing.
+
+    Examples
+    --------
+    >>> whole("weights", [{"policy": "uniform", "low": 0.0, "rows": 3}])
+    [{'policy': 'uniform', 'low': 0.0, 'rows': 3, 'mass': nan}]
+    """
+    return [{name: _value(name, row.get(name)) for name in COLUMNS[table]} for row in rows]
+
+
+def _value(column: str, value: Any) -> Any:
+    if column in TEXTS:
+        return "" if value is None else str(value)
+    return math.nan if value is None else value.item() if hasattr(value, "item") else value
+
+
 @dataclass(frozen=True)
 class Evaluation:
     """The outcome of judging policies from one log.
 
     Parameters
     ----------
-    table : DataFrame
-        Columns `ESTIMATE_COLUMNS`. ``value``, ``low`` and ``high`` are empty where the log cannot answer;
-        ``parameter`` is the hyper-parameter, given or chosen by SLOPE; ``estimated`` says which probabilities
-        are estimates, ``bias`` why the estimator is biased; ``rows_needed`` is the number of such rows that
-        would give the requested half-width.
-    differences : DataFrame
-        Columns `DIFFERENCE_COLUMNS`: policy minus ``against`` on the same rows.
-    diagnostics : DataFrame
-        Columns policy, diagnostic, value, meaning.
-    weights : DataFrame
-        Histogram of the weights: policy, low (of the bin), rows, mass (sum of weights).
-    blocks : DataFrame
-        Over time: policy, block, rows, reward (mean), weight (mean).
+    rows : mapping of str to records
+        The rows of the tables `COLUMNS`, as `whole` returns them.
     about : mapping
         The log (name, format, rows, used, skipped, faults) and the settings.
+    faults : Faults
+        What the pass over the log found; nothing where the evaluation was read from a folder.
     """
 
-    table: pd.DataFrame
-    differences: pd.DataFrame
-    diagnostics: pd.DataFrame
-    weights: pd.DataFrame
-    blocks: pd.DataFrame
+    rows: Mapping[str, Records]
     about: Mapping[str, Any]
+    faults: Faults = field(default_factory=Faults, repr=False, compare=False)
+
+    def _frame(self, table: str) -> pd.DataFrame:
+        import pandas as pd
+
+        return pd.DataFrame(list(self.rows[table]), columns=list(COLUMNS[table]))
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The estimates, columns `ESTIMATE_COLUMNS`.
+
+        ``value``, ``low`` and ``high`` are empty where the log cannot answer; ``parameter`` is the
+        hyper-parameter, given or chosen by SLOPE; ``estimated`` says which probabilities are estimates,
+        ``bias`` why the estimator is biased; ``rows_needed`` is the number of such rows that would give the
+        requested half-width.
+        """
+        return self._frame("estimates")
+
+    @property
+    def differences(self) -> pd.DataFrame:
+        """Columns `DIFFERENCE_COLUMNS`: policy minus ``against`` on the same rows."""
+        return self._frame("differences")
+
+    @property
+    def diagnostics(self) -> pd.DataFrame:
+        """Columns policy, diagnostic, value, meaning."""
+        return self._frame("diagnostics")
+
+    @property
+    def weights(self) -> pd.DataFrame:
+        """Histogram of the weights: policy, low (of the bin), rows, mass (sum of weights)."""
+        return self._frame("weights")
+
+    @property
+    def blocks(self) -> pd.DataFrame:
+        """Over time: policy, block, rows, reward (mean), weight (mean)."""
+        return self._frame("blocks")
 
     def plot_forest(self) -> Axes:
         """Return a forest plot: every estimate with its interval, and the reward as logged."""
-        from ltrr.replay.report.figures import forest
+        from ltrr.replay import report
 
-        return forest(self)
+        return report.forest(self)
 
     def plot_weights(self) -> Axes:
         """Return the histogram of the weights of every policy."""
-        from ltrr.replay.report.figures import weights
+        from ltrr.replay import report
 
-        return weights(self)
+        return report.weights(self)
 
-    def report(self, folder: Path | str) -> Path:
-        """Write tables (csv), figures (png) and report.html to a folder, made if absent; return the page."""
-        from ltrr.replay.report.page import write_replay
+    def report(self, folder: Path | str, *, figures: bool = True) -> Path:
+        """Write tables (csv), figures (svg) and report.html to a folder, made if absent.
 
-        return write_replay(self, Path(folder))
+        Parameters
+        ----------
+        folder : path
+        figures : bool
+            False for the tables alone: no figure is drawn, and no page.
+
+        Returns
+        -------
+        Path
+            The page; the folder where there is none.
+        """
+        from ltrr.replay import report
+
+        return report.write_replay(self, Path(folder), figures=figures)

@@ -13,11 +13,11 @@ from ltrr import _check
 from ltrr.errors import InputError
 from ltrr.logs.events import Events
 from ltrr.logs.replay_log import ReplayLog
+from ltrr.replay import nuisance
 from ltrr.replay.judging.settings import Settings
-from ltrr.replay.nuisance import BalancedWeights, PropensityModel, RewardModel, mrdr_weights, rewards_to_go
 from ltrr.replay.nuisance.acceptance import smallest_propensity
 from ltrr.replay.nuisance.sample import sample_events
-from ltrr.replay.targets import Target
+from ltrr.replay.targets.base import Target
 from ltrr.types import Float64, Int32
 
 __all__ = ["Models", "fit_models"]
@@ -49,11 +49,11 @@ class Models:
         Smallest propensity of the log, for rejection replay.
     """
 
-    propensity: PropensityModel | None = None
+    propensity: nuisance.PropensityModel | None = None
     logged: bool = False
-    reward: Mapping[str, RewardModel] = field(default_factory=dict)
-    mrdr: Mapping[str, RewardModel] = field(default_factory=dict)
-    balanced: Mapping[str, BalancedWeights] = field(default_factory=dict)
+    reward: Mapping[str, nuisance.RewardModel] = field(default_factory=dict)
+    mrdr: Mapping[str, nuisance.RewardModel] = field(default_factory=dict)
+    balanced: Mapping[str, nuisance.BalancedWeights] = field(default_factory=dict)
     embedding: Int32 | None = None
     sample: Events | None = None
     floor: float | None = None
@@ -67,7 +67,7 @@ class Models:
             return ""
         return self.propensity.estimated
 
-    def reward_of(self, target: str) -> RewardModel | None:
+    def reward_of(self, target: str) -> nuisance.RewardModel | None:
         """Return the reward model that a target's estimates use."""
         return self.reward.get(target, self.reward.get(""))
 
@@ -138,11 +138,11 @@ def fit_models(
     models.sample = sample
     options: dict[str, Any] = {"folds": settings.folds, "seed": settings.seed, "max_rows": settings.fit_rows}
     if estimate:
-        models.propensity = PropensityModel(kind=settings.propensity_model, **options)
+        models.propensity = nuisance.PropensityModel(kind=settings.propensity_model, **options)
         models.propensity.fit(sample)
     propensity = models.propensities(sample)
     if "q" in needs and len(sample.request_indptr) - 1 == len(sample):
-        model = RewardModel(kind=settings.reward_model, **options)
+        model = nuisance.RewardModel(kind=settings.reward_model, **options)
         model.fit(sample)
         models.reward = {"": model}
         needs.discard("q")
@@ -152,15 +152,15 @@ def fit_models(
             continue
         weight = pi[sample.place] / propensity
         if "q" in needs:
-            model = RewardModel(kind=settings.reward_model, **options)
-            model.fit(sample, outcome=rewards_to_go(sample, weight))
+            model = nuisance.RewardModel(kind=settings.reward_model, **options)
+            model.fit(sample, outcome=nuisance.rewards_to_go(sample, weight))
             models.reward = {**models.reward, target.name: model}
         if "mrdr" in needs:
-            model = RewardModel(kind=settings.reward_model, **options)
-            model.fit(sample, weight=mrdr_weights(weight, propensity))
+            model = nuisance.RewardModel(kind=settings.reward_model, **options)
+            model.fit(sample, weight=nuisance.mrdr_weights(weight, propensity))
             models.mrdr = {**models.mrdr, target.name: model}
         if "balanced" in needs:
-            density = BalancedWeights(**options)
+            density = nuisance.BalancedWeights(**options)
             density.fit(sample, pi)
             models.balanced = {**models.balanced, target.name: density}
     return models

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,12 +16,17 @@ from ltrr.replay.intervals.registry import make_interval
 from ltrr.replay.judging.models import Models
 from ltrr.replay.judging.policy_judge import Entry, PolicyJudge
 from ltrr.replay.judging.settings import Settings
-from ltrr.replay.targets import Target
+from ltrr.replay.targets.base import Target
 
-__all__ = ["DEFAULT_ESTIMATORS", "DEFAULT_SLATE_ESTIMATORS", "Plan"]
+__all__ = ["DEFAULT_ESTIMATORS", "DEFAULT_SLATE_ESTIMATORS", "Plan", "needs_of"]
 
 DEFAULT_ESTIMATORS = ("ips", "snips", "dr")
 DEFAULT_SLATE_ESTIMATORS = ("slate-ips", "slate-snips", "pi", "rips")
+
+
+def needs_of(estimators: Iterable[Any]) -> frozenset[str]:
+    """Return the needs of all estimators."""
+    return frozenset().union(*(make_estimator(wanted).needs for wanted in estimators))
 
 
 @dataclass(frozen=True)
@@ -84,7 +90,7 @@ class Plan:
     @property
     def needs(self) -> frozenset[str]:
         """Needs of all estimators."""
-        return frozenset().union(*(make_estimator(wanted).needs for wanted in self.estimators))
+        return needs_of(self.estimators)
 
     def entry(self, name: str, estimator: Estimator, refused: str = "") -> Entry:
         """Return an estimator with its own intervals."""

@@ -10,15 +10,15 @@ import numpy as np
 from ltrr.errors import InputError
 from ltrr.logs.events import Events
 from ltrr.metrics.intervals import Interval
+from ltrr.replay import nuisance
 from ltrr.replay.estimators import Estimator
 from ltrr.replay.estimators.batch import ReplayBatch
 from ltrr.replay.estimators.moments import Moments
 from ltrr.replay.intervals import IntervalMethod, PoissonBootstrap
 from ltrr.replay.judging.diagnostics import Diagnostics
 from ltrr.replay.judging.models import Models
-from ltrr.replay.nuisance import expected_value, marginal_weights
 from ltrr.replay.nuisance.acceptance import accepted
-from ltrr.replay.targets import Target
+from ltrr.replay.targets.base import Target
 from ltrr.rng import Streams
 from ltrr.types import Float64, Int64
 
@@ -164,13 +164,13 @@ class PolicyJudge:
             if prefix in self._needs and model is not None:
                 q = model.predict(events)
                 out[f"{prefix}_logged"] = q[events.place]
-                out[f"{prefix}_target"] = expected_value(indptr, pi, q)
+                out[f"{prefix}_target"] = nuisance.expected_value(indptr, pi, q)
         if "balanced" in self._needs and name in models.balanced:
             out["balanced_weight"] = models.balanced[name].weights(events, pi)
         if "marginal" in self._needs and models.embedding is not None:
             logging = models.logging(events)
             if logging is not None:
-                out["marginal_weight"] = marginal_weights(events, pi, logging, models.embedding)
+                out["marginal_weight"] = nuisance.marginal_weights(events, pi, logging, models.embedding)
         return out
 
     def add(self, events: Events) -> dict[str, Float64]:

@@ -9,14 +9,13 @@ from importlib import metadata
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from ltrr.logs.faults import FAULTS
 from ltrr.logs.replay_log import ReplayLog
 from ltrr.replay.judging.answers import difference_rows, estimate_rows, logged_rows
 from ltrr.replay.judging.comparison import Comparison
 from ltrr.replay.judging.diagnostics import MEANINGS, Diagnostics
-from ltrr.replay.judging.evaluation import DIFFERENCE_COLUMNS, ESTIMATE_COLUMNS, Evaluation
+from ltrr.replay.judging.evaluation import Evaluation, whole
 from ltrr.replay.judging.models import Models
 from ltrr.replay.judging.policy_judge import PolicyJudge
 from ltrr.replay.judging.settings import Settings
@@ -39,39 +38,38 @@ def tables_of(
     verdicts = {(row["policy"], row["estimator"]): row["verdict"] for row in rows}
     largest = [summary["max_weight"] for summary in summaries]
     differences = difference_rows(judges, comparison, verdicts, settings, largest)
-    return Evaluation(
-        pd.DataFrame(rows, columns=list(ESTIMATE_COLUMNS)),
-        pd.DataFrame(differences, columns=list(DIFFERENCE_COLUMNS)),
-        _diagnostics(judges, summaries),
-        _weights(judges),
-        _blocks(judges),
-        _about(log, judges, models, settings),
-    )
+    found = {
+        "estimates": rows,
+        "differences": differences,
+        "diagnostics": _diagnostics(judges, summaries),
+        "weights": _weights(judges),
+        "blocks": _blocks(judges),
+    }
+    tables = {name: whole(name, of) for name, of in found.items()}
+    return Evaluation(tables, _about(log, judges, models, settings), log.faults)
 
 
-def _diagnostics(judges: list[PolicyJudge], summaries: list[dict[str, float | None]]) -> pd.DataFrame:
-    rows = [
+def _diagnostics(judges: list[PolicyJudge], summaries: list[dict[str, float | None]]) -> list[dict[str, Any]]:
+    return [
         {"policy": one.target.name, "diagnostic": name, "value": value, "meaning": MEANINGS[name]}
         for one, summary in zip(judges, summaries, strict=True)
         for name, value in summary.items()
         if value is not None
     ]
-    return pd.DataFrame(rows, columns=["policy", "diagnostic", "value", "meaning"])
 
 
-def _weights(judges: list[PolicyJudge]) -> pd.DataFrame:
+def _weights(judges: list[PolicyJudge]) -> list[dict[str, Any]]:
     low = Diagnostics.edges()
-    parts = [
+    return [
         {"policy": one.target.name, "low": low[b], "rows": int(n), "mass": float(one.diagnostics.mass[b])}
         for one in judges
         for b, n in enumerate(one.diagnostics.histogram)
         if n
     ]
-    return pd.DataFrame(parts, columns=["policy", "low", "rows", "mass"])
 
 
-def _blocks(judges: list[PolicyJudge]) -> pd.DataFrame:
-    rows = [
+def _blocks(judges: list[PolicyJudge]) -> list[dict[str, Any]]:
+    return [
         {
             "policy": one.target.name,
             "block": i,
@@ -82,7 +80,6 @@ def _blocks(judges: list[PolicyJudge]) -> pd.DataFrame:
         for one in judges
         for i, b in enumerate(one.diagnostics.blocks())
     ]
-    return pd.DataFrame(rows, columns=["policy", "block", "rows", "reward", "weight"])
 
 
 def _about(log: ReplayLog, judges: list[PolicyJudge], models: Models, settings: Settings) -> dict[str, Any]:
@@ -98,6 +95,8 @@ def _about(log: ReplayLog, judges: list[PolicyJudge], models: Models, settings: 
     return {
         "log": log.name,
         "format": log.format,
+        "columns": getattr(log, "columns_line", ""),
+        "kept": getattr(log, "kept", ""),
         "rows": faults.rows,
         "used": faults.used,
         "skipped": faults.skipped,

@@ -77,8 +77,8 @@ class LearningTarget:
         return out
 
 
-def learning_target(item: Any, *, seed: int) -> LearningTarget | None:
-    """Return what ``learning:NAME`` or a `LearningReplay` means; None for anything that does not learn.
+def learning_target(item: Any, *, seed: int) -> LearningTarget:
+    """Return what ``learning:NAME`` or a `LearningReplay` means.
 
     NAME is a kind of policy (``ltrr list policies``) or ``module:Class``, values of parameters after further
     colons; it starts untrained.
@@ -90,9 +90,7 @@ def learning_target(item: Any, *, seed: int) -> LearningTarget | None:
     """
     if isinstance(item, LearningReplay):
         return LearningTarget(f"{PREFIX}{type(item.policy).__name__}", item)
-    if not isinstance(item, str) or not item.startswith(PREFIX):
-        return None
-    name = item.removeprefix(PREFIX)
+    name = str(item).removeprefix(PREFIX)
     known = {name: s for name, s in PRESETS.items() if "ranker" not in s and s["kind"] != BEST_STATIC}
     if name in known:
         settings = dict(known[name])

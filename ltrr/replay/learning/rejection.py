@@ -13,7 +13,7 @@ from ltrr.logs.events import Events
 from ltrr.logs.replay_log import ReplayLog
 from ltrr.protocols import Policy
 from ltrr.replay.nuisance.acceptance import accepted, smallest_propensity
-from ltrr.replay.targets.described import blocks, described
+from ltrr.replay.targets.described import blocks, check_context, described
 from ltrr.replay.targets.distribution import checked
 from ltrr.rng import Streams
 from ltrr.types import Decision, Feedback, Float64
@@ -185,6 +185,7 @@ class LearningReplay:
         out = np.empty(len(events))
         for rows in blocks(events):
             part = events.take(rows)
+            check_context(type(policy).__name__, part)
             rng = Streams(self.seed).generator("policy", int(part.row[0]))
             stated = policy.probabilities(part.requests, described(part), rng)
             out[rows] = checked(type(policy).__name__, part, stated)[part.place]

@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-import lightgbm
 import numpy as np
-from sklearn.base import clone
-from sklearn.linear_model import LogisticRegression
 
 from ltrr.errors import InputError, nearest
 from ltrr.logs.events import Events
 from ltrr.replay.nuisance._design import Places, action_of, blocks, indptr_of
+from ltrr.replay.nuisance._filled import Filled
 from ltrr.replay.nuisance._members import parts_of
 from ltrr.replay.nuisance._regressors import Predict, tree_options
 from ltrr.types import Bool, Float64, Int64
@@ -111,7 +109,8 @@ class ChoiceTable:
         code, known = np.zeros(n, np.int64), np.ones(n, np.bool_)
         for values, column in zip(self._values, columns, strict=True):
             at = np.minimum(np.searchsorted(values, column), len(values) - 1)
-            known &= values[at] == column
+            # a missing value is a value of its own
+            known &= (values[at] == column) | (np.isnan(values[at]) & np.isnan(column))
             code = code * len(values) + at
         return code, known
 
@@ -130,6 +129,7 @@ class Choices:
     kind: Any
     notes: tuple[str, ...] = field(default=(), init=False)
     _places: Places = field(init=False, repr=False)
+    _filled: Filled | None = field(default=None, init=False, repr=False)
     _members: list[tuple[Predict | None, Float64, float]] = field(
         default_factory=list, init=False, repr=False
     )
@@ -142,8 +142,12 @@ class Choices:
                 f'`PropensityModel.kind` must be "frequency" for more than {_ACTIONS} actions, got '
                 f"{n_actions}"
             )
-        self._places = Places(isinstance(self.kind, str) and self.kind == "lightgbm")
+        trees = isinstance(self.kind, str) and self.kind == "lightgbm"
+        self._places = Places(trees)
         self._places.fit(events)
+        if not trees:
+            self._filled = Filled()
+            self._filled.fit(events.context)
         x, y, count = self._rows_of(events), events.action, _counted(events)
         self._members, constants = [], 0
         for k in range(folds):
@@ -180,7 +184,8 @@ class Choices:
         return out
 
     def _rows_of(self, events: Events) -> Float64:
-        columns = (events.context, self._places.matrix(events, np.arange(len(events))))
+        context = events.context if self._filled is None else self._filled(events.context)
+        columns = (context, self._places.matrix(events, np.arange(len(events))))
         return np.concatenate(columns, axis=1).astype(np.float64)
 
     def _train(self, x: Float64, y: Any, weight: Float64, n_actions: int, seed: int) -> Predict:
@@ -190,12 +195,17 @@ class Choices:
         scale = np.where(scale > 0, scale, 1.0)
         if isinstance(self.kind, str) and self.kind == "lightgbm":
             options = tree_options(len(y), seed) | {"objective": "multiclass", "num_class": len(known)}
+            import lightgbm
+
             data = lightgbm.Dataset(x, label, weight=weight, params=options)
             booster = lightgbm.train(options, data, num_boost_round=50)
 
             def inner(rows: Any) -> Float64:
                 return np.asarray(booster.predict(rows, num_threads=1), np.float64)
         else:
+            from sklearn.base import clone
+            from sklearn.linear_model import LogisticRegression
+
             model = LogisticRegression(max_iter=1000) if isinstance(self.kind, str) else clone(self.kind)
             if "random_state" in model.get_params() and model.get_params()["random_state"] is None:
                 model.set_params(random_state=seed)

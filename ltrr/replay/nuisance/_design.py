@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ltrr.logs.events import Events
+from ltrr.replay.nuisance._filled import Filled
 from ltrr.types import Float32, Float64, Int64
 
 __all__ = ["Design", "Places", "action_of", "blocks", "indptr_of"]
@@ -92,9 +93,10 @@ class Places:
 class Design:
     """Turns pairs into rows of a matrix; what it learns comes from contexts and actions, never from rewards.
 
-    Trees get the action's id as one more column, declared categorical. Linear models get standardised
-    numbers, an indicator for each place and each of the most frequent actions, and, while they fit, the
-    products of the actions' indicators and numbers, so that every action has its own slopes.
+    Trees get the action's id as one more column, declared categorical, and NaN where a number is missing.
+    Linear models get standardised numbers (`Filled` where they are missing), an indicator for each place and
+    each of the most frequent actions, and, while they fit, the products of the actions' indicators and
+    numbers, so that every action has its own slopes.
 
     Parameters
     ----------
@@ -105,6 +107,7 @@ class Design:
     trees: bool
     seen: Int64 = field(init=False, repr=False)
     _places: Places = field(init=False, repr=False)
+    _filled: Filled = field(default_factory=Filled, init=False, repr=False)
     _column: Int64 = field(init=False, repr=False)
     _n_indicators: int = field(init=False, repr=False)
     _varying: Int64 = field(init=False, repr=False)
@@ -119,7 +122,9 @@ class Design:
         self._places.fit(events)
         if self.trees:
             return
-        numbers = self._all_numbers(events, np.arange(len(events)), events.place).astype(np.float64)
+        found = self._all_numbers(events, np.arange(len(events)), events.place)
+        self._filled.fit(found)
+        numbers = self._filled(found)
         scale = numbers.std(axis=0)
         # what is constant but for rounding has no slope of its own
         self._varying = np.flatnonzero(scale > 1e-6 * (1.0 + np.abs(numbers).max(axis=0, initial=0.0)))
@@ -138,7 +143,7 @@ class Design:
         numbers = self._all_numbers(events, row, flat)
         if self.trees:
             return np.concatenate([numbers, action[:, None].astype(np.float32)], axis=1)
-        scaled = (numbers[:, self._varying] - self._mean) / self._scale
+        scaled = (self._filled(numbers)[:, self._varying] - self._mean) / self._scale
         width, column = scaled.shape[1], self._column[action]
         total = width + self._n_indicators * (1 + width * self._products)
         out = np.zeros((len(row), total))

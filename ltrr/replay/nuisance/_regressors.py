@@ -5,11 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import lightgbm
 import numpy as np
-from sklearn.base import clone, is_classifier, is_regressor
-from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.utils.validation import has_fit_parameter
 
 from ltrr import _check
 from ltrr.errors import InputError
@@ -28,7 +24,10 @@ def check_kind(name: str, kind: Any, known: tuple[str, ...] = MODELS) -> None:
     """Refuse what is neither a known name nor a scikit-learn estimator."""
     if isinstance(kind, str) or not (hasattr(kind, "fit") and hasattr(kind, "predict")):
         _check.choice(name, kind, known)
-    elif not (is_classifier(kind) or is_regressor(kind)):
+        return
+    from sklearn.base import is_classifier, is_regressor
+
+    if not (is_classifier(kind) or is_regressor(kind)):
         raise InputError(f"`{name}` must be a regressor or a classifier, got {type(kind).__name__}")
 
 
@@ -55,6 +54,9 @@ def fit_means(kind: Any, x: Any, y: Float64, weight: Float64, *, seed: int) -> P
     binary = bool(np.all((y == 0.0) | (y == 1.0)))
     if isinstance(kind, str) and kind == "lightgbm":
         return _trees(x, y, weight, binary=binary, seed=seed)
+    from sklearn.base import clone, is_classifier
+    from sklearn.linear_model import LogisticRegression, Ridge
+
     if isinstance(kind, str) and kind == "ridge":
         model = Ridge(alpha=1.0).fit(x, y, sample_weight=weight)
         return lambda rows: np.asarray(model.predict(rows), np.float64)
@@ -74,6 +76,8 @@ def fit_means(kind: Any, x: Any, y: Float64, weight: Float64, *, seed: int) -> P
 
 
 def _weights(model: Any, weight: Float64) -> dict[str, Float64]:
+    from sklearn.utils.validation import has_fit_parameter
+
     if has_fit_parameter(model, "sample_weight"):
         return {"sample_weight": weight}
     if np.ptp(weight) > 0:
@@ -85,6 +89,8 @@ def _weights(model: Any, weight: Float64) -> dict[str, Float64]:
 
 
 def _trees(x: Any, y: Float64, weight: Float64, *, binary: bool, seed: int) -> Predict:
+    import lightgbm
+
     options = tree_options(len(y), seed) | {"objective": "binary" if binary else "regression"}
     action = x.shape[1] - 1
     data = lightgbm.Dataset(x, y, weight=weight, categorical_feature=[action], params=options)

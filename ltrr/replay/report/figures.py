@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import math
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,11 +13,9 @@ from matplotlib.ticker import MaxNLocator
 
 from ltrr.replay.judging.answers import AS_LOGGED
 from ltrr.replay.judging.diagnostics import Diagnostics
+from ltrr.replay.judging.evaluation import Evaluation, Records
 from ltrr.replay.judging.verdict import CANNOT, SUPPORTED, WEAK
 from ltrr.report.canvas import COLOURS, STAMP_HEIGHT, STYLES, figure_of, new_axes, short
-
-if TYPE_CHECKING:
-    from ltrr.replay.judging.evaluation import Evaluation
 
 __all__ = ["forest", "over_time", "weights"]
 
@@ -32,6 +31,12 @@ _TIMES = float(np.divide(*Diagnostics.edges()[3:1:-1]))
 
 LEGEND = 8.0
 """Size of legends in points."""
+
+
+def _by_policy(rows: Records) -> dict[str, Records]:
+    """Return the rows of each policy, in the order in which the policies appear."""
+    names = dict.fromkeys(str(row["policy"]) for row in rows)
+    return {name: [row for row in rows if row["policy"] == name] for name in names}
 
 
 def _short(name: str) -> str:
@@ -79,49 +84,51 @@ def forest(evaluation: Evaluation) -> Axes:
     An estimate that cannot be given is a cross at the left edge. Where several intervals were asked for, each
     has its own line.
     """
-    table = evaluation.table.reset_index(drop=True)
-    several = table.loc[table.value.notna(), "interval"].nunique() > 1
+    table = evaluation.rows["estimates"]
+    several = len({row["interval"] for row in table if math.isfinite(row["value"])}) > 1
+    by_policy = _by_policy(table)
     axes = new_axes(
         "Estimated value of each policy",
         "reward a request",
         "",
         width=8.6,
-        height=1.4 + 0.3 * (len(table) + table.policy.nunique()),
+        height=1.4 + 0.3 * (len(table) + len(by_policy)),
     )
     y, ticks, labels, heads = 0.0, [], [], []
     # what has no value has no place on the scale either
     beside = axes.get_yaxis_transform()
-    for policy, rows in table.groupby("policy", sort=False):
-        heads.append((y, str(policy)))
+    for policy, rows in by_policy.items():
+        heads.append((y, policy))
         y -= 0.8
-        numbers = rows[["value", "low", "high"]].to_numpy(float)
-        words = rows[["verdict", "estimator", "interval"]].astype(str).to_numpy()
-        for (value, low, high), (verdict, estimator, interval) in zip(numbers, words, strict=True):
-            colour, marker = _LOOK[verdict]
-            if np.isfinite(value):
-                if np.isfinite(low) and np.isfinite(high):
+        for row in rows:
+            value, low, high, estimator = row["value"], row["low"], row["high"], row["estimator"]
+            colour, marker = _LOOK[row["verdict"]]
+            if math.isfinite(value):
+                if math.isfinite(low) and math.isfinite(high):
                     axes.plot([low, high], [y, y], color=colour, linewidth=2.2, solid_capstyle="butt")
                 axes.plot([value], [y], marker, color=colour, markersize=5.5)
             else:
                 axes.plot([0.015], [y], marker, color=colour, markersize=6, transform=beside)
             ticks.append(y)
-            labels.append(f"{estimator} · {interval}" if several and np.isfinite(value) else estimator)
+            labels.append(
+                f"{estimator} · {row['interval']}" if several and math.isfinite(value) else estimator
+            )
             y -= 1.0
         y -= 0.5
     axes.set_yticks(ticks, labels, fontsize=8)
     for place, policy in heads:
         _heading(axes, place, _short(policy))
-    logged = table[table.policy == AS_LOGGED]
-    if len(logged) and np.isfinite(logged.value.iloc[0]):
-        axes.axvline(logged.value.iloc[0], color="#555555", linewidth=0.9, linestyle=":")
+    logged = [row["value"] for row in by_policy.get(AS_LOGGED, ())]
+    if logged and math.isfinite(logged[0]):
+        axes.axvline(logged[0], color="#555555", linewidth=0.9, linestyle=":")
     axes.set_ylim(y + 0.4, 0.8)
     axes.grid(visible=False, axis="y")
     handles = [
         Line2D([], [], color=c, marker=m, linestyle="-" if v != CANNOT else "", label=v)
         for v, (c, m) in _LOOK.items()
-        if (table.verdict == v).any()
+        if any(row["verdict"] == v for row in table)
     ]
-    if len(logged):
+    if logged:
         handles.append(Line2D([], [], color="#555555", linestyle=":", label=AS_LOGGED))
     _legend(axes, handles, columns=len(handles))
     return axes
@@ -132,26 +139,21 @@ def weights(evaluation: Evaluation) -> Axes:
 
     Both are drawn to their own height, policy by policy; rows of weight 0 are given in the text.
     """
-    frame = evaluation.weights
-    policies = list(dict.fromkeys(frame.policy))
+    by_policy = _by_policy(evaluation.rows["weights"])
     axes = new_axes(
         "Importance weights",
         "weight (target probability / propensity, log scale)",
         "",
         width=8.6,
-        height=1.5 + 0.95 * max(len(policies), 1),
+        height=1.5 + 0.95 * max(len(by_policy), 1),
     )
-    for i, policy in enumerate(policies):
-        own = frame[frame.policy == policy]
-        rows, mass = own.rows.sum(), own.mass.sum()
-        positive = own[own.low > 0]
-        low = positive.low.to_numpy()
-        shares = [
-            part / total if total else part for part, total in ((positive.rows, rows), (positive.mass, mass))
-        ]
-        base = -1.45 * i
-        for share, filled in zip(shares, (True, False), strict=True):
-            height = share.to_numpy(float) / max(float(share.max()) if len(share) else 0.0, 1e-300)
+    for i, (policy, own) in enumerate(by_policy.items()):
+        low, rows, mass = (np.array([row[key] for row in own], np.float64) for key in ("low", "rows", "mass"))
+        positive, total = low > 0, rows.sum()
+        zero = float(rows[~positive].sum() / total) if total else 0.0
+        low, base = low[positive], -1.45 * i
+        for part, filled in ((rows[positive], True), (mass[positive], False)):
+            height = part / max(part.max(initial=0.0), 1e-300)
             axes.bar(
                 low,
                 height,
@@ -163,14 +165,13 @@ def weights(evaluation: Evaluation) -> Axes:
                 linewidth=0.0 if filled else 1.1,
             )
         axes.axhline(base, color="#888888", linewidth=0.6)
-        zero = float(own.loc[own.low <= 0, "rows"].sum() / rows) if rows else 0.0
         # the names above a bar chart of its own height, so that neither covers the other
         _heading(axes, base + 1.2, f"{_short(policy)}   weight 0: {_share(zero)} of rows")
     axes.set_xscale("log")
     axes.axvline(1.0, color="#555555", linewidth=0.8, linestyle=":")
     axes.set_yticks([])
     axes.grid(visible=False, axis="y")
-    axes.set_ylim(-1.45 * max(len(policies) - 1, 0) - 0.1, 1.5)
+    axes.set_ylim(-1.45 * max(len(by_policy) - 1, 0) - 0.1, 1.5)
     handles = [
         Patch(facecolor="#9ecae1", label="share of the rows, to its own height"),
         Patch(facecolor="none", edgecolor=COLOURS[1], label="share of all weight, to its own height"),
@@ -182,29 +183,28 @@ def weights(evaluation: Evaluation) -> Axes:
 
 def over_time(evaluation: Evaluation) -> Axes:
     """Draw mean reward and mean weight over the blocks of the log, each over its mean."""
-    frame = evaluation.blocks
+    by_policy = _by_policy(evaluation.rows["blocks"])
     axes = new_axes(
         "Over time: reward as logged and mean weight",
         "block of the log, in order",
         "mean of the block / mean of the log",
         width=8.6,
-        height=4.2 + 0.18 * evaluation.blocks.policy.nunique(),
+        height=4.2 + 0.18 * len(by_policy),
     )
-    policies = list(dict.fromkeys(frame.policy))
-    for i, policy in enumerate(policies):
-        own = frame[frame.policy == policy]
-        if i == 0 and own.reward.mean():
+    for i, (policy, own) in enumerate(by_policy.items()):
+        block, reward, weight = (np.array([row[key] for row in own]) for key in ("block", "reward", "weight"))
+        if i == 0 and reward.mean():
             axes.plot(
-                own.block + 1,
-                own.reward / own.reward.mean(),
+                block + 1,
+                reward / reward.mean(),
                 color="#555555",
                 linewidth=2.2,
                 label="reward as logged",
             )
-        if own.weight.notna().all() and own.weight.mean():
+        if np.isfinite(weight).all() and weight.mean():
             axes.plot(
-                own.block + 1,
-                own.weight / own.weight.mean(),
+                block + 1,
+                weight / weight.mean(),
                 STYLES[1 + i // len(COLOURS) % (len(STYLES) - 1)],
                 color=COLOURS[i % len(COLOURS)],
                 linewidth=1.2,

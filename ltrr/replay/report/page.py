@@ -1,98 +1,56 @@
-"""A replay's folder: tables, figures and report.html, one file that opens offline."""
+"""The figures and the page of a replay, one file that opens offline."""
 
 from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
-
-import numpy as np
-import pandas as pd
+from typing import Any
 
 from ltrr._state import write_aside
-from ltrr.errors import InputError
-from ltrr.logs.faults import Faults
 from ltrr.replay.judging.answers import AS_LOGGED
-from ltrr.replay.judging.verdict import CANNOT
+from ltrr.replay.judging.evaluation import Evaluation, Records
+from ltrr.replay.judging.verdict import CANNOT, SUPPORTED, WEAK
 from ltrr.replay.report import figures as replay_figures
 from ltrr.replay.report.tables import estimate, number, tables
-from ltrr.report.canvas import as_svg, save_png, stamp
+from ltrr.report.canvas import as_svg, stamp
 from ltrr.report.page import drawing, render
 
-if TYPE_CHECKING:
-    from ltrr.replay.judging.evaluation import Evaluation
+__all__ = ["best_row", "write_page"]
 
-__all__ = ["best_row", "write_faults", "write_replay"]
+_RANK = {SUPPORTED: 0, WEAK: 1, CANNOT: 2}
 
 _NAMED = 4
 """Most policies that the question names."""
 
+_FOREST = "Lines are intervals; the dotted line is the reward as logged. A cross has no value."
+_WEIGHTS = (
+    "Where the rows are, and where the weight is. Weight far to the right of the rows: few rows decide. "
+    "Weight 0: rows that contribute nothing."
+)
+_OVER_TIME = "Steady lines: nothing changed during the log. Steps and slopes: something did."
+"""What the figures show, in words."""
 
-def write_replay(evaluation: Evaluation, folder: Path) -> Path:
-    """Write tables, figures and page to a folder, made if absent.
 
-    Parameters
-    ----------
-    evaluation : Evaluation
-    folder : Path
-        Gets estimates.csv, differences.csv, diagnostics.csv, weights.csv, blocks.csv, replay.json, the
-        figures and report.html, each whole or absent.
-
-    Returns
-    -------
-    Path
-        The page.
-
-    Raises
-    ------
-    InputError
-        Where the folder cannot be written.
-    """
+def write_page(evaluation: Evaluation, folder: Path) -> Path:
+    """Draw the figures, write them and the page that holds them to a folder, and return the page."""
     about = evaluation.about
     with drawing():
-        drawn = [
-            (
-                "forest",
-                replay_figures.forest(evaluation),
-                "Lines are intervals; the dotted line is the reward as logged. A cross has no value.",
-            ),
-        ]
-        if len(evaluation.weights):
-            caption = (
-                "Where the rows are, and where the weight is. Weight far to the right of the rows: few rows "
-                "decide. Weight 0: rows that contribute nothing."
-            )
-            drawn.append(("weights", replay_figures.weights(evaluation), caption))
-        if evaluation.blocks.groupby("policy").size().max() > 1:
-            caption = "Steady lines: nothing changed during the log. Steps and slopes: something did."
-            drawn.append(("over_time", replay_figures.over_time(evaluation), caption))
-        for _, axes, _ in drawn:
+        drawn = [("forest", replay_figures.forest(evaluation), _FOREST)]
+        if evaluation.rows["weights"]:
+            drawn.append(("weights", replay_figures.weights(evaluation), _WEIGHTS))
+        if any(row["block"] > 0 for row in evaluation.rows["blocks"]):
+            drawn.append(("over_time", replay_figures.over_time(evaluation), _OVER_TIME))
+        figures = []
+        for name, axes, caption in drawn:
             stamp(axes, f"log {about['log']} · {about['used']:,} rows · ltrr {about['versions']['ltrr']}")
-        page = render("replay.html.j2", **_content(evaluation), figures=_figures(drawn))
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in ("estimates", "differences", "diagnostics", "weights", "blocks"):
-            frame = evaluation.table if name == "estimates" else getattr(evaluation, name)
-            write_aside(folder / f"{name}.csv", frame.to_csv(index=False, lineterminator="\n").encode())
-        text = json.dumps(about, indent=2, ensure_ascii=False, default=str)
-        write_aside(folder / "replay.json", text.encode())
-        save_png(folder, drawn)
-        write_aside(folder / "report.html", page.encode())
-    except OSError as error:
-        raise InputError(f"{folder} cannot be written: {error.strerror or error}") from error
+            svg = as_svg(axes, caption)
+            write_aside(folder / f"{name}.svg", svg.encode())
+            figures.append({"svg": svg, "caption": caption})
+    page = render("replay.html.j2", **_content(evaluation), figures=figures)
+    write_aside(folder / "report.html", page.encode())
     return folder / "report.html"
-
-
-def write_faults(faults: Faults, folder: Path) -> None:
-    """Write every kept fault with its row to faults.csv of a folder."""
-    rows = sorted((fault.row, fault.kind, fault.detail) for fault in faults.kept)
-    frame = pd.DataFrame(rows, columns=["row", "fault", "found"])
-    write_aside(folder / "faults.csv", frame.to_csv(index=False, lineterminator="\n").encode())
-
-
-def _figures(drawn: list[tuple[str, Any, str]]) -> list[dict[str, Any]]:
-    return [{"svg": as_svg(axes, caption), "caption": caption} for _, axes, caption in drawn]
 
 
 def _content(evaluation: Evaluation) -> dict[str, Any]:
@@ -103,6 +61,8 @@ def _content(evaluation: Evaluation) -> dict[str, Any]:
         f"{about['skipped']:,} excluded. Intervals: {', '.join(settings['intervals'])} at "
         f"{settings['level']:.0%}; seed {settings['seed']}."
     )
+    columns, kept = about.get("columns", ""), about.get("kept", "")
+    setting += f" The text was parsed once, into a temporary file of {kept}." if kept else ""
     return {
         "title": f"replay of {about['log']}",
         "name": f"Replay of {about['log']}",
@@ -111,6 +71,7 @@ def _content(evaluation: Evaluation) -> dict[str, Any]:
         "answer": [_answer(evaluation, policy) for policy in about["policies"]],
         "warnings": about["notes"],
         "setting": setting,
+        "columns": f"{columns[:1].upper()}{columns[1:]}." if columns else "",
         "tables": tables(evaluation),
         "settings": json.dumps(
             {"settings": settings, "versions": about["versions"]}, indent=2, ensure_ascii=False, default=str
@@ -124,13 +85,14 @@ def _join(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
 
 
-def best_row(table: pd.DataFrame, policy: str) -> pd.Series[Any]:
+def best_row(rows: Records, policy: str) -> Mapping[str, Any]:
     """Return the row to read first: of the best verdict, unbiased before biased, the narrowest interval."""
-    own = table[table.policy == policy]
-    rank = own.verdict.map({"supported": 0, "weak": 1, CANNOT: 2})
-    width = (own.high.astype(float) - own.low.astype(float)).fillna(np.inf)
-    order = np.lexsort((width.to_numpy(), (own.bias != "").to_numpy(), rank.to_numpy()))
-    return cast("pd.Series[Any]", own.iloc[order[0]])
+
+    def place(row: Mapping[str, Any]) -> tuple[int, bool, float]:
+        width = row["high"] - row["low"]
+        return _RANK[row["verdict"]], row["bias"] != "", width if width == width else math.inf
+
+    return min((row for row in rows if row["policy"] == policy), key=place)
 
 
 def _sentence(text: Any) -> str:
@@ -140,25 +102,25 @@ def _sentence(text: Any) -> str:
 
 def _answer(evaluation: Evaluation, policy: str) -> dict[str, str]:
     """Say in a sentence what a policy would have earned, or why the log cannot tell."""
-    row = best_row(evaluation.table, policy)
-    kind = str(row.verdict).split()[0]
-    if row.verdict == CANNOT:
-        return {"kind": kind, "head": f"{policy}: {CANNOT}.", "text": _sentence(row.reason)}
-    value, interval = estimate(row.value, row.low, row.high)
-    text = f"{value} a request by {row.estimator}"
-    if math.isfinite(row.low) and math.isfinite(row.high):
-        text += f", {row.level:.0%} interval {interval} ({row.interval})"
-    logged = evaluation.table[evaluation.table.policy == AS_LOGGED].value
-    if len(logged) and math.isfinite(logged.iloc[0]):
-        text += f"; as logged {number(logged.iloc[0])}"
-    own = evaluation.differences
-    own = own[(own.policy == policy) & (own.estimator == row.estimator) & (own.against == AS_LOGGED)]
-    if len(own):
-        d = own.iloc[0]
-        sure = "" if d.low <= 0.0 <= d.high else ", clear of 0"
-        text += f", difference {' '.join(estimate(d.difference, d.low, d.high))}{sure}"
+    rows = evaluation.rows["estimates"]
+    row = best_row(rows, policy)
+    kind = str(row["verdict"]).split()[0]
+    if row["verdict"] == CANNOT:
+        return {"kind": kind, "head": f"{policy}: {CANNOT}.", "text": _sentence(row["reason"])}
+    value, interval = estimate(row["value"], row["low"], row["high"])
+    text = f"{value} a request by {row['estimator']}"
+    if math.isfinite(row["low"]) and math.isfinite(row["high"]):
+        text += f", {row['level']:.0%} interval {interval} ({row['interval']})"
+    logged = next((r["value"] for r in rows if r["policy"] == AS_LOGGED), math.nan)
+    if math.isfinite(logged):
+        text += f"; as logged {number(logged)}"
+    for d in evaluation.rows["differences"]:
+        if (d["policy"], d["estimator"], d["against"]) == (policy, row["estimator"], AS_LOGGED):
+            sure = "" if d["low"] <= 0.0 <= d["high"] else ", clear of 0"
+            text += f", difference {' '.join(estimate(d['difference'], d['low'], d['high']))}{sure}"
+            break
     return {
         "kind": kind,
-        "head": f"{policy}: {row.verdict}.",
-        "text": f"{text}. {_sentence(row.reason)}",
+        "head": f"{policy}: {row['verdict']}.",
+        "text": f"{text}. {_sentence(row['reason'])}",
     }

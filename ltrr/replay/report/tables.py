@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-import pandas as pd
+from typing import Any
 
 from ltrr.replay.judging.answers import AS_LOGGED
-
-if TYPE_CHECKING:
-    from ltrr.replay.judging.evaluation import Evaluation
+from ltrr.replay.judging.evaluation import Evaluation, Records
 
 __all__ = ["estimate", "number", "tables", "verdicts"]
 
@@ -40,7 +35,7 @@ _WHOLE = 100.0
 
 def number(value: Any) -> str:
     """Return a number with three significant digits after the leading zeros; a dash where there is none."""
-    if value is None or not np.isfinite(value):
+    if value is None or not math.isfinite(value):
         return "–"
     if value == 0:
         return "0"
@@ -58,8 +53,8 @@ def estimate(value: Any, low: Any, high: Any) -> tuple[str, str]:
     >>> estimate(-0.0000451, -0.000146, 0.0000556)
     ('-0.000045', '[-0.000146, 0.000056]')
     """
-    if value is None or not np.isfinite([value, low, high]).all() or low >= high:
-        ends = f"[{number(low)}, {number(high)}]" if low is not None and np.isfinite(low) else "–"
+    if not all(map(math.isfinite, (value, low, high))) or low >= high:
+        ends = f"[{number(low)}, {number(high)}]" if math.isfinite(low) else "–"
         return number(value), ends
     finest = 1 - math.floor(math.log10((high - low) / 2.0))
     own = 2 - math.floor(math.log10(abs(value))) if value else finest
@@ -67,15 +62,13 @@ def estimate(value: Any, low: Any, high: Any) -> tuple[str, str]:
     return f"{value:,.{decimals}f}", f"[{low:,.{decimals}f}, {high:,.{decimals}f}]"
 
 
-def verdicts(table: pd.DataFrame) -> list[tuple[str, str, list[str]]]:
+def verdicts(rows: Records) -> list[tuple[str, str, list[str]]]:
     """Return each verdict with its reason and the estimates that it is on, policy by policy."""
     found: dict[tuple[str, str], dict[str, list[str]]] = {}
-    for policy, estimator, label, reason in zip(
-        table.policy, table.estimator, table.verdict, table.reason, strict=True
-    ):
-        names = found.setdefault((str(label), str(reason)), {}).setdefault(str(policy), [])
-        if str(estimator) not in names:
-            names.append(str(estimator))
+    for row in rows:
+        names = found.setdefault((row["verdict"], row["reason"]), {}).setdefault(row["policy"], [])
+        if row["estimator"] not in names:
+            names.append(row["estimator"])
     return [
         (label, reason, [f"{policy} ({', '.join(names)})" for policy, names in whom.items()])
         for (label, reason), whom in found.items()
@@ -84,7 +77,7 @@ def verdicts(table: pd.DataFrame) -> list[tuple[str, str, list[str]]]:
 
 def _rounded(rows: Any) -> str:
     """Return a number of rows to two digits: it is extrapolated, not counted."""
-    if rows is None or not np.isfinite(rows):
+    if rows is None or not math.isfinite(rows):
         return "–"
     digits = math.floor(math.log10(rows)) if rows >= 1.0 else 0
     return f"{round(rows, 1 - digits) if digits > 1 else math.ceil(rows):,.0f}"
@@ -124,7 +117,7 @@ def _difference_cells(r: Mapping[Any, Any]) -> list[str]:
 
 def tables(evaluation: Evaluation) -> list[dict[str, Any]]:
     """Return the page's tables: estimates, verdicts, differences, diagnostics and faults."""
-    table, about = evaluation.table, evaluation.about
+    table, about = evaluation.rows["estimates"], evaluation.about
     wanted = "as asked" if about["settings"].get("half_width") else "of a tenth of the estimate"
     out = [
         _table(
@@ -132,7 +125,7 @@ def tables(evaluation: Evaluation) -> list[dict[str, Any]]:
             "Reward a request. ESS: effective sample size, in rows of the policy's own log. Rows needed: for "
             f"an interval with a half-width {wanted}.",
             ["estimator", "value", "interval", "by", "ESS", "verdict", "rows needed"],
-            _grouped(table.to_dict("records"), _estimate_cells),
+            _grouped(table, _estimate_cells),
         ),
         _table(
             "Verdicts",
@@ -142,9 +135,9 @@ def tables(evaluation: Evaluation) -> list[dict[str, Any]]:
             wrap=True,
         ),
     ]
-    differences, more = evaluation.differences, ""
+    differences, more = evaluation.rows["differences"], ""
     if len(differences) > _PAIRS:
-        differences = differences[differences.against == AS_LOGGED]
+        differences = [row for row in differences if row["against"] == AS_LOGGED]
         more = " Those between policies are in differences.csv."
     if len(differences):
         out.append(
@@ -152,10 +145,10 @@ def tables(evaluation: Evaluation) -> list[dict[str, Any]]:
                 "Paired differences",
                 f"Reward a request, policy minus the other on the same rows: what both share cancels.{more}",
                 ["against", "estimator", "difference", "interval", "by", "verdict"],
-                _grouped(differences.to_dict("records"), _difference_cells),
+                _grouped(differences, _difference_cells),
             )
         )
-    found = _diagnostics(evaluation.diagnostics)
+    found = _diagnostics(evaluation.rows["diagnostics"])
     if len(found["head"]) > 1:  # allocations have theirs by estimator, in diagnostics.csv alone
         out.append(found)
     if about["faults"]:
@@ -192,16 +185,18 @@ def _fault_cells(f: dict[str, Any]) -> list[str]:
     return [f["fault"], f"{f['rows']:,}", first, f["detail"], f["meaning"]]
 
 
-def _diagnostics(frame: pd.DataFrame) -> dict[str, Any]:
-    wide = frame.pivot_table(index="policy", columns="diagnostic", values="value", sort=False)
-    meanings = dict(zip(frame.diagnostic, frame.meaning, strict=True))
-    shown = [d for d in _DIAGNOSTICS if d in wide]
-    wide = wide[shown].dropna(how="all")
-    names = [d.replace("_", " ") for d in shown]
+def _diagnostics(rows: Records) -> dict[str, Any]:
+    meanings = {row["diagnostic"]: row["meaning"] for row in rows}
+    shown = [name for name in _DIAGNOSTICS if name in meanings]
+    found: dict[str, dict[str, float]] = {}
+    for row in rows:
+        if row["diagnostic"] in shown:
+            found.setdefault(row["policy"], {})[row["diagnostic"]] = row["value"]
+    names = [name.replace("_", " ") for name in shown]
     return _table(
         "Diagnostics",
         "Of the weights, by policy. All of them are in diagnostics.csv.",
         ["policy", *names],
-        _plain([[str(p), *(number(wide.loc[p, d]) for d in shown)] for p in wide.index]),
-        meanings=[(name, str(meanings[d])) for name, d in zip(names, shown, strict=True)],
+        _plain([[policy, *(number(own.get(name)) for name in shown)] for policy, own in found.items()]),
+        meanings=[(name, meanings[key]) for name, key in zip(names, shown, strict=True)],
     )

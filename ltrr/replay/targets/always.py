@@ -9,6 +9,7 @@ import numpy as np
 from ltrr.errors import InputError, nearest
 from ltrr.logs.events import Events, Space
 from ltrr.replay.targets.distribution import Distribution
+from ltrr.replay.targets.reads import NO_COLUMNS, Reads
 from ltrr.types import Float64, row_of
 
 __all__ = ["Always", "action_id"]
@@ -66,6 +67,11 @@ class Always(Distribution):
     def name(self) -> str:
         """Name in tables."""
         return f"always:{self.action}"
+
+    @property
+    def reads(self) -> Reads:
+        """Nothing but the actions."""
+        return NO_COLUMNS
 
     def probabilities(self, events: Events) -> Float64:
         """Return 1 for the action and 0 elsewhere."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from ltrr.errors import InputError, nearest
 from ltrr.logs.events import Events
+from ltrr.replay.targets.reads import Reads
 from ltrr.types import Float64
 
 __all__ = ["ColumnTarget"]
@@ -53,6 +54,11 @@ class ColumnTarget:
         """The empty string: the probabilities are taken as they are."""
         return ""
 
+    @property
+    def reads(self) -> Reads:
+        """The column."""
+        return Reads(features=False, targets=frozenset({self.column}))
+
     def probabilities(self, events: Events) -> Float64 | None:  # noqa: ARG002
         """Return None: only the chosen actions' probabilities are known."""
         return None
@@ -64,6 +70,6 @@ class ColumnTarget:
             if events.targets:
                 hint = nearest(self.column, events.targets)
             else:
-                hint = "; the log was read without target columns: map them when reading it"
+                hint = f"; the log was read without such columns: map one, say target.{self.column}=COLUMN"
             raise InputError(f"`column` must name a target column of the log, got {self.column!r}{hint}")
         return np.asarray(value)

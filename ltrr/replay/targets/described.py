@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ltrr.errors import InputError
 from ltrr.logs.events import Events
 from ltrr.types import ActionSet, Int64
 
-__all__ = ["blocks", "described"]
+__all__ = ["blocks", "check_context", "described"]
 
 NAMED = 256
 """Most actions that get a column each."""
@@ -37,6 +38,27 @@ def described(events: Events) -> ActionSet:
     names = tuple(f"arm:{action}" for action in space.actions)
     one = np.eye(len(names), dtype=np.float32)
     return ActionSet(actions.indptr, actions.action, one[actions.action], names, actions.n_actions)
+
+
+def check_context(policy: str, events: Events) -> None:
+    """Raise `InputError` where a context lacks a value: policies of this package cannot leave one out.
+
+    Examples
+    --------
+    >>> from ltrr.logs.events import Space
+    >>> one, hours = np.ones(1), np.array([[np.nan]])
+    >>> check_context("linucb", Events(Space(("a",), ("hour",)), one, one, one - 1, one, context=hours))
+    Traceback (most recent call last):
+    ltrr.errors.InputError: policy 'linucb' needs every context column, and `hour` has no value in row 1; ...
+    """
+    row, column = np.nonzero(np.isnan(events.context))
+    if len(row):
+        first = events.space.context_names[int(column.min())]
+        where = int(events.row[row[column == column.min()][0]])
+        raise InputError(
+            f"policy {policy!r} needs every context column, and `{first}` has no value in row {where}; fill "
+            "it in, leave such rows out, or read the log without that column"
+        )
 
 
 def blocks(events: Events) -> Iterator[Int64]:

@@ -9,6 +9,7 @@ import numpy as np
 from ltrr.errors import InputError
 from ltrr.logs.events import Events
 from ltrr.replay.targets.base import Target
+from ltrr.replay.targets.reads import Reads
 from ltrr.types import Bool, Float64, row_of
 
 __all__ = ["Distribution", "checked", "kept_mass", "row_sums", "spread", "whole"]
@@ -108,6 +109,11 @@ class Distribution(ABC):
     @abstractmethod
     def name(self) -> str:
         """Name in tables."""
+
+    @property
+    def reads(self) -> Reads:
+        """What the policy reads of a log: everything, unless it says less."""
+        return Reads()
 
     @property
     def estimated(self) -> str:

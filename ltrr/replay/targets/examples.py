@@ -27,8 +27,8 @@ def vw_name(name: str) -> str:
 
 
 def _lines(start: str, names: Sequence[str], values: Float32) -> list[str]:
-    """Return one line a row: the features that are not 0."""
-    row, column = np.nonzero(values)
+    """Return one line a row: the features that are neither 0 nor missing."""
+    row, column = np.nonzero(np.nan_to_num(values))
     words = [
         f" {names[j]}:{v:.7g}" for j, v in zip(column.tolist(), values[row, column].tolist(), strict=True)
     ]
@@ -41,9 +41,9 @@ def vw_examples(events: Events, *, labelled: bool = False) -> list[str]:
 
     The first line is ``shared |c name:value …`` with the context, then one line an eligible action,
     ``|a name:value …``, with the action's features, or ``|a arm_<action's name>`` in a log that has none.
-    Features are named as in the log (`vw_name`), written with 7 digits, and left out where they are 0, which
-    changes nothing for VW. The label ``0:cost:propensity`` precedes the chosen action; the cost is
-    −reward.
+    Features are named as in the log (`vw_name`), written with 7 digits, and left out where they are missing,
+    or 0, which changes nothing for VW. The label ``0:cost:propensity`` precedes the chosen action; the cost
+    is −reward.
 
     Parameters
     ----------

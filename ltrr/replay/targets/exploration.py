@@ -12,6 +12,7 @@ from ltrr.logs.events import Events
 from ltrr.replay.targets.base import Target
 from ltrr.replay.targets.distribution import Distribution, spread, whole
 from ltrr.replay.targets.logged_distribution import LoggedDistribution
+from ltrr.replay.targets.reads import Reads
 from ltrr.types import Float64
 
 __all__ = ["Exploration"]
@@ -72,6 +73,12 @@ class Exploration(Distribution):
     def note(self) -> str:
         """The note of the base policy."""
         return str(getattr(self.of, "note", ""))
+
+    @property
+    def reads(self) -> Reads:
+        """What the base policy reads."""
+        found: Reads = getattr(self.of, "reads", Reads())
+        return found
 
     def probabilities(self, events: Events) -> Float64:
         """Return the mixed distributions."""

@@ -11,6 +11,7 @@ from ltrr.errors import InputError, nearest
 from ltrr.logs.events import Events, Space
 from ltrr.logs.replay_log import ReplayLog
 from ltrr.replay.targets.distribution import Distribution, kept_mass
+from ltrr.replay.targets.reads import Reads
 from ltrr.types import Float64, Int64, row_of
 
 __all__ = ["Logged"]
@@ -108,6 +109,11 @@ class Logged(Distribution):
             )
         return "; ".join(notes)
 
+    @property
+    def reads(self) -> Reads:
+        """The columns that make the cells."""
+        return Reads(features=not set(self.cells) <= set(_OWN), targets=frozenset())
+
     def fit(self, log: ReplayLog, *, source: str = "") -> Logged:
         """Count one pass of a log and return the target; ``source`` is the log's name in tables."""
         self._source = source or self._source
@@ -131,8 +137,12 @@ class Logged(Distribution):
                     f"`cells` must name position, slot or context columns of the log, got "
                     f"{cell!r}{nearest(cell, [*_OWN, *names])}"
                 )
-        # adding 0 makes −0 the same cell as 0
-        return np.stack(columns, axis=1) + 0.0 if columns else np.zeros((len(events), 0))
+        if not columns:
+            return np.zeros((len(events), 0))
+        # adding 0 makes −0 the same cell as 0, and a missing value is a value of its own, whatever its bits
+        found = np.stack(columns, axis=1) + 0.0
+        found[np.isnan(found)] = np.nan
+        return found
 
     def _cells_of(self, events: Events) -> tuple[list[bytes], Int64]:
         """Return the distinct cells of a chunk as bytes, and the one that each row lies in."""

@@ -9,6 +9,7 @@ import numpy as np
 from ltrr.errors import InputError
 from ltrr.logs.events import Events
 from ltrr.replay.targets.distribution import Distribution, checked
+from ltrr.replay.targets.reads import NO_COLUMNS, Reads
 from ltrr.types import Float64
 
 __all__ = ["LoggedDistribution"]
@@ -41,6 +42,11 @@ class LoggedDistribution(Distribution):
     def name(self) -> str:
         """Name in tables."""
         return "logged"
+
+    @property
+    def reads(self) -> Reads:
+        """Nothing but the logged distributions."""
+        return NO_COLUMNS
 
     def probabilities(self, events: Events) -> Float64:
         """Return the logged distributions."""

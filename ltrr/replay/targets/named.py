@@ -8,21 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
-from ltrr.bandits.saved import load
 from ltrr.errors import InputError
 from ltrr.logs.replay_log import ReplayLog
-from ltrr.replay.targets.always import Always, action_id
+from ltrr.replay import targets
+from ltrr.replay.targets.always import action_id
 from ltrr.replay.targets.base import Target
-from ltrr.replay.targets.column import ColumnTarget
-from ltrr.replay.targets.exploration import Exploration
-from ltrr.replay.targets.logged import Logged
-from ltrr.replay.targets.logged_distribution import LoggedDistribution
-from ltrr.replay.targets.policy import PolicyTarget
-from ltrr.replay.targets.uniform import UniformTarget
-from ltrr.replay.targets.vw import VWTarget
-from ltrr.replay.targets.without import Without
+from ltrr.replay.targets.reads import FEATURES, NO_COLUMNS, Reads, narrowed, reading
 
 __all__ = [
     "Asked",
@@ -59,71 +51,88 @@ class Asked:
     read: Callable[[str], ReplayLog] | None = None
 
 
+def _of_cells(path: str = "", *, cells: str = "position", smoothing: str = "0") -> Reads:
+    """Return what frequencies by cells read: features, unless every log has the columns."""
+    del path, smoothing
+    return Reads(features=not set(_words(cells)) <= {"position", "slot"}, targets=frozenset())
+
+
+@reading(lambda: NO_COLUMNS)
 def uniform(asked: Asked) -> Target:
     """Choose every eligible action with the same probability."""
     del asked
-    return UniformTarget()
+    return targets.UniformTarget()
 
 
+@reading(lambda action: NO_COLUMNS)  # noqa: ARG005
 def always(asked: Asked, action: str) -> Target:
     """Choose one action in every row: ``always:ACTION``."""
     action_id(asked.log.space, action, "always")
-    return Always(action)
+    return targets.Always(action)
 
 
+@reading(_of_cells)
 def logged(asked: Asked, path: str = "", *, cells: str = "position", smoothing: str = "0") -> Target:
     """Repeat this log's frequencies, or another's: ``logged:PATH?cells=position,age&smoothing=1``."""
-    target = Logged(cells=tuple(c for c in cells.split(",") if c), smoothing=_smoothing(smoothing))
+    target = targets.Logged(cells=_words(cells), smoothing=_smoothing(smoothing))
     if not path:
         return target.fit(asked.log)
     if asked.read is None:
         raise InputError(f"policy `logged:{path}` needs a reader of logs")
-    return target.fit(asked.read(path), source=path)
+    return target.fit(narrowed(asked.read(path), _of_cells(cells=cells)), source=path)
 
 
+@reading(lambda name: Reads(features=False, targets=frozenset({name})))
 def column(asked: Asked, name: str) -> Target:
     """Take a column of target probabilities of the chosen actions: ``column:NAME``."""
     del asked
-    return ColumnTarget(name)
+    return targets.ColumnTarget(name)
 
 
+@reading(lambda folder: FEATURES)  # noqa: ARG005
 def policy(asked: Asked, folder: str) -> Target:
     """Freeze a saved policy: ``policy:FOLDER``; a folder's path alone means the same."""
     del asked
-    return PolicyTarget(load(folder), label=Path(folder).name)
+    return targets.PolicyTarget.saved(folder)
 
 
+@reading(lambda file: FEATURES)  # noqa: ARG005
 def vw(asked: Asked, file: str) -> Target:
     """Freeze a model saved by Vowpal Wabbit: ``vw:FILE``."""
     del asked
-    return VWTarget(file)
+    return targets.VWTarget(file)
 
 
+@reading(lambda action, of=NO_COLUMNS: of)  # noqa: ARG005
 def without(asked: Asked, action: str, *, of: str = "") -> Target:
     """Take one action away from the logged policy, or another: ``without:ACTION?of=POLICY``."""
     base = _base(asked, of)
     action_id(asked.log.space, action, "without")
-    return Without(action, of=base)
+    return targets.Without(action, of=base)
 
 
+@reading(lambda rate, of=NO_COLUMNS: of)  # noqa: ARG005
 def epsilon(asked: Asked, rate: str, *, of: str = "") -> Target:
     """Explore at another rate around the favourite of a policy: ``epsilon:RATE?of=POLICY``."""
     base = _base(asked, of)
-    return Exploration(_rate("epsilon", rate), of=base, greedy=True)
+    return targets.Exploration(_rate("epsilon", rate), of=base, greedy=True)
 
 
+@reading(lambda rate, of=NO_COLUMNS: of)  # noqa: ARG005
 def mixed(asked: Asked, rate: str, *, of: str = "") -> Target:
     """Explore uniformly on top of the logged policy, or another: ``mixed:RATE?of=POLICY``."""
     base = _base(asked, of)
-    return Exploration(_rate("mixed", rate), of=base, greedy=False)
+    return targets.Exploration(_rate("mixed", rate), of=base, greedy=False)
 
 
+@reading(lambda quota: NO_COLUMNS)  # noqa: ARG005  # its parts of the log are read apart
 def quota(asked: Asked, quota: str) -> Target:
     """Divide the slots among arms, on logs of this package: ``quota:2 bm25 + 1 memory``."""
     del asked
     return _alone(f"quota:{quota}")
 
 
+@reading(lambda name: FEATURES)  # noqa: ARG005
 def learning(asked: Asked, name: str) -> Target:
     """Learn along the log, by rejection replay: ``learning:NAME``, of ``ltrr list policies``."""
     del asked
@@ -138,7 +147,11 @@ def _alone(text: str) -> Target:
 
 def _base(asked: Asked, of: str) -> Target:
     """Return the policy that another one modifies."""
-    return asked.parse(of) if of else LoggedDistribution()
+    return asked.parse(of) if of else targets.LoggedDistribution()
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word for word in text.split(",") if word)
 
 
 def _rate(word: str, text: str) -> float:

@@ -17,6 +17,7 @@ from ltrr.replay.targets.always import action_id
 from ltrr.replay.targets.described import blocks
 from ltrr.replay.targets.distribution import TOLERANCE, Distribution, checked, kept_mass
 from ltrr.replay.targets.policy import listed
+from ltrr.replay.targets.reads import FEATURES, Reads
 from ltrr.types import Float32, Float64, row_of
 
 __all__ = ["ObjectTarget"]
@@ -79,6 +80,12 @@ class ObjectTarget(Distribution):
     def name(self) -> str:
         """Name in tables."""
         return self.label or type(self.wrapped).__name__
+
+    @property
+    def reads(self) -> Reads:
+        """Everything, as what an object looks at is not known; a classifier sees the context alone."""
+        seen = callable(getattr(self.wrapped, "probabilities", None))
+        return Reads() if seen else FEATURES
 
     def probabilities(self, events: Events) -> Float64:
         """Return what the object states."""

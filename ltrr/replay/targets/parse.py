@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib.util
 import inspect
 import re
@@ -14,14 +15,15 @@ from typing import Any
 from ltrr.errors import InputError, nearest
 from ltrr.logs.replay_log import ReplayLog
 from ltrr.protocols import Policy
+from ltrr.registry import registry_of, resolve
+from ltrr.replay import targets
 from ltrr.replay.targets.base import Target
 from ltrr.replay.targets.named import Asked, policy
-from ltrr.replay.targets.object import ObjectTarget
-from ltrr.replay.targets.policy import PolicyTarget
+from ltrr.replay.targets.reads import FEATURES, Reads
 from ltrr.replay.targets.registry import TARGETS
 from ltrr.types.spec import is_path, make, spec_of
 
-__all__ = ["parse_target"]
+__all__ = ["parse_target", "reads"]
 
 Reader = Callable[[str], ReplayLog]
 
@@ -59,10 +61,9 @@ def _split(text: str) -> tuple[str, str]:
     return name, text[len(name) :]
 
 
-def _named(name: str, rest: str, asked: Asked) -> Target:
-    """Return what one of `TARGETS` means."""
-    maker = TARGETS.makers[name]
-    found = list(inspect.signature(maker).parameters.values())[1:]
+def _arguments(name: str, rest: str) -> tuple[list[str], dict[str, str]]:
+    """Return what a text gives one of `TARGETS`: its value, where it takes one, and options by name."""
+    found = list(inspect.signature(TARGETS.makers[name]).parameters.values())[1:]
     options = [p.name for p in found if p.kind is p.KEYWORD_ONLY]
     takes = [p for p in found if p.kind is not p.KEYWORD_ONLY]
     if not takes and rest:
@@ -71,8 +72,53 @@ def _named(name: str, rest: str, asked: Asked) -> Target:
     if takes and not value and takes[0].default is inspect.Parameter.empty:
         usage = f"{name}:{takes[0].name.upper()}"
         raise InputError(f"policy `{name}` must be given as `{usage}`, got {name + rest!r}")
-    target: Target = maker(asked, value, **given) if takes else maker(asked)
+    return [value] if takes else [], given
+
+
+def _named(name: str, rest: str, asked: Asked) -> Target:
+    """Return what one of `TARGETS` means."""
+    values, given = _arguments(name, rest)
+    target: Target = TARGETS.makers[name](asked, *values, **given)
     return target
+
+
+def reads(item: Any) -> Reads:
+    """Return what a policy reads of a log, as far as that can be known before anything is opened or made.
+
+    Parameters
+    ----------
+    item : str, Target, Policy, or object
+        As `parse_target` takes it. Objects without an attribute ``reads`` and import paths may read
+        everything.
+
+    Examples
+    --------
+    >>> reads("epsilon:0.1?of=always:3")
+    Reads(features=False, targets=frozenset())
+    >>> reads("column:new").targets, reads("mymodule:MyPolicy")
+    (frozenset({'new'}), Reads(features=True, targets=None))
+    """
+    if isinstance(item, (str, Path)):
+        return _reads_of_text(str(item))
+    known = getattr(item, "reads", None)
+    if isinstance(known, Reads):
+        return known
+    # a policy of this package is asked about contexts and actions, never about the log's columns
+    return FEATURES if isinstance(item, Policy) else Reads()
+
+
+def _reads_of_text(text: str) -> Reads:
+    name, rest = _split(text)
+    if name not in TARGETS.makers:
+        return FEATURES if _is_file(Path(text) / "policy.json") else Reads()
+    try:
+        values, given = _arguments(name, rest)
+    except InputError:  # said by `parse_target`, which comes to the same text
+        return Reads()
+    options: dict[str, Any] = {**given, "of": reads(given["of"])} if given.get("of") else given
+    options = {key: value for key, value in options.items() if value != ""}
+    found: Reads = TARGETS.makers[name].reads(*values, **options)
+    return found
 
 
 def _importable(module: str) -> bool:
@@ -92,17 +138,29 @@ def _of_text(text: str, asked: Asked) -> Target:
     if module in TARGETS.names or (path and _importable(module)):
         return _of_object(make(TARGETS, spec_of(TARGETS, text, "policies"), "policies"))
     missing = f"; nor is there a module {module!r}" if path else ""
-    raise InputError(
-        f"policy {text!r} is neither a known policy nor a saved policy's folder{missing}"
-        f"{nearest(name, TARGETS.names)}"
-    )
+    raise InputError(_unknown(text, name, missing))
+
+
+def _unknown(text: str, name: str, missing: str) -> str:
+    """Say that a policy is not known, and which was meant: those that learn have a word before their name."""
+    learners = {*registry_of("policies").names, *resolve("ltrr.bandits.registry:PRESETS", "policies")}
+    if name in learners:
+        return (
+            f"policy {text!r} has no probabilities before it has learned: write learning:{text} to let it "
+            "learn along the log, or name the folder of a saved one"
+        )
+    spelled = {**{f"learning:{learner}": learner for learner in learners}, **{n: n for n in TARGETS.names}}
+    closest = difflib.get_close_matches(name, spelled.values(), n=1)
+    meant = [text for text, short in spelled.items() if short in closest]
+    hint = f"; did you mean {meant[-1]!r}?" if meant else nearest(name, TARGETS.names)
+    return f"policy {text!r} is neither a known policy nor a saved policy's folder{missing}{hint}"
 
 
 def _of_object(item: Any) -> Target:
     TARGETS.check_object(item, "policies")
     if isinstance(item, Target):
         return item
-    return PolicyTarget(item) if isinstance(item, Policy) else ObjectTarget(item)
+    return targets.PolicyTarget(item) if isinstance(item, Policy) else targets.ObjectTarget(item)
 
 
 def parse_target(item: Any, log: ReplayLog, *, read: Reader | None = None) -> Target:

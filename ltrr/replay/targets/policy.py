@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass, field
+from pathlib import Path
 
 import numpy as np
 
+from ltrr.bandits.saved import load
 from ltrr.errors import InputError
 from ltrr.logs.events import Events
 from ltrr.protocols import Policy
-from ltrr.replay.targets.described import blocks, described
+from ltrr.replay.targets.described import blocks, check_context, described
 from ltrr.replay.targets.distribution import Distribution, checked
+from ltrr.replay.targets.reads import FEATURES, Reads
 from ltrr.rng import Streams
 from ltrr.types import Float64
 
@@ -66,10 +69,20 @@ class PolicyTarget(Distribution):
         self._frozen = self.policy.fork()
         self._frozen.restore(self.policy.state())
 
+    @staticmethod
+    def saved(folder: str | Path) -> PolicyTarget:
+        """Return a policy from the folder that it was saved to, under the folder's name."""
+        return PolicyTarget(load(folder), label=Path(folder).name)
+
     @property
     def name(self) -> str:
         """Name in tables."""
         return self.label or type(self.policy).__name__.lower()
+
+    @property
+    def reads(self) -> Reads:
+        """Contexts and actions."""
+        return FEATURES
 
     def probabilities(self, events: Events) -> Float64:
         """Return what the policy states."""
@@ -77,6 +90,7 @@ class PolicyTarget(Distribution):
         start = 0
         for rows in blocks(events):
             part = events.take(rows)
+            check_context(self.name, part)
             actions = described(part)
             rng = Streams(self.seed).generator("policy", int(part.row[0]))
             try:

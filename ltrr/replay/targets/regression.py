@@ -11,6 +11,7 @@ from ltrr.bandits.base import level
 from ltrr.logs.events import Events
 from ltrr.replay.targets.described import blocks, described
 from ltrr.replay.targets.distribution import Distribution
+from ltrr.replay.targets.reads import FEATURES, Reads
 from ltrr.types import Float32, Float64, row_of
 
 __all__ = ["RegressionTarget", "design"]
@@ -54,6 +55,11 @@ class RegressionTarget(Distribution):
     def name(self) -> str:
         """Name in tables."""
         return self.label
+
+    @property
+    def reads(self) -> Reads:
+        """Contexts and actions."""
+        return FEATURES
 
     def predict(self, events: Events) -> Float64:
         """Return the predicted reward of every eligible action, ragged like them."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from ltrr.logs.events import Events
 from ltrr.replay.targets.distribution import Distribution
+from ltrr.replay.targets.reads import NO_COLUMNS, Reads
 from ltrr.types import Float64, Int64
 
 __all__ = ["UniformTarget"]
@@ -37,6 +38,11 @@ class UniformTarget(Distribution):
     def name(self) -> str:
         """Name in tables."""
         return "uniform"
+
+    @property
+    def reads(self) -> Reads:
+        """Nothing but the actions."""
+        return NO_COLUMNS
 
     def probabilities(self, events: Events) -> Float64:
         """Return 1/n for each of the n eligible actions."""

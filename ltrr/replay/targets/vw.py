@@ -14,6 +14,7 @@ from ltrr.errors import InputError
 from ltrr.logs.events import Events
 from ltrr.replay.targets.distribution import Distribution, checked
 from ltrr.replay.targets.examples import vw_examples
+from ltrr.replay.targets.reads import FEATURES, Reads
 from ltrr.types import Float64
 
 __all__ = ["VWTarget"]
@@ -78,6 +79,11 @@ class VWTarget(Distribution):
     def name(self) -> str:
         """Name in tables."""
         return self.label or f"vw:{Path(self.path).name}"
+
+    @property
+    def reads(self) -> Reads:
+        """Contexts and actions."""
+        return FEATURES
 
     def probabilities(self, events: Events) -> Float64:
         """Return VW's distributions; the model does not change."""

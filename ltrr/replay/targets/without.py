@@ -12,6 +12,7 @@ from ltrr.replay.targets.always import action_id
 from ltrr.replay.targets.base import Target
 from ltrr.replay.targets.distribution import Distribution, kept_mass, whole
 from ltrr.replay.targets.logged_distribution import LoggedDistribution
+from ltrr.replay.targets.reads import Reads
 from ltrr.types import Float64, row_of
 
 __all__ = ["Without"]
@@ -74,6 +75,12 @@ class Without(Distribution):
                 "others share evenly"
             )
         return "; ".join(note for note in notes if note)
+
+    @property
+    def reads(self) -> Reads:
+        """What the policy reads that the action is taken from."""
+        found: Reads = getattr(self.of, "reads", Reads())
+        return found
 
     def probabilities(self, events: Events) -> Float64:
         """Return the renormalised distributions."""
