@@ -211,3 +211,33 @@ def test_pages_without_labels_are_dangling(ltrr, cases):
     assert not log.space.slot_rewards
     frame = table(ltrr, cases / "vw4661.json", "-p", "uniform")
     assert np.isfinite(value(frame, "slate-ips"))
+
+
+# -- another log named by a policy
+
+
+def test_another_log_is_read_with_the_settings_of_the_one_at_hand(ltrr, tmp_path):
+    lines = ["item;clicked;p;x", *(f"{'ab'[i % 2]};{i % 3 == 0:d};0,5;{i % 5}" for i in range(60))]
+    (tmp_path / "one.csv").write_text("\n".join(lines))
+    (tmp_path / "two.csv").write_text(
+        "\n".join([lines[0], *(line.replace("b;", "a;", 1) for line in lines[1:41])])
+    )
+    mapped = [
+        "--column=action=item",
+        "--column=reward=clicked",
+        "--column=propensity=p",
+        "--column=context=x",
+    ]
+    frame = table(
+        ltrr, tmp_path / "one.csv", *mapped, "-p", f"logged:{tmp_path / 'two.csv'}", "--estimators=ips"
+    )
+    always = table(ltrr, tmp_path / "one.csv", *mapped, "-p", "always:a", "--estimators", "ips")
+    (policy,) = {name for name, _ in frame.index} - {"as logged"}
+    assert value(frame, "ips", policy) == pytest.approx(value(always, "ips", "always:a"))
+
+
+def test_another_log_of_open_bandit_data(ltrr, data_dir):
+    men = data_dir / "obd"
+    frame = table(ltrr, men / "random" / "men", "-p", f"logged:{men / 'bts' / 'men'}", "--estimators", "ips")
+    (policy,) = {name for name, _ in frame.index} - {"as logged"}
+    assert 0.0 < value(frame, "ips", policy) < 0.03
