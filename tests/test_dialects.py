@@ -1,13 +1,18 @@
 """One log in many forms is read alike, and what cannot be read is said in one line."""
 
+import re
 from dataclasses import replace
 
 import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+import typer
 
+from ltrr.cli import app
 from ltrr.errors import InputError
+from ltrr.logs.columns import _REQUEST, _USUAL
+from ltrr.logs.registry import LOG_FORMATS
 from ltrr.replay import evaluate, run, validate
 from tests.dialect_makers import as_csv, changed, missing, plain_rows, save, table, text_of
 from tests.dialects import BEGIN, END, PAGE, Variant, entries, page_with
@@ -37,6 +42,27 @@ def test_the_page_has_the_table():
     page = PAGE.read_text(encoding="utf-8")
     assert page.count(BEGIN) == page.count(END) == 1
     assert page == page_with(page), "run python -m tests.dialects"
+
+
+def section(title):
+    return PAGE.read_text(encoding="utf-8").split(f"## {title}\n")[1].split("\n## ")[0]
+
+
+def test_the_page_names_all_formats_and_the_command_lines_options():
+    named = re.findall(r"^\| `(\w+)`", section("Formats"), re.MULTILINE)
+    assert sorted(named) == sorted(LOG_FORMATS.names)
+    text = PAGE.read_text(encoding="utf-8").split(BEGIN)[0] + PAGE.read_text(encoding="utf-8").split(END)[1]
+    options = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", text))
+    known = {o for p in typer.main.get_command(app).commands["replay"].params for o in p.opts}
+    assert len(options) > 8
+    assert options <= known
+
+
+def test_the_page_has_the_usual_names_of_columns():
+    rows = re.findall(r"^\| `(\w+)` \| (`.*`).* \|$", section("Columns"), re.MULTILINE)
+    listed = {field: tuple(re.findall(r"`(\w+)`", names)) for field, names in rows}
+    assert listed.pop("request") == (*_REQUEST, "slot")
+    assert listed == _USUAL
 
 
 @pytest.mark.parametrize(
