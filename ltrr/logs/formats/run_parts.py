@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from numpy.typing import DTypeLike, NDArray
 
 from ltrr.errors import InputError, nearest
-from ltrr.logs.tables import TABLES, Log
+from ltrr.logs.tables import TABLES, Log, part_file, part_numbers, whole_parts
 from ltrr.types import Int64, Queries
 
 __all__ = ["PartColumns", "RunParts", "find_log"]
@@ -175,14 +175,8 @@ class RunParts:
 
     def read(self, table: str, seed: int, part: int, columns: tuple[str, ...]) -> PartColumns:
         """Return the named columns of one part of a table."""
-        file = self._file(table, seed, part)
+        file = part_file(self.folder, table, self.policy, seed, part)
         return PartColumns(file, self._open(file, columns))
-
-    def _file(self, table: str, seed: int, part: int) -> Path:
-        return self._cell(table, seed) / f"part-{part:05d}.parquet"
-
-    def _cell(self, table: str, seed: int) -> Path:
-        return self.folder / table / f"policy={self.policy}" / f"seed={seed}"
 
     def _about(self) -> Mapping[str, Any]:
         try:
@@ -200,30 +194,20 @@ class RunParts:
 
     def _list(self) -> tuple[tuple[int, int], ...]:
         """Return the parts, the same in all four tables and without a gap."""
-        found: dict[str, set[tuple[int, int]]] = {}
-        for table in TABLES:
-            files = (self.folder / table / f"policy={self.policy}").glob("seed=*/part-*.parquet")
-            found[table] = {_numbers(f) for f in files}
-        everything = set().union(*found.values())
-        seeds = sorted({seed for seed, _ in everything})
+        cells = [self.folder / table / f"policy={self.policy}" for table in TABLES]
+        seeds = sorted(
+            {part_numbers(file)[0] for cell in cells for file in cell.glob("seed=*/part-*.parquet")}
+        )
         if self.seed is not None and self.seed not in seeds:
             known = ", ".join(map(str, seeds)) or "none"
             raise InputError(
                 f"the log at {self.folder} has no seed {self.seed} of {self.policy!r}; known: {known}"
             )
-        wanted = [s for s in seeds if self.seed in (None, s)]
-        last = {s: max(part for seed, part in everything if seed == s) for s in wanted}
-        parts = tuple((s, part) for s in wanted for part in range(last[s] + 1))
-        for table in TABLES:
-            for seed, part in parts:
-                if (seed, part) not in found[table]:
-                    raise InputError(
-                        f"{self._file(table, seed, part)} is missing, though other tables or parts of it "
-                        "are there; copy the whole log"
-                    )
-        if not parts:
+        if not seeds:
             raise InputError(f"the log at {self.folder} holds no parts of {self.policy!r}")
-        return parts
+        wanted = [s for s in seeds if self.seed in (None, s)]
+        files = [whole_parts(self.folder, self.about, t, self.policy, s) for s in wanted for t in TABLES]
+        return tuple(sorted({part_numbers(file) for cell in files for file in cell}))
 
     @staticmethod
     def _open(file: Path, columns: tuple[str, ...]) -> pa.Table:
@@ -243,14 +227,6 @@ class RunParts:
             raise InputError(
                 f"{file} cannot be read as Parquet: {_line(error)}; copy the log again from an intact copy"
             ) from error
-
-
-def _numbers(file: Path) -> tuple[int, int]:
-    """Return seed and part from a part's path."""
-    seed, part = file.parent.name.removeprefix("seed="), file.stem.removeprefix("part-")
-    if not (seed.isdecimal() and part.isdecimal()):
-        raise InputError(f"{file} is not a part of a log: its name must be seed=<s>/part-<n>.parquet")
-    return int(seed), int(part)
 
 
 def _line(error: Exception) -> str:
