@@ -20,6 +20,7 @@ from ltrr.logs.copy_finder import CopyFinder
 from ltrr.logs.events import Events, Space
 from ltrr.logs.faults import Faults
 from ltrr.logs.format import log_format
+from ltrr.logs.formats.run_faults import faults_of_rows, note_undecided, unseen_clicks
 from ltrr.logs.formats.run_parts import PartColumns, RunParts, find_log
 from ltrr.logs.raw import Raw
 from ltrr.types import Bool, Int16, Int32, Int64, Queries
@@ -212,6 +213,9 @@ class RunLog:
         indptr, eligible = decisions.lists("actions", np.int32)
         ragged, flat = take_flat(indptr, order)
         width = len(self.space.feature_names)
+        unseen = unseen_clicks(self.parts, seed, number, known)
+        if self.warm_up == "all":
+            note_undecided(self.faults, request, known, unseen)
         return Raw(
             row=order + (first + 1),
             action=np.where(found, action, np.int32(-1)),
@@ -229,53 +233,8 @@ class RunLog:
             user=of_request(requests.numbers("user", np.int64)),
             query=of_request(requests.numbers("query", np.int32)),
             queries=self.queries,
-            faults=self._faults(seed, number, request, known, found),
+            faults=faults_of_rows(request, known, found, unseen, self.space.n_slots),
         )
-
-    def _faults(
-        self, seed: int, number: int, request: Int64, known: Int64, found: Bool
-    ) -> list[tuple[str, Int64, list[str]]]:
-        """Return the faults that show only across tables, by local row."""
-        out: list[tuple[str, Int64, list[str]]] = []
-
-        def note(kind: str, rows: Int64, say: str) -> None:
-            if len(rows):
-                out.append((kind, rows, [say.format(int(r)) for r in request[rows[:20]]]))
-
-        note("missing value", np.flatnonzero(~found), "request {} is not in the table of requests")
-        ids, count = np.unique(known, return_counts=True)
-        twice = np.flatnonzero(np.isin(request, ids[count > 1]))
-        note("duplicate event", twice, "request {} occurs twice in the table of requests")
-        start = np.flatnonzero(np.append(True, request[1:] != request[:-1])[: len(request)])
-        size = np.diff(np.append(start, len(request)))
-        short = start[size < self.space.n_slots]
-        note("slots out of order", short, f"request {{}} has fewer than {self.space.n_slots} slots")
-        unseen = self._unseen_clicks(seed, number, known)
-        rows = start[np.isin(request[start], unseen)]
-        note(
-            "click without impression", rows, "a click of request {} is on an item that was not its candidate"
-        )
-        lost = np.setdiff1d(unseen, request)
-        if self.warm_up == "all":
-            self._note("click without impression", lost, "a click of request {}, which nothing decided")
-            dangling = np.setdiff1d(known, request)
-            self._note("dangling event", dangling, "request {} is not in the table of decisions")
-        return out
-
-    def _note(self, kind: str, requests: Int64, say: str) -> None:
-        """Report faults of requests that have no row here."""
-        self.faults.note(kind, np.zeros(len(requests), np.int64), [say.format(r) for r in requests[:20]])
-
-    def _unseen_clicks(self, seed: int, number: int, known: Int64) -> Int64:
-        """Return the requests, ascending, with a click on an item that was not a candidate."""
-        shown = self.parts.read("impressions", seed, number, ("request", "item", "click"))
-        drawn = self.parts.read("candidates", seed, number, ("request", "item"))
-        click = shown.numbers("click", np.bool_)
-        request = shown.numbers("request", np.int64)[click]
-        clicked = request << 32 | shown.numbers("item", np.int64)[click]
-        pairs = drawn.numbers("request", np.int64) << 32 | drawn.numbers("item", np.int64)
-        good = np.isin(clicked, pairs) & np.isin(request, known)
-        return np.unique(request[~good])
 
 
 def _places(known: Int64, wanted: Int64) -> Int64:
