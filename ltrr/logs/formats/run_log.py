@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
 from ltrr import _check
 from ltrr.errors import InputError
@@ -24,7 +24,7 @@ from ltrr.logs.formats.run_faults import faults_of_rows, note_undecided, unseen_
 from ltrr.logs.formats.run_parts import PartColumns, RunParts, find_log
 from ltrr.logs.raw import Raw
 from ltrr.types import Bool, Int16, Int32, Int64, Queries
-from ltrr.types.quotas import all_quotas, quota_name
+from ltrr.types.quotas import quota_name
 from ltrr.types.ragged import take_flat
 
 __all__ = ["WARM_UP", "RunLog", "RunPart", "open_run_log"]
@@ -107,19 +107,7 @@ class RunLog:
     @cached_property
     def n_slots(self) -> int:
         """Number of slots that a quota divides, however many decisions were logged."""
-        quotas, n_arms = self.parts.about["quotas"], len(self.parts.about["arms"])
-        try:
-            n_slots = sum(quotas[0])
-            # the number of quotas first: a damaged file may ask for a catalogue without end
-            whole = len(quotas) == math.comb(n_slots + n_arms - 1, n_slots)
-            if whole and all_quotas(n_slots, n_arms).tolist() == quotas:
-                return int(n_slots)
-        except (IndexError, TypeError, ValueError):
-            pass
-        raise InputError(
-            f"{self.parts.folder}/log.json: `quotas` must list all ways to divide slots among {n_arms} arms, "
-            "in order; write the log again"
-        )
+        return self.parts.n_slots()
 
     @cached_property
     def space(self) -> Space:
@@ -227,8 +215,8 @@ class RunLog:
             context=of_request(requests.wide("context", len(self.space.context_names), np.float32)),
             indptr=ragged,
             eligible=eligible[flat],
-            probabilities=_ragged(decisions, "probabilities", indptr, 1, np.float64)[flat, 0],
-            features=_ragged(decisions, "features", indptr, width, np.float32)[flat],
+            probabilities=decisions.per_action("probabilities", indptr, 1, np.float64)[flat, 0],
+            features=decisions.per_action("features", indptr, width, np.float32)[flat],
             session=of_request(requests.numbers("session", np.int64)),
             user=of_request(requests.numbers("user", np.int64)),
             query=of_request(requests.numbers("query", np.int32)),
@@ -252,17 +240,6 @@ def _last(request: Int64, slot: Int16) -> Bool:
     out = np.zeros(len(request), np.bool_)
     out[rows[np.append(request[rows[1:]] != request[rows[:-1]], True)[: len(rows)]]] = True
     return out
-
-
-def _ragged(columns: PartColumns, name: str, indptr: Int64, width: int, dtype: DTypeLike) -> NDArray[Any]:
-    """Return a column of lists with ``width`` values an action, (N, width)."""
-    own, values = columns.lists(name, dtype)
-    if not np.array_equal(own, indptr * width):
-        raise InputError(
-            f"{columns.file}: column `{name}` must hold {width} values for each of `actions`; "
-            "write the log again"
-        )
-    return values.reshape(int(indptr[-1]), width)
 
 
 @log_format(opens=True)

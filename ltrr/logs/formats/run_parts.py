@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ from numpy.typing import DTypeLike, NDArray
 from ltrr.errors import InputError, nearest
 from ltrr.logs.tables import TABLES, Log, part_file, part_numbers, whole_parts
 from ltrr.types import Int64, Queries
+from ltrr.types.quotas import all_quotas
 
 __all__ = ["PartColumns", "RunParts", "find_log"]
 
@@ -69,6 +71,16 @@ class PartColumns:
         offsets = np.asarray(column.offsets.to_numpy(), np.int64)
         values = column.values.slice(offsets[0], offsets[-1] - offsets[0])
         return offsets - offsets[0], self._plain(name, values, dtype)
+
+    def per_action(self, name: str, indptr: Int64, width: int, dtype: DTypeLike) -> NDArray[Any]:
+        """Return a column of lists with ``width`` values for each of ``actions``, (N, width)."""
+        own, values = self.lists(name, dtype)
+        if not np.array_equal(own, indptr * width):
+            raise InputError(
+                f"{self.file}: column `{name}` must hold {width} values for each of `actions`; "
+                "write the log again"
+            )
+        return values.reshape(int(indptr[-1]), width)
 
     def wide(self, name: str, width: int, dtype: DTypeLike) -> NDArray[Any]:
         """Return a column of lists of one length as an array (n, width)."""
@@ -164,6 +176,22 @@ class RunParts:
         settings = self.about.get("settings")
         loop = settings.get("loop") if isinstance(settings, Mapping) else None
         return loop if isinstance(loop, Mapping) else {}
+
+    def n_slots(self) -> int:
+        """Return the number of slots that a quota divides."""
+        quotas, n_arms = self.about["quotas"], len(self.about["arms"])
+        try:
+            n_slots = sum(quotas[0])
+            # the number of quotas first: a damaged file may ask for a catalogue without end
+            whole = len(quotas) == math.comb(n_slots + n_arms - 1, n_slots)
+            if whole and all_quotas(n_slots, n_arms).tolist() == quotas:
+                return int(n_slots)
+        except (IndexError, TypeError, ValueError):
+            pass
+        raise InputError(
+            f"{self.folder}/log.json: `quotas` must list all ways to divide slots among {n_arms} arms, "
+            "in order; write the log again"
+        )
 
     def queries(self) -> Queries:
         """Return the query texts."""
