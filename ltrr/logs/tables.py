@@ -116,6 +116,15 @@ class Log:
         Folder that holds ``log.json`` and a folder a table.
     policy, seed : str, int, optional
         Restrict to one policy and one seed.
+
+    Examples
+    --------
+    >>> import ltrr
+    >>> world = ltrr.worlds.Music(n_items=300, n_queries=100)
+    >>> run = ltrr.simulate(world, policies=["random"], rounds=40, seeds=1, warmup=20, quiet=True)
+    >>> log = Log(run.folder / "log")
+    >>> log.cells(), len(log.requests), log.about["arms"]
+    ([('best-static', 0), ('random', 0)], 80, ['bm25', 'dense', 'memory', 'popular'])
     """
 
     folder: Path

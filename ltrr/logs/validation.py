@@ -34,6 +34,13 @@ class FaultCount:
         What was found in the first; for a fault of the whole log everything that was found.
     meaning : str
         What the kind means.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> found = validate(pa.table({"action": ["a", "b"], "reward": [0, 1], "propensity": [0.5, 1.5]}))
+    >>> found.faults[0].kind, found.faults[0].count, found.faults[0].rows
+    ('propensity above 1', 1, (2,))
     """
 
     kind: str
@@ -91,6 +98,13 @@ class Validation:
         others), only those that model the reward (or estimate propensities first), none.
     answer : str
         The same in one sentence.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> found = validate(pa.table({"action": ["a", "b"], "reward": [0, 1], "propensity": [0.5, 0.5]}))
+    >>> found.usable, found.has_propensities, found.supports
+    (2, True, 'weighting')
     """
 
     name: str

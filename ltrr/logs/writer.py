@@ -48,6 +48,13 @@ class Shadow:
         Every candidate of every arm; lists that were drawn are beginnings of these.
     score : float64 (N,) or None
         The ranker's scores; None where they depend on the allocation, so that there are none.
+
+    Examples
+    --------
+    >>> from ltrr.simulation.example import small_example
+    >>> batch = small_example().step(20)
+    >>> len(Shadow(batch.union, batch.score).score) == len(batch.union.item)
+    True
     """
 
     union: Union
@@ -64,6 +71,18 @@ class LogWriter:
         The log's folder.
     policy : str
     seed : int
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from ltrr.simulation.example import small_example
+    >>> b = small_example().step(20)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     writer = LogWriter(Path(folder), "linucb", seed=0)
+    ...     writer.append(b.feedback, b.union, b.score, b.page, censored=b.censored, model_version=0)
+    ...     writer.flush(0)
+    ...     pq.read_metadata(writer.path("requests", 0)).num_rows
+    20
     """
 
     folder: Path

@@ -54,6 +54,15 @@ class RunPart:
         Each row's request id as logged.
     version : int32 (n,)
         Number of learning updates of the logging policy; −1 for the random warm-up.
+
+    Examples
+    --------
+    >>> import ltrr
+    >>> world = ltrr.worlds.Music(n_items=300, n_queries=100)
+    >>> run = ltrr.simulate(world, policies=["random"], rounds=40, seeds=1, warmup=20, quiet=True)
+    >>> part = next(open_run_log(run.folder, policy="random").read())
+    >>> part.request[:4].tolist(), part.version[:4].tolist()
+    ([0, 0, 0, 1], [-1, -1, -1, -1])
     """
 
     seed: int
@@ -77,6 +86,15 @@ class RunLog:
         What to do about faulty rows.
     check_duplicates : bool
         Look for requests that are logged twice.
+
+    Examples
+    --------
+    >>> import ltrr
+    >>> world = ltrr.worlds.Music(n_items=300, n_queries=100)
+    >>> run = ltrr.simulate(world, policies=["random"], rounds=40, seeds=1, warmup=20, quiet=True)
+    >>> log = RunLog(RunParts(run.folder / "log", "random"), warm_up="only")
+    >>> sum(len(events) for events in log.chunks())
+    60
     """
 
     parts: RunParts

@@ -49,6 +49,15 @@ class PartColumns:
     file : Path
         Where they come from, for messages.
     table : pyarrow.Table
+
+    Examples
+    --------
+    >>> part = PartColumns(Path("part-00000.parquet"), pa.table({"request": [4, 5], "slot": [0.5, 1]}))
+    >>> part.numbers("request", np.int64).tolist()
+    [4, 5]
+    >>> part.numbers("slot", np.int16)
+    Traceback (most recent call last):
+    ltrr.errors.InputError: part-00000.parquet: column `slot` must be integers, got double; ...
     """
 
     file: Path
@@ -129,6 +138,15 @@ class RunParts:
     ------
     InputError
         If the folder is not a log, a table or a part is missing, or the choice is not clear.
+
+    Examples
+    --------
+    >>> import ltrr
+    >>> world = ltrr.worlds.Music(n_items=300, n_queries=100)
+    >>> run = ltrr.simulate(world, policies=["random"], rounds=40, seeds=1, warmup=20, quiet=True)
+    >>> parts = RunParts(run.folder / "log", "random")
+    >>> parts.parts, len(parts.read("requests", 0, 0, ("request",)))
+    (((0, 0),), 40)
     """
 
     folder: Path
