@@ -624,6 +624,7 @@ def table_cases():
     ]
     constant = [row | {"context_x": 1.5} for row in rows]
     certain = [row | {"propensity": 1.0} for row in plain]
+    early = [row | {"time": 2e8 + i if i == 0 else 1.7e9 + i} for i, row in enumerate(rows)]
     for form, write in (("csv", as_csv), ("jsonl", as_jsonl), ("parquet", as_parquet)):
         out += [
             Case(
@@ -643,6 +644,15 @@ def table_cases():
                 0,
                 pair(write(certain), None, f".{form}"),
                 "every propensity is 1",
+            ),
+            Case(
+                "unlikely-year",
+                form,
+                "time in an unlikely year",
+                (),
+                0,
+                pair(write(early), None, f".{form}"),
+                f"1 of {N} times lies outside the years 1990 to 2100, the first in 1976",
             ),
         ]
     bad = [dict(row) for row in plain]

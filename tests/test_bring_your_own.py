@@ -96,7 +96,7 @@ def assert_same(one, other):
 def test_files_are_short_and_the_page_shows_them():
     page = (DOCS / "bring-your-own.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```(?:python|toml)\n(.*?)```", page, re.S)
-    assert len(FILES) == 8
+    assert len(FILES) == 9
     for file in [*FILES, OWN / "study.toml"]:
         text = file.read_text(encoding="utf-8")
         assert text in blocks, file.name
@@ -155,6 +155,26 @@ def test_a_trained_policy_is_saved_and_loaded(run, tmp_path):
     assert policy.sums[1].sum() == SMALL["rounds"]
     policy.save(tmp_path / "softmax")
     assert (ltrr.load_policy(tmp_path / "softmax").sums == policy.sums).all()
+
+
+LINES = ["17 shown=a p=0.5 click=1", "18 shown=b p=0.5 click=0", "oops", "19 shown=a p=0.5 click=0"] * 20
+
+
+def test_the_own_format_is_read_by_any_door(ltrr_command, tmp_path):
+    path = tmp_path / "shop.log"
+    path.write_text("\n".join(LINES) + "\n", encoding="utf-8")
+    log = ltrr.logs.read(path, format=own("format").batches, on_error="skip")
+    rewards = [r for events in log.chunks() for r in events.reward.tolist()]
+    assert (log.space.actions, log.space.timed) == (("a", "b"), True)
+    assert rewards == [1.0, 0.0, 0.0] * 20
+    assert log.faults.counts["unreadable"] == 20
+    words = ("--format", "my_format:batches", "--on-error", "skip", "--estimators", "ips", "--json")
+    status, out, _ = ltrr_command("replay", str(path), *words, "--out", str(tmp_path / "out"))
+    assert status == 0
+    logged, ips = json.loads(out)
+    assert (logged["n"], ips["policy"]) == (60, "uniform")
+    with pytest.raises(ltrr.InputError, match="row 3: unreadable: oops"):
+        list(ltrr.logs.read(path, format="my_format:batches").chunks())
 
 
 def test_the_own_measure_stands_in_every_table(run):

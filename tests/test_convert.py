@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ltrr.logs.convert import Found, ids, labels, looks_numeric, numbers, time_unit, times, year_check
+from ltrr.logs.convert import Found, ids, labels, looks_numeric, numbers, time_unit, times
+from ltrr.logs.years import Years
 
 CASES = Path(__file__).resolve().parents[2] / "shared" / "cases" / "replay"
 TOP = 2**64 - 1
@@ -166,13 +167,22 @@ def test_one_unit_by_the_median():
         assert time_unit(np.array([at])) == time_unit(np.array([-at])) == above
 
 
+def warning(*chunks):
+    years = Years()
+    for chunk in chunks:
+        years.add(np.array(chunk, np.float64))
+    return years.warning
+
+
 def test_years_are_checked():
-    assert year_check(np.array([])) == year_check(np.array([0.0, 5.0, 9.9e7, math.nan, math.inf])) == ""
-    assert year_check(np.array([datetime(1990, 1, 2, tzinfo=UTC).timestamp(), 4.1e9])) == ""
-    assert year_check(np.array([1.7e9, 2e8, 5e9])) == (
+    assert warning([]) == warning([0.0, 5.0, 9.9e7, math.nan, math.inf]) == ""
+    assert warning([datetime(1990, 1, 2, tzinfo=UTC).timestamp(), 4.1e9]) == ""
+    whole = warning([1.7e9, 2e8, 5e9])
+    assert whole == (
         "2 of 3 times lie outside the years 1990 to 2100, the first in 1976; "
         "are they in one unit, since 1970?"
     )
+    assert warning([1.7e9], [], [2e8, 5e9]) == warning([1.7e9, 2e8], [5e9]) == whole
 
 
 @pytest.mark.skipif(not CASES.is_dir(), reason="shared cases are not there")
@@ -183,4 +193,4 @@ def test_shared_times_in_milliseconds_span_seconds():
     value = times(column, "timestamp", Found(), unit)
     assert unit == 1e-3
     assert value.max() - value.min() == 39.0
-    assert year_check(value) == ""
+    assert warning(value) == ""

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from ltrr.errors import InputError
-from ltrr.logs.files import bare_name, head, is_companion, log_parts, open_bytes, readable
+from ltrr.logs.files import bare_name, head, is_companion, open_bytes, parts_of, readable
 
 TEXT = b"action,reward\n" + b"a,1\nb,0\n" * 5000
 PACK = {
@@ -79,7 +79,7 @@ def test_a_folder_is_all_its_parts(tmp_path):
         save(tmp_path / "log" / name)
     for name in ["SOURCE.txt", "schema.json", "item_context.csv", "map.toml", "notes.md", "a.csv.gz.md5"]:
         save(tmp_path / "log" / name)
-    parts = log_parts(tmp_path / "log", (".csv",))
+    parts = parts_of(tmp_path / "log", (".csv",))
     assert [p.path.relative_to(tmp_path / "log").as_posix() for p in parts] == sorted(names)
     assert [dict(p.values) for p in parts] == [
         {},
@@ -92,7 +92,7 @@ def test_a_folder_is_all_its_parts(tmp_path):
 
 def test_a_file_is_its_only_part_whatever_it_is_called(tmp_path):
     path = save(tmp_path / "day=1" / "README.txt")
-    assert [(p.path, p.values) for p in log_parts(path, (".csv",))] == [(path, {})]
+    assert [(p.path, p.values) for p in parts_of(path, (".csv",))] == [(path, {})]
 
 
 @pytest.mark.parametrize(
@@ -102,18 +102,18 @@ def test_a_folder_of_mixed_files_is_an_error_that_names_the_file(tmp_path, other
     save(tmp_path / "log" / "part.csv")
     save(tmp_path / "log" / other)
     with pytest.raises(InputError, match=rf"log: all files .* got {other}; move it") as error:
-        log_parts(tmp_path / "log", (".csv", ".tsv"))
+        parts_of(tmp_path / "log", (".csv", ".tsv"))
     assert "\n" not in str(error.value)
     # a format without endings takes all
-    assert len(log_parts(tmp_path / "log", ())) == 2
+    assert len(parts_of(tmp_path / "log", ())) == 2
 
 
 def test_folders_without_parts_and_absent_files(tmp_path):
     save(tmp_path / "log" / "README.md")
     with pytest.raises(InputError, match=r"must hold parts of the log \(\*\.csv, \*\.tsv\), it holds none"):
-        log_parts(tmp_path / "log", (".csv", ".tsv"))
+        parts_of(tmp_path / "log", (".csv", ".tsv"))
     with pytest.raises(InputError, match="no such file"):
-        log_parts(tmp_path / "none.csv", (".csv",))
+        parts_of(tmp_path / "none.csv", (".csv",))
 
 
 def test_companions_do_not_hide_data():

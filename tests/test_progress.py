@@ -323,6 +323,7 @@ def test_rows_are_counted_and_compiling_is_said_at_the_command_line(
     if command == "replay":
         said = [record.getMessage() for record in caplog.records]
         assert said[0].endswith(": scanning the log")
+        assert "parsed once" in said[1]
         assert said[-1].endswith(": estimating")
 
 

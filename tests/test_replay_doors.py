@@ -24,10 +24,10 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+import pyarrow as pa
 
 from ltrr.bandits import EpsilonGreedy
 from ltrr.metrics.intervals import Interval
-from ltrr.replay import read
 from ltrr.replay.estimators import IPS, Estimator
 from ltrr.replay.intervals import PoissonBootstrap
 
@@ -139,11 +139,11 @@ class Greedy(EpsilonGreedy):
 FINISHED = Share(0.1)
 
 
-def open_mine(path, *, floor=None):
-    """Open a log of a format of one's own: values apart by semicolons."""
-    table = Path(f"{path}.csv")
-    table.write_text(Path(path).read_text().replace(";", ","))
-    return read(table, floor=floor)
+def mine(part, wanted, *, mark=";"):
+    """Yield rows of a format of one's own: values apart by a mark."""
+    names, *rows = [line.split(mark) for line in part.path.read_text().splitlines()]
+    columns = dict(zip(names, zip(*rows)))
+    yield pa.record_batch({n: list(columns[n]) for n in names if wanted is None or n in wanted})
 '''
 
 
@@ -252,17 +252,17 @@ def test_policies_that_learn_are_names_presets_and_paths(log, mine):
 def test_a_format_of_ones_own(tmp_path, mine):
     path = tmp_path / "log.mine"
     path.write_text("action;reward;propensity\na;1;0.5\nb;0;0.5\n")
-    for given in ("doors_mine:open_mine", mine.open_mine):
-        assert next(read(path, format=given, floor=0.1).chunks()).reward.tolist() == [1.0, 0.0]
-    with pytest.raises(
-        InputError, match=r"takes no `affinity` with .*'doors_mine:open_mine'; it takes floor"
-    ):
-        read(path, format="doors_mine:open_mine", affinity=True)
-    with pytest.raises(InputError, match="takes no `on_error`"):
-        read(path, format="doors_mine:open_mine", on_error="skip")
+    for given in ("doors_mine:mine", mine.mine):
+        log = read(path, format=given, floor=0.1)
+        assert next(log.chunks()).reward.tolist() == [1.0, 0.0]
+        assert log.space.floor == 0.1
+    with pytest.raises(InputError, match=r"takes no `affinity` with .*'doors_mine:mine'; .*, mark"):
+        read(path, format="doors_mine:mine", affinity=True)
+    path.write_text(path.read_text().replace(";", "/"))
+    assert len(next(read(path, format=mine.mine, mark="/").chunks())) == 2
 
 
-GROUPS = {"estimators": "Share", "intervals": "Wide", "targets": "First", "log_formats": "open_mine"}
+GROUPS = {"estimators": "Share", "intervals": "Wide", "targets": "First", "log_formats": "mine"}
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from ltrr.logs.events import Events
 from ltrr.logs.faults import Faults
 from ltrr.logs.identity import Identity
 from ltrr.logs.raw import Raw
+from ltrr.logs.years import Years
 from ltrr.types import Bool
 
 __all__ = ["AdmitState"]
@@ -48,6 +49,7 @@ class AdmitState:
     columns: tuple[str, ...] = ("request", "slot")
     deterministic: bool = field(default=True, init=False)
     time: float = field(default=math.nan, init=False, repr=False)
+    _years: Years = field(default_factory=Years, init=False, repr=False)
     _rows: int = field(default=0, init=False, repr=False)
     _n_actions: int = field(default=0, init=False, repr=False)
     _before: tuple[int, int] | None = field(default=None, init=False, repr=False)
@@ -89,11 +91,13 @@ class AdmitState:
         return found
 
     def finish(self, faults: Faults) -> None:
-        """Note what only the whole log shows: constant columns, deterministic logging."""
+        """Note what only the whole log shows: unlikely years, constant columns, deterministic logging."""
         if self._rows == 0:
             return
         if self.deterministic and "propensity" in self._first and self._n_actions > 1:
             faults.note("deterministic logging", np.zeros(1, np.int64), ["every propensity is 1"])
+        if self._years.warning:
+            faults.note("time in an unlikely year", np.zeros(1, np.int64), [self._years.warning])
         constant = self.constant_columns() if self._rows > 1 else {}
         details = [f"{name} = {value:.6g}" for name, value in constant.items()]
         faults.note("constant column", np.zeros(len(details), np.int64), details)
@@ -123,6 +127,7 @@ class AdmitState:
             columns["action"] = events.action
         if timed:
             columns["time"] = events.time
+            self._years.add(events.time)
         for name, values in columns.items():
             first = self._first.setdefault(name, values[0])
             if not self._varies.get(name, False):

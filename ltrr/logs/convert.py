@@ -26,8 +26,8 @@ __all__ = [
     "plain",
     "time_unit",
     "times",
+    "trimmed",
     "whole",
-    "year_check",
 ]
 
 _NUMBER = r"^[+-]?((\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|(?i:nan|inf|infinity))$"
@@ -44,9 +44,6 @@ _MISSING = texts(["", "NA", "N/A", "n/a", "#N/A", "null", "NULL", "None", "<NA>"
 
 _NONE = pa.nulls(1, pa.string())[0]
 _UNITS = ((1e11, 1.0), (1e14, 1e-3), (1e17, 1e-6))
-_EPOCH_LIKE = 1e8
-_YEARS = (1990, 2100)
-_YEAR_SECONDS = 31_556_952
 _LABEL = "`{}` must be a label, whole if a number"
 _SHOWN = 60
 """Longest value that a message shows."""
@@ -124,7 +121,7 @@ def _where(values: pa.Array) -> Int64:
     return np.flatnonzero(mask(values)).astype(np.int64)
 
 
-def _trimmed(column: pa.Array) -> pa.Array:
+def trimmed(column: pa.Array) -> pa.Array:
     """Return text without white space at the ends, and null where it means a missing value."""
     text = pc.utf8_trim_whitespace(column.cast(pa.string()))
     return pc.if_else(pc.is_in(text, value_set=_MISSING), _NONE, text)
@@ -135,7 +132,7 @@ def looks_numeric(column: pa.Array | pa.ChunkedArray, name: str) -> bool:
     column = plain(column, name, Found())
     if not is_text(column.type):
         return True
-    text = _without_words(_trimmed(column).drop_null())
+    text = _without_words(trimmed(column).drop_null())
     return len(text) > 0 and 10 * len(_where(pc.match_substring_regex(text, _NUMBER))) >= 9 * len(text)
 
 
@@ -150,7 +147,7 @@ def _without_words(text: pa.Array) -> pa.Array:
 
 def _parsed(column: pa.Array, name: str, found: Found) -> pa.Array:
     """Return text as float64, null where a value is missing or no number."""
-    for clean in (None, _trimmed, _without_words):
+    for clean in (None, trimmed, _without_words):
         # most columns need no cleaning, which costs more than the cast
         column = column if clean is None else clean(column)
         try:
@@ -225,7 +222,7 @@ def times(column: pa.Array | pa.ChunkedArray, name: str, found: Found, unit: flo
         return _seconds(column)
     if not is_text(kind):
         return _scaled(numbers(column, name, found), unit)
-    text = _trimmed(column)
+    text = trimmed(column)
     out = np.full(len(text), np.nan)
     left = mask(text.is_valid())
     for pattern, stamp in (
@@ -265,28 +262,6 @@ def time_unit(first_values: Float64) -> float:
     value = np.abs(first_values[np.isfinite(first_values)])
     middle = float(np.median(value)) if len(value) else 0.0
     return next((unit for below, unit in _UNITS if middle < below), 1e-9)
-
-
-def year_check(seconds: Float64) -> str:
-    """Return a warning if times that look like seconds since 1970 lie outside 1990 to 2100; else "".
-
-    Times below 1e8 may count from the log's beginning and are not judged.
-
-    Examples
-    --------
-    >>> year_check(np.array([1.7e9, 5.0])), year_check(np.array([1.7e9, 9.9e9]))
-    ('', '1 of 2 times lies outside the years 1990 to 2100, the first in 2283; are they in one unit, ...?')
-    """
-    low, high = ((year - 1970) * _YEAR_SECONDS for year in _YEARS)
-    with np.errstate(invalid="ignore"):
-        out = np.isfinite(seconds) & (seconds >= _EPOCH_LIKE) & ((seconds < low) | (seconds >= high))
-    if not out.any():
-        return ""
-    n, year = int(out.sum()), 1970 + int(seconds[out][0] // _YEAR_SECONDS)
-    return (
-        f"{n:,} of {len(seconds):,} times {'lies' if n == 1 else 'lie'} outside the years {_YEARS[0]} to "
-        f"{_YEARS[1]}, the first in {year}; are they in one unit, since 1970?"
-    )
 
 
 def _seconds(stamps: pa.Array) -> Float64:

@@ -54,6 +54,7 @@ WARNS = MappingProxyType(
         "propensity just above 1": "a probability above 1 by at most 1e-6, as rounding leaves it; taken as 1",
         "time runs backwards": "an event is older than the one before it",
         "time missing": "an event has no time, in a log that has times",
+        "time in an unlikely year": "times that count from 1970 lie before 1990 or after 2100",
         "constant column": "a column holds one value only, so policies learn nothing from it",
         "deterministic logging": "every propensity is 1: no other action was ever tried",
     }

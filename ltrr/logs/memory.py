@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,20 +37,25 @@ def as_table(value: Any) -> pa.Table:
     >>> as_table(pd.DataFrame({"action": ["a"], "reward": [1.0]})).column_names
     ['action', 'reward']
     """
+    pandas = sys.modules.get("pandas")  # who has a DataFrame has loaded it
+    of_pandas = pandas is not None and isinstance(value, pandas.DataFrame)
+    is_series = pandas is not None and isinstance(value, pandas.Series)
+    known = of_pandas or isinstance(value, (pa.RecordBatch, pa.Table)) or hasattr(value, "__arrow_c_stream__")
+    if not known or is_series:
+        hint = "; give it as .collect()" if hasattr(value, "collect") else ""
+        raise InputError(
+            "a log must be a path, a DataFrame of pandas or polars, a pyarrow Table, or a ReplayLog, got "
+            f"{type(value).__name__}{hint}"
+        )
     try:
         if isinstance(value, pa.RecordBatch):
             table = pa.Table.from_batches([value])
         elif isinstance(value, pa.Table):
             table = value
-        elif type(value).__module__.startswith("pandas."):
+        elif of_pandas:
             table = pa.Table.from_pandas(value, preserve_index=False)
-        elif hasattr(value, "__arrow_c_stream__"):
-            table = pa.table(value)
         else:
-            raise InputError(
-                "a log must be a path, a DataFrame of pandas or polars, a pyarrow Table, or a ReplayLog, got "
-                f"{type(value).__name__}"
-            )
+            table = pa.table(value)
     except (pa.ArrowException, TypeError, ValueError) as error:
         detail = " ".join(str(error).split())[:200]
         raise InputError(f"the table cannot be read as columns of one type each: {detail}") from error

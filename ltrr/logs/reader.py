@@ -157,6 +157,11 @@ class LogReader:
         names = [name for name in self.head.schema.names if name not in (FAULT, ROW, WHOLE)]
         return columns_line(self.roles, names, self.source.dialect)
 
+    @property
+    def kept(self) -> str:
+        """Size and place of the temporary file of what was parsed; empty where there is none."""
+        return self.source.kept
+
     @cached_property
     def _declared(self) -> Actions | None:
         return None if self.actions is None else Actions.given(self.actions)

@@ -128,8 +128,10 @@ def read(
     >>> read(pa.table({"action": [2, 3], "reward": [0.5, 1.0]})).space.actions
     ('2', '3')
     """
-    if isinstance(log, ReplayLog):
-        return log
+    # not by isinstance, which asks Python 3.11 for every member and so makes the first pass
+    if callable(getattr(log, "chunks", None)):
+        ready: ReplayLog = log
+        return ready
     given = {
         "columns": columns,
         "check_duplicates": check_duplicates,

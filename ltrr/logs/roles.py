@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from ltrr.logs.columns import Columns
-from ltrr.logs.convert import Found, is_text, looks_numeric, numbers, plain, time_unit
+from ltrr.logs.convert import Found, is_text, looks_numeric, numbers, plain, time_unit, trimmed
 from ltrr.logs.lists import lists
 
 __all__ = ["IDS", "MOST_SLOTS", "Role", "roles_of", "wanted_of"]
@@ -156,5 +156,5 @@ def _holds_lists(values: pa.Array) -> bool:
         return True
     if not is_text(kind):
         return False
-    shown = [v for v in plain(values.slice(0, 20), "", Found()).to_pylist() if v]
-    return bool(shown) and all(str(v).lstrip().startswith("[") for v in shown)
+    shown = trimmed(plain(values, "", Found())).drop_null().slice(0, 20).to_pylist()
+    return bool(shown) and all(v.startswith("[") for v in shown)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import numbers
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +16,7 @@ import pyarrow.compute as pc
 
 from ltrr import _check
 from ltrr.errors import InputError, nearest
+from ltrr.logs.convert import Found, is_text, looks_numeric, plain
 from ltrr.logs.regroup import run_starts
 from ltrr.logs.roles import Role
 from ltrr.types import Bool
@@ -24,6 +27,8 @@ __all__ = ["Selection", "seconds_of", "selection_of"]
 _CONDITION = re.compile(r"^\s*(.+?)\s*(==|!=|<=|>=|=|<|>)\s*(.*?)\s*$")
 _COMPARE = {"=": "equal", "==": "equal", "!=": "not_equal", "<": "less", "<=": "less_equal"}
 _COMPARE |= {">": "greater", ">=": "greater_equal"}
+_INTEGER = re.compile(r"[+-]?\d+")
+_WORDS = {"true": 1.0, "false": 0.0}
 
 
 @dataclass(frozen=True)
@@ -37,11 +42,14 @@ class Condition:
     compare : str
         Name of the function in `pyarrow.compute`.
     value : float or str
+    text : str
+        As the user wrote it.
     """
 
     role: str
     compare: str
     value: float | str
+    text: str = ""
 
     def holds(self, batch: pa.RecordBatch) -> Bool:
         """Return for each row whether it fits; a missing value never does."""
@@ -49,6 +57,9 @@ class Condition:
         if isinstance(self.value, str):
             column = column.cast(pa.string())
         fits = getattr(pc, self.compare)(column, scalar(self.value))
+        if not isinstance(self.value, str):
+            # a missing number is NaN, which differs from all numbers
+            fits = pc.and_(fits, pc.invert(pc.is_nan(column)))
         return as_numpy(filled(fits, False))
 
 
@@ -82,12 +93,19 @@ class Selection:
     def chosen(
         self, batches: Iterable[tuple[str, pa.RecordBatch]], group: str | None
     ) -> Iterator[tuple[str, pa.RecordBatch]]:
-        """Yield the rows that are read of batches of whole requests."""
+        """Yield the rows that are read of batches of whole requests.
+
+        Raises
+        ------
+        InputError
+            If there are rows and none is read.
+        """
         if self.all_rows:
             yield from batches
             return
-        left = self.rows
+        left, seen, found = self.rows, 0, False
         for part, batch in batches:
+            seen += batch.num_rows
             starts = _starts(batch, group)
             keep = np.ones(batch.num_rows, bool)
             for condition in self.conditions:
@@ -99,9 +117,13 @@ class Selection:
                 left -= int(size[whole].sum())
             rows = np.flatnonzero(np.repeat(whole, np.diff(starts)))
             if len(rows):
+                found = True
                 yield part, batch if len(rows) == batch.num_rows else batch.take(as_arrow(rows))
             if left is not None and left <= 0:
                 return
+        if seen and not found:
+            words = " and ".join(condition.text for condition in self.conditions)
+            raise InputError(f"no request of the log's {seen:,} rows fits {words}; correct the condition")
 
 
 def _starts(batch: pa.RecordBatch, group: str | None) -> np.ndarray[Any, np.dtype[np.int64]]:
@@ -142,7 +164,7 @@ def selection_of(
     if rows is not None:
         _check.integer("rows", rows, low=1)
     conditions, roles = [], []
-    for text in (where,) if isinstance(where, str) else where:
+    for text in _texts(where):
         condition, role = _condition(text, head)
         conditions.append(condition)
         roles.append(role)
@@ -154,7 +176,7 @@ def selection_of(
                 f"`{name}` needs the log's times: map their column, timestamp=NAME (--column on the command "
                 "line, columns= in a call)"
             )
-        conditions.append(Condition(timestamp.name, compare, seconds_of(value, name)))
+        conditions.append(Condition(timestamp.name, compare, seconds_of(value, name), f"{name} {value}"))
         roles.append(timestamp)
     return Selection(rows, tuple(conditions), tuple(dict.fromkeys(roles)))
 
@@ -168,16 +190,44 @@ def _condition(text: str, head: pa.RecordBatch) -> tuple[Condition, Role]:
         raise InputError(
             f"`where` names no column of the log, got {name!r}{nearest(name, head.schema.names)}"
         )
-    number = _number(value)
-    ordered = _COMPARE[sign] not in ("equal", "not_equal")
-    if ordered and number is None:
-        raise InputError(f"`where` compares with a number by {sign}, got {text!r}")
-    quoted = value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"" else value
-    kind = "number" if ordered else "label"
-    against = number if ordered and number is not None else quoted
-    return Condition(f"where:{name}:{kind}", _COMPARE[sign], against), Role(
-        f"where:{name}:{kind}", name, kind
-    )
+    column = head.column(head.schema.get_field_index(name))
+    number, quoted = _number(value), value[1:-1] if _is_quoted(value) else value
+    if _COMPARE[sign] not in ("equal", "not_equal"):
+        if number is None:
+            raise InputError(f"`where` compares with a number by {sign}, got {text!r}")
+        if is_text(column.type) and not _is_numeric(column, name):
+            raise InputError(f"`where` compares numbers by {sign}, and {name!r} holds text, got {text!r}")
+        kind = "number"
+    else:
+        number = _WORDS.get(value.lower(), number)
+        kind = "number" if number is not None and _by_number(column, name, value) else "label"
+    role = Role(f"where:{name}:{kind}", name, kind)
+    against = number if kind == "number" and number is not None else quoted
+    return Condition(role.name, _COMPARE[sign], against, text.strip()), role
+
+
+def _texts(where: Any) -> list[str]:
+    texts = [where] if isinstance(where, str) else where
+    if not isinstance(texts, Sequence) or not all(isinstance(text, str) for text in texts):
+        raise InputError(f"`where` must be text or a list of texts COLUMN OP VALUE, got {where!r}")
+    return list(texts)
+
+
+def _is_quoted(value: str) -> bool:
+    return len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
+
+
+def _by_number(column: pa.Array, name: str, value: str) -> bool:
+    """Return whether values equal to a number are sought: 0.50 is 0.5, and an integer may be an id."""
+    if is_text(column.type) or pa.types.is_integer(column.type):
+        # integers of any length are compared as they are written
+        return _INTEGER.fullmatch(value) is None and _is_numeric(column, name)
+    return True
+
+
+def _is_numeric(column: pa.Array, name: str) -> bool:
+    known = plain(column, name, Found()).drop_null()
+    return len(known) == 0 or looks_numeric(known, name)
 
 
 def _number(text: str) -> float | None:
@@ -200,10 +250,9 @@ def seconds_of(value: Any, name: str) -> float:
     >>> seconds_of("2024-01-01", "since"), seconds_of(12, "since")
     (1704067200.0, 12.0)
     """
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return float(value)
-    if isinstance(value, str) and (number := _number(value)) is not None:
-        return number
+    number = _number(value) if isinstance(value, str) else value
+    if not isinstance(value, bool) and isinstance(number, numbers.Real) and math.isfinite(number):
+        return float(number)
     try:
         stamp = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
     except ValueError as error:

@@ -18,6 +18,7 @@ from ltrr.logs.roles import Role, wanted_of
 from ltrr.logs.selection import Selection
 from ltrr.logs.spool import Spool
 from ltrr.logs.typed import typed
+from ltrr.logs.usual import usual_batch
 
 __all__ = ["FileSource", "Source", "TableSource"]
 
@@ -52,6 +53,10 @@ class Source(Protocol):
     @property
     def dialect(self) -> str:
         """How the text was read, in a few words; empty where there is nothing to say."""
+
+    @property
+    def kept(self) -> str:
+        """Size and place of what was parsed and kept; empty where nothing was."""
 
     def head(self) -> pa.RecordBatch:
         """Return the first rows with all their columns, as the format has them."""
@@ -111,6 +116,12 @@ class FileSource:
         """How the text was read, in a few words; empty where there is nothing to say."""
         known = self.format.dialect
         return "" if known is None else known(self.parts[0], self.options)
+
+    @property
+    def kept(self) -> str:
+        """Size and place of what was parsed and kept; empty where nothing was."""
+        spool = self._spool
+        return "" if spool is None else f"{spool.size / 1e6:,.1f} MB in {spool.place}"
 
     @property
     def spool(self) -> Spool | None:
@@ -247,6 +258,11 @@ class TableSource:
         """Nothing: there is no text."""
         return ""
 
+    @property
+    def kept(self) -> str:
+        """Nothing: nothing is parsed."""
+        return ""
+
     def integer_range(self, column: str) -> tuple[int, int] | None:
         """Return None: a table states no range."""
         del column
@@ -262,7 +278,7 @@ class TableSource:
         """
         for batch in self.table.slice(0, _HEAD_ROWS).to_batches():
             if batch.num_rows:
-                return batch
+                return usual_batch(batch)
         raise InputError(f"{self.name}: must hold rows, it holds none")
 
     def batches(self, roles: Sequence[Role], group: str | None, selection: Selection) -> Typed:
@@ -276,5 +292,5 @@ class TableSource:
         if absent:
             raise InputError(f"{self.name}: has no column {absent[0]!r}")
         for batch in self.table.select(wanted).to_batches(max_chunksize=_ROWS):
-            yield self.name, typed(batch, roles, row, fixed=False)
+            yield self.name, typed(usual_batch(batch), roles, row, fixed=False)
             row += batch.num_rows

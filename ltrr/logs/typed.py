@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ltrr.errors import InputError
-from ltrr.logs.convert import Found, labels, numbers, times, whole
+from ltrr.logs.convert import Found, is_text, labels, numbers, plain, times, trimmed, whole
 from ltrr.logs.format import FAULT, FAULT_TYPE, ROW, WHOLE
 from ltrr.logs.lists import lists
 from ltrr.logs.ragged import codes_of, flat_lists, flat_maps
@@ -161,6 +161,9 @@ def _label(column: pa.Array, role: Role, found: Found, *, fixed: bool) -> pa.Arr
 
 def _list(column: pa.Array, role: Role, found: Found, *, fixed: bool) -> pa.Array:
     """Return a column of lists as Arrow lists; faults of the entries are the rows'."""
+    if role.kind == "numbers" and is_text(column.type):
+        # of labels only the empty text is missing
+        column = trimmed(plain(column, role.column, found))
     gone = np.asarray(as_numpy(column.is_null()), bool)
     indptr, flat = lists(column, role.column, found)
     inner = Found()

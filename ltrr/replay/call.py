@@ -26,6 +26,7 @@ from ltrr.report.progress import ProgressBar
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ltrr.replay.allocations.two_stage import AllocationJudge
     from ltrr.replay.learning.learner import LearningTarget
 
 __all__ = ["evaluate", "run"]
@@ -125,6 +126,8 @@ def _run(
     say("scanning the log")
     log = narrowed(opened, _reads(policies, settings))
     space = log.space
+    if kept := getattr(log, "kept", ""):
+        say(f"scanned the log: parsed once, {kept} until the end")
     # another log named by a policy is read as this one was
     reader = partial(read, **getattr(opened, "arguments", {"format": opened.format}))
     learners: list[LearningTarget] = []
@@ -142,12 +145,18 @@ def _run(
     if len(set(names)) != len(names) or not names:
         raise InputError(f"`policies` must name at least one policy and none twice, got {names}")
     plan = Plan.of(log, settings)
-    say("fitting models on a sample" if plan.sampled or plan.needs else "looking at the first rows")
+    say(
+        "fitting models on a sample" if plan.sampled or plan.needs & MODELLED else "looking at the first rows"
+    )
     models = fit_models(log, targets, plan.needs, settings, sampled=plan.sampled, on_chunk=on_chunk)
     judges = [plan.judge(target, models, len(space.actions)) for target in targets]
     comparison = Comparison(plan, judges)
+    weighed: dict[str, AllocationJudge] = {}
+    if quotas:
+        say("fitting the model of quotas")
+        weighed = allocations.allocation_judges(opened, quotas)
     say("estimating")
-    for events in log.chunks():
+    for events in allocations.chunks_of(opened, weighed) if weighed else log.chunks():
         comparison.add(events)
         if on_chunk is not None:
             on_chunk(len(events))
@@ -155,10 +164,7 @@ def _run(
         say(f"replaying {learner.name}")
         judges.append(learner.judge(log, plan, on_chunk))
     evaluation = tables_of(log, judges, comparison, models, settings)
-    if quotas:
-        say("weighing allocations")
-        evaluation = allocations.with_allocations(evaluation, opened, quotas, settings)
-    return evaluation
+    return allocations.with_allocations(evaluation, weighed, settings) if weighed else evaluation
 
 
 def _reads(policies: Sequence[Any], settings: Settings) -> Reads:

@@ -204,21 +204,25 @@ def _parsed(line: bytes) -> tuple[dict[str, Any], str]:
 
 def _leaves(block: bytes) -> list[str]:
     """Return the paths of all values of a block's objects, nested ones aside, in the order they appear."""
-    out: dict[str, bool] = {}
+    out: dict[str, bool | None] = {}
+    # True where some row has a plain value, False where rows have objects and no plain value, None where all
+    # are null
 
     def walk(value: dict[str, Any], start: str) -> None:
         for key, inner in value.items():
-            nested = isinstance(inner, dict)
-            # a key that holds a plain value somewhere is a column, and an object under it a fault of its row
-            out[start + key] = out.get(start + key, False) or not nested
-            if nested:
+            name = start + key
+            out.setdefault(name)
+            if inner is not None:
+                # a key that holds a plain value somewhere is a column, and an object under it its row's fault
+                out[name] = bool(out[name]) or not isinstance(inner, dict)
+            if isinstance(inner, dict):
                 walk(inner, f"{start}{key}.")
 
     for line in block.split(b"\n"):
         # what is nested too deeply to be followed is not a column
         with suppress(RecursionError):
             walk(_object(line)[0], "")
-    return [name for name, is_leaf in out.items() if is_leaf]
+    return [name for name, is_leaf in out.items() if is_leaf is not False]
 
 
 def _must_be_lines(block: bytes, path: Path) -> None:

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ltrr.errors import InputError
+from ltrr.logs.usual import usual
 
 __all__ = ["check_bounds", "chosen", "leaves", "picked"]
 
@@ -72,7 +73,7 @@ def picked(
     rows : int
         Number of rows, for batches without columns.
     """
-    arrays = [_usual(pc.struct_field(columns[n], list(p)) if p else columns[n]) for n, p in paths.items()]
+    arrays = [usual(pc.struct_field(columns[n], list(p)) if p else columns[n]) for n, p in paths.items()]
     if not arrays:
         return pa.RecordBatch.from_struct_array(pa.array([{}] * rows, pa.struct([])))
     return pa.RecordBatch.from_arrays(arrays, names=list(paths))
@@ -97,15 +98,3 @@ def check_bounds(column: pa.Array) -> None:
 
 def _is_struct(field: pa.Field) -> bool:
     return bool(pa.types.is_struct(field.type))
-
-
-def _usual(column: pa.Array) -> pa.Array:
-    """Return a column without types that are another one in disguise: extensions, views, runs."""
-    if isinstance(column, pa.ExtensionArray):
-        column = column.storage
-    kind = column.type
-    if pa.types.is_run_end_encoded(kind):
-        return _usual(pc.run_end_decode(column))
-    if pa.types.is_string_view(kind) or pa.types.is_binary_view(kind):
-        return column.cast(pa.string() if pa.types.is_string_view(kind) else pa.binary())
-    return column

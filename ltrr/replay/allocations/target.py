@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from ltrr.errors import InputError
+from ltrr.logs.events import Events
 from ltrr.logs.formats.run_log import RunLog
 from ltrr.logs.replay_log import ReplayLog
 from ltrr.metrics.intervals import Interval
-from ltrr.replay.allocations.two_stage import TwoStageEstimate, two_stage
+from ltrr.replay.allocations.two_stage import AllocationJudge, TwoStageEstimate, fitted_model
+from ltrr.replay.allocations.weights import TwoStage
 from ltrr.replay.estimators import Estimator
 from ltrr.replay.intervals import Asymptotic
 from ltrr.replay.judging.diagnostics import MEANINGS
@@ -19,9 +21,14 @@ from ltrr.replay.judging.evaluation import Evaluation, whole
 from ltrr.replay.judging.settings import Settings
 from ltrr.replay.judging.verdict import CANNOT, Verdict, judge, rows_needed
 
-__all__ = ["allocation_of", "with_allocations"]
+__all__ = ["allocation_judges", "allocation_of", "chunks_of", "with_allocations"]
 
 PREFIX = "quota:"
+
+_FOREIGN = (
+    "policy {!r} divides slots among arms: only logs written by ltrr hold what that needs, got "
+    "the format {!r}"
+)
 
 LEVELS = ("sequence-ips", "quota-ips", "quota-snips", "quota-dr", "page-ips", "page-snips", "page-dr")
 """Estimators for an allocation policy, those with the fewest assumptions first."""
@@ -36,43 +43,54 @@ def allocation_of(item: str, log: ReplayLog) -> str:
         If ltrr did not write the log.
     """
     if not isinstance(log, RunLog):
-        raise InputError(
-            f"policy {item!r} divides slots among arms: only logs written by ltrr hold what that needs, got "
-            f"the format {log.format!r}"
-        )
+        raise InputError(_FOREIGN.format(item, log.format))
     return item.removeprefix(PREFIX)
 
 
+def allocation_judges(log: ReplayLog, quotas: Sequence[str]) -> dict[str, AllocationJudge]:
+    """Return the judge of each quota, as "2 bm25 + 1 memory"; a pass over the log fits the one model of all.
+
+    Raises
+    ------
+    InputError
+        If ltrr did not write the log, or a quota is not one of its.
+    """
+    if not isinstance(log, RunLog):
+        raise InputError(_FOREIGN.format(quotas[0], log.format))
+    stages = {quota: TwoStage(log, quota) for quota in quotas}
+    model = fitted_model(next(iter(stages.values())), LEVELS)
+    return {quota: AllocationJudge(stage, LEVELS, model) for quota, stage in stages.items()}
+
+
+def chunks_of(log: ReplayLog, judges: Mapping[str, AllocationJudge]) -> Iterator[Events]:
+    """Yield a log's chunks; the judges of allocations see them too, with what events alone do not hold."""
+    if not judges or not isinstance(log, RunLog):
+        yield from log.chunks()
+        return
+    for part in log.read():
+        for one in judges.values():
+            one.add(part)
+        yield part.events
+
+
 def with_allocations(
-    evaluation: Evaluation, log: ReplayLog, quotas: Sequence[str], settings: Settings
+    evaluation: Evaluation, judges: Mapping[str, AllocationJudge], settings: Settings
 ) -> Evaluation:
     """Return the evaluation with rows for each quota: by sequence, by quota and by page.
 
     Parameters
     ----------
     evaluation : Evaluation
-    log : RunLog
-    quotas : sequence of str
-        As "2 bm25 + 1 memory".
+    judges : mapping of str to AllocationJudge
+        By quota, after the pass.
     settings : Settings
     """
-    if not quotas or not isinstance(log, RunLog):
-        return evaluation
     rows: list[dict[str, Any]] = []
     diagnostics: list[dict[str, Any]] = []
     notes: list[str] = []
-    for quota in quotas:
+    for quota, of_quota in judges.items():
         policy = f"{PREFIX}{quota}"
-        answers = two_stage(
-            log.parts.folder,
-            target=quota,
-            policy=log.parts.policy,
-            seed=log.parts.seed,
-            estimators=LEVELS,
-            warm_up=log.warm_up,
-            on_error=log.faults.on_error,
-        )
-        for answer in answers:
+        for answer in of_quota.answers():
             rows.append(_row(policy, answer, settings))
             diagnostics += [
                 {"policy": policy, "diagnostic": f"{key} ({answer.name})", "value": value, "meaning": meaning}
@@ -94,7 +112,7 @@ def with_allocations(
         },
         about={
             **evaluation.about,
-            "policies": [*evaluation.about["policies"], *(f"{PREFIX}{quota}" for quota in quotas)],
+            "policies": [*evaluation.about["policies"], *(f"{PREFIX}{quota}" for quota in judges)],
             "notes": [*evaluation.about["notes"], *notes],
         },
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ltrr.errors import InputError, nearest
-from ltrr.logs.formats.run_log import open_run_log
+from ltrr.logs.formats.run_log import RunPart, open_run_log
 from ltrr.protocols import Policy
 from ltrr.replay.allocations.quota_model import QuotaModel
 from ltrr.replay.allocations.weights import LEVELS, TwoStage, TwoStageBatch
@@ -18,7 +18,7 @@ from ltrr.replay.estimators.ips import IPS
 from ltrr.replay.estimators.snips import SNIPS
 from ltrr.types import Float64
 
-__all__ = ["DEFAULT_TWO_STAGE", "TwoStageEstimate", "two_stage"]
+__all__ = ["DEFAULT_TWO_STAGE", "AllocationJudge", "TwoStageEstimate", "fitted_model", "two_stage"]
 
 DEFAULT_TWO_STAGE = ("sequence-ips", "quota-ips", "quota-snips", "quota-dr", "page-ips")
 """The default estimators; any level combines with any of ips, snips and dr."""
@@ -129,21 +129,73 @@ def two_stage(
     """
     log = open_run_log(path, policy=policy, seed=seed, warm_up=warm_up, on_error=on_error)
     stage = TwoStage(log, target, logging)
-    parts = [_parsed(name) for name in estimators]
-    model = None
-    if any(kind is DR for _, kind in parts):
-        model = QuotaModel(log.n_slots, len(log.parts.about["arms"]), len(log.space.context_names))
-        for batch in stage.batches():
-            model.add(batch.key, batch.context, batch.quota, batch.reward)
-    sums = [_Sums(level, kind()) for level, kind in parts]
+    judge = AllocationJudge(stage, estimators, fitted_model(stage, estimators))
+    for part in log.read():
+        judge.add(part)
+    return judge.answers()
+
+
+def fitted_model(stage: TwoStage, estimators: Sequence[str]) -> QuotaModel | None:
+    """Return the reward model that estimators need, fitted in a pass over the log; None if they need none.
+
+    It is a model of rewards by context and logged quota, the same for all targets.
+    """
+    if not any(kind is DR for _, kind in map(_parsed, estimators)):
+        return None
+    log = stage.log
+    model = QuotaModel(log.n_slots, len(log.parts.about["arms"]), len(log.space.context_names))
     for batch in stage.batches():
-        for each in sums:
+        model.add(batch.key, batch.context, batch.quota, batch.reward)
+    return model
+
+
+class AllocationJudge:
+    """Judges one allocation policy, part by part, so that several are judged in one pass over a log.
+
+    Parameters
+    ----------
+    stage : TwoStage
+        The target on its log.
+    estimators : sequence of str
+        As in `two_stage`.
+    model : QuotaModel or None
+        As of `fitted_model`.
+
+    Examples
+    --------
+    >>> import ltrr
+    >>> world = ltrr.worlds.Music(n_items=300, n_queries=100, seed=1)
+    >>> loop = {"warmup": 40, "slot_size": 4, "held_out": 0}
+    >>> run = ltrr.simulate(world, policies=["random"], rounds=80, seeds=1, loop=loop, quiet=True)
+    >>> log = open_run_log(run.folder, policy="random")
+    >>> judge = AllocationJudge(TwoStage(log, "3 bm25"), ["sequence-ips"], None)
+    >>> for part in log.read():
+    ...     judge.add(part)
+    >>> judge.answers()[0].n
+    80
+    """
+
+    def __init__(self, stage: TwoStage, estimators: Sequence[str], model: QuotaModel | None) -> None:
+        self.stage, self._names, self._model = stage, tuple(estimators), model
+        self._sums = [_Sums(level, kind()) for level, kind in map(_parsed, estimators)]
+
+    def add(self, part: RunPart) -> None:
+        """Take in a part of the log."""
+        if not len(part.events):
+            return
+        batch, model = self.stage.batch(part), self._model
+        for each in self._sums:
             q_logged, q_target = None, None
             if model is not None:
                 q_logged = model.predict(batch.key, batch.context, batch.seen[each.level])
                 q_target = model.predict(batch.key, batch.context, batch.target)
             each.add(batch, q_logged, q_target)
-    return tuple(each.estimate(name, stage) for name, each in zip(estimators, sums, strict=True))
+
+    def answers(self) -> tuple[TwoStageEstimate, ...]:
+        """Return the answer of each estimator."""
+        return tuple(
+            each.estimate(name, self.stage) for name, each in zip(self._names, self._sums, strict=True)
+        )
 
 
 @dataclass

@@ -172,9 +172,10 @@ class TwoStage:
         """Yield the log part by part; each pass reads it again."""
         for part in self.log.read():
             if len(part.events):
-                yield self._batch(part)
+                yield self.batch(part)
 
-    def _batch(self, part: RunPart) -> TwoStageBatch:
+    def batch(self, part: RunPart) -> TwoStageBatch:
+        """Return a part's requests with their weights; the part must hold some."""
         events = part.events
         first = events.request_indptr[:-1]
         requests = _requests(events, first, part.request)

@@ -96,6 +96,7 @@ def _about(log: ReplayLog, judges: list[PolicyJudge], models: Models, settings: 
         "log": log.name,
         "format": log.format,
         "columns": getattr(log, "columns_line", ""),
+        "kept": getattr(log, "kept", ""),
         "rows": faults.rows,
         "used": faults.used,
         "skipped": faults.skipped,

@@ -61,7 +61,8 @@ def _content(evaluation: Evaluation) -> dict[str, Any]:
         f"{about['skipped']:,} excluded. Intervals: {', '.join(settings['intervals'])} at "
         f"{settings['level']:.0%}; seed {settings['seed']}."
     )
-    columns = about.get("columns", "")
+    columns, kept = about.get("columns", ""), about.get("kept", "")
+    setting += f" The text was parsed once, into a temporary file of {kept}." if kept else ""
     return {
         "title": f"replay of {about['log']}",
         "name": f"Replay of {about['log']}",
