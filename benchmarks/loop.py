@@ -32,7 +32,7 @@ from threadpoolctl import threadpool_limits
 import ltrr.simulation.cell
 import ltrr.simulation.loop
 from ltrr.bandits.spec import policy_spec
-from ltrr.logs.tables import LogWriter
+from ltrr.logs.writer import LogWriter
 from ltrr.rng import Streams
 from ltrr.simulation.cell import Cell
 from ltrr.simulation.loop import Loop

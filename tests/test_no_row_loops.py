@@ -12,7 +12,7 @@ import pytest
 
 from ltrr import LoopSetting, Streams
 from ltrr.bandits.spec import policy_spec
-from ltrr.logs.tables import LogWriter
+from ltrr.logs.writer import LogWriter
 from ltrr.simulation.loop import Loop
 from ltrr.simulation.measure import Measures
 from ltrr.study.build import build, make_world, prepare, system_of

@@ -53,9 +53,6 @@ PAGES = [
 NOT_READ = {"docs/words.md": "it lists the words that are not used any more; its glossary is package data"}
 """Pages that are not checked, and why."""
 
-PENDING: tuple[str, ...] = ()
-"""Files or folders, relative to the checkout, that are not checked yet: to be emptied."""
-
 
 def found(text):
     """Yield (position, word, better) of what should be written otherwise."""
@@ -112,10 +109,6 @@ def faults_of_module(source):
     ]
 
 
-def is_pending(path):
-    return any(path == name or path.startswith(f"{name}/") for name in PENDING)
-
-
 def report(where, faults):
     return "\n".join(f"{where}:{line}: {word!r}: write {better}" for line, word, better in sorted(faults))
 
@@ -134,13 +127,8 @@ def test_docstrings_and_messages_are_in_plain_words():
     lines = []
     for path in sorted((ROOT / "ltrr").rglob("*.py")):
         where = path.relative_to(ROOT).as_posix()
-        if not is_pending(where):
-            lines.append(report(where, faults_of_module(path.read_text(encoding="utf-8"))))
+        lines.append(report(where, faults_of_module(path.read_text(encoding="utf-8"))))
     assert not any(lines), "\n" + "\n".join(filter(None, lines))
-
-
-def test_what_is_pending_exists():
-    assert [name for name in PENDING if not (ROOT / name).exists()] == []
 
 
 @pytest.mark.parametrize(

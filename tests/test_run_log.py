@@ -48,6 +48,10 @@ def part(folder, table, number=0, policy="linucb"):
     return folder / table / f"policy={policy}" / "seed=0" / f"part-{number:05d}.parquet"
 
 
+def last_part(folder, table):
+    return max(part(folder, table).parent.glob("part-*.parquet"))
+
+
 def rewrite(folder, table, change, number=0):
     file = part(folder, table, number)
     pq.write_table(change(pq.ParquetFile(file).read()), file)
@@ -201,6 +205,11 @@ def test_a_request_logged_twice_is_told(copy):
         (lambda f: part(f, "candidates", 1).unlink(), r"part-00001\.parquet is missing"),
         (lambda f: shutil.rmtree(f / "impressions"), "impressions.*is missing"),
         (lambda f: [shutil.rmtree(f / t) for t in TABLES], "holds no parts"),
+        (lambda f: [last_part(f, t).unlink() for t in TABLES], r"part-\d+\.parquet is missing.* --resume"),
+        (
+            lambda f: part(f, "requests").rename(part(f, "requests").with_stem("part-x")),
+            "is not a part of a log",
+        ),
         (lambda f: part(f, "decisions").write_bytes(b"PAR1"), "cannot be read as Parquet"),
         (lambda f: (f / "queries.parquet").unlink(), "queries.parquet cannot be read"),
         (lambda f: (f / "log.json").write_text("{"), "log.json cannot be read"),

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from ltrr.logs.faults import Faults
     from ltrr.logs.reading import read
     from ltrr.logs.replay_log import ReplayLog
-    from ltrr.logs.tables import FORMAT_VERSION, TABLES, Log, LogWriter, Shadow, write_table
+    from ltrr.logs.tables import FORMAT_VERSION, TABLES, Log
     from ltrr.logs.validation import validate
+    from ltrr.logs.writer import LogWriter, Shadow, write_table
 
 _PLACES = {
     "Columns": "columns",
@@ -24,15 +25,15 @@ _PLACES = {
     "FORMAT_VERSION": "tables",
     "Faults": "faults",
     "Log": "tables",
-    "LogWriter": "tables",
+    "LogWriter": "writer",
     "LoggedRequest": "explain",
     "ReplayLog": "replay_log",
-    "Shadow": "tables",
+    "Shadow": "writer",
     "Space": "events",
     "TABLES": "tables",
     "read": "reading",
     "validate": "validation",
-    "write_table": "tables",
+    "write_table": "writer",
 }
 """The module that each public name is loaded from."""
 

@@ -35,6 +35,14 @@ class AdmitState:
         True while every propensity was 1.
     time : float
         The latest known time in seconds, NaN before the first.
+
+    Examples
+    --------
+    >>> from ltrr.logs.events import Space
+    >>> state = AdmitState()
+    >>> state.observe(Events(Space(("a", "b")), [1, 2], [1, 2], [0, 0], [0.0, 1.0]), timed=False)
+    >>> state.constant_columns()
+    {'action': 0.0}
     """
 
     copies: Copies | None = None

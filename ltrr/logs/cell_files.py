@@ -46,6 +46,15 @@ class CellFiles:
     seed : int
     parts : mapping of str to sequence of Path
         The parts of each table.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = Path(folder) / "part-00000.parquet"
+    ...     pq.write_table(pa.table({"request": [4, 5, 6]}), file)
+    ...     CellFiles(Path(folder), {}, "linucb", 0, {"requests": [file]}).span()
+    (4, 6)
     """
 
     folder: Path

@@ -57,6 +57,14 @@ class Found:
     ----------
     notes : list of (str, int64 array, list of str)
         Kind, local positions of the rows, what was found there.
+
+    Examples
+    --------
+    >>> found = Found()
+    >>> numbers(pa.array(["1.5", "many"]), "reward", found).tolist()
+    [1.5, nan]
+    >>> found.notes
+    [('unreadable', array([1]), ["`reward` must be a number, got 'many'"])]
     """
 
     notes: list[tuple[str, Int64, list[str]]] = field(default_factory=list)

@@ -42,6 +42,12 @@ class Space:
         Smallest propensity the logging policy could have had, if declared; bounds the weights.
     reward_range : (float, float) or None
         Declared range of the rewards of a request.
+
+    Examples
+    --------
+    >>> space = Space(("tea", "latte"), context_names=("hour",))
+    >>> space.actions[1], space.n_slots
+    ('latte', 1)
     """
 
     actions: tuple[str, ...]
@@ -101,6 +107,13 @@ class Events:
         Query texts, where ``query`` points into them.
     session, user, query : int64, int64, int32 (n,) or None
         Ids as logged; None where the log has none.
+
+    Examples
+    --------
+    >>> space = Space(("tea", "latte"))
+    >>> events = Events(space, row=[1, 2], key=[1, 2], action=[0, 1], reward=[0, 1], propensity=[0.5, 0.5])
+    >>> len(events), events.take(np.array([1])).reward.tolist()
+    (2, [1.0])
     """
 
     space: Space

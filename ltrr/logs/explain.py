@@ -51,6 +51,15 @@ class LoggedRequest:
         ``spilled``, ``logged_only``, ``ranker_score``.
     places : DataFrame
         A row a place of the page; see `ltrr.logs.Log.explain`.
+
+    Examples
+    --------
+    >>> import ltrr
+    >>> world = ltrr.worlds.Music(n_items=300, n_queries=100)
+    >>> run = ltrr.simulate(world, policies=["random"], rounds=40, seeds=1, warmup=20, quiet=True)
+    >>> request = run.log("random").find([30])[0]
+    >>> request.policy, int(request.arms["slots"].sum()), len(request.places)
+    ('random', 3, 10)
     """
 
     request: int

@@ -32,6 +32,13 @@ class FaultyRow:
         Local row, and the one where its request begins.
     copies : Copies
         What the log holds twice.
+
+    Examples
+    --------
+    >>> raw = Raw(row=np.array([7]), action=np.array([0]), reward=np.array([1.0]), propensity=np.array([1.5]))
+    >>> row = FaultyRow(raw, Space(("tea", "latte")), i=0, start=0, copies=Copies())
+    >>> row.number("propensity"), row.name(0)
+    ('1.5', "action 'tea'")
     """
 
     raw: Raw

@@ -77,6 +77,14 @@ class Fault:
         Row number in the log, from 1; 0 for a fault of the whole log.
     detail : str
         What was found there.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> faults = Faults(on_error="skip")
+    >>> faults.note("propensity above 1", np.array([3]), ["1.5"])
+    >>> faults.kept
+    [Fault(kind='propensity above 1', row=3, detail='1.5')]
     """
 
     kind: str

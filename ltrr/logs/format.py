@@ -67,6 +67,11 @@ class Part:
     path : Path
     values : mapping of str to str
         Columns that folders named ``key=value`` stand for.
+
+    Examples
+    --------
+    >>> Part(Path("logs/day=1/clicks.csv"), {"day": "1"}).name
+    'clicks.csv'
     """
 
     path: Path
@@ -116,6 +121,13 @@ class Format:
     opens : bool
         True for logs that are more than parts of rows: ``batches`` then takes a path, and options by name,
         and returns the `ReplayLog`.
+
+    Examples
+    --------
+    >>> def batches(part, wanted=None, *, arms="arm"):
+    ...     yield from ()
+    >>> Format(batches, endings=(".clicks",)).options
+    ('arms',)
     """
 
     batches: Batches

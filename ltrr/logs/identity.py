@@ -27,6 +27,12 @@ class Identity:
         What distinguishes ids: integers as they are and nothing, or two hashes (128 bits) of texts.
     missing : bool (n,)
         True where there is no id: null, or an empty text.
+
+    Examples
+    --------
+    >>> ids = identify(np.array(["", "tea", "latte", "tea"]))
+    >>> ids.missing.tolist(), bool(ids.key[1] == ids.key[3])
+    ([True, False, False, False], True)
     """
 
     first: UInt64

@@ -30,6 +30,12 @@ class ItemTable:
     columns : mapping of str to str
         Features that differ between requests: name, then the log's column for an action, with ``{}`` for
         the action's name.
+
+    Examples
+    --------
+    >>> prices = ItemTable(("price",), ("tea", "latte"), np.array([[2.0], [3.0]], np.float32))
+    >>> prices.aligned(("latte", "tea")).tolist()
+    [[3.0], [2.0]]
     """
 
     names: tuple[str, ...] = ()

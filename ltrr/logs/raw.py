@@ -57,6 +57,13 @@ class Raw:
         What was found while parsing: kind (of `ltrr.logs.faults.FAULTS`), local positions 0…n−1 of the
         rows, and what was found there. Rows that cannot be parsed at all keep their place, with action −1 and
         reward NaN; no further fault of such a row is reported.
+
+    Examples
+    --------
+    >>> from ltrr.logs.events import Space
+    >>> raw = Raw(row=[1, 2], action=[0, -1], reward=[1.0, 0.5], propensity=[0.5, None])
+    >>> raw.typed(Space(("tea", "latte"))).propensity.tolist()
+    [0.5, nan]
     """
 
     row: Int64

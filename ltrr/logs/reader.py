@@ -86,6 +86,13 @@ class LogReader:
         Columns of target probabilities that are read; None for all.
     arguments : mapping
         Arguments of `ltrr.logs.read` by which another log is read as this one was.
+
+    Examples
+    --------
+    >>> from ltrr.logs import read
+    >>> log = read(pa.table({"action": ["a", "b", "b"], "reward": [0, 1, 1]}), chunk_rows=2)
+    >>> isinstance(log, LogReader), [len(events) for events in log.chunks()]
+    (True, [2, 1])
     """
 
     source: Source

@@ -16,6 +16,14 @@ class ReplayLog(Protocol):
     """What `ltrr.replay.read` returns: one log, whatever its format.
 
     Every pass reads the log and counts faults from the start, so that a log larger than memory works.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> from ltrr.logs import read
+    >>> log = read(pa.table({"action": ["a", "b"], "reward": [0, 1]}))
+    >>> isinstance(log, ReplayLog), log.space.actions, sum(len(events) for events in log.chunks())
+    (True, ('a', 'b'), 2)
     """
 
     @property

@@ -39,6 +39,18 @@ class Rows:
     unlisted : bool
         True where a row without eligible actions could have taken any, and one without a count stands for
         itself; False where such rows are faulty.
+
+    Examples
+    --------
+    >>> from ltrr.logs.context import ContextColumns
+    >>> from ltrr.logs.vocabulary import Actions
+    >>> from ltrr.logs.typed import typed
+    >>> roles = (Role("action", "arm", "label"), Role("reward", "clicked", "number"))
+    >>> batch = pa.RecordBatch.from_pydict({"arm": ["b", "a"], "clicked": ["1", "0"]})
+    >>> rows = Rows(roles, Survey(Actions(("a", "b")), ContextColumns(())), ItemTable())
+    >>> raw = rows.raw(typed(batch, roles, 0, fixed=True))
+    >>> raw.action.tolist(), raw.reward.tolist()
+    ([1, 0], [1.0, 0.0])
     """
 
     roles: Sequence[Role]

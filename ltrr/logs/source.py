@@ -31,7 +31,14 @@ Typed = Iterator[tuple[str, pa.RecordBatch]]
 
 
 class Source(Protocol):
-    """Rows in the reader's own columns, again and again."""
+    """Rows in the reader's own columns, again and again.
+
+    Examples
+    --------
+    >>> source: Source = TableSource("a table", pa.table({"action": ["tea"], "reward": [1.0]}))
+    >>> source.name, source.parses
+    ('a table', False)
+    """
 
     name: str
 
@@ -63,7 +70,7 @@ class Source(Protocol):
 
 @dataclass
 class FileSource:
-    """The parts of a log in one format.
+    r"""The parts of a log in one format.
 
     Parameters
     ----------
@@ -73,6 +80,18 @@ class FileSource:
     format : Format
     options : mapping
         Options of the format's function.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from ltrr.logs.format import format_of
+    >>> from ltrr.logs.formats import csv
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     part = Part(Path(folder) / "log.csv")
+    ...     n = part.path.write_text("action,reward\ntea,1\n")
+    ...     FileSource("log.csv", (part,), format_of(csv.batches)).head().to_pydict()
+    {'action': ['tea'], 'reward': ['1']}
     """
 
     name: str
@@ -213,6 +232,12 @@ class TableSource:
     ----------
     name : str
     table : pyarrow.Table
+
+    Examples
+    --------
+    >>> source = TableSource("a table", pa.table({"action": ["tea"], "reward": [1.0]}))
+    >>> source.n_parts, source.head().num_rows
+    (1, 1)
     """
 
     name: str

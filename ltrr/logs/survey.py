@@ -87,6 +87,16 @@ class Surveyor:
         Most columns of features by name.
     name : str
         What the log is called in messages.
+
+    Examples
+    --------
+    >>> from ltrr.logs.typed import typed
+    >>> roles = (Role("action", "arm", "label"), Role("reward", "clicked", "number"))
+    >>> batch = pa.RecordBatch.from_pydict({"arm": ["b", "a"], "clicked": ["1", "0"]})
+    >>> surveyor = Surveyor(roles)
+    >>> surveyor.add(typed(batch, roles, 0, fixed=True))
+    >>> surveyor.finish().actions.names
+    ('a', 'b')
     """
 
     roles: Sequence[Role]

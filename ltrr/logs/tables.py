@@ -22,8 +22,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,216 +35,75 @@ from ltrr import _check
 from ltrr._state import write_aside
 from ltrr.errors import InputError, nearest
 from ltrr.logs.cell_files import CellFiles
-from ltrr.types import Decision, Feedback, Float64, Page, Requests, Union
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from ltrr.logs.explain import LoggedRequest
 
-__all__ = ["FORMAT_VERSION", "TABLES", "Log", "LogWriter", "Shadow"]
+__all__ = ["FORMAT_VERSION", "TABLES", "Log", "part_file", "part_numbers", "whole_parts"]
 
 FORMAT_VERSION = 1
 TABLES = ("requests", "decisions", "candidates", "impressions")
 
 
-def _wide(values: np.ndarray[Any, Any]) -> pa.Array:
-    """Return a (N, W) array as a column of fixed-size lists."""
-    flat = pa.array(np.ascontiguousarray(values).reshape(-1))
-    return (
-        pa.FixedSizeListArray.from_arrays(flat, values.shape[1]) if values.shape[1] else pa.nulls(len(values))
-    )
+def part_file(folder: Path, table: str, policy: str, seed: int, part: int) -> Path:
+    """Return the place of a part of one table of a log."""
+    return folder / table / f"policy={policy}" / f"seed={seed}" / f"part-{part:05d}.parquet"
 
 
-def _lists(indptr: np.ndarray[Any, Any], values: np.ndarray[Any, Any]) -> pa.Array:
-    """Return CSR rows as a column of lists."""
-    return pa.ListArray.from_arrays(pa.array(indptr.astype(np.int32)), pa.array(values))
+def part_numbers(file: Path) -> tuple[int, int]:
+    """Return seed and part of a part's file, by its path.
 
-
-def write_table(path: Path, table: pa.Table) -> None:
-    """Write a Parquet file aside and rename it."""
-    sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd", row_group_size=1 << 17)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_aside(path, sink.getvalue().to_pybytes())
-
-
-@dataclass(frozen=True)
-class Shadow:
-    """What all arms would have delivered to B requests at the whole budget.
-
-    Parameters
-    ----------
-    union : Union
-        Every candidate of every arm; lists that were drawn are beginnings of these.
-    score : float64 (N,) or None
-        The ranker's scores; None where they depend on the allocation, so that there are none.
+    Raises
+    ------
+    InputError
+        If the path is not one that `part_file` makes.
     """
+    seed, part = file.parent.name.removeprefix("seed="), file.stem.removeprefix("part-")
+    if not (seed.isdecimal() and part.isdecimal()):
+        raise InputError(f"{file} is not a part of a log: its name must be seed=<s>/part-<n>.parquet")
+    return int(seed), int(part)
 
-    union: Union
-    score: Float64 | None
 
-
-@dataclass
-class LogWriter:
-    """Collects the tables of one cell (policy × seed) and writes them part by part.
+def whole_parts(folder: Path, about: Mapping[str, Any], table: str, policy: str, seed: int) -> list[Path]:
+    """Return the parts of a cell's table: as many as the other tables have, and the run's rounds need.
 
     Parameters
     ----------
     folder : Path
         The log's folder.
-    policy : str
+    about : mapping
+        What ``log.json`` says.
+    table, policy : str
     seed : int
+
+    Raises
+    ------
+    InputError
+        If a part is missing.
     """
-
-    folder: Path
-    policy: str
-    seed: int
-    _rows: dict[str, list[pa.Table]] = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        self._rows = {name: [] for name in TABLES}
-
-    def path(self, table: str, part: int) -> Path:
-        """Return the place of a part."""
-        return (
-            self.folder / table / f"policy={self.policy}" / f"seed={self.seed}" / f"part-{part:05d}.parquet"
-        )
-
-    def append(
-        self,
-        feedback: Feedback,
-        union: Union,
-        score: Float64,
-        page: Page,
-        *,
-        censored: np.ndarray[Any, Any],
-        model_version: int,
-        shadow: Shadow | None = None,
-    ) -> None:
-        """Add one batch, with the ranker's ``score`` of each candidate of ``union``."""
-        requests, decision = feedback.requests, feedback.decision
-        self._rows["requests"].append(_requests(requests, feedback))
-        self._rows["decisions"].append(_decisions(requests, decision))
-        drawn = _candidates(requests, union, score, model_version)
-        whole = drawn if shadow is None else _with_shadow(requests, union, drawn, shadow, model_version)
-        self._rows["candidates"].append(whole)
-        self._rows["impressions"].append(_impressions(feedback, page, censored))
-
-    def flush(self, part: int) -> None:
-        """Write what has been added since the last flush as part number ``part``."""
-        for name, tables in self._rows.items():
-            if tables:
-                write_table(self.path(name, part), pa.concat_tables(tables).combine_chunks())
-            tables.clear()
-
-    def drop_after(self, parts: int) -> None:
-        """Remove parts from number ``parts`` on: they were written after the last checkpoint."""
-        for name in TABLES:
-            for file in self.path(name, 0).parent.glob("part-*.parquet"):
-                if int(file.stem.split("-")[1]) >= parts:
-                    file.unlink()
-
-
-def _requests(requests: Requests, feedback: Feedback) -> pa.Table:
-    return pa.table(
-        {
-            "request": requests.request,
-            "session": requests.session,
-            "user": requests.user,
-            "query": requests.query,
-            "time": requests.time,
-            "context": _wide(requests.context),
-            "reward": feedback.reward,
-            "abandoned": feedback.abandoned,
-        }
-    )
-
-
-def _decisions(requests: Requests, decision: Decision) -> pa.Table:
-    slots = []
-    for s, (actions, probability) in enumerate(zip(decision.actions, decision.probabilities, strict=True)):
-        n, width = len(requests), actions.features.shape[1]
-        after = actions.quota if actions.quota is not None else np.zeros((len(actions.action), 0), np.int32)
-        slots.append(
-            pa.table(
-                {
-                    "request": requests.request,
-                    "slot": np.full(n, s, np.int16),
-                    "action": decision.action[:, s],
-                    "propensity": decision.propensity[:, s],
-                    "sequence_propensity": decision.sequence_propensity,
-                    "audit": decision.audit[:, s],
-                    "version": decision.version,
-                    "actions": _lists(actions.indptr, actions.action),
-                    "probabilities": _lists(actions.indptr, probability),
-                    "features": _lists(actions.indptr * width, actions.features.reshape(-1)),
-                    "action_quotas": _lists(actions.indptr * after.shape[1], after.reshape(-1)),
-                    "quota": _wide(decision.quota),
-                }
+    others = [part_file(folder, name, policy, seed, 0).parent.glob("part-*.parquet") for name in TABLES]
+    known = [part_numbers(file)[1] + 1 for files in others for file in files]
+    parts = []
+    for n in range(max([_least_parts(about), *known])):
+        part = part_file(folder, table, policy, seed, n)
+        if not part.exists():
+            raise InputError(
+                f"{part} is missing, so that the log is not whole; finish its run with --resume, copy the "
+                "whole log, or simulate it again"
             )
-        )
-    return pa.concat_tables(slots)
+        parts.append(part)
+    return parts
 
 
-def _candidates(requests: Requests, union: Union, score: Float64, model_version: int) -> pa.Table:
-    sources = np.diff(union.source_indptr)
-    candidate = np.repeat(np.arange(len(union.item)), sources)
-    request = np.repeat(requests.request, np.diff(union.indptr))
-    return pa.table(
-        {
-            "request": request[candidate],
-            "item": union.item[candidate],
-            "arm": union.arm,
-            "slab": union.slab,
-            "rank": union.rank,
-            "score": union.score,
-            "slots": union.slots[candidate],
-            "ranker_score": score[candidate],
-            "model_version": np.full(len(candidate), model_version, np.int32),
-        }
-    )
-
-
-def _with_shadow(
-    requests: Requests, union: Union, drawn: pa.Table, shadow: Shadow, model_version: int
-) -> pa.Table:
-    """Return the table of all sources, those of ``drawn`` among them as they are."""
-    n, pool = len(requests), shadow.union
-    row, own = (np.repeat(np.arange(n), np.diff(u.source_indptr[u.indptr])) for u in (pool, union))
-    n_arms = int(pool.arm.max(initial=-1)) + 1
-    depth = np.bincount(own * n_arms + union.arm, minlength=n * n_arms)
-    # lists only ever get deeper, and both tables go by request, item and arm: what was drawn of the pool
-    # stands there in the same order
-    asked = pool.rank < depth[row * n_arms + pool.arm]
-    score = np.full(len(pool.item), np.nan) if shadow.score is None else shadow.score
-    table = _candidates(requests, pool, score, model_version)
-    slots, ranked = np.zeros(len(table), np.uint32), table["ranker_score"].to_numpy().copy()
-    slots[asked] = drawn["slots"].to_numpy()
-    ranked[asked] = drawn["ranker_score"].to_numpy()
-    for name, values in (("slots", slots), ("ranker_score", ranked)):
-        table = table.set_column(table.schema.get_field_index(name), name, pa.array(values))
-    return table
-
-
-def _impressions(feedback: Feedback, page: Page, censored: np.ndarray[Any, Any]) -> pa.Table:
-    n, k = page.item.shape
-    shown = page.item.reshape(-1) >= 0
-    features = feedback.features.reshape(n * k, -1)
-    columns: dict[str, np.ndarray[Any, Any]] = {
-        "request": np.repeat(feedback.requests.request, k),
-        "position": np.tile(np.arange(k, dtype=np.int16), n),
-        "item": page.item.reshape(-1),
-        "slots": feedback.slots.reshape(-1),
-        "click": feedback.click.reshape(-1),
-        "satisfied": feedback.satisfied.reshape(-1),
-        "value": feedback.value.reshape(-1),
-        "arrived_at": np.repeat(feedback.arrived_at, k),
-        "censored": np.repeat(censored, k),
-    }
-    return pa.table(
-        {name: values[shown] for name, values in columns.items()} | {"features": _wide(features[shown])}
-    )
+def _least_parts(about: Mapping[str, Any]) -> int:
+    """Return how many parts a cell has by the settings of its run; 0 where these do not say."""
+    try:
+        parts: int = math.ceil(about["settings"]["rounds"] / about["settings"]["loop"]["checkpoint_every"])
+    except (KeyError, TypeError, ValueError, ArithmeticError):
+        return 0
+    return parts
 
 
 @dataclass(frozen=True)
@@ -257,6 +116,15 @@ class Log:
         Folder that holds ``log.json`` and a folder a table.
     policy, seed : str, int, optional
         Restrict to one policy and one seed.
+
+    Examples
+    --------
+    >>> import ltrr
+    >>> world = ltrr.worlds.Music(n_items=300, n_queries=100)
+    >>> run = ltrr.simulate(world, policies=["random"], rounds=40, seeds=1, warmup=20, quiet=True)
+    >>> log = Log(run.folder / "log")
+    >>> log.cells(), len(log.requests), log.about["arms"]
+    ([('best-static', 0), ('random', 0)], 80, ['bm25', 'dense', 'memory', 'popular'])
     """
 
     folder: Path
@@ -291,7 +159,7 @@ class Log:
             raise InputError(f"no log table {name!r}{nearest(name, TABLES)}")
         parts = []
         for policy, seed in self.cells():
-            for file in self._parts(name, policy, seed):
+            for file in whole_parts(self.folder, self.about, name, policy, seed):
                 table = pq.ParquetFile(file).read()
                 table = table.append_column(
                     "policy", pa.array([policy]).take(pa.array(np.zeros(len(table), int)))
@@ -319,7 +187,7 @@ class Log:
         """
         wanted = [_check.integer("request", request) for request in requests]
         cell = self._cell(policy, seed)
-        parts = {name: self._parts(name, *cell) for name in TABLES}
+        parts = {name: whole_parts(self.folder, self.about, name, *cell) for name in TABLES}
         from ltrr.logs.explain import read_requests
 
         return read_requests(CellFiles(self.folder, self.about, *cell, parts), wanted)
@@ -412,40 +280,14 @@ class Log:
 
     def cells(self) -> list[tuple[str, int]]:
         """Return the chosen cells (policy, seed) that there are parts of, in order."""
-        files = [
-            file for name in TABLES for file in (self.folder / name).glob("policy=*/seed=*/part-*.parquet")
-        ]
-        cells = {
-            (file.parts[-3].removeprefix("policy="), int(file.parts[-2].removeprefix("seed=")))
-            for file in files
-        }
-        return sorted(c for c in cells if self.policy in (None, c[0]) and self.seed in (None, c[1]))
+        return sorted({cell for name in TABLES for cell, _ in self._files(name)})
 
-    def _parts(self, name: str, policy: str, seed: int) -> list[Path]:
-        """Return the parts of a cell's table: as many as the other tables have, and the run's rounds need."""
-        writer = LogWriter(self.folder, policy, seed)
-        found = [
-            int(file.stem.removeprefix("part-"))
-            for table in TABLES
-            for file in writer.path(table, 0).parent.glob("part-*.parquet")
-        ]
-        parts = [writer.path(name, n) for n in range(max([self._least_parts(), *(n + 1 for n in found)]))]
-        for part in parts:
-            if not part.exists():
-                raise InputError(
-                    f"{part} is missing, so that the log is not whole; finish its run with --resume, or "
-                    "simulate it again"
-                )
-        return parts
-
-    def _least_parts(self) -> int:
-        """Return how many parts a cell has by the settings of its run; 0 where these do not tell."""
-        settings: Any = self.about.get("settings", {})
-        try:
-            parts: int = math.ceil(settings["rounds"] / settings["loop"]["checkpoint_every"])
-        except (KeyError, TypeError, ZeroDivisionError):
-            return 0
-        return parts
+    def _files(self, name: str) -> Iterator[tuple[tuple[str, int], Path]]:
+        """Yield the files of a table that belong to the chosen cells, each with its cell."""
+        for file in (self.folder / name).glob("policy=*/seed=*/part-*.parquet"):
+            cell = file.parts[-3].removeprefix("policy="), part_numbers(file)[0]
+            if self.policy in (None, cell[0]) and self.seed in (None, cell[1]):
+                yield cell, file
 
     def to_frame(self, name: str) -> pd.DataFrame:
         """Return one of the four tables as a DataFrame."""
@@ -479,13 +321,10 @@ class Log:
             raise InputError(f"{target} exists already; choose another place")
         target.mkdir(parents=True)
         for name in TABLES:
-            for file in (self.folder / name).glob("policy=*/seed=*/part-*.parquet"):
-                policy = file.parts[-3].removeprefix("policy=")
-                seed = int(file.parts[-2].removeprefix("seed="))
-                if self.policy in (None, policy) and self.seed in (None, seed):
-                    place = target / file.relative_to(self.folder)
-                    place.parent.mkdir(parents=True, exist_ok=True)
-                    write_aside(place, file.read_bytes())
+            for _, file in self._files(name):
+                place = target / file.relative_to(self.folder)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                write_aside(place, file.read_bytes())
         for extra in ("items.parquet", "queries.parquet", "log.json"):
             if (self.folder / extra).is_file():
                 write_aside(target / extra, (self.folder / extra).read_bytes())

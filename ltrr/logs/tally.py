@@ -37,6 +37,13 @@ class Tally:
         Smallest and largest value, by column.
     sums : dict of str to float
         Sum of the values, by column.
+
+    Examples
+    --------
+    >>> tally = Tally(Space(("a", "b")))
+    >>> tally.add(Events(tally.space, [1, 2], [1, 2], [0, 1], [0.0, 1.0], propensity=[0.5, 0.5]))
+    >>> tally.mean("reward"), tally.taken.tolist(), tally.inverse_mean()
+    (0.5, [1, 1], (1.0, 0.0))
     """
 
     space: Space

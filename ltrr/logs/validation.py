@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from ltrr.logs.faults import FAULTS
 from ltrr.logs.reading import read
 from ltrr.logs.replay_log import ReplayLog
 from ltrr.logs.tally import Tally
+from ltrr.logs.validation_text import text_of
 
 __all__ = ["FaultCount", "Validation", "validate"]
 
@@ -34,6 +34,13 @@ class FaultCount:
         What was found in the first; for a fault of the whole log everything that was found.
     meaning : str
         What the kind means.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> found = validate(pa.table({"action": ["a", "b"], "reward": [0, 1], "propensity": [0.5, 1.5]}))
+    >>> found.faults[0].kind, found.faults[0].count, found.faults[0].rows
+    ('propensity above 1', 1, (2,))
     """
 
     kind: str
@@ -91,6 +98,13 @@ class Validation:
         others), only those that model the reward (or estimate propensities first), none.
     answer : str
         The same in one sentence.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> found = validate(pa.table({"action": ["a", "b"], "reward": [0, 1], "propensity": [0.5, 0.5]}))
+    >>> found.usable, found.has_propensities, found.supports
+    (2, True, 'weighting')
     """
 
     name: str
@@ -141,75 +155,7 @@ class Validation:
 
     def text(self) -> str:
         """Return the findings as plain lines."""
-        out = [
-            f"{self.name} ({self.format})",
-            f"rows         {self.rows:,}, usable {self.usable:,}, excluded {self.rows - self.usable:,}",
-            f"requests     {self.requests:,}, up to {self.slots} slot{'s' * (self.slots != 1)} each",
-            f"actions      {self.actions:,}, taken {self.actions_taken:,}{self._eligible()}",
-        ]
-        if self.usable:
-            whole = "" if self.slot_rewards else "; a request's reward is at its last slot"
-            out.append(
-                f"reward       mean {_g(self.reward_mean)}, from {_g(self.reward_min)} to "
-                f"{_g(self.reward_max)}, other than 0 in {self.reward_nonzero:,} rows{whole}"
-            )
-        if self.has_propensities:
-            out += [
-                f"propensity   median {_g(self.propensity_median)}, from {_g(self.propensity_min)} to "
-                f"{_g(self.propensity_max)}, 1 in {self.certain_share or 0.0:.2%} of rows",
-                f"1/propensity over actions: mean {_g(self.mean_inverse_propensity)} ± "
-                f"{_g(self.mean_inverse_propensity_se)} (standard error), 1 expected",
-            ]
-        if self.first_time is not None and self.last_time is not None:
-            span = self.last_time - self.first_time
-            out.append(f"time         {_moment(self.first_time)} to {_moment(self.last_time)}, {_span(span)}")
-        parts = {
-            "propensities": self.has_propensities,
-            "full distributions": self.has_distributions,
-            "event ids": self.has_ids,
-            "times": self.has_times,
-            "context": self.has_context,
-            "action features": self.has_features,
-            "sampled rows": self.sampled,
-        }
-        out.append("has          " + (", ".join(k for k, v in parts.items() if v) or "none of the options"))
-        absent = ", ".join(k for k, v in parts.items() if not v and k != "sampled rows")
-        out += [f"has not      {absent}"] if absent else []
-        out += [f"targets      {', '.join(self.targets)}"] if self.targets else []
-        out += [f"columns      {self.columns.removeprefix('columns used: ')}"] if self.columns else []
-        out.append(f"faults       {'none' if not self.faults else ''}".rstrip())
-        for f in self.faults:
-            where = f", rows {', '.join(map(str, f.rows))}{'…' * (f.count > len(f.rows))}" if f.rows else ""
-            detail = f" ({f.detail})" if f.detail else ""
-            out.append(f"  {f.kind}: {f.count:,}{where}{detail}: {f.meaning}")
-        out.append(self.answer)
-        return "\n".join(out)
-
-    def _eligible(self) -> str:
-        if self.eligible_mean is None:
-            return ""
-        if self.eligible_min == self.eligible_max:
-            return f", {self.eligible_max:,.0f} to choose from"
-        span = f"{self.eligible_min:,.0f} to {self.eligible_max:,.0f}"
-        return f", {span} to choose from (mean {_g(self.eligible_mean)})"
-
-
-def _g(value: float | None) -> str:
-    return "none" if value is None else f"{value:.4g}"
-
-
-def _moment(seconds: float) -> str:
-    """Return a date where seconds can only count from 1970, else the number."""
-    if not 1e8 <= seconds < 1e10:
-        return f"{seconds:.3f}"
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
-def _span(seconds: float) -> str:
-    for size, unit in ((86_400.0, "days"), (3_600.0, "hours"), (60.0, "minutes")):
-        if seconds >= 2.0 * size:
-            return f"{seconds / size:.1f} {unit}"
-    return f"{seconds:.3g} seconds"
+        return text_of(self)
 
 
 def validate(log: Any) -> Validation:

@@ -148,6 +148,13 @@ class Counts:
     ----------
     name : str
         The column's name.
+
+    Examples
+    --------
+    >>> counts = Counts("drink")
+    >>> counts.add(pa.array(["tea", "latte", "tea"]))
+    >>> counts.of, counts.levels()
+    ({'tea': 2, 'latte': 1}, ('latte', 'tea'))
     """
 
     name: str
@@ -188,6 +195,11 @@ class Category:
     ----------
     levels : tuple of str
         The levels; if `OTHER` is the last, it stands for all other values.
+
+    Examples
+    --------
+    >>> Category(("latte", "tea", OTHER)).codes(pa.array(["tea", "water"])).tolist()
+    [1, 2]
     """
 
     levels: tuple[str, ...]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ltrr.logs.tables import Shadow
+from ltrr.logs.writer import Shadow
 from ltrr.protocols import PageOutcome
 from ltrr.types import Bool, Feedback, Float64, Int32, Int64, Page, Truth, Union
 

@@ -18,7 +18,8 @@ from ltrr._state import load_state, pack, unpack, write_aside
 from ltrr.bandits.saved import save as save_policy
 from ltrr.bandits.saved import why_not_saved
 from ltrr.errors import InputError
-from ltrr.logs.tables import TABLES, LogWriter, write_table
+from ltrr.logs.tables import TABLES
+from ltrr.logs.writer import LogWriter, write_table
 from ltrr.metrics.measures import Measure
 from ltrr.simulation.loop import Loop
 from ltrr.simulation.measure import Measures

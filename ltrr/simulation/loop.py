@@ -10,7 +10,7 @@ from ltrr._kernels.spill import delivered_rows
 from ltrr.bandits.credit import credit
 from ltrr.bandits.draw import draw
 from ltrr.bandits.warm_up import warm_up
-from ltrr.logs.tables import Shadow
+from ltrr.logs.writer import Shadow
 from ltrr.protocols import PageOutcome, State
 from ltrr.ranking.page import build_page
 from ltrr.retrieval.union import union

@@ -17,7 +17,8 @@ import pyarrow as pa
 from ltrr._state import is_aside, write_aside
 from ltrr.bandits.spec import PolicySpec
 from ltrr.errors import InputError
-from ltrr.logs.tables import FORMAT_VERSION, write_table
+from ltrr.logs.tables import FORMAT_VERSION
+from ltrr.logs.writer import write_table
 from ltrr.rng import Streams
 from ltrr.simulation.system import Prepared, System
 from ltrr.study.build import system_of

@@ -67,7 +67,7 @@ class Dialect:
 
 @dataclass(frozen=True)
 class Top:
-    """The first lines of a file.
+    r"""The first lines of a file.
 
     Parameters
     ----------
@@ -78,6 +78,12 @@ class Top:
         The fields of the first rows below the header.
     skip : int
         Length of the header, and of what stands before it, in bytes of UTF-8.
+
+    Examples
+    --------
+    >>> rows = [[b"caf\xe9".decode("utf-8", "surrogateescape")]] * 3
+    >>> Top(Dialect(), ("name",), rows, skip=5).foreign([0])
+    'latin-1'
     """
 
     dialect: Dialect

@@ -40,6 +40,13 @@ class Rows:
         Kind and detail of a row's fault.
     context : Flat
         Features of the rows' contexts.
+
+    Examples
+    --------
+    >>> rows = Rows()
+    >>> rows.add(1, Line(cost=-1.0), 0, [0.25, 0.75])
+    >>> rows.lengths, rows.p
+    ([2], [0.25, 0.75])
     """
 
     number: list[int] = field(default_factory=list)

@@ -35,6 +35,11 @@ class Listed(NamedTuple):
     """The actions of a `_multi`: their text, names, whether these are tags or ids, and slots (−1 if none).
 
     ``slates`` says that there are slots.
+
+    Examples
+    --------
+    >>> Actions(by_place=False).listed(b'[{"_tag": "tea"}, {"_tag": "latte"}]').names
+    ('tea', 'latte')
     """
 
     texts: tuple[bytes, ...]
@@ -60,6 +65,11 @@ class Choice:
     listed : Listed or None
     features : Flat or None
         Features of the eligible actions, once they have been asked for.
+
+    Examples
+    --------
+    >>> Choice(action=1, eligible=(0, 1), places=(1, 0), order=(0, 1), listed=None).action
+    1
     """
 
     action: int | None
@@ -71,7 +81,13 @@ class Choice:
 
 
 class Slot(NamedTuple):
-    """A slot's decision: number of its choice, label, and probabilities."""
+    """A slot's decision: number of its choice, label, and probabilities.
+
+    Examples
+    --------
+    >>> Slot(1, Line(cost=-1.0), [0.5, 0.5]).line.cost
+    -1.0
+    """
 
     choice: int
     line: Line
@@ -121,6 +137,15 @@ class Actions:
     ----------
     by_place : bool
         True to name actions by their places, "1", "2", …
+
+    Examples
+    --------
+    >>> import msgspec
+    >>> text = b'{"_labelIndex": 0, "a": [2, 1], "p": [0.8, 0.2], "_multi": [{"_tag": "a"}, {"_tag": "b"}]}'
+    >>> actions = Actions(by_place=False)
+    >>> number, probabilities = actions.single(msgspec.json.decode(text, type=Line))
+    >>> actions.choices[number].action, actions.choices[number].order, probabilities
+    (0, (1, 0), [0.8, 0.2])
     """
 
     def __init__(self, *, by_place: bool) -> None:

@@ -44,7 +44,14 @@ class Context(Struct, gc=False):
 
 
 class Outcome(Struct, gc=False):
-    """A slot's outcome."""
+    """A slot's outcome.
+
+    Examples
+    --------
+    >>> import msgspec
+    >>> msgspec.json.decode(b'{"_label_cost": -1, "_a": [1, 0]}', type=Outcome).actions
+    [1, 0]
+    """
 
     actions: list[Whole] | Whole | None = field(name="_a", default=None)
     probabilities: list[float] | float | None = field(name="_p", default=None)
@@ -54,7 +61,15 @@ class Outcome(Struct, gc=False):
 
 
 class Line(Struct, gc=False):
-    """A line; what is absent is None or empty. NaN stands where the line says NaN."""
+    """A line; what is absent is None or empty. NaN stands where the line says NaN.
+
+    Examples
+    --------
+    >>> import msgspec
+    >>> line = msgspec.json.decode(b'{"_label_cost": -1, "_label_probability": 0.5}', type=Line)
+    >>> line.cost, line.propensity, line.event
+    (-1.0, 0.5, None)
+    """
 
     cost: float | None = field(name="_label_cost", default=None)
     original: float | None = field(name="_original_label_cost", default=None)

@@ -35,7 +35,14 @@ _split = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 class Unreadable(ValueError):
-    """What is wrong with a line, in a few words."""
+    """What is wrong with a line, in a few words.
+
+    Examples
+    --------
+    >>> number("pdrop", "many")
+    Traceback (most recent call last):
+    ltrr.logs.formats.json_features.Unreadable: `pdrop` is not a number: "many"
+    """
 
 
 def short(value: Any) -> str:
@@ -62,7 +69,14 @@ def clean(text: str) -> str:
 
 
 class Names:
-    """Names numbered in the order in which they are first seen, for Arrow's dictionaries."""
+    """Names numbered in the order in which they are first seen, for Arrow's dictionaries.
+
+    Examples
+    --------
+    >>> names = Names()
+    >>> [names.number(name) for name in ("tea", "latte", "tea")]
+    [0, 1, 0]
+    """
 
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {}
@@ -86,7 +100,15 @@ class Names:
 
 
 class Flat(NamedTuple):
-    """Numbers of names, and values; of several objects one behind the other, with the length of each."""
+    """Numbers of names, and values; of several objects one behind the other, with the length of each.
+
+    Examples
+    --------
+    >>> flat = Flat([], [], [])
+    >>> flat.add([Flat([0, 1], [0.5, 2.0], [2]), Flat([2], [1.0], [1])])
+    >>> flat
+    Flat(names=[0, 1, 2], values=[0.5, 2.0, 1.0], lengths=[3])
+    """
 
     names: list[int]
     values: list[float]
@@ -105,7 +127,16 @@ EMPTY = Flat([], [], [])
 
 
 class Features:
-    """Features of objects given as JSON text; what repeats is flattened once."""
+    """Features of objects given as JSON text; what repeats is flattened once.
+
+    Examples
+    --------
+    >>> features = Features()
+    >>> features.of("user", b'{"age": 31, "city": "Oslo"}')
+    Flat(names=[0, 1], values=[31.0, 1.0], lengths=[2])
+    >>> features.of("user", b'{"city": "Oslo"}')
+    Flat(names=[1], values=[1.0], lengths=[1])
+    """
 
     def __init__(self) -> None:
         self.names = Names()

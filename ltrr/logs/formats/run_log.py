@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
 from ltrr import _check
 from ltrr.errors import InputError
@@ -20,10 +20,11 @@ from ltrr.logs.copy_finder import CopyFinder
 from ltrr.logs.events import Events, Space
 from ltrr.logs.faults import Faults
 from ltrr.logs.format import log_format
+from ltrr.logs.formats.run_faults import faults_of_rows, note_undecided, unseen_clicks
 from ltrr.logs.formats.run_parts import PartColumns, RunParts, find_log
 from ltrr.logs.raw import Raw
 from ltrr.types import Bool, Int16, Int32, Int64, Queries
-from ltrr.types.quotas import all_quotas, quota_name
+from ltrr.types.quotas import quota_name
 from ltrr.types.ragged import take_flat
 
 __all__ = ["WARM_UP", "RunLog", "RunPart", "open_run_log"]
@@ -53,6 +54,15 @@ class RunPart:
         Each row's request id as logged.
     version : int32 (n,)
         Number of learning updates of the logging policy; −1 for the random warm-up.
+
+    Examples
+    --------
+    >>> import ltrr
+    >>> world = ltrr.worlds.Music(n_items=300, n_queries=100)
+    >>> run = ltrr.simulate(world, policies=["random"], rounds=40, seeds=1, warmup=20, quiet=True)
+    >>> part = next(open_run_log(run.folder, policy="random").read())
+    >>> part.request[:4].tolist(), part.version[:4].tolist()
+    ([0, 0, 0, 1], [-1, -1, -1, -1])
     """
 
     seed: int
@@ -76,6 +86,15 @@ class RunLog:
         What to do about faulty rows.
     check_duplicates : bool
         Look for requests that are logged twice.
+
+    Examples
+    --------
+    >>> import ltrr
+    >>> world = ltrr.worlds.Music(n_items=300, n_queries=100)
+    >>> run = ltrr.simulate(world, policies=["random"], rounds=40, seeds=1, warmup=20, quiet=True)
+    >>> log = RunLog(RunParts(run.folder / "log", "random"), warm_up="only")
+    >>> sum(len(events) for events in log.chunks())
+    60
     """
 
     parts: RunParts
@@ -106,19 +125,7 @@ class RunLog:
     @cached_property
     def n_slots(self) -> int:
         """Number of slots that a quota divides, however many decisions were logged."""
-        quotas, n_arms = self.parts.about["quotas"], len(self.parts.about["arms"])
-        try:
-            n_slots = sum(quotas[0])
-            # the number of quotas first: a damaged file may ask for a catalogue without end
-            whole = len(quotas) == math.comb(n_slots + n_arms - 1, n_slots)
-            if whole and all_quotas(n_slots, n_arms).tolist() == quotas:
-                return int(n_slots)
-        except (IndexError, TypeError, ValueError):
-            pass
-        raise InputError(
-            f"{self.parts.folder}/log.json: `quotas` must list all ways to divide slots among {n_arms} arms, "
-            "in order; write the log again"
-        )
+        return self.parts.n_slots()
 
     @cached_property
     def space(self) -> Space:
@@ -212,6 +219,9 @@ class RunLog:
         indptr, eligible = decisions.lists("actions", np.int32)
         ragged, flat = take_flat(indptr, order)
         width = len(self.space.feature_names)
+        unseen = unseen_clicks(self.parts, seed, number, known)
+        if self.warm_up == "all":
+            note_undecided(self.faults, request, known, unseen)
         return Raw(
             row=order + (first + 1),
             action=np.where(found, action, np.int32(-1)),
@@ -223,59 +233,14 @@ class RunLog:
             context=of_request(requests.wide("context", len(self.space.context_names), np.float32)),
             indptr=ragged,
             eligible=eligible[flat],
-            probabilities=_ragged(decisions, "probabilities", indptr, 1, np.float64)[flat, 0],
-            features=_ragged(decisions, "features", indptr, width, np.float32)[flat],
+            probabilities=decisions.per_action("probabilities", indptr, 1, np.float64)[flat, 0],
+            features=decisions.per_action("features", indptr, width, np.float32)[flat],
             session=of_request(requests.numbers("session", np.int64)),
             user=of_request(requests.numbers("user", np.int64)),
             query=of_request(requests.numbers("query", np.int32)),
             queries=self.queries,
-            faults=self._faults(seed, number, request, known, found),
+            faults=faults_of_rows(request, known, found, unseen, self.space.n_slots),
         )
-
-    def _faults(
-        self, seed: int, number: int, request: Int64, known: Int64, found: Bool
-    ) -> list[tuple[str, Int64, list[str]]]:
-        """Return the faults that show only across tables, by local row."""
-        out: list[tuple[str, Int64, list[str]]] = []
-
-        def note(kind: str, rows: Int64, say: str) -> None:
-            if len(rows):
-                out.append((kind, rows, [say.format(int(r)) for r in request[rows[:20]]]))
-
-        note("missing value", np.flatnonzero(~found), "request {} is not in the table of requests")
-        ids, count = np.unique(known, return_counts=True)
-        twice = np.flatnonzero(np.isin(request, ids[count > 1]))
-        note("duplicate event", twice, "request {} occurs twice in the table of requests")
-        start = np.flatnonzero(np.append(True, request[1:] != request[:-1])[: len(request)])
-        size = np.diff(np.append(start, len(request)))
-        short = start[size < self.space.n_slots]
-        note("slots out of order", short, f"request {{}} has fewer than {self.space.n_slots} slots")
-        unseen = self._unseen_clicks(seed, number, known)
-        rows = start[np.isin(request[start], unseen)]
-        note(
-            "click without impression", rows, "a click of request {} is on an item that was not its candidate"
-        )
-        lost = np.setdiff1d(unseen, request)
-        if self.warm_up == "all":
-            self._note("click without impression", lost, "a click of request {}, which nothing decided")
-            dangling = np.setdiff1d(known, request)
-            self._note("dangling event", dangling, "request {} is not in the table of decisions")
-        return out
-
-    def _note(self, kind: str, requests: Int64, say: str) -> None:
-        """Report faults of requests that have no row here."""
-        self.faults.note(kind, np.zeros(len(requests), np.int64), [say.format(r) for r in requests[:20]])
-
-    def _unseen_clicks(self, seed: int, number: int, known: Int64) -> Int64:
-        """Return the requests, ascending, with a click on an item that was not a candidate."""
-        shown = self.parts.read("impressions", seed, number, ("request", "item", "click"))
-        drawn = self.parts.read("candidates", seed, number, ("request", "item"))
-        click = shown.numbers("click", np.bool_)
-        request = shown.numbers("request", np.int64)[click]
-        clicked = request << 32 | shown.numbers("item", np.int64)[click]
-        pairs = drawn.numbers("request", np.int64) << 32 | drawn.numbers("item", np.int64)
-        good = np.isin(clicked, pairs) & np.isin(request, known)
-        return np.unique(request[~good])
 
 
 def _places(known: Int64, wanted: Int64) -> Int64:
@@ -293,17 +258,6 @@ def _last(request: Int64, slot: Int16) -> Bool:
     out = np.zeros(len(request), np.bool_)
     out[rows[np.append(request[rows[1:]] != request[rows[:-1]], True)[: len(rows)]]] = True
     return out
-
-
-def _ragged(columns: PartColumns, name: str, indptr: Int64, width: int, dtype: DTypeLike) -> NDArray[Any]:
-    """Return a column of lists with ``width`` values an action, (N, width)."""
-    own, values = columns.lists(name, dtype)
-    if not np.array_equal(own, indptr * width):
-        raise InputError(
-            f"{columns.file}: column `{name}` must hold {width} values for each of `actions`; "
-            "write the log again"
-        )
-    return values.reshape(int(indptr[-1]), width)
 
 
 @log_format(opens=True)

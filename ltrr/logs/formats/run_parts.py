@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,8 +14,9 @@ import pyarrow.parquet as pq
 from numpy.typing import DTypeLike, NDArray
 
 from ltrr.errors import InputError, nearest
-from ltrr.logs.tables import TABLES, Log
+from ltrr.logs.tables import TABLES, Log, part_file, part_numbers, whole_parts
 from ltrr.types import Int64, Queries
+from ltrr.types.quotas import all_quotas
 
 __all__ = ["PartColumns", "RunParts", "find_log"]
 
@@ -47,6 +49,15 @@ class PartColumns:
     file : Path
         Where they come from, for messages.
     table : pyarrow.Table
+
+    Examples
+    --------
+    >>> part = PartColumns(Path("part-00000.parquet"), pa.table({"request": [4, 5], "slot": [0.5, 1]}))
+    >>> part.numbers("request", np.int64).tolist()
+    [4, 5]
+    >>> part.numbers("slot", np.int16)
+    Traceback (most recent call last):
+    ltrr.errors.InputError: part-00000.parquet: column `slot` must be integers, got double; ...
     """
 
     file: Path
@@ -69,6 +80,16 @@ class PartColumns:
         offsets = np.asarray(column.offsets.to_numpy(), np.int64)
         values = column.values.slice(offsets[0], offsets[-1] - offsets[0])
         return offsets - offsets[0], self._plain(name, values, dtype)
+
+    def per_action(self, name: str, indptr: Int64, width: int, dtype: DTypeLike) -> NDArray[Any]:
+        """Return a column of lists with ``width`` values for each of ``actions``, (N, width)."""
+        own, values = self.lists(name, dtype)
+        if not np.array_equal(own, indptr * width):
+            raise InputError(
+                f"{self.file}: column `{name}` must hold {width} values for each of `actions`; "
+                "write the log again"
+            )
+        return values.reshape(int(indptr[-1]), width)
 
     def wide(self, name: str, width: int, dtype: DTypeLike) -> NDArray[Any]:
         """Return a column of lists of one length as an array (n, width)."""
@@ -117,6 +138,15 @@ class RunParts:
     ------
     InputError
         If the folder is not a log, a table or a part is missing, or the choice is not clear.
+
+    Examples
+    --------
+    >>> import ltrr
+    >>> world = ltrr.worlds.Music(n_items=300, n_queries=100)
+    >>> run = ltrr.simulate(world, policies=["random"], rounds=40, seeds=1, warmup=20, quiet=True)
+    >>> parts = RunParts(run.folder / "log", "random")
+    >>> parts.parts, len(parts.read("requests", 0, 0, ("request",)))
+    (((0, 0),), 40)
     """
 
     folder: Path
@@ -165,6 +195,22 @@ class RunParts:
         loop = settings.get("loop") if isinstance(settings, Mapping) else None
         return loop if isinstance(loop, Mapping) else {}
 
+    def n_slots(self) -> int:
+        """Return the number of slots that a quota divides."""
+        quotas, n_arms = self.about["quotas"], len(self.about["arms"])
+        try:
+            n_slots = sum(quotas[0])
+            # the number of quotas first: a damaged file may ask for a catalogue without end
+            whole = len(quotas) == math.comb(n_slots + n_arms - 1, n_slots)
+            if whole and all_quotas(n_slots, n_arms).tolist() == quotas:
+                return int(n_slots)
+        except (IndexError, TypeError, ValueError):
+            pass
+        raise InputError(
+            f"{self.folder}/log.json: `quotas` must list all ways to divide slots among {n_arms} arms, "
+            "in order; write the log again"
+        )
+
     def queries(self) -> Queries:
         """Return the query texts."""
         file = self.folder / "queries.parquet"
@@ -175,14 +221,8 @@ class RunParts:
 
     def read(self, table: str, seed: int, part: int, columns: tuple[str, ...]) -> PartColumns:
         """Return the named columns of one part of a table."""
-        file = self._file(table, seed, part)
+        file = part_file(self.folder, table, self.policy, seed, part)
         return PartColumns(file, self._open(file, columns))
-
-    def _file(self, table: str, seed: int, part: int) -> Path:
-        return self._cell(table, seed) / f"part-{part:05d}.parquet"
-
-    def _cell(self, table: str, seed: int) -> Path:
-        return self.folder / table / f"policy={self.policy}" / f"seed={seed}"
 
     def _about(self) -> Mapping[str, Any]:
         try:
@@ -200,30 +240,20 @@ class RunParts:
 
     def _list(self) -> tuple[tuple[int, int], ...]:
         """Return the parts, the same in all four tables and without a gap."""
-        found: dict[str, set[tuple[int, int]]] = {}
-        for table in TABLES:
-            files = (self.folder / table / f"policy={self.policy}").glob("seed=*/part-*.parquet")
-            found[table] = {_numbers(f) for f in files}
-        everything = set().union(*found.values())
-        seeds = sorted({seed for seed, _ in everything})
+        cells = [self.folder / table / f"policy={self.policy}" for table in TABLES]
+        seeds = sorted(
+            {part_numbers(file)[0] for cell in cells for file in cell.glob("seed=*/part-*.parquet")}
+        )
         if self.seed is not None and self.seed not in seeds:
             known = ", ".join(map(str, seeds)) or "none"
             raise InputError(
                 f"the log at {self.folder} has no seed {self.seed} of {self.policy!r}; known: {known}"
             )
-        wanted = [s for s in seeds if self.seed in (None, s)]
-        last = {s: max(part for seed, part in everything if seed == s) for s in wanted}
-        parts = tuple((s, part) for s in wanted for part in range(last[s] + 1))
-        for table in TABLES:
-            for seed, part in parts:
-                if (seed, part) not in found[table]:
-                    raise InputError(
-                        f"{self._file(table, seed, part)} is missing, though other tables or parts of it "
-                        "are there; copy the whole log"
-                    )
-        if not parts:
+        if not seeds:
             raise InputError(f"the log at {self.folder} holds no parts of {self.policy!r}")
-        return parts
+        wanted = [s for s in seeds if self.seed in (None, s)]
+        files = [whole_parts(self.folder, self.about, t, self.policy, s) for s in wanted for t in TABLES]
+        return tuple(sorted({part_numbers(file) for cell in files for file in cell}))
 
     @staticmethod
     def _open(file: Path, columns: tuple[str, ...]) -> pa.Table:
@@ -243,14 +273,6 @@ class RunParts:
             raise InputError(
                 f"{file} cannot be read as Parquet: {_line(error)}; copy the log again from an intact copy"
             ) from error
-
-
-def _numbers(file: Path) -> tuple[int, int]:
-    """Return seed and part from a part's path."""
-    seed, part = file.parent.name.removeprefix("seed="), file.stem.removeprefix("part-")
-    if not (seed.isdecimal() and part.isdecimal()):
-        raise InputError(f"{file} is not a part of a log: its name must be seed=<s>/part-<n>.parquet")
-    return int(seed), int(part)
 
 
 def _line(error: Exception) -> str:

@@ -15,6 +15,12 @@ class VwLabel(NamedTuple):
 
     ``actions`` are all actions that are named; of those with a cost, ``n_costs`` in number, the last is in
     ``action, cost, propensity``. ``wrong`` is the word that is not a label.
+
+    Examples
+    --------
+    >>> label = vw_label(b"2:-1:0.5 3 | hour:8")
+    >>> label.actions, label.cost, label.propensity
+    ((2, 3), -1.0, 0.5)
     """
 
     shared: bool = False

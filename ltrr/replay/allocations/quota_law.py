@@ -62,6 +62,13 @@ class LoggedCredit(CreditHistory):
     ----------
     credit : float32 (B, A)
         Credit of each action for each request.
+
+    Examples
+    --------
+    >>> from ltrr.logs.events import Events, Space
+    >>> events = Events(Space(("bm25", "dense")), [1], [1], [0], [1.0])
+    >>> LoggedCredit(np.array([[0.25, 0.75]])).value(events.requests).tolist()
+    [[0.25, 0.75]]
     """
 
     def __init__(self, credit: Float32) -> None:
@@ -86,6 +93,12 @@ class QuotaLaw:
     step : tuple of S float64 (B, number of quotas of s slots, R)
         Probability of each arm in slot s given the quota of the s slots before; zeros where that quota has
         probability 0.
+
+    Examples
+    --------
+    >>> law = QuotaTree(n_slots=2, n_arms=2).uniform(3)
+    >>> law.take(np.array([0])).quota.tolist()
+    [[0.25, 0.5, 0.25]]
     """
 
     quota: Float64

@@ -31,6 +31,15 @@ class ShadowPages:
         A log with shadow retrieval.
     n_slots : int
         Slots that a quota divides.
+
+    Examples
+    --------
+    >>> import ltrr
+    >>> world = ltrr.worlds.Music(n_items=300, n_queries=100)
+    >>> loop = {"warmup": 40, "log_shadow": True}
+    >>> run = ltrr.simulate(world, policies=["random"], rounds=80, seeds=1, loop=loop, quiet=True)
+    >>> ShadowPages(RunParts(run.folder / "log", "random"), n_slots=3).logged
+    True
     """
 
     parts: RunParts

@@ -54,6 +54,16 @@ class TwoStageEstimate:
         What must be stated with the answer, or "".
     estimator : Estimator
         The accumulator itself, for intervals; its value is meaningless where ``reason`` is not empty.
+
+    Examples
+    --------
+    >>> import ltrr
+    >>> world = ltrr.worlds.Music(n_items=300, n_queries=100)
+    >>> loop = {"warmup": 40, "log_shadow": True}
+    >>> run = ltrr.simulate(world, policies=["random"], rounds=80, seeds=1, loop=loop, quiet=True)
+    >>> answer = two_stage(run.folder, policy="random", target="2 bm25 + 1 dense")[1]
+    >>> answer.name, answer.n, answer.value is None
+    ('quota-ips', 80, False)
     """
 
     name: str

@@ -58,6 +58,18 @@ class TwoStageBatch:
         The target's law of the quota given what was logged, at the levels of quota (the logged quota alone)
         and page (the quotas that show it); what a model of quotas predicts for the logged row is its mean
         over this law, or the doubly robust residual does not average 0.
+
+    Examples
+    --------
+    >>> import ltrr
+    >>> from ltrr.logs.formats.run_log import open_run_log
+    >>> world = ltrr.worlds.Music(n_items=300, n_queries=100)
+    >>> loop = {"warmup": 40, "log_shadow": True}
+    >>> run = ltrr.simulate(world, policies=["random"], rounds=80, seeds=1, loop=loop, quiet=True)
+    >>> log = open_run_log(run.folder, policy="random")
+    >>> batch = next(TwoStage(log, "2 bm25 + 1 dense").batches())
+    >>> len(batch), list(batch.weight), batch.target.shape
+    (80, ['sequence', 'quota', 'page'], (80, 20))
     """
 
     key: Int64
@@ -111,6 +123,18 @@ class TwoStage:
     ------
     InputError
         If the target cannot be stated on this log, or the logging policy is not the one that wrote it.
+
+    Examples
+    --------
+    >>> import ltrr
+    >>> from ltrr.logs.formats.run_log import open_run_log
+    >>> world = ltrr.worlds.Music(n_items=300, n_queries=100)
+    >>> loop = {"warmup": 40, "log_shadow": True}
+    >>> run = ltrr.simulate(world, policies=["random"], rounds=80, seeds=1, loop=loop, quiet=True)
+    >>> log = open_run_log(run.folder, policy="random")
+    >>> batch = next(TwoStage(log, "2 bm25 + 1 dense").batches())
+    >>> bool(batch.weight["page"].max() <= batch.weight["quota"].max() <= batch.weight["sequence"].max())
+    True
     """
 
     log: RunLog

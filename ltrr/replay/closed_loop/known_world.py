@@ -26,6 +26,13 @@ class KnownTarget:
         Name in tables.
     table : float64 (N, A)
         Probability of each action for each request of the world.
+
+    Examples
+    --------
+    >>> world = KnownWorld(np.zeros((1, 0)), np.array([[0.2, 0.8]]), Space(("a", "b")))
+    >>> log = world.log(np.array([[0.9, 0.1]]), n=3, streams=Streams(1))
+    >>> KnownTarget("first", np.array([[1.0, 0.0]])).probabilities(log.events).tolist()
+    [1.0, 0.0, 1.0, 0.0, 1.0, 0.0]
     """
 
     name: str

@@ -50,6 +50,21 @@ class Estimator(ABC):
     ``m = Σ c_i s_i / Σ c_i`` the value is ``combine(m)``. The accumulator holds number, mean and co-moments
     of the rows ``(c_i, c_i s_i)``, which is all that point estimate, delta method and merging need; intervals
     that need more take the same rows.
+
+    Examples
+    --------
+    >>> from typing import ClassVar
+    >>> from ltrr.replay import ReplayBatch
+    >>> class Mean(Estimator):
+    ...     name: ClassVar[str] = "mean"
+    ...     def terms(self, batch):
+    ...         return batch.reward[:, None]
+    ...     def combine(self, mean):
+    ...         return mean[..., 0]
+    >>> mean = Mean()
+    >>> mean.add(ReplayBatch(np.arange(4), np.array([0.0, 1.0, 1.0, 0.0])))
+    >>> mean.value(), round(mean.standard_error(), 3)
+    (0.5, 0.289)
     """
 
     name: ClassVar[str]

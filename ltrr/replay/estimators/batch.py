@@ -42,6 +42,12 @@ class ReplayBatch:
         Ratio of the probabilities of the chosen action's embedding (category).
     accept : float64 (n,) or None
         1 where rejection replay keeps the row, 0 elsewhere.
+
+    Examples
+    --------
+    >>> batch = ReplayBatch(key=[7, 7, 8], reward=[0.0, 1.0, 1.0], slot=[0, 1, 0])
+    >>> len(batch), batch.indptr.tolist(), batch.single
+    (3, [0, 2, 3], False)
     """
 
     key: Int64

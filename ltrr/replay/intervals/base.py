@@ -14,7 +14,21 @@ M = TypeVar("M", bound="IntervalMethod")
 
 
 class IntervalMethod(Protocol):
-    """The uncertainty of an estimate, independent of how it is made."""
+    """The uncertainty of an estimate, independent of how it is made.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ltrr.replay.estimators.batch import ReplayBatch
+    >>> from ltrr.replay.estimators.ips import IPS
+    >>> from ltrr.replay.intervals.asymptotic import Asymptotic
+    >>> ips, method = IPS(), Asymptotic()
+    >>> batch = ReplayBatch(np.arange(4), np.array([1.0, 0.0, 1.0, 0.0]), weight=np.ones(4))
+    >>> ips.add(batch)
+    >>> method.add(ips.rows(batch), ips.keys(batch))
+    >>> method.name, round(method.interval(ips, level=0.9).high, 3)
+    ('asymptotic', 0.975)
+    """
 
     @property
     def name(self) -> str:

@@ -44,6 +44,15 @@ class Bounded(ABC):
         Declared largest weight, >= 1: largest target probability over smallest propensity.
     reward_range : (float, float) or None
         Declared range of a request's reward; without it no interval is given.
+
+    Examples
+    --------
+    >>> from ltrr.replay.estimators.ips import IPS
+    >>> from ltrr.replay.intervals.hoeffding import Hoeffding
+    >>> Hoeffding(reward_range=(0.0, 1.0)).assumes(IPS())
+    'no weight is above the largest seen'
+    >>> Hoeffding(weight_bound=20.0, reward_range=(0.0, 1.0)).assumes(IPS())
+    ''
     """
 
     weight_bound: float | None = None

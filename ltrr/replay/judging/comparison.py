@@ -24,6 +24,14 @@ class Pair:
         Whose estimator is a `Difference`.
     first, second : (int, str), or None
         Index of the judge and name of the estimator; None for the reward as logged.
+
+    Examples
+    --------
+    >>> from ltrr.replay.estimators.ips import IPS
+    >>> first, second = IPS(), IPS()
+    >>> pair = Pair(Entry("ips", Difference(first, second), []), (1, "ips"), (0, "ips"))
+    >>> pair.difference.width
+    1
     """
 
     entry: Entry
@@ -44,6 +52,20 @@ class Comparison:
     ----------
     plan : Plan
     judges : list of PolicyJudge
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> from ltrr.logs import read
+    >>> from ltrr.replay.judging.models import Models
+    >>> from ltrr.replay.judging.settings import Settings
+    >>> from ltrr.replay.targets.always import Always
+    >>> log = read(pa.table({"action": ["a", "b"], "reward": [0, 1], "propensity": [0.5, 0.5]}))
+    >>> plan = Plan.of(log, Settings(estimators=["ips"]))
+    >>> comparison = Comparison(plan, [plan.judge(Always(name), Models(logged=True), 2) for name in "ab"])
+    >>> comparison.add(next(log.chunks()))
+    >>> [pair.difference.value() for pair in comparison.pairs]
+    [-0.5, 0.5, 1.0]
     """
 
     plan: Plan

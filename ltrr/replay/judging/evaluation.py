@@ -107,6 +107,15 @@ class Evaluation:
         The log (name, format, rows, used, skipped, faults) and the settings.
     faults : Faults
         What the pass over the log found; nothing where the evaluation was read from a folder.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> from ltrr.replay import run
+    >>> log = pa.table({"action": ["a", "b"] * 50, "reward": [0, 1] * 50, "propensity": [0.5] * 100})
+    >>> found = run(log, ["always:b"], estimators=["ips"], quiet=True)
+    >>> found.about["used"], found.table["value"].tolist()
+    (100, [0.5, 1.0])
     """
 
     rows: Mapping[str, Records]

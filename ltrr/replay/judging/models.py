@@ -47,6 +47,13 @@ class Models:
         What the models were fitted on.
     floor : float or None
         Smallest propensity of the log, for rejection replay.
+
+    Examples
+    --------
+    >>> from ltrr.logs.events import Space
+    >>> events = Events(Space(("a", "b")), [1, 2], [1, 2], [0, 1], [0.0, 1.0], propensity=[0.5, 0.25])
+    >>> Models(logged=True).propensities(events).tolist()
+    [0.5, 0.25]
     """
 
     propensity: nuisance.PropensityModel | None = None

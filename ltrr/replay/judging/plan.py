@@ -46,6 +46,15 @@ class Plan:
         Of the log's space.
     weight_bound : float or None
         Declared largest weight.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> from ltrr.logs import read
+    >>> log = read(pa.table({"action": ["a", "b"], "reward": [0, 1], "propensity": [0.5, 0.5]}), floor=0.1)
+    >>> plan = Plan.of(log, Settings(estimators=["ips", "dm"]))
+    >>> plan.weight_bound, sorted(plan.needs)
+    (10.0, ['q', 'weight'])
     """
 
     estimators: tuple[Any, ...]

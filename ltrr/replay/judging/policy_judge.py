@@ -32,6 +32,17 @@ class Resampler:
     Parameters
     ----------
     bootstrap : PoissonBootstrap
+
+    Examples
+    --------
+    >>> from ltrr.replay.estimators.ips import IPS
+    >>> ips, resampler = IPS(), Resampler(PoissonBootstrap(seed=1))
+    >>> batch = ReplayBatch(np.arange(500), np.arange(500.0) % 2, weight=np.ones(500))
+    >>> resampler.enrol(ips)
+    >>> ips.add(batch)
+    >>> resampler.add([(ips, ips.rows(batch))], batch.key)
+    >>> 0.4 < resampler.interval(ips, 0.95).low < 0.5
+    True
     """
 
     bootstrap: PoissonBootstrap
@@ -74,6 +85,15 @@ class Entry:
         All but the bootstrap that estimators share.
     refused : str
         Why the estimator cannot be used on this log and policy, or "".
+
+    Examples
+    --------
+    >>> from ltrr.replay.estimators.ips import IPS
+    >>> batch = ReplayBatch(np.arange(2), np.array([0.0, 1.0]), weight=np.array([0.5, 2.0]))
+    >>> entry = Entry("ips", IPS(), methods=[])
+    >>> entry.add(entry.estimator.rows(batch), batch.key)
+    >>> entry.estimator.value()
+    1.0
     """
 
     name: str
@@ -126,6 +146,17 @@ class PolicyJudge:
     n_actions : int
     seed : int
         Of the draws of rejection replay.
+
+    Examples
+    --------
+    >>> from ltrr.logs.events import Space
+    >>> from ltrr.replay.estimators.ips import IPS
+    >>> from ltrr.replay.targets.always import Always
+    >>> events = Events(Space(("a", "b")), [1, 2], [1, 2], [0, 1], [0.0, 1.0], propensity=[0.5, 0.5])
+    >>> judge = PolicyJudge(Always("b"), [Entry("ips", IPS(), [])], Models(logged=True), n_actions=2)
+    >>> _ = judge.add(events)
+    >>> judge.entries[0].estimator.value(), judge.diagnostics.ess
+    (1.0, 1.0)
     """
 
     target: Target

@@ -68,6 +68,14 @@ class Settings:
         Range of a request's reward, for finite-sample bounds.
     pairs : bool
         True to add the differences between all pairs of policies.
+
+    Examples
+    --------
+    >>> Settings(estimators=["snips"], level=0.9).intervals
+    ('asymptotic',)
+    >>> Settings(level=95)
+    Traceback (most recent call last):
+    ltrr.errors.InputError: `level` must be a number > 0 and <= 1, got 95
     """
 
     estimators: Sequence[Any] = ()

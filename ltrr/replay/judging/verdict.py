@@ -32,6 +32,12 @@ class Verdict:
     label : "supported", "weak" or "cannot answer"
     reason : str
         One sentence.
+
+    Examples
+    --------
+    >>> verdict = judge({"n": 50_000.0, "ess": 200.0, "mean_weight": 1.0})
+    >>> verdict.label, verdict.reason.partition(":")[0]
+    ('weak', 'effective sample size 200 of 50,000 rows, below 1,000')
     """
 
     label: str

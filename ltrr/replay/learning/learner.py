@@ -33,6 +33,11 @@ class LearningTarget:
     name : str
         Name in tables.
     replay : LearningReplay
+
+    Examples
+    --------
+    >>> learning_target("learning:linucb", seed=0).name
+    'learning:linucb'
     """
 
     name: str

@@ -42,6 +42,15 @@ class LogPart:
         Row number or seconds; a request whose first slot lies at the cut is late.
     by : "row" or "time"
         What the cut is measured in.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> from ltrr.logs import read
+    >>> log = read(pa.table({"action": ["a", "b", "b"], "reward": [0, 1, 1]}))
+    >>> late = LogPart(log, "late", cut=2)
+    >>> [events.row.tolist() for events in late.chunks()]
+    [[2, 3]]
     """
 
     log: ReplayLog

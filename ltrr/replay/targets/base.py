@@ -12,7 +12,15 @@ __all__ = ["Target"]
 
 @runtime_checkable
 class Target(Protocol):
-    """A policy to be judged from a log."""
+    """A policy to be judged from a log.
+
+    Examples
+    --------
+    >>> from ltrr.replay.targets.uniform import UniformTarget
+    >>> target = UniformTarget()
+    >>> isinstance(target, Target), target.name, target.estimated
+    (True, 'uniform', '')
+    """
 
     @property
     def name(self) -> str:

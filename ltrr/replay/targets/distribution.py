@@ -103,7 +103,18 @@ def whole(name: str, of: Target, events: Events) -> Float64:
 
 
 class Distribution(ABC):
-    """A target policy that can state its probability of every eligible action."""
+    """A target policy that can state its probability of every eligible action.
+
+    Examples
+    --------
+    >>> from ltrr.logs.events import Space
+    >>> class First(Distribution):
+    ...     name = "first"
+    ...     def probabilities(self, events):
+    ...         return (events.actions.action == 0).astype(float)
+    >>> First().logged(Events(Space(("a", "b")), [1, 2], [1, 2], [0, 1], [0.0, 1.0])).tolist()
+    [1.0, 0.0]
+    """
 
     @property
     @abstractmethod

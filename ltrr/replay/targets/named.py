@@ -44,6 +44,14 @@ class Asked:
         Returns the target that another text means.
     read : callable or None
         Opens the log at a path.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> from ltrr.logs import read
+    >>> log = read(pa.table({"action": ["tea", "latte"], "reward": [0, 1]}))
+    >>> always(Asked(log, parse=lambda text: targets.UniformTarget()), "tea").name
+    'always:tea'
     """
 
     log: ReplayLog

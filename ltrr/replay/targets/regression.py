@@ -45,6 +45,15 @@ class RegressionTarget(Distribution):
         Has ``predict`` of rows as of `design`, in the style of scikit-learn.
     label : str
         Name in tables.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LinearRegression
+    >>> from ltrr.logs.events import Space
+    >>> events = Events(Space(("a", "b")), [1, 2], [1, 2], [0, 1], [0.0, 1.0])
+    >>> model = LinearRegression().fit(design(events)[[0, 3]], events.reward)
+    >>> RegressionTarget(model).logged(events).tolist()
+    [0.0, 1.0]
     """
 
     model: Any

@@ -39,6 +39,17 @@ class VWTarget(Distribution):
     ------
     InputError
         If the file cannot be read as a model, or is not a model of actions with features.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from ltrr.logs.events import Events, Space
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "model.vw"
+    ...     vowpalwabbit.Workspace("--cb_explore_adf --epsilon 0.2 --quiet").save(str(path))
+    ...     target = VWTarget(path)
+    >>> target.logged(Events(Space(("a", "b")), [1, 2], [1, 2], [0, 1], [0, 1])).round(3).tolist()
+    [0.5, 0.5]
     """
 
     path: Path | str
