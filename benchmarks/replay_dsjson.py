@@ -4,7 +4,8 @@ Run with ``python -m benchmarks.replay_dsjson FILE [FILE …] [--megabytes 50] [
 lines are repeated up to the size, each with an event id of its own where it has one. Times are CPU seconds
 of one thread; all ways are run in turn in each round, and the median of the rounds is shown. The plain
 loops check nothing, build no columns and leave `_outcomes` out: "labels" take cost, propensity, index, `a`
-and `p` of a line, "features" every value of a line as Python objects.
+and `p` of a line, "features" every value of a line as Python objects. "End to end" is the reader's first pass
+with its temporary file, and two passes over checked chunks.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ import pyarrow.json as pj
 
 from ltrr.logs.format import Part
 from ltrr.logs.formats.dsjson import COLUMNS, batches
-from ltrr.logs.formats.text_lines import blocks
+from ltrr.logs.formats.lines import line_blocks
+from ltrr.logs.reading import read
 
 LABELS = dict.fromkeys(
     [name for name in COLUMNS.values() if isinstance(name, str) and name != "features"], "any"
@@ -62,7 +64,7 @@ def repeat(file: Path, to: Path, size: int) -> None:
 
 def lines_of(path: Path) -> Iterator[bytes]:
     """Yield the lines of a file."""
-    for block in blocks(path, 1 << 22):
+    for block in line_blocks(path):
         yield from block[:-1].split(b"\n")
 
 
@@ -95,7 +97,7 @@ def by_arrow(path: Path, schema: pa.Schema | None) -> None:
     parse = pj.ParseOptions(
         explicit_schema=schema, unexpected_field_behavior="infer" if schema is None else "ignore"
     )
-    for block in blocks(path, 1 << 22):
+    for block in line_blocks(path):
         read = pj.ReadOptions(use_threads=False, block_size=len(block) + 1)
         pj.read_json(pa.BufferReader(block), read_options=read, parse_options=parse)
 
@@ -104,6 +106,14 @@ def by_format(path: Path, wanted: dict[str, str] | None) -> None:
     """Read every batch."""
     for _ in batches(Part(path), wanted):
         pass
+
+
+def by_reader(path: Path, *, features: bool) -> None:
+    """Read the log as a replay with a reward model does: a first pass, and two over checked chunks."""
+    log = read(path, format="dsjson", features=features)
+    for _ in range(2):
+        for _ in log.chunks():
+            pass
 
 
 def seconds(run: Callable[[], None]) -> float:
@@ -117,10 +127,12 @@ def runs_of(path: Path) -> dict[str, Callable[[], None]]:
     """Return what is compared on a file."""
     return {
         "labels: this format": lambda: by_format(path, LABELS),
+        "labels: end to end, three passes": lambda: by_reader(path, features=False),
         "labels: msgspec": lambda: by_msgspec(path, Label),
         "labels: pysimdjson": lambda: by_simdjson(path, whole=False),
         "labels: pyarrow.json": lambda: by_arrow(path, LISTS),
         "features: this format": lambda: by_format(path, None),
+        "features: end to end, three passes": lambda: by_reader(path, features=True),
         "features: msgspec": lambda: by_msgspec(path, Any),
         "features: pysimdjson": lambda: by_simdjson(path, whole=True),
         "features: pyarrow.json": lambda: by_arrow(path, None),
