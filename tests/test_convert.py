@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ltrr.logs.convert import Found, ids, labels, looks_numeric, numbers, time_unit, times
+from ltrr.logs.convert import Found, ids, labels, looks_numeric, numbers
+from ltrr.logs.times import time_unit, times
 from ltrr.logs.years import Years
 
 CASES = Path(__file__).resolve().parents[2] / "shared" / "cases" / "replay"

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from ltrr.errors import InputError
 from ltrr.logs.columns import Columns
 from ltrr.logs.context import ContextColumns
-from ltrr.logs.convert import Found, ids, labels, numbers, times, whole
+from ltrr.logs.convert import Found, ids, labels, numbers, whole
 from ltrr.logs.detect import detect
 from ltrr.logs.events import Events
 from ltrr.logs.items import ItemTable
@@ -31,6 +31,7 @@ from ltrr.logs.roles import roles_of
 from ltrr.logs.rows import Rows
 from ltrr.logs.source import FileSource
 from ltrr.logs.survey import Survey
+from ltrr.logs.times import times
 from ltrr.logs.typed import typed
 from ltrr.logs.vocabulary import LEVELS, OTHER, Actions, Category, Counts
 

@@ -9,8 +9,9 @@ import numpy as np
 import pyarrow as pa
 
 from ltrr.logs.columns import Columns
-from ltrr.logs.convert import Found, is_text, looks_numeric, numbers, plain, time_unit, trimmed
+from ltrr.logs.convert import Found, is_text, looks_numeric, numbers, plain, trimmed
 from ltrr.logs.lists import lists
+from ltrr.logs.times import time_unit
 
 __all__ = ["IDS", "MOST_SLOTS", "Role", "roles_of", "wanted_of"]
 

@@ -10,11 +10,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ltrr.errors import InputError
-from ltrr.logs.convert import Found, is_text, labels, numbers, plain, times, trimmed, whole
+from ltrr.logs.convert import Found, is_text, labels, numbers, plain, trimmed, whole
 from ltrr.logs.format import FAULT, FAULT_TYPE, ROW, WHOLE
 from ltrr.logs.lists import lists
 from ltrr.logs.ragged import codes_of, flat_lists, flat_maps
 from ltrr.logs.roles import MOST_SLOTS, Role
+from ltrr.logs.times import times
 from ltrr.types import Int64
 from ltrr.types.arrow import as_arrow, as_numpy, scalar
 
