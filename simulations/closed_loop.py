@@ -144,7 +144,8 @@ def run_cell(
     loop = kind(system_of(study, shared, spec, streams), study.loop, streams)
     if logged:
         folder.mkdir()
-        write_about(folder, replace(study, policies=(spec,)), shared)
+        # the log says how many requests it holds, which a reader checks
+        write_about(folder, replace(study, policies=(spec,), rounds=rounds), shared)
     Cell(loop, folder, spec.name, 0, rounds, logged=bool(logged)).run()
     return loop.system.policy
 
