@@ -64,11 +64,9 @@ def log(n=300, **more):
 
 
 def loaded(code, *words):
-    """Return what of `HEAVY` a fresh interpreter without pandas has loaded after a piece of code."""
-    # blocked, not looked for: pyarrow loads pandas, where it is there, to make an array of Python values
-    before = "import sys\nsys.modules['pandas'] = None\n"
+    """Return what of `HEAVY` a fresh interpreter has loaded after a piece of code."""
     after = f"\nprint(*(m for m in {HEAVY} if m in sys.modules))"
-    call = [sys.executable, "-c", f"{before}{code}{after}", *map(str, words)]
+    call = [sys.executable, "-c", f"import sys\n{code}{after}", *map(str, words)]
     done = subprocess.run(call, capture_output=True, text=True, check=False, timeout=300)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout.split()
