@@ -30,6 +30,7 @@ from ltrr.replay.targets.reads import FEATURES, NO_COLUMNS, Reads, narrowed
 from ltrr.report import canvas
 
 HEAVY = (
+    "pandas",
     "scipy.stats",
     "scipy.special",
     "sklearn",
