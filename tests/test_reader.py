@@ -362,3 +362,11 @@ def test_memory_does_not_grow_with_the_log(tmp_path):
     assert int(rows) == 2 * 4000 * times
     assert float(total) == 4000 * times
     assert int(growth) < 300e6
+
+
+def test_an_id_that_is_no_integer_may_stand_in_a_faulty_row(tmp_path):
+    path = tmp_path / "log.csv"
+    path.write_text("event,action,reward,propensity\n1,a,1,0.5\nabc,b,zero,0.5\n 3,b,0,0.5\n", "utf-8")
+    log = read(path, on_error="skip")
+    assert whole(log).row.tolist() == [1, 3]
+    assert log.faults.counts == {"unreadable": 1}
