@@ -297,7 +297,7 @@ def test_a_format_of_ones_own_by_name(tmp_path, monkeypatch):
     log = read(path, format="own_format_of_pairs:batches", mark=":")
     assert log.space.actions == ("a", "b")
     assert whole(log).reward.tolist() == [1.0, 0.5]
-    with pytest.raises(InputError, match="`read` takes no `delimiter` with a log in the format"):
+    with pytest.raises(InputError, match="takes no `delimiter`"):
         read(path, format="own_format_of_pairs:batches", delimiter=":")
     with pytest.raises(InputError, match="own_format_of_pairs"):
         read(path, format="own_format_of_pairs:batch")

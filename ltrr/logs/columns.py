@@ -209,10 +209,13 @@ class Columns:
         """
         if (self.reward is None and self.cost is None) or self.action is None:
             what = "an action" if self.action is None else "a reward"
+            usual = Columns.usual(found)
+            there = usual.action if self.action is None else usual.reward or usual.cost
+            hint = f"; or take {there!r} and other usual names by fill_columns=True" if there else ""
             raise InputError(
                 f"{where}: no column for {what} is known; it has the columns {_some(found)}; map them: "
                 "reward=NAME, action=NAME, propensity=NAME (--column on the command line, columns= in a "
-                "call, or [columns] in a TOML file)"
+                f"call, or [columns] in a TOML file){hint}"
             )
         changed: dict[str, Any] = {
             "context": _expand(self.context, found, "context", where),
@@ -262,6 +265,7 @@ def columns_from(value: Any, *, where: str = "") -> Columns | None:
 
 def _from_table(value: Mapping[str, Any], where: str) -> Columns:
     known = [f.name for f in fields(Columns)]
+    value = _nested(value)
     for key in value:
         if key not in known:
             raise InputError(f"{where}`columns` has no field {key!r}{nearest(str(key), known)}")
@@ -269,6 +273,15 @@ def _from_table(value: Mapping[str, Any], where: str) -> Columns:
         return Columns(**value)
     except InputError as error:
         raise InputError(f"{where}{error}") from error
+
+
+def _nested(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a column map with ``target.NAME`` as an entry of ``target``, as the command line takes it."""
+    dotted = {key: name for key, name in value.items() if str(key).startswith("target.")}
+    out = {key: name for key, name in value.items() if key not in dotted}
+    if dotted and isinstance(target := out.get("target", {}), Mapping):
+        out["target"] = {**target, **{key.removeprefix("target."): name for key, name in dotted.items()}}
+    return out
 
 
 def _expand(patterns: Sequence[str], found: Sequence[str], key: str, where: str) -> tuple[str, ...]:

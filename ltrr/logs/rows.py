@@ -75,7 +75,7 @@ class Rows:
             return None if role not in columns else ids(columns[role], self._column(role), found)
 
         action = self._action(columns["action"], found)
-        reward = -_numbers(columns["cost"]) if "cost" in columns else number("reward")
+        reward = 0.0 - _numbers(columns["cost"]) if "cost" in columns else number("reward")
         indptr, eligible = self._eligible(columns, n, found)
         probabilities = self._probabilities(columns, indptr, n, found)
         context = self.survey.context.matrix(batch) if self.survey.context.roles else None

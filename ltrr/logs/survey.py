@@ -20,7 +20,7 @@ from ltrr.logs.vocabulary import Actions, Category, Counts, NameCounts
 from ltrr.types import Bool
 from ltrr.types.arrow import as_numpy, filled
 
-__all__ = ["Survey", "Surveyor"]
+__all__ = ["INTEGER", "Survey", "Surveyor"]
 
 _MOST_ACTIONS = 10_000_000
 _SPAN = 50_000_000
