@@ -106,3 +106,8 @@ def test_an_option_of_the_reading_says_where_it_goes():
         run(table(), where="action=a")
     with pytest.raises(InputError, match="no option `seeed`; did you mean 'seed'"):
         run(table(), seeed=1)
+
+
+def test_an_empty_folder_is_said_to_be_one(tmp_path):
+    with pytest.raises(InputError, match="it holds no files of a log"):
+        read(tmp_path)

@@ -276,7 +276,7 @@ def _answer(
     if certain is None or inverse is None or error is None:
         return "model", (
             "This log has no propensities: it supports the direct method only, or estimators that weight by "
-            "propensities estimated from it, which are then marked as estimated. If a column holds them, map "
+            "propensities estimated from it, which are then marked as estimated; if a column holds them, map "
             "it: --column propensity=NAME."
         )
     if certain == 1.0 and len(tally.space.actions) > 1:
