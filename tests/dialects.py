@@ -175,7 +175,7 @@ EMBEDDED = changed(context_vector=lambda _, i: [0.5 * i, -1.0, 0.25])
 NESTED = renamed(context_age="context__user__age", context_country="context__country")
 NO_PROPENSITY = missing("propensity", 3, 4)
 EARLIER = (
-    "{file}, row 4: propensity missing: no value (and 1 more of the rows read with it); no propensity in a "
+    "{file}, row 4: propensity missing: no value (and at least 1 more); no propensity in a "
     "log that has them; correct the log, or leave such rows out with --on-error skip"
 )
 OTHER_PART = (
@@ -360,11 +360,9 @@ VARIANTS["Ids of actions"] = [
     Variant(
         "floats that are not whole, Parquet",
         as_parquet(),
-        "log.parquet, row 1: unreadable: `action` must be a label, whole if a number, got 7.5 (and 9 "
-        "more of the "
-        "rows read with it); the row cannot be parsed; correct the log, or leave such rows out with "
-        "--on-error "
-        "skip",
+        "log.parquet, row 1: unreadable: `action` must be a label, whole if a number, got 7.5 (and "
+        "at least 9 more); the row cannot be parsed; correct the log, or leave such rows out with "
+        "--on-error skip",
         rows=actions(7.5, 8.0, 9.0),
     ),
     Variant(

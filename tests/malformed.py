@@ -939,7 +939,7 @@ def dsjson_cases():
         one("nul-bytes", "unreadable", lambda b: b[:20] + b"\0\0" + b[22:], "not JSON"),
         one("not-utf8", "unreadable", sub("Ann", b"\xff\xfe"), "UTF-8"),
         one("control-character", "unreadable", sub("Ann", b"A\x01n"), "not JSON"),
-        one("deep", "unreadable", lambda b: b'{"c":' * 5000 + b"1" + b"}" * 5000, ""),
+        one("deep", "unreadable", lambda b: b'{"c":' * 50_000 + b"1" + b"}" * 50_000, ""),
         one("words", "unreadable", b"2021-02-04 INFO restarted", "not JSON"),
         one("dropped-always", "count not positive", put(pdrop=1)),
         one("dropped-negative", "count not positive", put(pdrop=-0.5)),

@@ -33,6 +33,8 @@ LATE = {
     ("cli.listing", "study.files"): "the command line answers `--help` without loading the engines",
     ("cli.listing", "study.settings"): "the command line answers `--help` without loading the engines",
     ("cli.listing", "types.docstring"): "the command line answers `--help` without loading the engines",
+    ("cli.listing", "logs.format"): "the command line answers `--help` without loading the engines",
+    ("cli.listing", "types.settings"): "the command line answers `--help` without loading the engines",
     ("cli.log_options", "logs"): "the command line answers `--help` without loading the engines",
     ("cli.replay", "_kernels.compiling"): "the command line answers `--help` without loading the engines",
     ("cli.replay", "replay"): "the command line answers `--help` without loading the engines",

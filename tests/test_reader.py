@@ -297,7 +297,7 @@ def test_a_format_of_ones_own_by_name(tmp_path, monkeypatch):
     log = read(path, format="own_format_of_pairs:batches", mark=":")
     assert log.space.actions == ("a", "b")
     assert whole(log).reward.tolist() == [1.0, 0.5]
-    with pytest.raises(InputError, match="`read` takes no `delimiter` with a log in the format"):
+    with pytest.raises(InputError, match="takes no `delimiter`"):
         read(path, format="own_format_of_pairs:batches", delimiter=":")
     with pytest.raises(InputError, match="own_format_of_pairs"):
         read(path, format="own_format_of_pairs:batch")
@@ -362,3 +362,11 @@ def test_memory_does_not_grow_with_the_log(tmp_path):
     assert int(rows) == 2 * 4000 * times
     assert float(total) == 4000 * times
     assert int(growth) < 300e6
+
+
+def test_an_id_that_is_no_integer_may_stand_in_a_faulty_row(tmp_path):
+    path = tmp_path / "log.csv"
+    path.write_text("event,action,reward,propensity\n1,a,1,0.5\nabc,b,zero,0.5\n 3,b,0,0.5\n", "utf-8")
+    log = read(path, on_error="skip")
+    assert whole(log).row.tolist() == [1, 3]
+    assert log.faults.counts == {"unreadable": 1}

@@ -281,7 +281,7 @@ def test_wrong_toml_is_one_line(tmp_path, text):
         ({"actions": 0}, "`actions` must be their number"),
         ({"actions": ["a", "a"]}, "`actions` must be different names, got 'a' twice"),
         ({"format": "xml"}, "`format` must be a known name"),
-        ({"policy": "linucb"}, "`read` takes no `policy` with a log in the format 'csv'"),
+        ({"policy": "linucb"}, "a log in the format 'csv' takes no `policy`; it takes"),
     ],
 )
 def test_wrong_arguments_are_one_line(tmp_path, arguments, message):

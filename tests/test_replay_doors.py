@@ -256,7 +256,7 @@ def test_a_format_of_ones_own(tmp_path, mine):
         log = read(path, format=given, floor=0.1)
         assert next(log.chunks()).reward.tolist() == [1.0, 0.0]
         assert log.space.floor == 0.1
-    with pytest.raises(InputError, match=r"takes no `affinity` with .*'doors_mine:mine'; .*, mark"):
+    with pytest.raises(InputError, match=r"'doors_mine:mine' takes no `affinity`; .*, mark"):
         read(path, format="doors_mine:mine", affinity=True)
     path.write_text(path.read_text().replace(";", "/"))
     assert len(next(read(path, format=mine.mine, mark="/").chunks())) == 2

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ltrr.cli.app import app
+from ltrr.cli.log_options import HAVE_OPTIONS
 from ltrr.errors import InputError, nearest, printable
 
 if TYPE_CHECKING:
@@ -107,9 +108,22 @@ def _one(what: str, name: str) -> tuple[str, Sequence[Setting]]:
         if what == "policies":
             return names[name], policy_settings(name)
     registry = registry_of(what)
+    if what == "log_formats":
+        return registry.about(name), _of_a_format(registry.maker(name, f"list {what}"))
     found = registry.settings(name, f"list {what}")
     # the first parameter of a target's word is what it is asked about
     return registry.about(name), found[1:] if what == "targets" else found
+
+
+def _of_a_format(maker: Any) -> Sequence[Setting]:
+    """Return the options of a format, those that ``--option`` gives it."""
+    from ltrr.logs.format import format_of
+    from ltrr.types.settings import settings_of
+
+    known = format_of(maker)
+    names = {*known.options, *known.field_options} - set(HAVE_OPTIONS)
+    makers = [maker] if known.fields is None else [maker, known.fields]
+    return [s for one in makers for s in settings_of(one) if s.name in names]
 
 
 def _of_a_study(name: str | None) -> Sequence[Setting]:

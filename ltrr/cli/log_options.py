@@ -20,6 +20,7 @@ __all__ = [
     "DELIMITER",
     "ENCODING",
     "FORMAT",
+    "HAVE_OPTIONS",
     "LOG",
     "LOGGED_POLICY",
     "NO_DUPLICATES",
@@ -70,6 +71,14 @@ SINCE = Annotated[str | None, typer.Option(metavar="TIME", help="Read rows from 
 UNTIL = Annotated[str | None, typer.Option(metavar="TIME", help="Read rows before this time.")]
 
 _VALUES = {"true": True, "false": False}
+
+HAVE_OPTIONS = {
+    "columns": "--column or --columns",
+    "fill_columns": "--column",
+    "on_error": "--on-error",
+    "check_duplicates": "--no-duplicate-check",
+}
+"""Arguments of `ltrr.logs.read` that have options of their own."""
 
 
 def open_log(
@@ -141,6 +150,8 @@ def _options(pairs: list[str], given: dict[str, Any]) -> dict[str, Any]:
         key, sign, text = pair.partition("=")
         if not sign or not key:
             raise InputError(f"--option must be KEY=VALUE, for instance affinity=true, got {pair!r}")
+        if key in HAVE_OPTIONS:
+            raise InputError(f"--option is for what the format takes, got {key}; give {HAVE_OPTIONS[key]}")
         if key in out or key in given:
             raise InputError(f"--option gives {key} a second time; give it once")
         value: Any = _VALUES.get(text.lower(), text)

@@ -185,6 +185,7 @@ def validate(
     copies: COPIES = None,
     no_duplicate_check: NO_DUPLICATES = False,
     quiet: QUIET = False,
+    verbose: VERBOSE = False,
     as_json: JSON = False,
 ) -> None:
     """Say what a log holds, what is wrong with it and where, and whether it can support evaluation.
@@ -211,6 +212,8 @@ def validate(
         until=until,
         copies=copies,
     )
+    if verbose:
+        show_log()
     with _progress(quiet=quiet or as_json) as bar:
         bar.stage("checking every row")
         found = check(_Counted(opened, bar.add))

@@ -155,25 +155,29 @@ class Columns:
 
         Contexts and targets are taken from ``frequent`` (all columns if None): one that a few rows have would
         be missing in all others. A name alone never makes a column weights (``count``) or the bounds of
-        requests (``request``): requests go by ``request_id`` only next to a ``slot``.
+        requests (``request``): requests go by ``request_id`` only next to a ``slot``. Capitals do not matter.
 
         Examples
         --------
         >>> Columns.usual(["click", "item_id", "pscore", "target_new"]).target
         {'new': 'target_new'}
+        >>> Columns.usual(["Action", "REWARD"]).single()
+        {'reward': 'REWARD', 'action': 'Action'}
         """
+        small = {n.lower(): n for n in reversed(found)}
         picked: dict[str, Any] = {
-            key: next((n for n in names if n in found), None) for key, names in _USUAL.items()
+            key: next((small[n] for n in names if n in small), None) for key, names in _USUAL.items()
         }
         if picked["reward"] is not None:
             picked["cost"] = None
         if picked["slot"] is not None:
-            picked["request"] = next((n for n in _REQUEST if n in found), None)
+            picked["request"] = next((small[n] for n in _REQUEST if n in small), None)
         if picked.get("request") is None and picked["event"] is None:
             picked["slot"] = None
         many = found if frequent is None else frequent
-        target = {n.removeprefix("target_"): n for n in many if n.startswith("target_") or n == "target"}
-        context = tuple(n for n in many if n.startswith(("context_", "context.")))
+        aimed = [n for n in many if n.lower().startswith("target_") or n.lower() == "target"]
+        target = {n[len("target_") :] or n: n for n in aimed}
+        context = tuple(n for n in many if n.lower().startswith(("context_", "context.")))
         return Columns(context=context, target=target, **picked)
 
     def filled(self, usual: Columns) -> Columns:
@@ -209,10 +213,13 @@ class Columns:
         """
         if (self.reward is None and self.cost is None) or self.action is None:
             what = "an action" if self.action is None else "a reward"
+            usual = Columns.usual(found)
+            there = usual.action if self.action is None else usual.reward or usual.cost
+            hint = f"; or take {there!r} and other usual names by fill_columns=True" if there else ""
             raise InputError(
                 f"{where}: no column for {what} is known; it has the columns {_some(found)}; map them: "
                 "reward=NAME, action=NAME, propensity=NAME (--column on the command line, columns= in a "
-                "call, or [columns] in a TOML file)"
+                f"call, or [columns] in a TOML file){hint}"
             )
         changed: dict[str, Any] = {
             "context": _expand(self.context, found, "context", where),
@@ -262,6 +269,7 @@ def columns_from(value: Any, *, where: str = "") -> Columns | None:
 
 def _from_table(value: Mapping[str, Any], where: str) -> Columns:
     known = [f.name for f in fields(Columns)]
+    value = _nested(value)
     for key in value:
         if key not in known:
             raise InputError(f"{where}`columns` has no field {key!r}{nearest(str(key), known)}")
@@ -269,6 +277,15 @@ def _from_table(value: Mapping[str, Any], where: str) -> Columns:
         return Columns(**value)
     except InputError as error:
         raise InputError(f"{where}{error}") from error
+
+
+def _nested(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a column map with ``target.NAME`` as an entry of ``target``, as the command line takes it."""
+    dotted = {key: name for key, name in value.items() if str(key).startswith("target.")}
+    out = {key: name for key, name in value.items() if key not in dotted}
+    if dotted and isinstance(target := out.get("target", {}), Mapping):
+        out["target"] = {**target, **{key.removeprefix("target."): name for key, name in dotted.items()}}
+    return out
 
 
 def _expand(patterns: Sequence[str], found: Sequence[str], key: str, where: str) -> tuple[str, ...]:

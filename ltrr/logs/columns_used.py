@@ -54,4 +54,4 @@ def _role(name: str) -> str:
 
 def _with_hint(name: str) -> str:
     role, meaning = _HINTS.get(name, ("", ""))
-    return f"{name} ({meaning}? {role}={name})" if role else name
+    return f"{name} ({meaning}? {role}={name})" if role else name or "(no name)"

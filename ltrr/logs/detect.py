@@ -50,6 +50,8 @@ def _of_folder(folder: Path) -> str:
         for p in sorted(folder.rglob("*"))
         if p.is_file() and not any(part.startswith(("_", ".")) for part in p.relative_to(folder).parts)
     ]
+    if not files:
+        raise InputError(f"{folder}: it holds no files of a log, nor is there a log.json")
     # a table of items next to a log sorts before it, and there may be other files
     for file in files:
         if file.name != _ITEMS and (found := _of_file(file)) is not None:

@@ -35,7 +35,7 @@ SPOILS = MappingProxyType(
         "unseen category": "an action or a category that the declared lists do not hold",
         "duplicate event": "an event id occurs in an earlier row already",
         "copies disagree": "an event occurs several times, with different rewards, actions or "
-        "propensities; `copies` (first, last, max or sum) says which reward counts",
+        "propensities; --copies first, last, max or sum says which reward counts",
         "slots out of order": "the slots of a request do not run from 0 without a gap",
         "request not adjacent": "a request goes on after other requests; sort the log by request and slot",
         "counts differ": "the slots of one request stand for different numbers of events",
@@ -169,7 +169,7 @@ class Faults:
             self._noted.setdefault(kind, []).append((np.array(listed, np.int64), texts))
         if fatal and self.on_error == "fail" and kind in SPOILS:
             detail = f": {texts[0]}" if texts and texts[0] else ""
-            more = f" (and {len(rows) - 1:,} more of the rows read with it)" if len(rows) > 1 else ""
+            more = f" (and at least {len(rows) - 1:,} more)" if len(rows) > 1 else ""
             raise InputError(
                 f"{self.where}, row {int(rows[0])}: {kind}{detail}{more}; {FAULTS[kind]}; correct the "
                 "log, or leave such rows out with --on-error skip"

@@ -158,6 +158,11 @@ class LogReader:
         return columns_line(self.roles, names, self.source.dialect)
 
     @property
+    def selected(self) -> str:
+        """Which part of the log is read, in words; empty where that is all of it."""
+        return self.selection.text
+
+    @property
     def kept(self) -> str:
         """Size and place of the temporary file of what was parsed; empty where there is none."""
         return self.source.kept

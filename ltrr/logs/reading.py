@@ -206,9 +206,7 @@ def _refuse(given: Mapping[str, Any], known: Format, name: str) -> None:
         taken = [*mapped, "check_duplicates", *_READER, *_SELECTION, *taken]
     for key in given:
         if key not in taken:
-            raise InputError(
-                f"`read` takes no `{key}` with a log in the format {name!r}; it takes {', '.join(taken)}"
-            )
+            raise InputError(f"a log in the format {name!r} takes no `{key}`; it takes {', '.join(taken)}")
 
 
 def _reader(source: Source, known: Format, name: str, on_error: str, given: dict[str, Any]) -> LogReader:

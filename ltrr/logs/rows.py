@@ -18,7 +18,7 @@ from ltrr.logs.ragged import flat_lists, flat_maps
 from ltrr.logs.raw import Raw
 from ltrr.logs.regroup import run_starts
 from ltrr.logs.roles import Role
-from ltrr.logs.survey import Survey
+from ltrr.logs.survey import INTEGER, Survey
 from ltrr.logs.typed import faults_of
 from ltrr.types import Float32, Float64, Int16, Int32, Int64
 from ltrr.types.arrow import as_arrow, as_floats, as_numpy, filled
@@ -75,7 +75,7 @@ class Rows:
             return None if role not in columns else ids(columns[role], self._column(role), found)
 
         action = self._action(columns["action"], found)
-        reward = -_numbers(columns["cost"]) if "cost" in columns else number("reward")
+        reward = 0.0 - _numbers(columns["cost"]) if "cost" in columns else number("reward")
         indptr, eligible = self._eligible(columns, n, found)
         probabilities = self._probabilities(columns, indptr, n, found)
         context = self.survey.context.matrix(batch) if self.survey.context.roles else None
@@ -198,7 +198,7 @@ class Rows:
         # a format that always has slots may have none to speak of
         slot = None if self.unlisted and self.survey.n_slots == 1 else slot
         if role in self.survey.integers and not pa.types.is_integer(label.type):
-            label = label.cast(pa.int64())
+            label = _integers(label)
         if not pa.types.is_integer(label.type):
             return label.cast(pa.string()), slot
         gone = np.flatnonzero(as_numpy(label.is_null()))
@@ -215,6 +215,13 @@ def slots_of(columns: Mapping[str, pa.Array]) -> tuple[str, Int16 | None]:
         return role, None
     starts = run_starts(pc.fill_null_forward(columns[role]))
     return role, (np.arange(starts[-1]) - np.repeat(starts[:-1], np.diff(starts))).astype(np.int16)
+
+
+def _integers(label: pa.Array) -> pa.Array:
+    """Return ids that the survey took for integers; what is none is in a row that has a fault, and null."""
+    digits = pc.utf8_trim_whitespace(label.cast(pa.string()))
+    fits = pc.match_substring_regex(digits, INTEGER)
+    return pc.if_else(fits, digits, None).cast(pa.int64())
 
 
 def _numbers(column: pa.Array) -> Float64:

@@ -79,6 +79,8 @@ class Selection:
     --------
     >>> Selection(rows=10).all_rows, Selection().all_rows
     (False, True)
+    >>> Selection(rows=5000).text
+    'the first 5,000 rows'
     """
 
     rows: int | None = None
@@ -89,6 +91,12 @@ class Selection:
     def all_rows(self) -> bool:
         """True where nothing is left out."""
         return self.rows is None and not self.conditions
+
+    @property
+    def text(self) -> str:
+        """What is read, in words; empty where that is everything."""
+        first = [] if self.rows is None else [f"the first {self.rows:,} rows"]
+        return ", ".join([*first, *(condition.text for condition in self.conditions)])
 
     def chosen(
         self, batches: Iterable[tuple[str, pa.RecordBatch]], group: str | None

@@ -241,7 +241,7 @@ class TableSource:
     """
 
     name: str
-    table: pa.Table
+    table: pa.Table = field(repr=False)
 
     @property
     def n_parts(self) -> int:

@@ -20,13 +20,13 @@ from ltrr.logs.vocabulary import Actions, Category, Counts, NameCounts
 from ltrr.types import Bool
 from ltrr.types.arrow import as_numpy, filled
 
-__all__ = ["Survey", "Surveyor"]
+__all__ = ["INTEGER", "Survey", "Surveyor"]
 
 _MOST_ACTIONS = 10_000_000
 _SPAN = 50_000_000
 """Widest range of integer actions for which a table of those seen is kept."""
 
-_INTEGER = r"^(0|-?[1-9]\d{0,17})$"
+INTEGER = r"^(0|-?[1-9]\d{0,17})$"
 
 
 @dataclass(frozen=True)
@@ -194,7 +194,7 @@ class Surveyor:
             column = columns.get(role)
             if column is None or role in self._not_integers or pa.types.is_integer(column.type):
                 continue
-            fits = filled(pc.match_substring_regex(column, _INTEGER), True)
+            fits = filled(pc.match_substring_regex(column, INTEGER), True)
             if not pc.all(fits).as_py():
                 self._not_integers.add(role)
 

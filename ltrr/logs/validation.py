@@ -89,6 +89,8 @@ class Validation:
         Columns of target probabilities.
     constant_columns : tuple of str
         Columns with one value only, and that value.
+    selected : str
+        Which part of the log was read; empty where that is all of it.
     columns : str
         Which columns the log was read by, and which are not used; empty where a format has its own.
     faults : tuple of FaultCount
@@ -140,6 +142,7 @@ class Validation:
     sampled: bool
     targets: tuple[str, ...]
     constant_columns: tuple[str, ...]
+    selected: str
     columns: str
     faults: tuple[FaultCount, ...]
     supports: str
@@ -152,6 +155,9 @@ class Validation:
             "constant_columns": list(self.constant_columns),
             "faults": [asdict(f) | {"rows": list(f.rows)} for f in self.faults],
         }
+
+    def __str__(self) -> str:
+        return self.text()
 
     def text(self) -> str:
         """Return the findings as plain lines."""
@@ -234,6 +240,7 @@ def validate(log: Any) -> Validation:
         sampled="sampled" in tally.has,
         targets=tuple(sorted(tally.targets)),
         constant_columns=constant,
+        selected=getattr(log, "selected", ""),
         columns=getattr(log, "columns_line", ""),
         faults=counts,
         supports=supports,
@@ -269,7 +276,8 @@ def _answer(
     if certain is None or inverse is None or error is None:
         return "model", (
             "This log has no propensities: it supports the direct method only, or estimators that weight by "
-            "propensities estimated from it, which are then marked as estimated."
+            "propensities estimated from it, which are then marked as estimated; if a column holds them, map "
+            "it: --column propensity=NAME."
         )
     if certain == 1.0 and len(tally.space.actions) > 1:
         return "model", (

@@ -48,6 +48,7 @@ def text_of(found: Validation) -> str:
     absent = ", ".join(k for k, v in parts.items() if not v and k != "sampled rows")
     out += [f"has not      {absent}"] if absent else []
     out += [f"targets      {', '.join(found.targets)}"] if found.targets else []
+    out += [f"read         {found.selected}"] if found.selected else []
     out += [f"columns      {found.columns.removeprefix('columns used: ')}"] if found.columns else []
     out.append(f"faults       {'none' if not found.faults else ''}".rstrip())
     for f in found.faults:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ltrr.errors import InputError
+from ltrr.errors import InputError, nearest
 from ltrr.logs.reading import read
 from ltrr.logs.replay_log import ReplayLog
 from ltrr.replay import allocations, learning
@@ -97,10 +99,14 @@ def run(
     **options
         As in `evaluate`.
     """
-    try:
-        settings = Settings(estimators=estimators, **options)
-    except TypeError as error:
-        raise InputError(f"`run` was given an option that it does not know: {error}") from error
+    known = [f.name for f in fields(Settings)]
+    for key in options:
+        if key in known:
+            continue
+        reads = key in inspect.signature(read).parameters
+        way = f"; it is for the reading: give the log as ltrr.logs.read(log, {key}=…)" if reads else ""
+        raise InputError(f"there is no option `{key}`{way or nearest(key, known)}")
+    settings = Settings(estimators=estimators, **options)
     policies = several("policies", policies)
     opened = read(log)
     if on_stage is not None or on_chunk is not None:

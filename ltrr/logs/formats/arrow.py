@@ -25,7 +25,7 @@ def _recognise(name: str, start: bytes) -> bool:
 
 @log_format(endings=_ENDINGS, spooled=False, recognise=_recognise)
 def batches(part: Part, wanted: Mapping[str, str] | None, *, rows: int = 65_536) -> Iterator[pa.RecordBatch]:
-    """Yield the wanted columns of a part; of structs (``context.user.age``) only wanted leaves.
+    """Read Arrow files, Arrow streams and Feather; of structs (``context.user.age``) only wanted leaves.
 
     Memory is that of the file's own largest batch. Streams may be packed.
 

@@ -54,7 +54,7 @@ def batches(
     decimal: str | None = None,
     encoding: str | None = None,
 ) -> Iterator[pa.RecordBatch]:
-    """Yield the wanted columns as text.
+    """Read text with a delimiter, whose first line names the columns.
 
     A row with a wrong number of fields is "unreadable" and null in all columns. Bytes that are not text
     become NUL. Blank lines do not count. Where the decimal mark is a comma, numbers get a point in columns
@@ -65,8 +65,12 @@ def batches(
     part : Part
     wanted : mapping of str to str or None
         Columns and what they hold; None for all, of equal names the first, whatever encoding they are in.
-    delimiter, decimal, encoding : str or None
-        See `dialect`; None to take it from the first lines.
+    delimiter : str or None
+        The mark between fields; None to find it in the first lines.
+    decimal : str or None
+        Decimal mark, a point or a comma; None to find it in the first lines.
+    encoding : str or None
+        Encoding by its name in Python; None for UTF-8, or UTF-16 where the text is.
 
     Raises
     ------

@@ -112,7 +112,7 @@ def _recognise(name: str, start: bytes) -> bool:
 def batches(
     part: Part, wanted: Mapping[str, str] | None = None, *, actions: str = "auto", reward: str = "label"
 ) -> Iterator[pa.RecordBatch]:
-    """Yield the decisions of decision-service JSON lines: single ones, conditional ones by slot, and slates.
+    """Read decisions of Vowpal Wabbit and Personalizer as JSON lines: single, conditional by slot, slates.
 
     A line is an object:
 

@@ -34,7 +34,7 @@ def _recognise(name: str, start: bytes) -> bool:
 
 @log_format(endings=_ENDINGS, recognise=_recognise, keyed=True)
 def batches(part: Part, wanted: Mapping[str, str] | None = None) -> Iterator[pa.RecordBatch]:
-    r"""Yield the lines of a part, blank ones aside, one a row.
+    r"""Read JSON lines: an object a row, blank lines aside.
 
     A column is named by a key (``"context.user.age": 3``) or else by a path (``"context": {"user": {"age":
     3}}``). What a line lacks is null. A line that is not a JSON object, or holds a list or an object where a

@@ -82,7 +82,7 @@ def fields(parts: tuple[Part, ...], head: pa.RecordBatch, *, affinity: bool = Fa
 
 @log_format(endings=(".csv",), recognise=_recognise, fields=fields)
 def batches(part: Part, wanted: Mapping[str, str] | None) -> Iterator[pa.RecordBatch]:
-    """Yield rows of Open Bandit Data: one row is one item shown at one place of the page.
+    """Read Open Bandit Data: one row is one item shown at one place of the page.
 
     Reward is the click, action is ``item_id`` and all items of the campaign are eligible. The context is the
     user's features and the position, each as zeros and ones. Items have their own features if

@@ -54,7 +54,7 @@ def integer_range(parts: Iterable[Part], column: str) -> tuple[int, int] | None:
 
 @log_format(endings=_ENDINGS, spooled=False, recognise=_recognise, integer_range=integer_range)
 def batches(part: Part, wanted: Mapping[str, str] | None, *, rows: int = 65_536) -> Iterator[pa.RecordBatch]:
-    """Yield the wanted columns of a part; of structs (``context.user.age``) only wanted leaves are read.
+    """Read Parquet; of structs (``context.user.age``) only wanted leaves.
 
     Parameters
     ----------

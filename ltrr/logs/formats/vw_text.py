@@ -81,7 +81,9 @@ def _recognise(_name: str, start: bytes) -> bool:
     absent=("eligible", "propensity"),
 )
 def batches(part: Part, wanted: Mapping[str, str] | None = None) -> Iterator[pa.RecordBatch]:
-    r"""Yield the examples of a part, one a row; the row's number is that of the example's first line.
+    r"""Read text of Vowpal Wabbit with labels ``action:cost:probability``, an example a row.
+
+    A row has the number of the example's first line.
 
     Columns: ``action`` (int64, from 1; null for action 0, which is none), ``cost``, ``propensity`` (null
     where there is none), ``eligible`` (lists of int64; null where the line names less than two actions: all

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ltrr.logs.faults import FAULTS
+from ltrr.logs.faults import FAULTS, SPOILS
 from ltrr.logs.replay_log import ReplayLog
 from ltrr.replay.judging.answers import difference_rows, estimate_rows, logged_rows
 from ltrr.replay.judging.comparison import Comparison
@@ -124,6 +124,8 @@ def _about(log: ReplayLog, judges: list[PolicyJudge], models: Models, settings: 
 def _notes(log: ReplayLog, judges: list[PolicyJudge], models: Models) -> list[str]:
     """Return the warnings of a replay."""
     out = []
+    if selected := getattr(log, "selected", ""):
+        out.append(f"Only a part of the log was read: {selected}.")
     left_out = sum(getattr(log, "left_out", ()))
     if left_out:
         out.append(f"{left_out:,} rare features of the log became no column; raise max_features.")
@@ -151,9 +153,10 @@ def _notes(log: ReplayLog, judges: list[PolicyJudge], models: Models) -> list[st
             out.append(f"{one.target.name}: {note}.")
     faults = log.faults
     if faults.skipped:
+        excluding = {*SPOILS, "dangling event"}
         out.append(
             f"{faults.skipped:,} of {faults.rows:,} rows were excluded: "
-            + ", ".join(f"{kind} ({count:,})" for kind, count in faults.counts.items())
+            + ", ".join(f"{kind} ({count:,})" for kind, count in faults.counts.items() if kind in excluding)
             + "."
         )
     return out

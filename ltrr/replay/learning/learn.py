@@ -15,6 +15,7 @@ from sklearn.base import clone
 from ltrr import _check
 from ltrr.errors import InputError
 from ltrr.logs.events import Events
+from ltrr.logs.reading import read
 from ltrr.logs.replay_log import ReplayLog
 from ltrr.replay.nuisance.sample import sample_events
 from ltrr.replay.targets.base import Target
@@ -36,7 +37,7 @@ _NUMBERS = 1 << 26
 
 
 def learn_policy(
-    log: ReplayLog,
+    log: Any,
     *,
     method: str = "dr",
     model: Any = "lightgbm",
@@ -64,7 +65,7 @@ def learn_policy(
 
     Parameters
     ----------
-    log : ReplayLog
+    log : ReplayLog, path, or table in memory
         The early part, as of `split`: a policy judged on its own training data looks better than it is.
     method : "dm", "ips" or "dr"
     model : "lightgbm", "vw", or a scikit-learn regressor
@@ -95,6 +96,7 @@ def learn_policy(
     _check.fraction("learn_policy epsilon", epsilon)
     _check.integer("learn_policy folds", folds, low=2)
     _check.integer("learn_policy seed", seed, low=0)
+    log = read(log)
     if log.space.n_slots > 1:
         raise InputError(
             f"{log.name} has several slots a request: policies are learned from single decisions"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from ltrr import _check
 from ltrr.errors import InputError
 from ltrr.logs.events import Events, Space
 from ltrr.logs.faults import Faults
+from ltrr.logs.reading import read
 from ltrr.logs.replay_log import ReplayLog
 from ltrr.types import Float64
 
@@ -95,12 +97,13 @@ class LogPart:
                 return
 
 
-def split(log: ReplayLog, share: float = 0.5, *, by: str = "row") -> tuple[LogPart, LogPart]:
+def split(log: Any, share: float = 0.5, *, by: str = "row") -> tuple[LogPart, LogPart]:
     """Cut a log into an early and a late part; a pass finds where.
 
     Parameters
     ----------
-    log : ReplayLog
+    log : ReplayLog, path, or table in memory
+        What `ltrr.logs.read` takes.
     share : float in (0, 1)
         Share of the early part: of the log's rows, or of the time that it spans.
     by : "row" or "time"
@@ -113,6 +116,7 @@ def split(log: ReplayLog, share: float = 0.5, *, by: str = "row") -> tuple[LogPa
     """
     share = _check.number("split share", share, low=0.0, high=1.0, open_low=True)
     _check.choice("split by", by, BY)
+    log = read(log)
     if by == "time" and not log.space.timed:
         raise InputError(f"{log.name} has no times to be split by; split it by row")
     low, high = np.inf, -np.inf

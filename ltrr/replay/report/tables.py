@@ -32,6 +32,9 @@ _PAIRS = 100
 _WHOLE = 100.0
 """Effective sample sizes from here on are given without decimals."""
 
+_NOTHING = 1e-12
+"""Estimates and ends below this are what rounding leaves of 0."""
+
 
 def number(value: Any) -> str:
     """Return a number with three significant digits after the leading zeros; a dash where there is none."""
@@ -53,6 +56,8 @@ def estimate(value: Any, low: Any, high: Any) -> tuple[str, str]:
     >>> estimate(-0.0000451, -0.000146, 0.0000556)
     ('-0.000045', '[-0.000146, 0.000056]')
     """
+    if all(abs(one) < _NOTHING for one in (value, low, high)):
+        return "0", "[0, 0]"
     if not all(map(math.isfinite, (value, low, high))) or low >= high:
         ends = f"[{number(low)}, {number(high)}]" if math.isfinite(low) else "–"
         return number(value), ends
