@@ -86,6 +86,8 @@ class ContextColumns:
 
     @staticmethod
     def _fill_lists(to: Float32, column: pa.Array) -> None:
+        if to.shape[1] == 0:
+            return
         indptr, flat = flat_lists(column)
         whole = np.diff(indptr) == to.shape[1]
         to[~whole] = np.nan

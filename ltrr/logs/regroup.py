@@ -9,11 +9,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ltrr.errors import InputError
-from ltrr.logs.roles import MOST_SLOTS
+from ltrr.logs.roles import IDS, MOST_SLOTS
 from ltrr.types import Int64
 from ltrr.types.arrow import as_numpy
 
 __all__ = ["joined", "regrouped", "resized", "run_starts"]
+
+_LABELS = ("action", "eligible", *IDS)
 
 Batches = Iterable[tuple[str, pa.RecordBatch]]
 
@@ -38,10 +40,29 @@ def joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
     """Return batches of one schema as one; columns of nulls take the type that other batches have."""
     if len(batches) == 1:
         return batches[0]
-    table = pa.concat_tables([pa.Table.from_batches([b]) for b in batches], promote_options="permissive")
+    try:
+        table = pa.concat_tables([pa.Table.from_batches([b]) for b in batches], promote_options="permissive")
+    except pa.ArrowTypeError:
+        # labels are integers in some batches and text in others, as in parts that two programs wrote
+        tables = [pa.Table.from_batches([_in_text(b)]) for b in batches]
+        table = pa.concat_tables(tables, promote_options="permissive")
     whole = table.combine_chunks()
     arrays = [c.chunk(0) if c.num_chunks else pa.nulls(0, c.type) for c in whole.columns]
     return pa.RecordBatch.from_arrays(arrays, names=whole.column_names)
+
+
+def _in_text(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return a batch with its labels and ids, lists of labels too, as text."""
+    arrays = []
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        if name in _LABELS or name.startswith("context:"):
+            kind = column.type
+            if pa.types.is_integer(kind) or pa.types.is_dictionary(kind):
+                column = column.cast(pa.string())
+            elif pa.types.is_large_list(kind) and pa.types.is_integer(kind.value_type):
+                column = column.cast(pa.large_list(pa.string()))
+        arrays.append(column)
+    return pa.RecordBatch.from_arrays(arrays, names=batch.schema.names)
 
 
 def resized(batches: Batches, rows: int) -> Iterator[tuple[str, pa.RecordBatch]]:

@@ -175,7 +175,7 @@ def _list(column: pa.Array, role: Role, found: Found, *, fixed: bool) -> pa.Arra
     row = np.repeat(np.arange(len(column)), np.diff(indptr))
     for kind, at, details in inner.notes:
         found.notes.append((kind, row[at], details))
-    if role.width:
+    if role.name.startswith("context:"):
         wrong = np.flatnonzero((np.diff(indptr) != role.width) & ~gone)
         found.note(
             "unreadable",
