@@ -159,7 +159,7 @@ def admit(raw: Raw, space: Space, faults: Faults, state: AdmitState) -> Events:
 
 
 def _reported(raw: Raw, ids: Identity | None) -> tuple[Int8, Int8, Bool]:
-    """Return which rows cannot be relied on, which belong to a request by place only, and which are reported."""
+    """Return rows that are unreadable or nameless, that belong to a request by place, that are reported."""
     n = len(raw.row)
     unattached, reported = np.zeros(n, np.int8), np.zeros(n, np.bool_)
     if ids is not None:
@@ -176,7 +176,7 @@ def _reported(raw: Raw, ids: Identity | None) -> tuple[Int8, Int8, Bool]:
         if kind == "dangling event":
             unattached[places] = flag.ALONE
     nameless = unattached
-    if ids is not None and raw.named is not None:
+    if ids is not None and raw.slot is not None and raw.named is not None:
         # an unreadable row whose id was read belongs to the request of that name alone
         nameless = np.where((unattached == flag.ATTACHED) & raw.named, np.int8(0), unattached)
     return unattached, nameless, reported

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ltrr.errors import InputError
-from ltrr.logs.roles import IDS, MOST_SLOTS
+from ltrr.logs.roles import MOST_SLOTS
 from ltrr.types import Int64
 from ltrr.types.arrow import as_numpy
 
 __all__ = ["joined", "regrouped", "resized", "run_starts"]
-
-_LABELS = ("action", "eligible", *IDS)
 
 Batches = Iterable[tuple[str, pa.RecordBatch]]
 
@@ -44,23 +42,22 @@ def joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
         table = pa.concat_tables([pa.Table.from_batches([b]) for b in batches], promote_options="permissive")
     except pa.ArrowTypeError:
         # labels are integers in some batches and text in others, as in parts that two programs wrote
-        tables = [pa.Table.from_batches([_in_text(b)]) for b in batches]
+        mixed = {n for n in batches[0].schema.names if len({b.column(n).type for b in batches}) > 1}
+        tables = [pa.Table.from_batches([_in_text(b, mixed)]) for b in batches]
         table = pa.concat_tables(tables, promote_options="permissive")
     whole = table.combine_chunks()
     arrays = [c.chunk(0) if c.num_chunks else pa.nulls(0, c.type) for c in whole.columns]
     return pa.RecordBatch.from_arrays(arrays, names=whole.column_names)
 
 
-def _in_text(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Return a batch with its labels and ids, lists of labels too, as text."""
+def _in_text(batch: pa.RecordBatch, names: Collection[str]) -> pa.RecordBatch:
+    """Return a batch with these columns of labels, or of lists of labels, as text."""
     arrays = []
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
-        if name in _LABELS or name.startswith("context:"):
-            kind = column.type
-            if pa.types.is_integer(kind) or pa.types.is_dictionary(kind):
-                column = column.cast(pa.string())
-            elif pa.types.is_large_list(kind) and pa.types.is_integer(kind.value_type):
-                column = column.cast(pa.large_list(pa.string()))
+        listed = pa.types.is_large_list(column.type)
+        kind = column.type.value_type if listed else column.type
+        if name in names and (pa.types.is_integer(kind) or pa.types.is_dictionary(kind)):
+            column = column.cast(pa.large_list(pa.string()) if listed else pa.string())
         arrays.append(column)
     return pa.RecordBatch.from_arrays(arrays, names=batch.schema.names)
 

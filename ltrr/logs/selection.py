@@ -64,7 +64,7 @@ class Condition:
         return as_numpy(filled(fits, False))
 
     def undecided(self, batch: pa.RecordBatch) -> Bool:
-        """Return for each row whether it is faulty and has no value here: such rows are reported, not left out."""
+        """Return which rows are faulty and have no value here: they are reported, not left out."""
         faulty = batch.column(batch.schema.get_field_index(FAULT))
         if faulty.null_count == len(faulty):
             return np.zeros(batch.num_rows, bool)

@@ -115,8 +115,9 @@ def dialect(
     """Return how a part is written: what is given, the rest from its first lines.
 
     The delimiter is the one of ``, ; tab |`` that splits the header and most evenly the rows below it. The
-    decimal mark is a comma where the delimiter is none, some column's values all look like ``0,5``, not all of
-    them like ``1,234``, and no column's like ``0.5``. The encoding is UTF-8 or that of a byte order mark, or UTF-16 by its zero bytes.
+    decimal mark is a comma where the delimiter is none, some column's values all look like ``0,5``, not all
+    of them like ``1,234``, and no column's like ``0.5``. The encoding is UTF-8 or that of a byte order mark,
+    or UTF-16 by its zero bytes.
 
     Parameters
     ----------
