@@ -152,3 +152,22 @@ def test_parts_of_which_one_holds_integers_and_one_text(tmp_path, kind):
         pq.write_table(pa.table(one | {"request_id": ids, "slot": [1, 0]}), tmp_path / "b.parquet")
         with pytest.raises(InputError, match="ids must be integers or texts in the whole log, got both"):
             kept(read(tmp_path))
+
+
+@pytest.mark.parametrize("bad", ["zz,a,oops", "zz,a", ",a,oops", "9223372036854775813,a,oops"])
+def test_ids_of_faulty_rows_may_be_no_integers(tmp_path, bad):
+    path = save(tmp_path / "log.csv", f"event_id,action,reward\n1,a,1\n{bad}\n2,b,0\n")
+    log = read(path, on_error="skip")
+    assert kept(log) == [(1, "a", 1.0), (3, "b", 0.0)]
+    assert log.faults.counts["unreadable"] == 1
+
+
+def test_an_unreadable_line_among_integer_ids(tmp_path):
+    line = (
+        '{"_label_cost":-1,"_label_probability":0.5,"_labelIndex":0,"EventId":"%d","a":[1,2],"p":[0.5,0.5],'
+    )
+    line += '"c":{"_multi":[{"id":"x"},{"id":"y"}]},"Timestamp":"2024-01-01T00:00:00Z"}\n'
+    path = save(tmp_path / "log.json", line % 1 + "broken\n" + line % 2)
+    log = read(path, on_error="skip")
+    assert [row for row, _, _ in kept(log)] == [1, 3]
+    assert log.faults.counts["unreadable"] == 1

@@ -145,7 +145,7 @@ class Surveyor:
         return self._seen is not None and bool(self._seen.all())
 
     def add(self, batch: pa.RecordBatch) -> None:
-        """Take in rows; those that are faulty teach nothing.
+        """Take in rows; those that are faulty teach nothing but what ids look like.
 
         Raises
         ------
@@ -153,6 +153,8 @@ class Surveyor:
             If there are too many actions, or too many values of a category.
         """
         names = batch.schema.names
+        # a faulty row keeps its id, and an unreadable line is named by its number
+        self._look_at_ids(dict(zip(names, batch.columns, strict=True)))
         faults = batch.column(names.index(FAULT))
         if faults.null_count < len(faults):
             self._note_first(batch, faults)
@@ -165,7 +167,6 @@ class Surveyor:
             count.add(columns[role])
         for role, features in self._features.items():
             features.add(_all_names(columns[role]))
-        self._look_at_ids(columns)
         self._look_for(columns)
         if WHOLE in columns:
             self._whole |= bool(pc.any(columns[WHOLE]).as_py())
