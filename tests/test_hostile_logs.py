@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from pyarrow import parquet as pq
@@ -171,3 +172,30 @@ def test_an_unreadable_line_among_integer_ids(tmp_path):
     log = read(path, on_error="skip")
     assert [row for row, _, _ in kept(log)] == [1, 3]
     assert log.faults.counts["unreadable"] == 1
+
+
+@pytest.mark.parametrize("kind", [pa.map_(pa.string(), pa.string()), pa.map_(pa.int64(), pa.float64())])
+def test_maps_of_other_things_than_numbers_by_name(kind):
+    maps = pa.array([[("1", "2")]], pa.map_(pa.string(), pa.string())).cast(kind)
+    table = pa.table({"action": ["a"], "reward": [1], "context_m": maps})
+    with pytest.raises(InputError, match="column `context_m` must hold numbers by name, it holds map<"):
+        kept(read(table))
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+def test_numbers_of_the_context_that_begin_late(tmp_path, ending):
+    values = [None] * 1001 + [3, 2.5, None, 4]
+    rows = [{"action": "a", "reward": 1, "context_x": v} for v in values]
+    lines = ["action,reward,context_x", *(f"a,1,{'' if v is None else v}" for v in values)]
+    text = "\n".join(map(json.dumps, rows) if ending == "jsonl" else lines)
+    path = save(tmp_path / f"log.{ending}", text)
+    columns = {"action": "action", "reward": "reward", "context": ["context_x"]}
+    log = read(path, columns=columns)
+    assert log.space.context_names == ("context_x",)
+    x = np.concatenate([e.context[:, 0] for e in log.chunks()])
+    assert np.array_equal(x, np.array(values, np.float32), equal_nan=True)
+    # who calls it a category gets levels, and so do words
+    names = read(path, columns=columns | {"categories": ["context_x"]}).space.context_names
+    assert names == ("context_x:3", "context_x:4", "context_x:(missing)", "context_x:2.5")
+    path.write_text(text.replace("2.5", '"tea"' if ending == "jsonl" else "tea"))
+    assert "context_x:tea" in read(path, columns=columns).space.context_names
