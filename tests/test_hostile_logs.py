@@ -1,6 +1,7 @@
 """Logs that once gave wrong numbers without a word, or ended in something other than one clear line."""
 
 import json
+import os
 
 import numpy as np
 import pyarrow as pa
@@ -199,3 +200,9 @@ def test_numbers_of_the_context_that_begin_late(tmp_path, ending):
     assert names == ("context_x:3", "context_x:4", "context_x:(missing)", "context_x:2.5")
     path.write_text(text.replace("2.5", '"tea"' if ending == "jsonl" else "tea"))
     assert "context_x:tea" in read(path, columns=columns).space.context_names
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "log.csv")
+    with pytest.raises(InputError, match="must be a file or a folder, which can be read twice"):
+        read(tmp_path / "log.csv")
