@@ -596,7 +596,8 @@ VARIANTS["Tables in memory"] = [
         "pandas, a column of numbers and text",
         as_table(pd.DataFrame),
         "the table cannot be read as columns of one type each: (\"Expected bytes, got a 'int' object\", "
-        "'Conversion failed for column action with type object')",
+        "'Conversion failed for column action with type object'); give each column one type, for example "
+        "labels as text by .astype(str)",
         rows=actions("a", 1, 2),
     ),
     Variant("polars, LazyFrame", as_table(pl.LazyFrame), NO_LOG.format("LazyFrame; give it as .collect()")),

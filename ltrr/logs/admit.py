@@ -123,7 +123,7 @@ def admit(raw: Raw, space: Space, faults: Faults, state: AdmitState) -> Events:
     raw = raw.typed(space)
     n = len(raw.row)
     ids = None if raw.event is None else identify(raw.event)
-    unattached, reported = _reported(raw, ids)
+    unattached, nameless, reported = _reported(raw, ids)
     copies = state.find(raw, ids, unattached == 0)
     flags = np.zeros(n, np.uint32)
     raw = clip(settle(raw, copies), space, flags)
@@ -145,7 +145,7 @@ def admit(raw: Raw, space: Space, faults: Faults, state: AdmitState) -> Events:
             flags[ids.missing] |= np.uint32(flag.EVENT_MISSING)
             _check_copies(raw, copies, unattached == 0, flags)
             _check_adjacent(raw, space, copies, faults, state, flags)
-        _check_requests(raw, space, ids, unattached, flags, start)
+        _check_requests(raw, space, ids, unattached, nameless, flags, start)
         flag.flag_requests(start, raw.reward, counts, unattached, low, high, flags)
     events = _events(admitted, space, ids, start)
     if flags.any() or raw.faults:
@@ -158,8 +158,8 @@ def admit(raw: Raw, space: Space, faults: Faults, state: AdmitState) -> Events:
     return events
 
 
-def _reported(raw: Raw, ids: Identity | None) -> tuple[Int8, Bool]:
-    """Return which rows belong to a request by place only, and of which the reader has reported a fault."""
+def _reported(raw: Raw, ids: Identity | None) -> tuple[Int8, Int8, Bool]:
+    """Return rows that are unreadable or nameless, that belong to a request by place, that are reported."""
     n = len(raw.row)
     unattached, reported = np.zeros(n, np.int8), np.zeros(n, np.bool_)
     if ids is not None:
@@ -175,7 +175,11 @@ def _reported(raw: Raw, ids: Identity | None) -> tuple[Int8, Bool]:
         # an outcome without a decision is no slot of the request before it
         if kind == "dangling event":
             unattached[places] = flag.ALONE
-    return unattached, reported
+    nameless = unattached
+    if ids is not None and raw.slot is not None and raw.named is not None:
+        # an unreadable row whose id was read belongs to the request of that name alone
+        nameless = np.where((unattached == flag.ATTACHED) & raw.named, np.int8(0), unattached)
+    return unattached, nameless, reported
 
 
 def _check_copies(raw: Raw, copies: Copies, readable: Bool, flags: UInt32) -> None:
@@ -206,19 +210,25 @@ def _check_adjacent(
 
 
 def _check_requests(
-    raw: Raw, space: Space, ids: Identity | None, unattached: Int8, flags: UInt32, start: Int64
+    raw: Raw,
+    space: Space,
+    ids: Identity | None,
+    unattached: Int8,
+    nameless: Int8,
+    flags: UInt32,
+    start: Int64,
 ) -> None:
     """Flag slots, and fill in the row (n,) where each row's request begins."""
     slot = _NO_SLOTS if raw.slot is None else raw.slot
     first = _NO_KEYS if ids is None else ids.first
     second = _NO_KEYS if ids is None else ids.second
-    flag.request_starts(first, second, slot, unattached, space.n_slots, start)
+    flag.request_starts(first, second, slot, nameless, space.n_slots, start)
     flag.flag_slots(start, slot, space.n_slots, unattached, flags)
 
 
 def _events(raw: Raw, space: Space, ids: Identity | None, start: Int64) -> Events:
     """Return the events of all rows, good and bad."""
-    plain = {f.name: getattr(raw, f.name) for f in fields(Raw) if f.name not in ("event", "faults")}
+    plain = {f.name: getattr(raw, f.name) for f in fields(Raw) if f.name not in ("event", "faults", "named")}
     if ids is not None:
         key = ids.key[start]
     else:

@@ -195,6 +195,11 @@ class Columns:
             for f in fields(self)
             if not getattr(self, f.name) and getattr(usual, f.name) not in own
         }
+        # what has a role already, the reward above all, is no context and no target by its name alone
+        if "context" in empty:
+            empty["context"] = tuple(n for n in usual.context if n not in own)
+        if "target" in empty:
+            empty["target"] = {key: n for key, n in usual.target.items() if n not in own}
         if self.cost is not None:
             empty["reward"] = None
         if self.reward is not None:
@@ -221,12 +226,15 @@ class Columns:
                 "reward=NAME, action=NAME, propensity=NAME (--column on the command line, columns= in a "
                 f"call, or [columns] in a TOML file){hint}"
             )
-        changed: dict[str, Any] = {
-            "context": _expand(self.context, found, "context", where),
-            "categories": _expand(self.categories, found, "categories", where),
-        }
-        for key, name in self.single().items():
+        single = self.single()
+        for key, name in single.items():
             _known(name, found, key, where)
+        # a pattern means what was there when the decision was made: no reward, and nothing with another role
+        free = [n for n in found if n not in single.values()]
+        changed: dict[str, Any] = {
+            "context": _expand(self.context, found, free, "context", where),
+            "categories": _expand(self.categories, found, free, "categories", where),
+        }
         for key, name in self.target.items():
             _known(name, found, f"target.{key}", where)
         stray = [n for n in changed["categories"] if n not in changed["context"]]
@@ -288,11 +296,14 @@ def _nested(value: Mapping[str, Any]) -> dict[str, Any]:
     return out
 
 
-def _expand(patterns: Sequence[str], found: Sequence[str], key: str, where: str) -> tuple[str, ...]:
+def _expand(
+    patterns: Sequence[str], found: Sequence[str], free: Sequence[str], key: str, where: str
+) -> tuple[str, ...]:
+    """Return the columns that are named, and those among the free ones that patterns fit."""
     out: list[str] = []
     for pattern in patterns:
         # a column whose very name holds pattern characters is meant itself
-        fits = [pattern] if pattern in found else [n for n in found if fnmatchcase(n, pattern)]
+        fits = [pattern] if pattern in found else [n for n in free if fnmatchcase(n, pattern)]
         if not fits:
             _known(pattern, found, key, where)
         out += fits

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 import pyarrow as pa
 
+from ltrr.logs.convert import Found, numbers
 from ltrr.logs.ragged import codes_of, flat_lists, flat_maps
 from ltrr.logs.roles import Role
 from ltrr.logs.vocabulary import Category
@@ -69,8 +70,10 @@ class ContextColumns:
             width = len(self._names(role))
             to = out[:, at : at + width]
             if role.kind == "number":
+                # what was first taken for labels is still text
+                value = as_floats(column) if not role.late else numbers(column, role.column, Found())
                 with np.errstate(over="ignore"):
-                    to[:, 0] = as_floats(column)
+                    to[:, 0] = value
             elif role.kind == "numbers":
                 self._fill_lists(to, column)
             elif role.kind == "sparse":
@@ -86,6 +89,8 @@ class ContextColumns:
 
     @staticmethod
     def _fill_lists(to: Float32, column: pa.Array) -> None:
+        if to.shape[1] == 0:
+            return
         indptr, flat = flat_lists(column)
         whole = np.diff(indptr) == to.shape[1]
         to[~whole] = np.nan

@@ -58,7 +58,10 @@ def as_table(value: Any) -> pa.Table:
             table = pa.table(value)
     except (pa.ArrowException, TypeError, ValueError) as error:
         detail = " ".join(str(error).split())[:200]
-        raise InputError(f"the table cannot be read as columns of one type each: {detail}") from error
+        raise InputError(
+            f"the table cannot be read as columns of one type each: {detail}; give each column one type, for "
+            "example labels as text by .astype(str)"
+        ) from error
     while any(pa.types.is_struct(f.type) for f in table.schema):
         table = table.flatten()
     return table

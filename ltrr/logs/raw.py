@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ltrr import _check
 from ltrr.errors import InputError
 from ltrr.logs.events import Space
-from ltrr.types import Float32, Float64, Int16, Int32, Int64, Queries
+from ltrr.types import Bool, Float32, Float64, Int16, Int32, Int64, Queries
 
 __all__ = ["Raw", "frozen"]
 
@@ -57,6 +57,8 @@ class Raw:
         What was found while parsing: kind (of `ltrr.logs.faults.FAULTS`), local positions 0…n−1 of the
         rows, and what was found there. Rows that cannot be parsed at all keep their place, with action −1 and
         reward NaN; no further fault of such a row is reported.
+    named : bool (n,) or None
+        Of rows that are "unreadable", whether their id was read nevertheless; None where it never is.
 
     Examples
     --------
@@ -86,6 +88,7 @@ class Raw:
     query: Int32 | None = None
     queries: Queries = field(default_factory=Queries)
     faults: list[tuple[str, Int64, list[str]]] = field(default_factory=list)
+    named: Bool | None = None
 
     def typed(self, space: Space) -> Raw:
         """Return the columns in their types, read-only.

@@ -276,11 +276,11 @@ class LogReader:
 def _look_for_copies(finder: CopyFinder, batch: pa.RecordBatch) -> None:
     columns = dict(zip(batch.schema.names, batch.columns, strict=True))
     role, slot = slots_of(columns)
-    reward = columns["reward" if "reward" in columns else "cost"]
+    reward = as_numpy(columns["reward"]) if "reward" in columns else 0.0 - as_numpy(columns["cost"])
     finder.add(
         columns[role],
         row=as_numpy(columns[ROW]),
-        reward=as_numpy(reward),
+        reward=reward,
         slot=slot,
         action=columns["action"],
         propensity=None if "propensity" not in columns else as_numpy(columns["propensity"]),

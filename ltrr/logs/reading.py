@@ -155,6 +155,8 @@ def read(
         _refuse(given, known, name)
         return _reader(TableSource("table", as_table(log)), known, name, on_error, given)
     path = Path(log)
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise InputError(f"{path}: must be a file or a folder, which can be read twice; write it to a file")
     known, name = _format(path, format)
     if not path.exists():
         raise InputError(f"{path}: no such file or folder")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 import numpy as np
 import pyarrow as pa
@@ -38,10 +38,28 @@ def joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
     """Return batches of one schema as one; columns of nulls take the type that other batches have."""
     if len(batches) == 1:
         return batches[0]
-    table = pa.concat_tables([pa.Table.from_batches([b]) for b in batches], promote_options="permissive")
+    try:
+        table = pa.concat_tables([pa.Table.from_batches([b]) for b in batches], promote_options="permissive")
+    except pa.ArrowTypeError:
+        # labels are integers in some batches and text in others, as in parts that two programs wrote
+        mixed = {n for n in batches[0].schema.names if len({b.column(n).type for b in batches}) > 1}
+        tables = [pa.Table.from_batches([_in_text(b, mixed)]) for b in batches]
+        table = pa.concat_tables(tables, promote_options="permissive")
     whole = table.combine_chunks()
     arrays = [c.chunk(0) if c.num_chunks else pa.nulls(0, c.type) for c in whole.columns]
     return pa.RecordBatch.from_arrays(arrays, names=whole.column_names)
+
+
+def _in_text(batch: pa.RecordBatch, names: Collection[str]) -> pa.RecordBatch:
+    """Return a batch with these columns of labels, or of lists of labels, as text."""
+    arrays = []
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        listed = pa.types.is_large_list(column.type)
+        kind = column.type.value_type if listed else column.type
+        if name in names and (pa.types.is_integer(kind) or pa.types.is_dictionary(kind)):
+            column = column.cast(pa.large_list(pa.string()) if listed else pa.string())
+        arrays.append(column)
+    return pa.RecordBatch.from_arrays(arrays, names=batch.schema.names)
 
 
 def resized(batches: Batches, rows: int) -> Iterator[tuple[str, pa.RecordBatch]]:

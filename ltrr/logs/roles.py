@@ -68,6 +68,8 @@ class Role:
         Seconds of a unit of time.
     width : int
         Length of the lists of a context's list column.
+    late : bool
+        True for a context column without a value in the first rows: if all later ones are numbers, so is it.
 
     Examples
     --------
@@ -80,6 +82,7 @@ class Role:
     kind: str
     unit: float = 1.0
     width: int = 0
+    late: bool = False
 
 
 def roles_of(columns: Columns, head: pa.RecordBatch, extra: Sequence[str] = ()) -> tuple[Role, ...]:
@@ -136,8 +139,10 @@ def _unit(head: pa.RecordBatch, column: str) -> float:
 def _context(column: str, head: pa.RecordBatch, *, category: bool) -> Role:
     """Return a context column's role: a number, a list of numbers, features by name, or a label."""
     name, values = f"context:{column}", _column(head, column)
-    if category or pa.types.is_null(values.type):
+    if category:
         return Role(name, column, "label")
+    if pa.types.is_null(values.type):
+        return Role(name, column, "label", late=True)
     if pa.types.is_map(values.type):
         return Role(name, column, "sparse")
     if _holds_lists(values):
@@ -147,7 +152,8 @@ def _context(column: str, head: pa.RecordBatch, *, category: bool) -> Role:
             name, column, "numbers", width=int(lengths[np.argmax(lengths > 0)]) if len(lengths) else 0
         )
     if is_text(values.type) and not looks_numeric(values, column):
-        return Role(name, column, "label")
+        late = trimmed(plain(values, column, Found())).null_count == len(values)
+        return Role(name, column, "label", late=late)
     return Role(name, column, "number")
 
 

@@ -18,10 +18,10 @@ from ltrr.logs.ragged import flat_lists, flat_maps
 from ltrr.logs.raw import Raw
 from ltrr.logs.regroup import run_starts
 from ltrr.logs.roles import Role
-from ltrr.logs.survey import INTEGER, Survey
+from ltrr.logs.survey import Survey
 from ltrr.logs.typed import faults_of
 from ltrr.types import Float32, Float64, Int16, Int32, Int64
-from ltrr.types.arrow import as_arrow, as_floats, as_numpy, filled
+from ltrr.types.arrow import as_arrow, as_floats, as_numpy
 
 __all__ = ["Rows", "slots_of"]
 
@@ -79,7 +79,7 @@ class Rows:
         indptr, eligible = self._eligible(columns, n, found)
         probabilities = self._probabilities(columns, indptr, n, found)
         context = self.survey.context.matrix(batch) if self.survey.context.roles else None
-        event, slot = self._request(columns, found)
+        event, slot = self._request(columns)
         position, count = columns.get("position"), number("count")
         if self.unlisted and count is not None:
             count = np.where(np.isnan(count), 1.0, count)
@@ -108,6 +108,8 @@ class Rows:
         )
         if found.notes:
             raw.faults = _once(found)
+            label = columns.get(slots_of(columns)[0])
+            raw.named = None if label is None else np.asarray(as_numpy(label.is_valid()), bool)
             # what never had an outcome is reported, and is no fault of a decision
             noted = np.concatenate([rows for _, rows, _ in raw.faults])
             # the arrays may be views of the file's own
@@ -189,7 +191,7 @@ class Rows:
         sparse_matrix(keys, values, owner, {name: i for i, name in enumerate(names)}, out)
         return out
 
-    def _request(self, columns: dict[str, pa.Array], found: Found) -> tuple[Any, Int16 | None]:
+    def _request(self, columns: dict[str, pa.Array]) -> tuple[Any, Int16 | None]:
         """Return ids and slots: those of requests where there are any, else those of events."""
         role, slot = slots_of(columns)
         if role not in columns:
@@ -198,12 +200,8 @@ class Rows:
         # a format that always has slots may have none to speak of
         slot = None if self.unlisted and self.survey.n_slots == 1 else slot
         if role in self.survey.integers and not pa.types.is_integer(label.type):
-            label = _integers(label)
-        if not pa.types.is_integer(label.type):
-            return label.cast(pa.string()), slot
-        gone = np.flatnonzero(as_numpy(label.is_null()))
-        found.note("missing value", gone, [None] * len(gone), f"`{self._column(role)}` must be an id")
-        return as_numpy(filled(label, 0)), slot
+            label = label.cast(pa.int64())
+        return label if pa.types.is_integer(label.type) else label.cast(pa.string()), slot
 
 
 def slots_of(columns: Mapping[str, pa.Array]) -> tuple[str, Int16 | None]:
@@ -215,13 +213,6 @@ def slots_of(columns: Mapping[str, pa.Array]) -> tuple[str, Int16 | None]:
         return role, None
     starts = run_starts(pc.fill_null_forward(columns[role]))
     return role, (np.arange(starts[-1]) - np.repeat(starts[:-1], np.diff(starts))).astype(np.int16)
-
-
-def _integers(label: pa.Array) -> pa.Array:
-    """Return ids that the survey took for integers; what is none is in a row that has a fault, and null."""
-    digits = pc.utf8_trim_whitespace(label.cast(pa.string()))
-    fits = pc.match_substring_regex(digits, INTEGER)
-    return pc.if_else(fits, digits, None).cast(pa.int64())
 
 
 def _numbers(column: pa.Array) -> Float64:

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from ltrr import _check
 from ltrr.errors import InputError, nearest
 from ltrr.logs.convert import Found, is_text, looks_numeric, plain
+from ltrr.logs.format import FAULT
 from ltrr.logs.regroup import run_starts
 from ltrr.logs.roles import Role
 from ltrr.types import Bool
@@ -61,6 +62,14 @@ class Condition:
             # a missing number is NaN, which differs from all numbers
             fits = pc.and_(fits, pc.invert(pc.is_nan(column)))
         return as_numpy(filled(fits, False))
+
+    def undecided(self, batch: pa.RecordBatch) -> Bool:
+        """Return which rows are faulty and have no value here: they are reported, not left out."""
+        faulty = batch.column(batch.schema.get_field_index(FAULT))
+        if faulty.null_count == len(faulty):
+            return np.zeros(batch.num_rows, bool)
+        column = batch.column(batch.schema.get_field_index(self.role))
+        return as_numpy(pc.and_(faulty.is_valid(), column.is_null(nan_is_null=True)))
 
 
 @dataclass(frozen=True)
@@ -117,7 +126,7 @@ class Selection:
             starts = _starts(batch, group)
             keep = np.ones(batch.num_rows, bool)
             for condition in self.conditions:
-                keep &= condition.holds(batch)
+                keep &= condition.holds(batch) | condition.undecided(batch)
             whole = np.logical_and.reduceat(keep, starts[:-1]) if batch.num_rows else keep
             if left is not None:
                 size = np.where(whole, np.diff(starts), 0)
@@ -198,6 +207,8 @@ def _condition(text: str, head: pa.RecordBatch) -> tuple[Condition, Role]:
         raise InputError(
             f"`where` names no column of the log, got {name!r}{nearest(name, head.schema.names)}"
         )
+    if head.schema.names.count(name) > 1:
+        raise InputError(f"`where` names {name!r}, which two columns of the log are called; rename one")
     column = head.column(head.schema.get_field_index(name))
     number, quoted = _number(value), value[1:-1] if _is_quoted(value) else value
     if _COMPARE[sign] not in ("equal", "not_equal"):

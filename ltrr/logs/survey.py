@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -11,14 +11,15 @@ import pyarrow.compute as pc
 
 from ltrr.errors import InputError
 from ltrr.logs.context import ContextColumns
+from ltrr.logs.convert import Found, numbers
 from ltrr.logs.format import FAULT, ROW, WHOLE
 from ltrr.logs.ragged import flat_lists
 from ltrr.logs.regroup import run_starts
 from ltrr.logs.roles import IDS, MOST_SLOTS, Role
 from ltrr.logs.typed import UNNAMED
-from ltrr.logs.vocabulary import Actions, Category, Counts, NameCounts
+from ltrr.logs.vocabulary import MISSING, Actions, Category, Counts, NameCounts
 from ltrr.types import Bool
-from ltrr.types.arrow import as_numpy, filled
+from ltrr.types.arrow import as_numpy, filled, texts
 
 __all__ = ["INTEGER", "Survey", "Surveyor"]
 
@@ -145,7 +146,7 @@ class Surveyor:
         return self._seen is not None and bool(self._seen.all())
 
     def add(self, batch: pa.RecordBatch) -> None:
-        """Take in rows; those that are faulty teach nothing.
+        """Take in rows; those that are faulty teach nothing but what ids look like.
 
         Raises
         ------
@@ -153,6 +154,8 @@ class Surveyor:
             If there are too many actions, or too many values of a category.
         """
         names = batch.schema.names
+        # a faulty row keeps its id, and an unreadable line is named by its number
+        self._look_at_ids(dict(zip(names, batch.columns, strict=True)))
         faults = batch.column(names.index(FAULT))
         if faults.null_count < len(faults):
             self._note_first(batch, faults)
@@ -165,7 +168,6 @@ class Surveyor:
             count.add(columns[role])
         for role, features in self._features.items():
             features.add(_all_names(columns[role]))
-        self._look_at_ids(columns)
         self._look_for(columns)
         if WHOLE in columns:
             self._whole |= bool(pc.any(columns[WHOLE]).as_py())
@@ -239,6 +241,15 @@ class Surveyor:
             runs = np.diff(run_starts(columns["request"]))
             self._n_slots = min(max(self._n_slots, int(runs.max(initial=0))), MOST_SLOTS)
 
+    def _settled(self, role: Role) -> Role:
+        """Return a context's role, now that all values are known."""
+        if not role.late:
+            return role
+        values = [value for value in self._counts[role.name].of if value != MISSING]
+        found = Found()
+        number = numbers(texts(values), role.column, found)
+        return replace(role, kind="number") if np.isfinite(number).any() and not found.notes else role
+
     def finish(self) -> Survey:
         """Return what was found.
 
@@ -262,7 +273,7 @@ class Surveyor:
             self._names = {str(i): None for i in np.flatnonzero(self._seen) + self._low}
         actions = self.declared or Actions.seen(self._names, in_order=self.in_order)
         names = {role: count.names() for role, count in self._features.items()}
-        context = [role for role in self.roles if role.name.startswith("context:")]
+        context = [self._settled(role) for role in self.roles if role.name.startswith("context:")]
         missing = {"probabilities"} if self._gaps else set()
         if self._n_slots > 1:
             self._lacking.discard("event")  # lines show which slots are one request

@@ -123,15 +123,25 @@ def _column(batch: pa.RecordBatch, role: Role, found: Found, *, fixed: bool) -> 
         return _label(column, role, found, fixed=fixed)
     if role.kind in ("labels", "numbers"):
         return _list(column, role, found, fixed=fixed)
-    _check_features(column, found)
+    _check_features(column, name, found)
     return column
 
 
-def _check_features(column: pa.Array, found: Found) -> None:
-    """Note rows with a feature by name whose value is not a number: what is missing has no name."""
+def _check_features(column: pa.Array, name: str, found: Found) -> None:
+    """Note rows with a feature by name whose value is not a number: what is missing has no name.
+
+    Raises
+    ------
+    InputError
+        If the column's type holds no numbers by name.
+    """
     outer = None
     if not pa.types.is_map(column.type):
         outer, column = flat_lists(column)
+    kind = column.type
+    good = pa.types.is_map(kind) and is_text(kind.key_type) and _is_number(kind.item_type)
+    if not good:
+        raise InputError(f"column `{name}` must hold numbers by name, it holds {kind}; map another column")
     indptr, names, values = flat_maps(column)
     bad = np.flatnonzero(np.isnan(values))
     if len(bad):
@@ -139,6 +149,10 @@ def _check_features(column: pa.Array, found: Found) -> None:
         row = row if outer is None else np.searchsorted(outer, row, side="right") - 1
         details = [f"{name} = nan" for name in names.take(as_arrow(bad)).to_pylist()]
         found.notes.append(("context not finite", row.astype(np.int64), details))
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
 
 
 def _label(column: pa.Array, role: Role, found: Found, *, fixed: bool) -> pa.Array:
@@ -176,7 +190,7 @@ def _list(column: pa.Array, role: Role, found: Found, *, fixed: bool) -> pa.Arra
     row = np.repeat(np.arange(len(column)), np.diff(indptr))
     for kind, at, details in inner.notes:
         found.notes.append((kind, row[at], details))
-    if role.width:
+    if role.name.startswith("context:"):
         wrong = np.flatnonzero((np.diff(indptr) != role.width) & ~gone)
         found.note(
             "unreadable",

@@ -26,6 +26,7 @@ from ltrr.logs.formats.csv_dialect import (
     top_of,
 )
 from ltrr.logs.formats.leaves import picked
+from ltrr.types.arrow import scalar
 
 __all__ = ["Dialect", "batches", "dialect"]
 
@@ -35,6 +36,9 @@ _NUMERIC = ("number", "numbers", "any", "time")
 _COMMA = r"[+-]?\d*,\d+([eE][+-]?\d+)?"
 _COMMAS = rf"^\s*({_COMMA}|[+-]?\d+)(\s*\|\s*({_COMMA}|[+-]?\d+))*\s*$"
 """A number with a decimal comma, or a list of numbers of which some have one."""
+
+_THOUSANDS = r"^\s*[+-]?[1-9]\d{0,2}(\.\d{3})+\s*$"
+_UNCLEAR = " (a thousand? the decimal mark is a comma)"
 
 codecs.register_error("ltrr.nul", lambda error: ("\0", error.end))  # type: ignore[attr-defined]  # of decoding
 
@@ -138,7 +142,14 @@ def _parsed(rows: bytes, top: Top, columns: Sequence[int]) -> tuple[pa.Table, di
 
 
 def _points(column: pa.Array) -> pa.Array:
-    """Return text with decimal points in place of the commas of numbers and of lists of numbers."""
+    """Return text with decimal points in place of the commas of numbers and of lists of numbers.
+
+    Next to decimal commas 1.234 may be a thousand: it is no number then.
+    """
+    thousand = pc.match_substring_regex(column, _THOUSANDS)
+    if pc.any(thousand).as_py():
+        said = pc.binary_join_element_wise(column, scalar(_UNCLEAR), scalar(""))
+        column = pc.if_else(thousand, said, column)
     number = pc.match_substring_regex(column, _COMMAS)
     return pc.if_else(number, pc.replace_substring(column, ",", "."), column)
 

@@ -32,6 +32,7 @@ _BOMS |= {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 _COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
 _POINT = re.compile(r"[+-]?(\d+\.\d*|\.\d+)([eE][+-]?\d+)?")
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
 _WHOLE = re.compile(r"[+-]?\d+")
 _MISSING = {"", "NA", "N/A", "n/a", "null", "NULL", "None", "<NA>", "nan", "NaN"}
 _SEP = re.compile(r'"?sep=(.)"?\s*')
@@ -114,8 +115,9 @@ def dialect(
     """Return how a part is written: what is given, the rest from its first lines.
 
     The delimiter is the one of ``, ; tab |`` that splits the header and most evenly the rows below it. The
-    decimal mark is a comma where the delimiter is none, some column's values all look like ``0,5`` and no
-    column's like ``0.5``. The encoding is UTF-8 or that of a byte order mark, or UTF-16 by its zero bytes.
+    decimal mark is a comma where the delimiter is none, some column's values all look like ``0,5``, not all
+    of them like ``1,234``, and no column's like ``0.5``. The encoding is UTF-8 or that of a byte order mark,
+    or UTF-16 by its zero bytes.
 
     Parameters
     ----------
@@ -284,5 +286,6 @@ def _has_decimal_commas(rows: list[list[str]], width: int) -> bool:
         values = [v for v in map(str.strip, column) if v not in _MISSING and not _WHOLE.fullmatch(v)]
         if values and all(map(_POINT.fullmatch, values)):
             return False
-        commas |= bool(values) and all(map(_COMMA.fullmatch, values))
+        # 1,234 may be a thousand: a column of such values proves nothing
+        commas |= all(map(_COMMA.fullmatch, values)) and not all(map(_THOUSANDS.fullmatch, values))
     return commas
