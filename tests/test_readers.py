@@ -335,12 +335,21 @@ def test_faults_name_the_part_and_the_row_of_the_whole_log(tmp_path):
     save(tmp_path / "log/1.csv", b"action,reward\na,1\nb,0\n")
     save(tmp_path / "log/2.csv", b"action,reward\na,1\nb,x\n")
     with pytest.raises(
-        InputError, match=r"log, 2\.csv, row 4: unreadable: `reward` must be a number, got 'x'"
+        InputError, match=r"log, 2\.csv, row 4 of the log: unreadable: `reward` must be a number, got 'x'"
     ):
         whole_log(read(tmp_path / "log"))
     save(tmp_path / "log/2.csv", b"action,click\na,1\n")
     with pytest.raises(InputError, match=r"2\.csv: has no column 'reward', which other parts"):
         whole_log(read(tmp_path / "log"))
+
+
+def test_a_part_without_a_header_is_noticed_however_short(tmp_path):
+    save(tmp_path / "log/1.csv", b"action,reward\na,1\nb,0\n")
+    save(tmp_path / "log/2.csv", b"a,1\n")
+    with pytest.raises(InputError, match=r"2\.csv: has no column '(action|reward)', which other parts"):
+        whole_log(read(tmp_path / "log"))
+    save(tmp_path / "log/2.csv", b"reward,action\n")
+    assert len(whole_log(read(tmp_path / "log"))) == 2
 
 
 # -- values

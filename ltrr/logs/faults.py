@@ -102,6 +102,8 @@ class Faults:
         What to do about faults that spoil a row.
     where : str
         What the log is called in messages.
+    numbered : str
+        What row numbers count in, where messages name a part: " of the log".
     keep : int
         How many faults of each kind are kept with their rows and details, >= 0; "report" keeps the rows of
         all of them.
@@ -125,6 +127,7 @@ class Faults:
     on_error: str = "fail"
     where: str = "the log"
     keep: int = 20
+    numbered: str = ""
     counts: dict[str, int] = field(default_factory=dict, init=False)
     rows: int = field(default=0, init=False)
     used: int = field(default=0, init=False)
@@ -171,8 +174,8 @@ class Faults:
             detail = f": {texts[0]}" if texts and texts[0] else ""
             more = f" (and at least {len(rows) - 1:,} more)" if len(rows) > 1 else ""
             raise InputError(
-                f"{self.where}, row {int(rows[0])}: {kind}{detail}{more}; {FAULTS[kind]}; correct the "
-                "log, or leave such rows out with --on-error skip"
+                f"{self.where}, row {int(rows[0])}{self.numbered}: {kind}{detail}{more}; {FAULTS[kind]}; "
+                "correct the log, or leave such rows out with --on-error skip"
             )
 
     def seen(self, rows: int, used: int) -> None:

@@ -256,6 +256,7 @@ class LogReader:
         """Yield the log in chunks, checked."""
         self.faults = Faults(self.on_error, self.name)
         faults, space = self.faults, self.space
+        faults.numbered = " of the log" if self.source.n_parts > 1 else ""
         group = self.columns.request or self.columns.event or "request"
         state = AdmitState(self._first_pass[1], (group, self.columns.slot or "slot"))
         for part, raw in self.raws():

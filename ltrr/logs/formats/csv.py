@@ -86,13 +86,18 @@ def batches(
         top = top_of(part, delimiter=delimiter, decimal=decimal, encoding=encoding)
         places = _places(part, top, wanted)
         kinds = dict.fromkeys(places, "any") if wanted is None else wanted
+        some = False
         with open_bytes(part.path) as raw:
             for rows in _whole_rows(part, _utf8(raw, top.dialect.encoding, top.skip), top.dialect.delimiter):
                 table, wrong = _parsed(rows, top, sorted(set(places.values())) or [0])
                 columns = {n: table.column(str(i)).combine_chunks() for n, i in places.items()}
                 if top.dialect.decimal == ",":
                     columns = {n: _points(c) if kinds[n] in _NUMERIC else c for n, c in columns.items()}
+                some = True
                 yield _with_gaps(picked(columns, dict.fromkeys(columns, ()), len(table)), wrong)
+        if not some:
+            # a part of one line: its columns show whether that was a header
+            yield pa.RecordBatch.from_arrays([pa.nulls(0, pa.string()) for _ in places], names=list(places))
 
 
 def _places(part: Part, top: Top, wanted: Mapping[str, str] | None) -> dict[str, int]:

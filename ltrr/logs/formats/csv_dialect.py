@@ -82,7 +82,7 @@ class Top:
 
     Examples
     --------
-    >>> rows = [[b"caf\xe9".decode("utf-8", "surrogateescape")]] * 3
+    >>> rows = [[b"k\xf6ln".decode("utf-8", "surrogateescape")]] * 3
     >>> Top(Dialect(), ("name",), rows, skip=5).foreign([0])
     'latin-1'
     """
