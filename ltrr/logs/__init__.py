@@ -5,8 +5,9 @@ Names are loaded when first used: writing the tables of a run needs no reader.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ltrr import _lazy
 
 if TYPE_CHECKING:
     from ltrr.logs.columns import Columns
@@ -18,24 +19,6 @@ if TYPE_CHECKING:
     from ltrr.logs.tables import FORMAT_VERSION, TABLES, Log
     from ltrr.logs.validation import validate
     from ltrr.logs.writer import LogWriter, Shadow, write_table
-
-_PLACES = {
-    "Columns": "columns",
-    "Events": "events",
-    "FORMAT_VERSION": "tables",
-    "Faults": "faults",
-    "Log": "tables",
-    "LogWriter": "writer",
-    "LoggedRequest": "explain",
-    "ReplayLog": "replay_log",
-    "Shadow": "writer",
-    "Space": "events",
-    "TABLES": "tables",
-    "read": "reading",
-    "validate": "validation",
-    "write_table": "writer",
-}
-"""The module that each public name is loaded from."""
 
 __all__ = [
     "FORMAT_VERSION",
@@ -54,11 +37,17 @@ __all__ = [
     "write_table",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Load a public name when it is first asked for."""
-    if name not in _PLACES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{_PLACES[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__ = _lazy.names(
+    __name__,
+    {
+        ".columns": "Columns",
+        ".events": "Events Space",
+        ".explain": "LoggedRequest",
+        ".faults": "Faults",
+        ".reading": "read",
+        ".replay_log": "ReplayLog",
+        ".tables": "FORMAT_VERSION TABLES Log",
+        ".validation": "validate",
+        ".writer": "LogWriter Shadow write_table",
+    },
+)

@@ -59,7 +59,7 @@ class ColumnTarget:
         """The column."""
         return Reads(features=False, targets=frozenset({self.column}))
 
-    def probabilities(self, events: Events) -> Float64 | None:  # noqa: ARG002
+    def probabilities(self, events: Events) -> Float64 | None:  # noqa: ARG002 - it states those of the chosen actions alone
         """Return None: only the chosen actions' probabilities are known."""
         return None
 
