@@ -149,7 +149,7 @@ def _parsed(rows: bytes, top: Top, columns: Sequence[int]) -> tuple[pa.Table, di
 def _points(column: pa.Array) -> pa.Array:
     """Return text with decimal points in place of the commas of numbers and of lists of numbers.
 
-    Next to decimal commas 1.234 may be a thousand: it is no number then.
+    Next to decimal commas 1.234 may be a thousand: it is not a number then.
     """
     thousand = pc.match_substring_regex(column, _THOUSANDS)
     if pc.any(thousand).as_py():
