@@ -106,7 +106,7 @@ def _items(path: Path) -> ItemTable:
     """Return the items' features: numbers as they are, hashes as zeros and ones."""
     with readable(path):
         read = list(csv.batches(Part(path), None))
-    if not read:
+    if not any(batch.num_rows for batch in read):
         raise InputError(f"{path}: must hold items, it holds none")
     table = pa.Table.from_batches(read)
     if "item_id" not in table.column_names:
