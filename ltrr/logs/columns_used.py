@@ -17,7 +17,8 @@ _HINTS = {
 }
 """Names that may mean more than they say: the role to give, and what for."""
 
-_SHOWN = 12
+_SHOWN = 6
+"""Most names that are shown of one role, and of those not used."""
 
 
 def columns_line(roles: Sequence[Role], names: Sequence[str], extra: str = "") -> str:
@@ -33,18 +34,24 @@ def columns_line(roles: Sequence[Role], names: Sequence[str], extra: str = "") -
 
     Examples
     --------
-    >>> roles = [Role("action", "item", "label"), Role("context:age", "age", "number", 1.0)]
-    >>> columns_line(roles, ["item", "age", "count"])
-    'columns used: action=item, context=age; not used: count (weights? count=count)'
+    >>> roles = [Role("action", "item", "label"), Role("context:age", "age", "number")]
+    >>> columns_line([*roles, Role("context:sex", "sex", "label")], ["item", "age", "sex", "count"])
+    'columns used: action=item, context=age|sex; not used: count (weights? count=count)'
     """
-    used = ", ".join(f"{_role(role.name)}={role.column}" for role in roles[:_SHOWN])
-    used += f" and {len(roles) - _SHOWN} more" if len(roles) > _SHOWN else ""
+    of: dict[str, list[str]] = {}
+    for role in roles:
+        of.setdefault(_role(role.name), []).append(role.column)
+    used = ", ".join(f"{role}={_some(columns, '|')}" for role, columns in of.items())
     left = [name for name in names if name not in {role.column for role in roles}]
     hinted = sorted(left, key=lambda name: name not in _HINTS)
-    shown = [_with_hint(name) for name in hinted[:_SHOWN]]
-    more = f" and {len(left) - _SHOWN} more" if len(left) > _SHOWN else ""
-    rest = f"; not used: {', '.join(shown)}{more}" if left else ""
+    rest = f"; not used: {_some([_with_hint(name) for name in hinted], ', ')}" if left else ""
     return f"columns used: {used}{rest}{f'; {extra}' if extra else ''}"
+
+
+def _some(names: Sequence[str], between: str) -> str:
+    """Return names with something between them, the first few if they are many."""
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return between.join(names[:_SHOWN]) + more
 
 
 def _role(name: str) -> str:
