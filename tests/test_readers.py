@@ -352,6 +352,21 @@ def test_a_part_without_a_header_is_noticed_however_short(tmp_path):
     assert len(whole_log(read(tmp_path / "log"))) == 2
 
 
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+def test_a_column_that_only_later_parts_have_is_not_ignored(tmp_path, kind):
+    rows = [{"action": "a", "reward": 1.0}, {"action": "b", "reward": 0.0}]
+    later = [row | {"propensity": 0.5, "note": "new"} for row in rows]
+    save(tmp_path / f"log/1.{kind}", WRITERS[kind](rows))
+    save(tmp_path / f"log/2.{kind}", WRITERS[kind](later))
+    with pytest.raises(InputError, match="last part has a column 'propensity', which the first"):
+        read(tmp_path / "log")
+    mapped = read(tmp_path / "log", columns={"action": "action", "reward": "reward"})
+    assert len(whole_log(mapped)) == 4
+    save(tmp_path / f"log/1.{kind}", WRITERS[kind](later))
+    save(tmp_path / f"log/2.{kind}", WRITERS[kind]([row | {"other": 1} for row in later]))
+    assert len(whole_log(read(tmp_path / "log"))) == 4
+
+
 # -- values
 
 

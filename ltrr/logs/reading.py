@@ -30,6 +30,9 @@ from ltrr.logs.vocabulary import Actions
 __all__ = ["read"]
 
 _SELECTION = ("rows", "where", "since", "until")
+_WEIGHTY = ("propensity", "eligible", "probabilities", "event", "request", "slot")
+"""Roles that an answer rests on."""
+
 _READER = ("copies", "chunk_rows", "actions", "floor", "reward_range", "max_features", "features")
 
 
@@ -259,6 +262,8 @@ def _columns(source: Source, known: Format, head: pa.RecordBatch, given: Mapping
     usual = Columns.usual(names, frequent=frequent)
     numeric = {key: column for key, column in usual.target.items() if _numeric(head, column)}
     usual = replace(usual, target=numeric)
+    if filled is None or given.get("fill_columns"):
+        _refuse_later(source, usual, filled)
     if filled is None:
         filled = usual
     elif given.get("fill_columns"):
@@ -267,6 +272,17 @@ def _columns(source: Source, known: Format, head: pa.RecordBatch, given: Mapping
     if twice:
         raise InputError(f"{source.name}: has two columns {twice[0]!r}; rename one")
     return filled.resolve(names, source.name)
+
+
+def _refuse_later(source: Source, usual: Columns, given: Columns | None) -> None:
+    """Refuse a log whose last part has a column of a usual name that the first lacks: it would be ignored."""
+    known = {} if given is None else given.single()
+    for role, name in Columns.usual(source.last_names()).single().items():
+        if role in _WEIGHTY and getattr(usual, role) is None and role not in known:
+            raise InputError(
+                f"{source.name}: the last part has a column {name!r}, which the first one lacks; read parts "
+                f"that have it apart, or rename it if it is not the {role}"
+            )
 
 
 def _is_there(value: Any, names: Sequence[str]) -> bool:

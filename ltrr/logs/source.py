@@ -61,6 +61,9 @@ class Source(Protocol):
     def head(self) -> pa.RecordBatch:
         """Return the first rows with all their columns, as the format has them."""
 
+    def last_names(self) -> tuple[str, ...]:
+        """Return the columns of the last part; none where there is one part only."""
+
     def integer_range(self, column: str) -> tuple[int, int] | None:
         """Return the smallest and the largest value of a column of integers, if that is stated somewhere."""
 
@@ -147,6 +150,14 @@ class FileSource:
                     if batch.num_rows:
                         return _with_folders(batch.slice(0, _HEAD_ROWS), part, None)
         raise InputError(f"{self.name}: must hold rows, it holds none")
+
+    def last_names(self) -> tuple[str, ...]:
+        """Return the columns of the last part; none where there is one part only."""
+        part = self.parts[-1]
+        if len(self.parts) == 1:
+            return ()
+        with readable(part.path), closing(self._read(part, None, 1)) as batches:
+            return next((tuple(batch.schema.names) for batch in batches), ())
 
     def batches(self, roles: Sequence[Role], group: str | None, selection: Selection) -> Typed:
         """Yield the name of a part and rows of it, the roles' columns; requests are whole."""
@@ -262,6 +273,10 @@ class TableSource:
     def kept(self) -> str:
         """Nothing: nothing is parsed."""
         return ""
+
+    def last_names(self) -> tuple[str, ...]:
+        """Return nothing: a table is one part."""
+        return ()
 
     def integer_range(self, column: str) -> tuple[int, int] | None:
         """Return None: a table states no range."""
