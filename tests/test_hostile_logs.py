@@ -206,3 +206,18 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "log.csv")
     with pytest.raises(InputError, match="must be a file or a folder, which can be read twice"):
         read(tmp_path / "log.csv")
+
+
+def test_a_fault_of_a_column_read_before_is_none_of_a_replay_that_does_not_read_it(tmp_path):
+    """Which estimator came first must not matter: what was parsed for one is not all that concerns another."""
+    rows = [f"{'ab'[i % 2]},{i % 3 == 0:d},0.5,{'much' if i == 40 else i}" for i in range(80)]
+    (tmp_path / "log.csv").write_text("\n".join(["action,reward,propensity,context_x", *rows]))
+    log = read(tmp_path / "log.csv", on_error="skip")
+    assert sum(map(len, log.chunks())) == 79
+    narrow = log.only(features=False, targets=frozenset())
+    assert sum(map(len, narrow.chunks())) == 80
+    assert sum(map(len, log.chunks())) == 79
+    strict = read(tmp_path / "log.csv")
+    with pytest.raises(InputError, match="row 41: unreadable"):
+        list(strict.chunks())
+    assert sum(map(len, strict.only(features=False, targets=frozenset()).chunks())) == 80

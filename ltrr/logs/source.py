@@ -164,27 +164,33 @@ class FileSource:
         roles = tuple(dict.fromkeys((*roles, *selection.roles)))
         if not self.format.spooled:
             return selection.chosen(regrouped(self._typed(roles), group, self.name), group)
-        held_roles, held_group, held_selection = self._held or ((), None, None)
-        if (
-            self._spool is not None
-            and (held_group, held_selection) == (group, selection)
-            and set(roles) <= set(held_roles)
-        ):
+        if self._spool is not None and self._holds(roles, group, selection):
             return self._spool.batches([role.name for role in roles] + [ROW, WHOLE, FAULT])
         return self._spooled(roles, group, selection)
 
+    def _holds(self, roles: tuple[Role, ...], group: str | None, selection: Selection) -> bool:
+        """Return whether the temporary file is what a pass over these roles would read.
+
+        Where rows are faulty, the fault may be one of a column that the pass does not read.
+        """
+        held, *others, clean = self._held
+        return others == [group, selection] and (
+            set(roles) <= set(held) if clean else set(roles) == set(held)
+        )
+
     def _spooled(self, roles: tuple[Role, ...], group: str | None, selection: Selection) -> Typed:
         """Yield all rows while they are written to the temporary file; a pass cut short leaves none."""
-        spool = Spool()
+        spool, clean = Spool(), True
         try:
             for part, batch in selection.chosen(regrouped(self._typed(roles), group, self.name), group):
                 spool.write(part, batch)
+                clean = clean and batch[FAULT].null_count == batch.num_rows
                 yield part, batch
             spool.close()
         except BaseException:
             spool.discard()
             raise
-        self._spool, self._held = spool, (roles, group, selection)
+        self._spool, self._held = spool, (roles, group, selection, clean)
         _log.info("%s: parsed once, %.1f MB kept in %s", self.name, spool.size / 1e6, spool.place)
 
     def _typed(self, roles: tuple[Role, ...]) -> Typed:
