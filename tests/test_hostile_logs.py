@@ -209,7 +209,7 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
 
 
 def test_a_fault_of_a_column_read_before_is_none_of_a_replay_that_does_not_read_it(tmp_path):
-    """Which estimator came first must not matter: what was parsed for one is not all that concerns another."""
+    """Which estimator came first must not matter: what was parsed for one may not concern the other."""
     rows = [f"{'ab'[i % 2]},{i % 3 == 0:d},0.5,{'much' if i == 40 else i}" for i in range(80)]
     (tmp_path / "log.csv").write_text("\n".join(["action,reward,propensity,context_x", *rows]))
     log = read(tmp_path / "log.csv", on_error="skip")

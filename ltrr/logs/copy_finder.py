@@ -187,7 +187,7 @@ class CopyFinder:
         """Move all rows in memory to the file."""
         try:
             if self._file is None:
-                self._file = tempfile.TemporaryFile(prefix="ltrr-copies-", dir=self.folder)  # noqa: SIM115 - open as long as this
+                self._file = tempfile.TemporaryFile(prefix="ltrr-copies-", dir=self.folder)  # noqa: SIM115 - finalize closes it
                 weakref.finalize(self, self._file.close)
             blocks, self._held, self._waiting = self._held[::-1], [], 0
             while blocks:

@@ -77,7 +77,7 @@ class Spool:
         """
         try:
             if self._file is None:
-                self._file = tempfile.TemporaryFile(prefix="ltrr-spool-", dir=self.folder)  # noqa: SIM115 - open as long as this
+                self._file = tempfile.TemporaryFile(prefix="ltrr-spool-", dir=self.folder)  # noqa: SIM115 - finalize closes it
                 weakref.finalize(self, self._file.close)
                 self._writer = pa.ipc.new_stream(pa.PythonFile(self._file, "w"), batch.schema)
             self._writer.write_batch(batch)

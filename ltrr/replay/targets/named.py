@@ -72,7 +72,7 @@ def uniform(asked: Asked) -> Target:
     return targets.UniformTarget()
 
 
-@reading(lambda action: NO_COLUMNS)  # noqa: ARG005 - named as below
+@reading(lambda action: NO_COLUMNS)  # noqa: ARG005 - as the parameters below
 def always(asked: Asked, action: str) -> Target:
     """Choose one action in every row: ``always:ACTION``."""
     action_id(asked.log.space, action, "always")
@@ -97,21 +97,21 @@ def column(asked: Asked, name: str) -> Target:
     return targets.ColumnTarget(name)
 
 
-@reading(lambda folder: FEATURES)  # noqa: ARG005 - named as below
+@reading(lambda folder: FEATURES)  # noqa: ARG005 - as the parameters below
 def policy(asked: Asked, folder: str) -> Target:
     """Freeze a saved policy: ``policy:FOLDER``; a folder's path alone means the same."""
     del asked
     return targets.PolicyTarget.saved(folder)
 
 
-@reading(lambda file: FEATURES)  # noqa: ARG005 - named as below
+@reading(lambda file: FEATURES)  # noqa: ARG005 - as the parameters below
 def vw(asked: Asked, file: str) -> Target:
     """Freeze a model saved by Vowpal Wabbit: ``vw:FILE``."""
     del asked
     return targets.VWTarget(file)
 
 
-@reading(lambda action, of=NO_COLUMNS: of)  # noqa: ARG005 - named as below
+@reading(lambda action, of=NO_COLUMNS: of)  # noqa: ARG005 - as the parameters below
 def without(asked: Asked, action: str, *, of: str = "") -> Target:
     """Take one action away from the logged policy, or another: ``without:ACTION?of=POLICY``."""
     base = _base(asked, of)
@@ -119,14 +119,14 @@ def without(asked: Asked, action: str, *, of: str = "") -> Target:
     return targets.Without(action, of=base)
 
 
-@reading(lambda rate, of=NO_COLUMNS: of)  # noqa: ARG005 - named as below
+@reading(lambda rate, of=NO_COLUMNS: of)  # noqa: ARG005 - as the parameters below
 def epsilon(asked: Asked, rate: str, *, of: str = "") -> Target:
     """Explore at another rate around the favourite of a policy: ``epsilon:RATE?of=POLICY``."""
     base = _base(asked, of)
     return targets.Exploration(_rate("epsilon", rate), of=base, greedy=True)
 
 
-@reading(lambda rate, of=NO_COLUMNS: of)  # noqa: ARG005 - named as below
+@reading(lambda rate, of=NO_COLUMNS: of)  # noqa: ARG005 - as the parameters below
 def mixed(asked: Asked, rate: str, *, of: str = "") -> Target:
     """Explore uniformly on top of the logged policy, or another: ``mixed:RATE?of=POLICY``."""
     base = _base(asked, of)
@@ -140,7 +140,7 @@ def quota(asked: Asked, quota: str) -> Target:
     return _alone(f"quota:{quota}")
 
 
-@reading(lambda name: FEATURES)  # noqa: ARG005 - named as below
+@reading(lambda name: FEATURES)  # noqa: ARG005 - as the parameters below
 def learning(asked: Asked, name: str) -> Target:
     """Learn along the log, by rejection replay: ``learning:NAME``, of ``ltrr list policies``."""
     del asked
