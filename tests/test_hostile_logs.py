@@ -221,3 +221,24 @@ def test_a_fault_of_a_column_read_before_is_none_of_a_replay_that_does_not_read_
     with pytest.raises(InputError, match="row 41: unreadable"):
         list(strict.chunks())
     assert sum(map(len, strict.only(features=False, targets=frozenset()).chunks())) == 80
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet", "jsonl"])
+def test_the_actions_of_a_log_are_the_same_whatever_is_read_of_it(tmp_path, kind):
+    """An action that only a faulty row took is one all the same, or `uniform` would mean something else."""
+    rows = [
+        {"action": "ab"[i % 2], "reward": "1", "propensity": "0.5", "context_x": str(i)} for i in range(60)
+    ]
+    rows[40] |= {"action": "c", "context_x": "much"}
+    rows[50] |= {"action": "d", "reward": "much"}
+    path = tmp_path / f"log.{kind}"
+    if kind == "csv":
+        path.write_text("\n".join(",".join(row) for row in [rows[0].keys(), *(row.values() for row in rows)]))
+    elif kind == "parquet":
+        pq.write_table(pa.Table.from_pylist(rows), path)
+    else:
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    log = read(path, on_error="skip")
+    assert log.space.actions == ("a", "b", "c", "d")
+    assert log.only(features=False, targets=frozenset()).space.actions == ("a", "b", "c", "d")
+    assert sum(map(len, log.chunks())) == 58

@@ -146,7 +146,7 @@ class Surveyor:
         return self._seen is not None and bool(self._seen.all())
 
     def add(self, batch: pa.RecordBatch) -> None:
-        """Take in rows; those that are faulty teach nothing but what ids look like.
+        """Take in rows; those that name no action teach nothing but what ids look like.
 
         Raises
         ------
@@ -159,7 +159,11 @@ class Surveyor:
         faults = batch.column(names.index(FAULT))
         if faults.null_count < len(faults):
             self._note_first(batch, faults)
-            batch = batch.filter(pc.is_null(faults))
+            # a row that names its action teaches what it names: which columns are read must not change that
+            gone = faults.is_valid()
+            if "action" in names:
+                gone = pc.and_(gone, batch["action"].is_null())
+            batch = batch.filter(pc.invert(gone))
         self._rows += batch.num_rows
         if batch.num_rows == 0:
             return
