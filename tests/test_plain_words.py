@@ -35,7 +35,7 @@ WORDS = {
     r"in (?:VW|scikit-learn)'s own words": "as … takes them",
     r"(?<!there )is no (?:UTF-8|JSON|Parquet|text|number|log|list|object|order|member|part|policy"
     r"|distribution|probability|quota|feature|component|category|page|learner|word)": "is not a …",
-    r"(?:this|the|a) room of|rooms of|lies? in a room": "package",
+    r"(?:this|the|a) room of|rooms|lies? in a room": "package",
     r"what is left out is": "excluded rows are",
     r"Against us": "Negative results",
 }
