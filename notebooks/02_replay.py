@@ -90,6 +90,10 @@ raw = pd.DataFrame(
         "clicked": clicked.astype(float),
     }
 )
+more = np.random.default_rng(12)
+raw["customer"] = more.integers(0, 9_000, n)
+raw["sales"] = (clicked * more.gamma(2.0, 12.0, n) * np.where(raw.banner == "outlet", 0.7, 1.0)).round(2)
+raw["closed"] = (more.random(n) < 0.02).astype(float)  # the banner was closed at once
 old_app = raw.index[(raw.device == "mobile") & raw["at"].between("2024-03-12 18:00", "2024-03-12 22:00")]
 raw.loc[old_app, "prob"] *= 100.0  # an old version of the app logged per cent
 raw.loc[rng.choice(n, 60, replace=False), "prob"] = np.nan
@@ -221,8 +225,8 @@ found.table[["policy", "estimator", "value", "low", "high", "interval", "ess", "
 show(found.plot_forest().figure)
 
 # %% [markdown]
-# Three estimators, two kinds of interval. IPS weighs rewards; SNIPS divides by the weights as well; DR leans on a model
-# of clicks and corrects it by weights, so that it is right where either of the two is. That they agree is a good sign.
+# Three estimators, two kinds of interval. IPS weights rewards; SNIPS divides by the weights as well; DR leans on a model
+# of clicks (ridge regression, unless `reward_model` says otherwise) and corrects it by weights, so that it is right where either of the two is. That they agree is a good sign.
 # The dotted line is what the shop's rule earned on the same visits.
 #
 # ## Decide
@@ -243,6 +247,43 @@ dr[["policy", "against", "difference", "low", "high", "verdict"]].round(4)
 # %%
 best = found.table[(found.table.estimator == "dr") & (found.table.interval == "asymptotic")]
 best[["policy", "n", "rows_needed"]].round(0)
+
+# %% [markdown]
+# ## Ask more of the same log
+#
+# More clicks are not all that matters. `metrics` adds further rewards and ratios, `guardrails` says by how much a change may
+# hurt, and `cluster` names the rows that may depend on one another: those of a customer. All come from one pass.
+
+# %%
+asked = replay.run(
+    late,
+    [Marketing(), learned],
+    estimators=["dr"],
+    metrics=["sales", "sales_per_click=sales/reward"],
+    guardrails=["closed < 0.005", "sales > -2%"],
+    by="device",
+    cluster="customer",
+)
+whole = asked.table[asked.table.segment == ""]
+whole[["policy", "metric", "value", "low", "high", "clusters", "verdict"]].round(4)
+
+# %% [markdown]
+# A click on "outlet" sells less, and both policies show "outlet" often: sales per click fall, though sales rise. A guardrail *holds*
+# where the whole interval of the change is on the right side of its bound, and is *not shown* where the bound is inside. Where
+# the bound is in per cent, so is the change: a share of the value as logged.
+
+# %%
+asked.guardrails[["policy", "bound", "difference", "low", "high", "outcome"]].round(4)
+
+# %% [markdown]
+# That the learned policy does not annoy is not shown: its interval just reaches the bound. So closed banners are watched when it
+# goes online.
+#
+# By device: each segment is judged as the whole log is. `p_adjusted` is corrected by Holm's procedure for all segments and policies.
+
+# %%
+parts = asked.differences.query("segment != '' and metric == 'reward' and against == 'as logged'")
+parts[["policy", "segment", "difference", "low", "high", "p_adjusted", "verdict"]].round(4)
 
 # %% [markdown]
 # ## The truth
@@ -360,4 +401,4 @@ result.table(["reward"]).round(3)
 # ## Next
 #
 # `ltrr validate LOG` and `ltrr replay LOG --policy ...` do all of this from the command line, and write tables, figures and
-# `report.html`. `ltrr list targets`, `estimators` and `intervals` say what there is.
+# `report.html`; `docs/replay.md` has each question as a command and as a call. `ltrr list targets`, `estimators` and `intervals` say what there is.

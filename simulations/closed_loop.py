@@ -36,8 +36,9 @@ from ltrr.logs.events import Events, Space
 from ltrr.logs.formats.run_log import open_run_log
 from ltrr.logs.memory import EventsLog
 from ltrr.protocols import Policy
+from ltrr.replay.allocations.batch import LEVELS, TwoStageBatch
 from ltrr.replay.allocations.quota_model import QuotaModel
-from ltrr.replay.allocations.weights import LEVELS, TwoStage, TwoStageBatch
+from ltrr.replay.allocations.weights import TwoStage
 from ltrr.replay.closed_loop.frozen_loop import FrozenLoop
 from ltrr.replay.closed_loop.known_world import KnownTarget, KnownWorld
 from ltrr.replay.closed_loop.run import answers
@@ -326,7 +327,7 @@ def omissions(plan: Plan, world: KnownWorld, seed: int, replicate: int) -> pd.Da
         whole = world.log(logging, n=plan.sizes[-2], streams=streams).events
         for name, omit in OMISSIONS.items():
             log = EventsLog(omit(Whole(whole, world, logging, streams)))
-            model = "frequency" if not log.space.context_names else "logistic"
+            model = "logistic" if log.space.context_names and log.events.propensity is None else None
             found = answers(
                 log,
                 targets,

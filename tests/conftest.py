@@ -23,6 +23,15 @@ def data_dir() -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def cases(data_dir) -> Path:
+    """Folder of small logs that went wrong; tests that need it skip where it is absent."""
+    path = Path(data_dir).parent / "cases" / "replay"
+    if not path.is_dir():
+        pytest.skip(f"shared cases not found at {path}")
+    return path
+
+
 @pytest.fixture(scope="module", autouse=True)
 def one_thread():
     """Keep OpenMP at one thread: parallel kernels raise its number for the whole process when they start.
@@ -71,7 +80,7 @@ def untuned():
 @pytest.fixture
 def without_figures(monkeypatch):
     """Leave figures out of a replay's report: they are drawn from tables that are written all the same."""
-    for name in ("forest", "weights", "over_time"):
+    for name in ("clips", "forest", "over_time", "segments", "weights"):
         monkeypatch.setattr(f"ltrr.replay.report.figures.{name}", lambda _: None)
     monkeypatch.setattr("ltrr.replay.report.page.stamp", lambda *_: None)
     monkeypatch.setattr("ltrr.replay.report.page.as_svg", lambda *_: "")

@@ -88,7 +88,16 @@ def naive_weight_pass(weight, count, reward, low, per_decade, bins):
             b = min(2 + int(np.floor((np.log10(w) - low) * per_decade)), bins - 1)
         n[b] += 1
         mass[b] += c * w
-        values = (c, c * w, (c * w) ** 2, c * c * w, c * c, c * w * r, (c * w * r) ** 2, float(w * r != 0))
+        values = (
+            c,
+            c * w,
+            (c * w) ** 2,
+            c * c * w,
+            c * c,
+            abs(c * w * r),
+            (c * w * r) ** 2,
+            float(w * r != 0),
+        )
         sums = [s + v for s, v in zip(sums, values, strict=True)]
     return n, mass, sums
 

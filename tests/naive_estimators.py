@@ -112,11 +112,21 @@ def standard_error_of_ratio(tops, bottoms):
     return standard_error_of_mean(residuals) / (sum(bottoms) / n)
 
 
-def slope(values, errors, z):
-    """Return the largest i for which the first i intervals share a point, from 0."""
-    for i in range(len(values), 0, -1):
-        low = max(v - 2 * z * e for v, e in zip(values[:i], errors[:i], strict=True))
-        high = min(v + 2 * z * e for v, e in zip(values[:i], errors[:i], strict=True))
-        if low <= high:
-            return i - 1
-    return 0
+def slope(values, errors, z, z_first):
+    """Return the last that agrees with all before it and lies in the first one's interval, counted from 0."""
+    chosen = 0
+    for i in range(1, len(values)):
+        agrees = abs(values[i] - values[0]) <= z_first * errors[0]
+        for j in range(i):
+            gap = abs(values[i] - values[j])
+            agrees = agrees and gap <= z * errors[i] + (math.sqrt(6.0) - 1.0) * z * errors[j]
+        if agrees:
+            chosen = i
+    return chosen
+
+
+def ratio(log, other):
+    """IPS of one reward over IPS of another, events paired; and its standard error."""
+    tops = [e["w"] * e["r"] for e in log]
+    bottoms = [e["w"] * e["r"] for e in other]
+    return sum(tops) / sum(bottoms), standard_error_of_ratio(tops, bottoms)

@@ -48,3 +48,48 @@ def ridge(columns, reward, penalty):
     """Coefficients of a ridge regression whose first column, the constant, is not penalised."""
     shrink = np.diag([1e-9, *[penalty] * (columns.shape[1] - 1)])
     return np.linalg.solve(columns.T @ columns + shrink, columns.T @ reward)
+
+
+def mean_square(target, logged, n_slots, n_arms):
+    """Sum of target² over logged probability of all sequences that the logging policy may choose."""
+    total = 0.0
+    for sequence in product(range(n_arms), repeat=n_slots):
+        p = b = 1.0
+        for s, a in enumerate(sequence):
+            quota = quota_of(sequence[:s], n_arms)
+            p, b = p * target(s, quota)[a], b * logged(s, quota)[a]
+        if b > 0.0:
+            total += p * p / b
+    return total
+
+
+def sequence_level(target, logged, action):
+    """Weight of a sequence, target mass off the support along it, mean square over the last slot's arms."""
+    weight, outside = 1.0, 0.0
+    for s, a in enumerate(action):
+        for other, p in enumerate(target[s]):
+            outside += weight * p if logged[s][other] == 0.0 else 0.0
+        before, weight = weight, weight * target[s][a] / logged[s][a]
+    last = zip(target[-1], logged[-1], strict=True)
+    return weight, outside, sum(b * (before * p / b) ** 2 for p, b in last if b > 0.0)
+
+
+def ips_parts(weight, reward):
+    """Value of IPS and each request's part of it."""
+    parts = [w * r for w, r in zip(weight, reward, strict=True)]
+    return sum(parts) / len(parts), parts
+
+
+def snips_parts(weight, reward):
+    """Value of SNIPS and each request's part in its first-order expansion."""
+    mean = sum(weight) / len(weight)
+    value = sum(w * r for w, r in zip(weight, reward, strict=True)) / sum(weight)
+    return value, [w * (r - value) / mean for w, r in zip(weight, reward, strict=True)]
+
+
+def difference(first, second):
+    """Difference of two values and its standard error, from each request's parts."""
+    gaps = [a - b for a, b in zip(first[1], second[1], strict=True)]
+    n = len(gaps)
+    mean = sum(gaps) / n
+    return first[0] - second[0], (sum((g - mean) ** 2 for g in gaps) / (n - 1) / n) ** 0.5

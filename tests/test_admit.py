@@ -1,6 +1,7 @@
 """Every fault of a log is found in its row, and only what is faulty is left out."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numba
 import numpy as np
@@ -19,6 +20,7 @@ from tests.naive_replay_checks import clipped, naive_admit
 
 nan, inf = float("nan"), float("inf")
 ABC = Space(("a", "b", "c"))
+FLOOR = replace(ABC, floor=0.2)
 PLAIN = {"action": [0, 1, 2, 0], "reward": [1.0, 0.0, 0.5, 1.0]}
 PROPENSITY = PLAIN | {"propensity": [0.5, 1, 0.1, 1]}
 LISTS = PLAIN | {"eligible": [[0, 1], [1, 2], [0, 1, 2], [0]]}
@@ -227,6 +229,8 @@ def test_every_kind_that_spoils_is_tried():
 @pytest.mark.parametrize(
     ("kind", "columns", "space", "rows"),
     [
+        ("propensity below the floor", PLAIN | {"propensity": [0.2, 0.1999, 0.2 - 1e-8, 0.1]}, FLOOR, [2, 4]),
+        ("propensity below the floor", STATED, replace(ABC, floor=0.55), [1]),
         ("time missing", PLAIN | {"time": [1, nan, 3, 4]}, ABC, [2]),
         ("time runs backwards", PLAIN | {"time": [5, 6, 4, 4]}, ABC, [3]),
         ("time runs backwards", PLAIN | {"time": [5, nan, 4, 3]}, ABC, [3, 4]),
@@ -668,6 +672,25 @@ def test_equals_the_plain_loops(reward_range, chunks):
         joined = Events.concat(out)
         assert joined.eligible.tolist() == [a for row in kept for a in row["eligible"]]
         assert joined.probabilities.tolist() == [clipped(p) for row in kept for p in row["probabilities"]]
+
+
+@given(logs())
+@settings(max_examples=10 if numba.config.DISABLE_JIT else 75, deadline=None)
+def test_excluded_rows_are_counted_as_by_plain_loops(chunks):
+    space = Space(
+        ("a", "b", "c"), ("c",) if any("context" in r for c in chunks for r in c) else (), n_slots=3
+    )
+    kept, found = naive_admit(chunks, space, reward_range=None)
+    _, faults, _ = admit_chunks(chunks, space)
+    out, here = faults.left_out, {row["row"] for row in kept}
+    gone = [row for chunk in chunks for row in chunk if row["row"] not in here]
+    copies = {row for kind, row in found if kind == "duplicate event"}
+    data = [row for row in gone if row["row"] not in copies]
+    rewards = [row["reward"] for row in data if abs(row["reward"]) <= 1e30]
+    assert (out.rows, out.copies, faults.skipped) == (len(gone), len(gone) - len(data), len(gone))
+    assert (out.rewarded, out.reward_sum) == (len(rewards), pytest.approx(sum(rewards)))
+    taken = Counter(row["action"] for row in data)
+    assert out.taken.tolist() == ([taken[a] for a in range(3)] if gone else [])
 
 
 @given(logs())

@@ -151,7 +151,8 @@ MADE = {
         "cressie-read with bounded weights": lambda: estimators.CressieRead(0.0, 20.0),
         "cressie-read with bounded rewards": lambda: estimators.CressieRead(0.0, 20.0, -1.0, 2.0),
         "snrips of three slots": lambda: slate.SNRIPS(3),
-        "slope": slope.Slope,
+        "clip grid": estimators.ClipGrid,
+        "clip grid with a largest clip": lambda: estimators.ClipGrid((2.0, 8.0)),
         "slope of few breaks": lambda: slope.Slope("dr-os", (20.0, 5.0)),
         "slope of corrections": lambda: slope.Slope("sub-gaussian-dr", delta=0.1),
     },
@@ -168,15 +169,19 @@ MADE = {
 }
 """By group: registered names that need settings to be made, or small ones; and further variants."""
 
+GRID = {"label_makes_it_again": "the log says where candidates break, not the label"}
 CAPITALS = {"parts_merge_to_one_pass": "a product of capitals is a capital, and not that of one gambler"}
 EXEMPT = {
+    "slope": {"counts_are_repetitions": "fewer rows have larger errors, on which the choice rests"},
+    "slope of few breaks": GRID,
+    "slope of corrections": GRID,
     "snrips of three slots": {"label_makes_it_again": "the log says how many slots there are, not the label"},
     "confidence-sequence": CAPITALS,
     "confidence-sequence without a weight bound": CAPITALS,
 }
 """By name, checks that do not apply, and why."""
 
-NO_SINGLE = {"Difference": "takes two batches at a time, one a policy"}
+NO_SINGLE = dict.fromkeys(("Difference", "Ratio"), "takes two batches at a time")
 """Public estimators that take no single batch, and why."""
 
 ROOMS = {

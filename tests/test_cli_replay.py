@@ -72,9 +72,13 @@ def test_a_replay_prints_and_writes(ltrr):
         "diagnostics.csv",
         "weights.csv",
         "blocks.csv",
+        "clips.csv",
+        "guardrails.csv",
+        "left_out.csv",
         "replay.json",
         "report.html",
         "forest.svg",
+        "clips.svg",
         "weights.svg",
         "over_time.svg",
     }
@@ -214,6 +218,19 @@ def test_validate_says_what_is_wrong_and_where(ltrr):
         (("replay", "log.csv", "--columns", "none.toml"), "none.toml"),
         (("replay", "log.csv", "--columns", "a", "--column", "b=c"), "one of them"),
         (("replay", "log.csv", "--half-width", "0"), "half_width"),
+        (("replay", "log.csv", "--require", "strong"), "weak"),
+        (("replay", "log.csv", "--metric", "age/"), "NAME=COLUMN"),
+        (("replay", "log.csv", "--metric", "aeg"), "age"),
+        (("replay", "log.csv", "--guardrail", "age"), "METRIC > MARGIN"),
+        (("replay", "log.csv", "--by", "countries"), "countries"),
+        (("replay", "log.csv", "--cluster", "sess"), "sess"),
+        (("replay", "log.csv", "--floor", "0"), "floor"),
+        (("replay", "log.csv", "--weight-bound", "0"), "weight_bound"),
+        (("replay", "log.csv", "--reward-range", "1"), "LOW,HIGH"),
+        (("replay", "log.csv", "--reward-range", "1,0"), "LOW,HIGH"),
+        (("replay", "log.csv", "--reward-range", "2,3"), "row 1"),
+        (("replay", "log.csv", "--q", "q_*", "--q", "logged=q"), "one pattern"),
+        (("replay", "log.csv", "--propensity-model", "forest"), "forest"),
         (("replay", "log.csv", "--logged-policy", "x"), "policy"),
         (("replay", "log.csv", "-p", "learning:linucbb"), "linucb"),
         (("validate", "nowhere"), "nowhere"),
@@ -234,8 +251,11 @@ def test_lists(ltrr, kind):
     assert len(out.splitlines()) > 5
 
 
-def test_help_has_examples(ltrr):
+def test_help_has_examples_of_every_question(ltrr):
     for command in ("replay", "validate"):
         status, out, _ = ltrr(command, "--help")
         assert status == 0
         assert "Examples" in out
+    examples = ltrr("replay", "--help")[1].partition("Examples")[2]
+    asked = "--cluster --by --metric --guardrail --reward-range --floor --propensity-model --q --require"
+    assert [option for option in asked.split() if option not in examples] == []

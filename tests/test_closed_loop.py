@@ -1,5 +1,6 @@
 """Estimates against the truth: worlds that know it, loops that keep it, scores, and the study itself."""
 
+import importlib
 import importlib.util
 import sys
 from dataclasses import replace
@@ -316,3 +317,49 @@ def test_whole_runs(study):
     assert (ips.ess["random"] >= sequence.ess["random"] - 1e-9).mean() > 0.5
     with pytest.raises(InputError, match="must end with a part"):
         study.until([np.arange(50), np.arange(50)], 70)
+
+
+@pytest.fixture
+def pages(monkeypatch):
+    folder = Path(__file__).resolve().parents[1] / "simulations"
+    monkeypatch.syspath_prepend(folder)
+    for name in ("closed_loop", "page_coverage"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    module = importlib.import_module("page_coverage")
+    monkeypatch.setattr(module, "ITEMS", 300)
+    monkeypatch.setattr(module, "WARM_UP", 60)
+    monkeypatch.setattr(module, "REQUESTS", 40)
+    return module
+
+
+def test_logs_drawn_from_frozen_states(pages):
+    states = pages.states_of(0)
+    assert states.mean.shape == states.group.shape == (40, 20)
+    # quotas with one page bring the same
+    np.testing.assert_array_equal(np.take_along_axis(states.mean, states.group, axis=1), states.mean)
+    assert (states.group != np.arange(20)).any()
+    for law in (*states.loggers.values(), *states.targets.values()):
+        np.testing.assert_allclose(law.sum(axis=1), 1.0)
+    found = pd.DataFrame(pages.answers(states, states.loggers["random"], 500, np.random.default_rng(1)))
+    own = found[(found.target == "quota 19") & (found.level == "quota") & (found.kind == "ips")].iloc[0]
+    assert own.truth == pytest.approx(states.mean[:, 19].mean())
+    # three slots of one arm are one of 64 sequences
+    assert own.expected == pytest.approx(500 / 64)
+    page = found[(found.target == "quota 19") & (found.level == "page") & (found.kind == "ips")].iloc[0]
+    assert page.expected > own.expected
+
+
+def test_tables_of_coverage_by_effective_rows(pages, capsys):
+    rows = [
+        {"level": level, "kind": kind, "ess": 70.0, "expected": expected, "low": 0.0, "high": high}
+        for level in ("quota", "page")
+        for kind in ("ips", "snips", "dr")
+        for expected, high in [(15.0, 0.4)] * 100 + [(150.0, 0.6)] * 100
+    ]
+    frame = pd.DataFrame(rows).assign(truth=0.5, off=False, world=0, logger="random", target="equal", n=300)
+    pages.tables(frame)
+    shown = capsys.readouterr().out
+    assert shown.count("| 10–20 | " + " | ".join(["0.0% (100)"] * 6)) == 1
+    assert "| 50–100 | " + " | ".join(["50.0% (200)"] * 6) in shown
+    assert "| page | 10 | 600 | 50.0% | 50% | 100% |" in shown
+    assert "| page | 20 | 300 | 100.0% | 100% | 0% |" in shown

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from ltrr._kernels.rewarded import reward_pass
 from ltrr._kernels.weights import weight_pass
 from ltrr.logs.events import Events, Space
 from ltrr.replay.estimators.batch import ReplayBatch
@@ -107,20 +108,6 @@ def test_parts_merge_to_one_pass(cuts, seed):
             assert other[key] == pytest.approx(one[key], rel=1e-12), key
 
 
-def test_calibration_finds_wrong_distributions():
-    rng = np.random.default_rng(0)
-    n, p = 4_000, np.array([0.2, 0.3, 0.5])
-    action = rng.choice(3, n, p=p)
-    answers = []
-    for stated in (p, np.array([0.3, 0.3, 0.4])):
-        d = Diagnostics(3)
-        events = events_of(action, stated[action], 3, np.tile(stated, n))
-        d.add(ReplayBatch(np.arange(n), np.zeros(n), weight=np.ones(n)), events)
-        answers.append(d.calibration_p())
-    assert answers[0] > 1e-3
-    assert answers[1] < 1e-9
-
-
 def test_drift_is_found_and_uniform_p_values_are_not():
     rng = np.random.default_rng(1)
     n = 5_000
@@ -170,7 +157,7 @@ def test_the_tail_that_is_kept_tells_the_same_as_all_weights(monkeypatch, order,
         merged.merge(part)
     top = np.sort(weight)[::-1]
     for found in (once, streamed, merged):
-        assert len(found._largest) == keep
+        assert len(found._largest.values) == keep
         message = found.summary()
         assert message["pareto_k"] == want
         assert message["max_weight"] == top[0]
@@ -245,6 +232,9 @@ GOOD = {
         ({"unsupported_mass": 0.01}, WEAK, "1.00%"),
         ({"mean_weight": 0.5}, CANNOT, "average 0.5"),
         ({"mean_weight": 0.9}, WEAK, "10.0 standard errors"),
+        ({"mean_weight": 0.9, "mean_weight_se": 3e-9}, WEAK, "weights average 0.9 where"),
+        ({"mean_weight": 0.9, "mean_weight_se": 0.0}, WEAK, "weights average 0.9 where"),
+        ({"mean_weight": 1.009, "mean_weight_se": 1e-6}, SUPPORTED, "20,000"),
         ({"max_weight_share": 0.2}, WEAK, "20%"),
         ({"pareto_k": 0.9}, WEAK, "0.90"),
         ({"ess_rewarded": 12.0}, WEAK, "12 effective"),
@@ -253,6 +243,29 @@ GOOD = {
         ({"mean_inverse_propensity": 0.7, "mean_inverse_propensity_se": 0.01}, WEAK, "1/propensity"),
         ({"n": 0.0}, CANNOT, "no usable row"),
         ({"rewarded": 0.0}, CANNOT, "does not show"),
+        ({"propensity_p": 1e-9, "propensity_mean": 1.8}, CANNOT, "do not fit the actions taken (mean of 1/p"),
+        ({"propensity_p": 1e-9, "propensity_mean": 1.1}, WEAK, "do not fit the actions taken (mean of 1/p"),
+        ({"propensity_p": 1e-9, "propensity_mean": 1.01}, SUPPORTED, "20,000"),
+        ({"propensity_p": 1e-3, "propensity_mean": 1.8}, SUPPORTED, "20,000"),
+        ({"propensity_p": 1e-9, "propensity_bits": 0.31}, CANNOT, "average 1.24 times the propensities"),
+        ({"propensity_p": 1e-9, "propensity_bits": 0.01}, WEAK, "average 1.01 times the propensities"),
+        ({"gap_p": 1e-5}, WEAK, "DR and IPS differ by more than chance (p = 1e-05)"),
+        ({"gap_p": 1e-2}, SUPPORTED, "20,000"),
+        ({"left_out": 0.58, "ess": 20.0}, WEAK, "58% of the rows were left out"),
+        ({"left_out": 0.049}, SUPPORTED, "20,000"),
+        (
+            {"clusters": 120.0, "ess_clusters": 119.9},
+            WEAK,
+            "120 clusters in 50,000 rows, below 1,000 effective",
+        ),
+        (
+            {"clusters": 5e3, "ess_clusters": 80.0},
+            WEAK,
+            "5,000 clusters in 50,000 rows count as 80, below 1,000",
+        ),
+        ({"clusters": 5e3, "ess_clusters": 4e3, "ess": 600.0}, SUPPORTED, "size 600 in 5,000 clusters"),
+        ({"clusters": 9.0, "ess_clusters": 9.0}, CANNOT, "9 clusters in 50,000 rows, below 10 effective"),
+        ({"clusters": 90.0, "ess_clusters": 9.0}, CANNOT, "90 clusters in 50,000 rows count as 9"),
     ],
 )
 def test_verdicts(change, label, message):
@@ -264,11 +277,68 @@ def test_verdicts(change, label, message):
 def test_verdicts_beyond_weights():
     assert judge(GOOD, deterministic=True).label == CANNOT
     assert judge(GOOD, deterministic=True, weighting=False).label == SUPPORTED
-    assert judge(GOOD | {"ess": 3.0}, weighting=False).label == SUPPORTED
+    assert judge(GOOD | {"ess": 3.0}, weighting=False).label == SUPPORTED  # the weights of no estimate
     assert "frequencies" in judge(GOOD, estimated="propensities estimated by frequencies").reason
     assert judge(GOOD, biased="rests on a model").label == WEAK
+
+
+def test_placeholders_are_named_before_all_else():
+    clause = "every propensity is 1, though 3 actions were taken in one context"
+    found = judge(GOOD | {"ess": 2.0}, deterministic=True, placeholder=clause)
+    assert found.label == CANNOT
+    assert found.reason.startswith(f"propensities are placeholders ({clause}): estimate them")
+    assert "--propensity-model logistic" in found.reason
+    assert judge(GOOD, weighting=False, placeholder=clause).label == SUPPORTED
+
+
+@pytest.mark.parametrize("n", [5.0, 10.0, 999.0, 1_000.0])
+def test_the_same_number_has_the_same_verdict_under_another_name(n):
+    """Weights of 1 reweight nothing: as logged and as the estimate of the logging policy."""
+    logged = judge({"n": n, "drift_reward_p": 0.5}, weighting=False)
+    weighted = judge({"n": n, "ess": n, "mean_weight": 1.0, "max_weight_share": 1 / n, "drift_reward_p": 0.5})
+    assert logged.label == weighted.label == (CANNOT if n < 10 else WEAK if n < 1_000 else SUPPORTED)
+    if 20 < n < 1_000:
+        assert logged.reason == weighted.reason
+        assert logged.reason == "999 rows, below 1,000: intervals may miss more often than stated."
+    assert (
+        judge({"n": n, "rewarded": 0.0, "ess_rewarded": 0.0}, weighting=False, exact=True).label == SUPPORTED
+    )
+
+
+def test_a_model_cannot_answer_where_it_saw_nothing():
+    by_model = {"weighting": False, "modelled": True, "biased": "rests on a model"}
+    assert judge(GOOD, **by_model) == judge(GOOD, biased="rests on a model", weighting=False)
+    few = judge(GOOD | {"ess": 5.0}, **by_model)
+    assert (few.label, few.reason.partition(":")[0]) == (CANNOT, "effective sample size 5.0, below 10")
+    assert judge(GOOD | {"unsupported_mass": 0.1}, **by_model).label == CANNOT
+    assert judge(GOOD | {"ess": None}, **by_model).label == WEAK
+    assert judge(GOOD | {"rewarded": 0.0}, **by_model).label == WEAK
+    assert (
+        judge(GOOD | {"mean_weight": 0.1, "propensity_p": 0.0, "propensity_mean": 9.0}, **by_model).label
+        == WEAK
+    )
+
+
+def test_signed_rewards_do_not_cancel():
+    """Three positive and three negative rewards are six that count, as six positive ones are."""
+    reward = np.array([2.0, -2.0, 2.0, -2.0, 2.0, -2.0])
+    for r in (reward, np.abs(reward)):
+        d = Diagnostics(2)
+        d.add(ReplayBatch(np.arange(6), r, weight=np.ones(6)))
+        assert d.summary()["ess_rewarded"] == 6.0
 
 
 def test_rows_needed():
     assert rows_needed(100, -1, 1, 0.1) == 10_000
     assert rows_needed(100, -np.inf, 1, 0.1) is None
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.floats(0.0, 9.0), st.sampled_from([0.0, 1.0, -2.5, 0.3])), max_size=30))
+def test_reward_pass_equals_its_twin(pairs):
+    factor, reward = np.array(pairs, np.float64).reshape(-1, 2).T.copy()
+    out = np.array([1.0, 2.0, 3.0])
+    reward_pass(factor, reward, out)
+    sizes = [abs(f * r) for f, r in pairs]
+    expected = [1.0 + sum(sizes), 2.0 + sum(s * s for s in sizes), 3.0 + sum(s != 0.0 for s in sizes)]
+    assert out == pytest.approx(expected, rel=1e-12)

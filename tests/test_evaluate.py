@@ -171,21 +171,25 @@ def test_a_few_rows_cannot_answer():
     table = evaluate(MemoryLog(rare), "always:c", estimators=["ips", "snips", "dm"]).set_index("estimator")
     assert table.ess["ips"] < 10
     assert table.verdict["ips"] == table.verdict["snips"] == "cannot answer"
-    assert table.value[["ips", "snips"]].isna().all()
-    assert table.verdict["dm"] == "weak"
+    assert table.value[["ips", "snips", "dm"]].isna().all()
+    assert table.verdict["dm"] == "cannot answer"
 
 
 def test_a_deterministic_log_is_refused_for_weights():
     events, _ = world(2_000)
-    sure = Events(events.space, events.row, events.key, events.action, events.reward, np.ones(len(events)))
-    table = evaluate(MemoryLog(sure), "uniform", estimators=["ips", "snips", "dr", "replay", "dm"])
-    by = table.set_index("estimator")
-    for name in ("ips", "snips", "dr", "replay"):
-        assert by.verdict[name] == "cannot answer"
-        assert np.isnan(by.value[name])
-    assert "deterministic" in by.reason["ips"]
-    assert by.verdict["on-policy"] == "supported"
-    assert np.isfinite(by.value["dm"])
+    of_context = events.context.argmax(axis=1)
+    for action, reason in ((of_context, "deterministic"), (events.action, "placeholders")):
+        one = np.ones(len(events))
+        sure = Events(
+            events.space, events.row, events.key, action, events.reward, one, context=events.context
+        )
+        table = evaluate(MemoryLog(sure), "uniform", estimators=["ips", "snips", "dr", "replay", "dm"])
+        by = table.set_index("estimator")
+        for name in ("ips", "snips", "dr", "replay"):
+            assert by.verdict[name] == "cannot answer"
+            assert np.isnan(by.value[name])
+        assert reason in by.reason["ips"]
+        assert by.verdict["on-policy"] == "supported"
 
 
 def test_without_propensities_they_are_estimated_and_said_to_be():
@@ -197,7 +201,8 @@ def test_without_propensities_they_are_estimated_and_said_to_be():
     assert by.verdict["snips"] == "weak"
     assert "ESTIMATED" in by.estimated["snips"]
     assert by.estimated["dm"] == ""
-    assert any(note.startswith("Propensities ESTIMATED, not logged") for note in found.about["notes"])
+    said = "Propensities ESTIMATED by a logistic model of the choice (the log's, if any, are not used): 5"
+    assert any(note.startswith(said) for note in found.about["notes"])
     assert by.value["snips"] == pytest.approx(truth, abs=0.03)
 
 
@@ -340,7 +345,9 @@ def test_bounds_and_stars():
         MemoryLog(events), "uniform", estimators=["ips"], intervals=methods, reward_range=(0.0, 1.0)
     )
     own = found[found.estimator == "ips"].set_index("interval")
-    assert set(own.index) >= {"hoeffding*", "empirical-bernstein*"}
+    assert "needs a proportion" in own.note["clopper-pearson"]
+    own = own.drop(index="clopper-pearson")
+    assert set(own.index) == {"hoeffding*", "empirical-bernstein*", "confidence-sequence"}
     assert ((own.low <= truth) & (truth <= own.high)).all()
     declared = evaluate(
         MemoryLog(events),
@@ -382,7 +389,10 @@ def test_open_bandit_data(data_dir):
     assert by.verdict[["ips", "snips"]].tolist() == ["weak", "weak"]
     assert round(by.ess["ips"]) == 656
     random = ltrr.replay.read(folder / "random" / "men" / "men.csv", format="obd")
-    logged = ltrr.replay.evaluate(random, "uniform", estimators=["ips"]).set_index("estimator")
+    exact = ltrr.replay.evaluate(random, "uniform", estimators=["ips"]).set_index("estimator")
+    assert set(exact.interval) == {"clopper-pearson"}
+    logged = ltrr.replay.evaluate(random, "uniform", estimators=["ips"], intervals=["asymptotic"])
+    logged = logged.set_index("estimator")
     assert f"{logged.low['on-policy']:.5f}" == "0.00327"
     assert f"{logged.high['on-policy']:.5f}" == "0.00593"
     assert logged.value["ips"] == pytest.approx(logged.value["on-policy"], rel=1e-9)

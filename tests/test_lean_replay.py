@@ -81,9 +81,13 @@ def test_weights_need_no_heavy_library(tmp_path):
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
 def test_the_command_line_needs_none_either(tmp_path, ending):
     frame = pd.DataFrame({"action": [0, 1] * 50, "reward": [1, 0, 0, 1] * 25, "propensity": 0.5, "new": 0.4})
+    frame["timestamp"] = ["2024-05-01 08:00:00", "2024-05-02T09:30:00Z"] * 50
+    frame["country"], frame["revenue"], frame["user_id"] = ["DE", "FR"] * 50, 2.5, np.arange(100) % 40
     getattr(frame, f"to_{ending}")(tmp_path / f"log.{ending}", index=False)
     words = ["replay", tmp_path / f"log.{ending}", "-p", "uniform", "-p", "column:new", "--quiet"]
     words += [w for role in ("action", "reward", "propensity") for w in ("--column", f"{role}={role}")]
+    words += ["--column", "timestamp=timestamp", "--column", "user=user_id", "--by", "country"]
+    words += ["--metric", "revenue", "--guardrail", "revenue > -5%", "--where", "country=DE"]
     words += [
         "--column",
         "target.new=new",
@@ -108,10 +112,11 @@ def test_a_package_loads_its_names_when_they_are_used():
 
 
 def test_files_have_the_bytes_that_pandas_would_write():
-    found = run(log(), ["uniform", "always:a", "logged"], estimators=["ips", "snips", "replay"])
-    frames = (found.table, found.differences, found.diagnostics, found.weights, found.blocks)
-    for name, frame in zip(COLUMNS, frames, strict=True):
-        assert len(frame)
+    policies, rules = ["uniform", "always:a", "logged"], ["reward > -5%"]
+    found = run(log(), policies, estimators=["ips", "snips", "replay"], guardrails=rules)
+    for name in COLUMNS:
+        frame = found.table if name == "estimates" else getattr(found, name)
+        assert len(frame) or name == "left_out"
         assert (
             csv_bytes(COLUMNS[name], found.rows[name])
             == frame.to_csv(index=False, lineterminator="\n").encode()

@@ -58,7 +58,7 @@ def estimates(path, form, on_error, **options):
     """Return the evaluation, with the faults of what it read."""
     log = read(path, format=form, on_error=on_error, **options)
     names = MULTIPLE if log.space.n_slots > 1 else SINGLE
-    return run(Whole(log), ["uniform"], estimators=names)
+    return run(Whole(log), ["uniform"], estimators=names, cluster=None)
 
 
 def refused(done, *message):

@@ -348,7 +348,9 @@ def test_rows_that_stand_for_several_count_so_often():
     one.fit(heavy)
     other.fit(copies)
     np.testing.assert_allclose(one.predict(log.events), other.predict(log.events), rtol=1e-8, atol=1e-8)
-    third = RewardModel(LinearRegression())
+    # weights have no unit: only what is not penalised is the same by weights
+    one, third = (RewardModel(LinearRegression(), calibrate=False) for _ in range(2))
+    one.fit(heavy)
     third.fit(log.events, count)
     np.testing.assert_allclose(one.predict(log.events), third.predict(log.events), rtol=1e-8, atol=1e-8)
 
@@ -379,6 +381,20 @@ def test_one_reward_only_is_predicted_and_told(kind):
     model.fit(events)
     assert np.all(model.predict(events) == 1.0)
     assert "5 of 5 folds have too few rows or one reward only" in model.notes[0]
+
+
+@pytest.mark.parametrize("kind", ["lightgbm", "ridge", "logistic"])
+def test_rewards_that_vary_in_the_calibrating_fold_alone_train_nothing(kind):
+    events = Log(400, 14, binary=True).events
+    fold = fold_of(events.key, folds=5, seed=0)
+    reward = np.where(fold == 1, events.reward, 0.0)
+    model = RewardModel(kind)
+    model.fit(changed(events, slice(None), reward=reward))
+    # fold 1 calibrates the model of fold 0, and its own model may not see it
+    assert "2 of 5 folds have too few rows or one reward only" in model.notes[0]
+    q = model.predict(events).reshape(-1, ACTIONS)
+    np.testing.assert_allclose(q[fold == 0], reward[fold != 0].mean(), rtol=1e-12)
+    assert np.all(q[fold == 1] == 0.0)
 
 
 @pytest.mark.parametrize("n", [1, 2, 5, 19])

@@ -64,6 +64,7 @@ def test_a_line_says_how_far_how_long_and_how_much_longer(clock):
     assert stage.line("rounds") == (
         "linucb and 13 more × 5 seeds: 21,000 of 105,000 rounds, 2 min 10 s, about 9 min left"
     )
+    assert Stage("scanning", lambda: 0, None, begun=120.0).last_line("rows") == "scanning: 10 s"
     assert stage.last_line("rounds") == "linucb and 13 more × 5 seeds: 21,000 rounds in 2 min 10 s"
     assert Stage("x", lambda: 0, 10, begun=0.0).line("rounds") == "x: 0 of 10 rounds, 2 min 10 s"
     assert Stage("x", lambda: 7, None, begun=120.0).line("rows") == "x: 7 rows, 10 s"

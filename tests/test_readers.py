@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -34,6 +35,7 @@ from ltrr.logs.survey import Survey
 from ltrr.logs.times import times
 from ltrr.logs.typed import typed
 from ltrr.logs.vocabulary import LEVELS, OTHER, Actions, Category, Counts
+from ltrr.replay import run
 
 MAP = {
     "reward": "r",
@@ -792,7 +794,6 @@ FAULTY = [
     ("csv", b"action,reward,slot,request\na,1,0,x\na,1,0.5,x\n", 2, "unreadable: `slot` must be an integer"),
     ("csv", b"action,reward,time\na,1,1\na,1,later\n", 2, "unreadable: `time` must be seconds or a time"),
     ("csv", b"action,reward,event\na,1,1\na,1,2\na,1,1\n", 3, "duplicate event"),
-    ("csv", b"action,reward,user\na,1,1\na,1,\n", 2, "missing value: `user` must be an id"),
     ("csv", b"action,reward,propensity\na,1,1\na,1,-2\n", 2, "propensity not positive"),
     ("csv", b"action,reward,eligible\na,1,[1\n", 1, "unreadable: `eligible` must be a list"),
     (
@@ -837,6 +838,24 @@ FAULTY = [
         "`eligible` must be a list, got 3",
     ),
 ]
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+@pytest.mark.parametrize("role", ["user", "session"])
+def test_a_row_without_a_user_is_one_of_its_own(tmp_path, role, ending):
+    frame = pd.DataFrame({"action": ["a", "b"] * 30, "reward": [0, 1, 1] * 20, "propensity": 0.5})
+    frame[role] = [f"v{i % 7}" if i % 3 else None for i in range(60)]
+    path = tmp_path / f"log.{ending}"
+    getattr(frame, f"to_{ending}")(path, index=False)
+    (events,) = read(path).chunks()
+    known = frame[role].notna().to_numpy()
+    found = getattr(events, role)
+    assert len(events) == 60
+    assert len(set(found[~known].tolist())) == 20
+    assert not set(found[known].tolist()) & set(found[~known].tolist())
+    assert len(set(zip(frame[role][known], found[known].tolist(), strict=True))) == 7
+    by_role = run(path, ["uniform"], estimators=["ips"], cluster=role, quiet=True)
+    assert by_role.table["clusters"].tolist() == [27, 27]
 
 
 @pytest.mark.parametrize(("kind", "data", "row", "message"), FAULTY)

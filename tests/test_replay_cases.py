@@ -14,14 +14,6 @@ from ltrr.errors import InputError
 from ltrr.logs.reading import read
 
 
-@pytest.fixture(scope="session")
-def cases(data_dir):
-    path = data_dir.parent / "cases" / "replay"
-    if not path.is_dir():
-        pytest.skip(f"shared cases not found at {path}")
-    return path
-
-
 @pytest.fixture(autouse=True)
 def place(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -189,15 +189,15 @@ def test_an_estimator_of_ones_own_is_named_tabled_or_given(log, mine):
 
 
 def test_slope_chooses_for_a_class_that_bends_weights(log, mine):
-    table = evaluate(log, "always:c", estimators=["doors_mine:Clip", "doors_mine:Clip:1.5"])
-    by = table.set_index("estimator")
+    asked = ["doors_mine:Clip", "doors_mine:Clip:1.5", "slope:doors_mine:Clip"]
+    by = evaluate(log, "always:c", estimators=asked).set_index("estimator")
     assert by.parameter["doors_mine:Clip:1.5"] == 1.5
-    assert by.bias["doors_mine:Clip:1.5"] == "cuts."
-    assert "SLOPE" in by.bias["doors_mine:Clip"]
+    assert by.bias["doors_mine:Clip"] == by.bias["doors_mine:Clip:1.5"] == "cuts."
+    assert "SLOPE" in by.bias["slope:doors_mine:Clip"]
     slope = Slope("doors_mine:Clip", (4.0, 2.0))
     assert [type(c) for c in slope.candidates] == [mine.Clip] * 2
     for kind in ("doors_mine:Share", "ips", "doors_mine:Clip:3"):
-        with pytest.raises(InputError, match=r"`Slope.kind` must be a known name"):
+        with pytest.raises(InputError, match=r"`Slope.of` must be a known name"):
             Slope(kind)
 
 

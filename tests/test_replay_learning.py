@@ -1,6 +1,7 @@
 """Learning from logs: a replay equals the textbook's loop, learned policies beat the one that logged."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,6 +12,7 @@ from ltrr.bandits import EpsilonGreedy, LinUCB, LinUCBDisjoint, Uniform, VowpalW
 from ltrr.errors import InputError
 from ltrr.logs.events import Events, Space
 from ltrr.logs.replay_log import ReplayLog
+from ltrr.replay import run
 from ltrr.replay.learning.learn import METHODS, _cross_fitted, learn_policy
 from ltrr.replay.learning.rejection import LearningReplay, feedback_of
 from ltrr.replay.learning.split import LogPart, split
@@ -261,6 +263,23 @@ def test_a_log_is_split_into_early_and_late(by, size):
     assert (early.name, late.name, late.format) == ("memory (early)", "memory (late)", "memory")
     assert early.space is log.space
     assert early.faults is log.faults
+
+
+def test_a_part_of_a_log_has_the_log_s_columns(tmp_path):
+    n = 400
+    columns = {"action": ["a", "b"] * 200, "reward": [1, 0, 0, 1] * 100, "propensity": [0.5] * n}
+    more = {"sales": np.arange(n), "device": ["x", "y"] * 200, "user": np.arange(n) % 40}
+    pd.DataFrame(columns | more).to_csv(tmp_path / "log.csv", index=False)
+    _, late = split(tmp_path / "log.csv")
+    found = run(late, ["always:a"], estimators=["ips"], metrics=["sales"], by="device", quiet=True)
+    logged = found.table[(found.table.policy == "as logged") & (found.table.segment == "")]
+    assert logged["value"].tolist() == [0.5, np.arange(200, n).mean()]
+    assert set(found.table.segment) == {"", "x", "y"}
+    assert logged["clusters"].tolist() == [40, 40]
+    assert "user=user" in found.about["columns"]
+    assert LogPart(MemoryLog([]), "late", 1.0).format == "memory"
+    with pytest.raises(AttributeError):
+        _ = late.nothing
 
 
 def test_slots_of_a_request_stay_together():

@@ -10,17 +10,19 @@ from ltrr.logs.memory import EventsLog
 from ltrr.replay import Events, Space, run
 from ltrr.replay.judging.diagnostics import Diagnostics
 from ltrr.replay.report import figures as replay_figures
-from ltrr.replay.report.tables import estimate, verdicts
+from ltrr.replay.report.figures.histogram import _share
+from ltrr.replay.report.numbers import change, estimate, number, p_value
+from ltrr.replay.report.verdict_lines import verdicts
 from ltrr.report.canvas import figure_of, stamp
 
 LONG = "a-name-of-an-action-that-is-far-longer-than-any-figure-is-wide-" * 3
 
 
-def log(*, n=400, rewarded=200, names=("plain", LONG)):
+def log(*, n=400, rewarded=200, names=("plain", LONG), worth=1.0):
     rng = np.random.default_rng(5)
     action = rng.integers(0, len(names), n)
     reward = np.zeros(n)
-    reward[rng.choice(n, rewarded, replace=False)] = 1.0
+    reward[rng.choice(n, rewarded, replace=False)] = worth
     propensity = np.full(n, 1.0 / len(names))
     return EventsLog(Events(Space(names), np.arange(n) + 1, np.arange(n), action, reward, propensity))
 
@@ -34,6 +36,9 @@ def log(*, n=400, rewarded=200, names=("plain", LONG)):
         ((12345.6, 11000.0, 13000.0), ("12,346", "[11,000, 13,000]")),
         ((0.0, -0.01, 0.01), ("0.000", "[-0.010, 0.010]")),
         ((1e-19, -2e-18, 3e-18), ("0", "[0, 0]")),
+        ((-3e-18, -0.01, 0.01), ("0.0000", "[-0.0100, 0.0100]")),
+        ((-0.00004, -0.01, 0.01), ("0.0000", "[-0.0100, 0.0100]")),
+        ((1e6, 1e6 - 1e-8, 1e6 + 1e-8), ("1,000,000", "[1,000,000, 1,000,000]")),
         ((0.0, np.nan, np.nan), ("0", "–")),
         ((0.25, np.nan, np.nan), ("0.250", "–")),
         ((np.nan, np.nan, np.nan), ("–", "–")),
@@ -41,6 +46,43 @@ def log(*, n=400, rewarded=200, names=("plain", LONG)):
 )
 def test_digits_follow_the_width(given_, written):
     assert estimate(*given_) == written
+
+
+@pytest.mark.parametrize(
+    ("given_", "written"),
+    [(-2e-17, "0"), (3.21e-11, "3.21e-11"), (-0.0004567, "-0.000457"), (30704417.9, "30,704,418")],
+)
+def test_rounding_noise_is_no_number(given_, written):
+    assert number(given_) == written
+
+
+@pytest.mark.parametrize(
+    ("p", "written"),
+    [
+        (0.0, "< 0.0001"),
+        (9.9e-5, "< 0.0001"),
+        (1e-4, "0.00010"),
+        (0.0346, "0.035"),
+        (0.996, "1"),
+        (1.0, "1"),
+        (np.nan, "–"),
+    ],
+)
+def test_p_values_have_two_digits_or_a_bound(p, written):
+    assert p_value(p) == written
+
+
+@pytest.mark.parametrize(
+    ("given_", "relative", "written"),
+    [
+        ((-0.004, -0.009, 0.001), True, ("-0.400 %", "[-0.900 %, +0.100 %]")),
+        ((0.0012, -0.001, 0.0034), False, ("+0.00120", "[-0.00100, +0.00340]")),
+        ((0.0, -1234.0, 1234.0), False, ("0", "[-1,234, +1,234]")),
+        ((np.nan, np.nan, np.nan), True, ("–", "–")),
+    ],
+)
+def test_changes_have_signs_and_per_cent(given_, relative, written):
+    assert change(*given_, relative=relative) == written
 
 
 @given(st.floats(-1e6, 1e6), st.floats(1e-6, 1e6))
@@ -58,17 +100,22 @@ def test_verdicts_name_each_estimate_once():
     rows = [("a", "ips", "weak", "few."), ("a", "ips", "weak", "few."), ("a", "dr", "weak", "few.")]
     rows += [("b", "ips", "weak", "few."), ("b", "dr", "supported", "fine.")]
     table = pd.DataFrame(rows, columns=["policy", "estimator", "verdict", "reason"])
-    assert verdicts(table.to_dict("records")) == [
+    assert verdicts(table.assign(metric="reward").to_dict("records")) == [
         ("weak", "few.", ["a (ips, dr)", "b (ips)"]),
         ("supported", "fine.", ["b (dr)"]),
     ]
 
 
 @pytest.mark.parametrize(
-    ("rewarded", "word", "message"), [(200, "supported", "400 requests"), (12, "weak", "only 12")]
+    ("rewarded", "worth", "word", "message"),
+    [
+        (200, 1.0, "supported", "400 requests"),
+        (12, 2.5, "weak", "400 rows, below 1,000"),
+        (12, 1.0, "supported", "400 requests"),  # its interval is exact
+    ],
 )
-def test_the_mean_of_a_log_is_judged_by_its_rewards(rewarded, word, message):
-    row = run(log(rewarded=rewarded), ["uniform"], estimators=["ips"]).table.iloc[0]
+def test_the_mean_of_a_log_is_judged_by_its_rewards(rewarded, worth, word, message):
+    row = run(log(rewarded=rewarded, worth=worth), ["uniform"], estimators=["ips"]).table.iloc[0]
     assert (row.policy, row.verdict) == ("as logged", word)
     assert message in row.reason
 
@@ -115,7 +162,7 @@ def test_weights_are_drawn_where_they_are_and_nowhere_else():
     [(0.0, "0.0%"), (1.0, "100.0%"), (0.99996, "99.996%"), (0.00002, "0.002%"), (0.733, "73.3%")],
 )
 def test_a_share_is_all_only_where_it_is(share, written):
-    assert replay_figures._share(share) == written
+    assert _share(share) == written
 
 
 def test_what_a_column_lacks_is_said_plainly():

@@ -521,7 +521,18 @@ def test_real_logs_are_judged(data_dir):
 
 
 def test_all_kinds_are_told():
-    single = {"uniform", "always", "logged", "column", "policy", "vw", "without", "epsilon", "mixed"}
+    single = {
+        "uniform",
+        "always",
+        "logged",
+        "column",
+        "columns",
+        "policy",
+        "vw",
+        "without",
+        "epsilon",
+        "mixed",
+    }
     assert set(TARGETS.makers) == single | {"quota", "learning"}
     for name in single - {"uniform"}:
         assert f"{name}:" in TARGETS.about(name)

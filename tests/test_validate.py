@@ -103,7 +103,18 @@ def test_faults_are_listed_with_their_rows():
     [
         ({"propensity": None}, "model", "no propensities"),
         ({"propensity": np.ones(3_000)}, "model", "deterministic"),
-        ({"propensity": np.full(3_000, 0.2)}, "weighting", "averages 1.67 times"),
+        ({"propensity": np.full(3_000, 0.2)}, "model", "every propensity is 0.2, though shares"),
+        (
+            {"propensity": np.where(np.arange(3_000) % 2, 0.25, 0.26)},
+            "model",
+            "do not fit the actions taken (mean",
+        ),
+        (
+            {"propensity": np.where(np.arange(3_000) % 2, 0.3, 0.32)},
+            "weighting",
+            "with doubt: propensities do not",
+        ),
+        ({"propensity": np.where(np.arange(3_000) % 2, 0.5, 0.52)}, "weighting", "averages 0.654 times"),
         ({"reward": np.full(3_000, 2.5)}, "nothing", "every reward is 2.5"),
         ({"action": np.full(3_000, 1, np.int32)}, "nothing", "'b' is the only action"),
         ({"reward": np.full(3_000, np.nan)}, "nothing", "no usable row"),
@@ -195,3 +206,49 @@ def test_it_goes_into_json():
     json.dumps(empty.to_dict(), allow_nan=False)
     assert (empty.rows, empty.usable, empty.supports) == (0, 0, "nothing")
     assert "no usable row" in empty.text()
+
+
+def test_the_text_says_whether_propensities_fit():
+    def line(**changes):
+        found = validate(MemoryLog(SPACE, uniform_log(**changes)[0]))
+        lines = [x for x in found.text().split("\n") if x.startswith("propensities against actions: ")]
+        return found, lines[0].partition(": ")[2]
+
+    found, says = line()
+    assert says == "no sign that they do not fit (p = 1)"
+    assert (found.propensity_p, found.propensity_mean, found.misfit, found.placeholder) == (1.0, 1.0, "", "")
+    assert found.text().count("± 0 (standard error)") == 1
+    found, says = line(propensity=np.where(np.arange(3_000) % 2, 0.25, 0.26))
+    assert says == f"they do not fit: {found.misfit}"
+    assert found.misfit.startswith("mean of 1/p per action: ")
+    assert found.propensity_p < 1e-9
+    assert found.propensity_mean == pytest.approx(1.33, abs=0.1)
+    found, says = line(propensity=np.full(3_000, 0.2))
+    assert says == f"placeholders: {found.placeholder}"
+    found = validate(MemoryLog(SPACE, uniform_log(propensity=None)[0]))
+    assert "propensities against actions" not in found.text()
+    assert (found.propensity_p, found.misfit, found.placeholder) == (None, "", "")
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        (
+            "constant_propensity",
+            "propensities do not fit the actions taken (mean of 1/p per action: '0' 1.81, '1' 0.19)",
+        ),
+        (
+            "reagent133",
+            "placeholders (every propensity is 1, though 2 actions were taken in one context); estimate",
+        ),
+    ],
+)
+def test_cases_of_wrong_propensities(name, says, data_dir):
+    path = data_dir.parent / "cases" / "replay" / f"{name}.csv"
+    if not path.exists():
+        pytest.skip(f"shared cases not found at {path}")
+    found = validate(path)
+    assert found.supports == "model"
+    assert says in found.answer
+    assert found.answer.startswith("This log cannot support weighting: ")
+    assert "--propensity-model logistic" in found.answer

@@ -17,7 +17,7 @@ def weight_pass(
     """Add weights to the histogram (n, mass) and return their sums.
 
     Bin 0 holds weights of 0, bin 1 those below 10 ** low, bin 2 + b those from 10 ** (low + b / per_decade)
-    on; the last bin is open above. Returned: Σ c, Σ c w, Σ c² w², Σ c² w, Σ c², Σ c w r, Σ c² w² r², number
+    on; the last bin is open above. Returned: Σ c, Σ c w, Σ c² w², Σ c² w, Σ c², Σ |c w r|, Σ c² w² r², number
     of rows with w r ≠ 0.
 
     Parameters
@@ -49,7 +49,7 @@ def weight_pass(
         out[2] += cw * cw
         out[3] += c * cw
         out[4] += c * c
-        out[5] += cw * r
+        out[5] += abs(cw * r)
         out[6] += cw * r * cw * r
         if w * r != 0.0:
             out[7] += 1.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
@@ -12,79 +12,26 @@ import numpy as np
 
 from ltrr.checks.common import refused
 from ltrr.checks.compare import variants
-from ltrr.checks.logged import LogCase, batch_of
+from ltrr.checks.interval_case import REQUESTS, IntervalCase, by_cluster
 from ltrr.errors import InputError
-from ltrr.metrics.intervals import Interval
 from ltrr.replay.estimators.base import Estimator
 from ltrr.replay.estimators.batch import ReplayBatch
 from ltrr.replay.estimators.dr import DR
 from ltrr.replay.estimators.ips import IPS
 from ltrr.replay.estimators.on_policy import OnPolicy
 from ltrr.replay.estimators.snips import SNIPS
-from ltrr.replay.intervals.base import IntervalMethod
 
 __all__ = ["INTERVAL_CHECKS", "check_interval"]
 
-_REQUESTS = 400
 _EXACT = 1e-12
 _LEVELS = (0.5, 0.8, 0.95, 0.99)
 _NO_LEVELS = (0.0, 1.0, -0.5, 1.5, float("nan"))
-_CUTS = (0, 1, 1, 60, 61, 250, _REQUESTS)
+_CUTS = (0, 1, 1, 60, 61, 250, REQUESTS)
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Case(LogCase):
-    """An interval method under check, and the logs and estimators that it answers for."""
-
-    estimators: Sequence[Estimator]
-
-    call = "check_interval"
-    group = "intervals"
-    protocol = IntervalMethod
-
-    def batch(self, n: int = _REQUESTS, *, seed: int = 15) -> ReplayBatch:
-        """Return requests with the lowest or the highest reward and weights that spread."""
-        low, high = self.reward_range
-        batch = batch_of(n, weight_bound=self.weight_bound, reward_range=self.reward_range, seed=seed)
-        return replace(batch, reward=np.where(batch.reward > 0.5 * (low + high), high, low))
-
-    def sharp(self, n: int = _REQUESTS) -> ReplayBatch:
-        """Return requests with weights of 0 and 1."""
-        batch = self.batch(n)
-        return replace(batch, weight=np.where(np.asarray(batch.weight) > 0.0, 1.0, 0.0))
-
-    def fed(self, estimator: Estimator, *batches: ReplayBatch) -> tuple[Any, Any]:
-        """Return forks of estimator and method that have seen the batches."""
-        pupil, method = estimator.fork(), self.component.fork(estimator)
-        for batch in batches:
-            pupil.add(batch)
-            method.add(pupil.rows(batch), pupil.keys(batch))
-        return pupil, method
-
-    def logs(self) -> Iterator[tuple[Estimator, ReplayBatch]]:
-        """Yield estimators and the logs that they see."""
-        for estimator in self.estimators:
-            yield estimator, self.batch()
-            yield estimator, self.sharp()
-
-    def answered(self, pupil: Any, method: Any, level: float = 0.95) -> Interval | None:
-        """Return the interval, None also where it is refused, after checking that it is one."""
-        must = self.must("interval", f"of `{pupil.label}`")
-        try:
-            got: Interval | None = method.interval(pupil, level)
-        except InputError as error:
-            must("\n" not in str(error), "refuse in one line, got several")
-            return None
-        must(got is None or isinstance(got, Interval), f"be an Interval or None, got {type(got)}")
-        if got is not None:
-            fits = not np.isnan([got.mean, got.low, got.high]).any() and got.low <= got.high
-            must(fits, f"have ends in order and no NaN, got [{got.low}, {got.high}] around {got.mean}")
-        return got
-
-    def ends(self, pupil: Any, method: Any) -> tuple[float, ...] | None:
-        """Return the numbers of the interval."""
-        got = self.answered(pupil, method)
-        return None if got is None else (got.mean, got.low, got.high, float(got.n))
+class _Case(IntervalCase):
+    """The checks."""
 
     def check_follows_protocol(self) -> None:
         """All members are there, a fork is of the same kind, and there is an answer for some estimator."""
@@ -100,6 +47,29 @@ class _Case(LogCase):
             "answer for one of the estimators at least, got None for all; declare bounds, or give "
             "`estimators` that it is made for",
         )
+
+    def check_says_what_it_lacks(self) -> None:
+        """Where there is no interval, ``lacks`` says why in one line; where there is one it says nothing."""
+        clustered = getattr(self.component, "clustered", False)
+        self.must("clustered")(isinstance(clustered, bool), f"be True or False, got {clustered!r}")
+        if not hasattr(self.component, "lacks"):
+            return
+        for estimator, batch in self.logs():
+            for part in (batch, batch.take(np.arange(0)), replace(batch, count=np.full(len(batch), 2.0))):
+                pupil, method = self.fed(estimator, part)
+                for n in (None, 1, 40) if clustered and len(part) else (None,):
+                    pupil.clusters = None if n is None else by_cluster(pupil.rows(part), n)
+                    self._says_what_it_lacks(pupil, method)
+
+    def _says_what_it_lacks(self, pupil: Any, method: Any) -> None:
+        must, why = self.must("lacks"), method.lacks(pupil)
+        must(isinstance(why, str) and "\n" not in why, f"be one line, got {why!r}")
+        try:
+            got = method.interval(pupil)
+        except InputError:
+            return
+        alike = (why == "") == (got is not None)
+        must(alike, f"be empty where there is an interval and only there, got {why!r} and {got}")
 
     def check_asking_changes_nothing(self) -> None:
         """Ask again: the answer is the same."""
@@ -184,7 +154,7 @@ class _Case(LogCase):
     def check_merge_minds_parameters(self) -> None:
         """Merge what saw a log under other parameters: it is refused, or makes no difference."""
         for estimator, batch in self.logs():
-            half, rest = batch.take(np.arange(200)), batch.take(np.arange(200, _REQUESTS))
+            half, rest = batch.take(np.arange(200)), batch.take(np.arange(200, REQUESTS))
             pupil, _ = self.fed(estimator, batch)
             _, same = self.fed(estimator, half)
             same.merge(self.fed(estimator, rest)[1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,56 +20,122 @@ __all__ = [
     "DECIMAL",
     "DELIMITER",
     "ENCODING",
+    "FLOOR",
     "FORMAT",
     "HAVE_OPTIONS",
     "LOG",
     "LOGGED_POLICY",
     "NO_DUPLICATES",
     "OPTION",
+    "PANEL",
+    "REWARD_RANGE",
     "ROWS",
     "SINCE",
     "UNTIL",
     "WHERE",
     "open_log",
+    "range_of",
 ]
+
+PANEL = "The log"
+"""Heading of these options in ``--help``."""
 
 LOG = Annotated[str, typer.Argument(metavar="LOG", help="A file, a folder of parts, or the folder of a run.")]
 FORMAT = Annotated[
-    str, typer.Option("--format", help="`ltrr list log_formats`; auto recognises it.", metavar="NAME")
+    str,
+    typer.Option(
+        "--format",
+        help="See `ltrr list log_formats`; auto recognises it.",
+        metavar="NAME",
+        rich_help_panel=PANEL,
+    ),
 ]
-COLUMNS = Annotated[str | None, typer.Option(metavar="FILE", help="Column map (TOML) of a table.")]
+COLUMNS = Annotated[
+    str | None, typer.Option(metavar="FILE", help="Column map (TOML) of a table.", rich_help_panel=PANEL)
+]
 COLUMN = Annotated[
     list[str] | None,
     typer.Option(
         "--column",
         metavar="ROLE=NAME",
-        help="One column: reward=clicked, action=item, propensity=p, context=age, target.new=p_new…",
+        help="One column; repeatable: reward=clicked, action=item, propensity=p, context=age, "
+        "context=country, target.new=p_new…",
+        rich_help_panel=PANEL,
     ),
 ]
 LOGGED_POLICY = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Which policy's log, where a run has logged several.")
+    str | None,
+    typer.Option(
+        metavar="NAME", help="Which policy's log, where a run has logged several.", rich_help_panel=PANEL
+    ),
 ]
 NO_DUPLICATES = Annotated[
-    bool, typer.Option("--no-duplicate-check", help="Do not look for repeated event ids.")
+    bool,
+    typer.Option("--no-duplicate-check", help="Do not look for repeated event ids.", rich_help_panel=PANEL),
 ]
 COPIES = Annotated[
     str | None,
-    typer.Option(metavar="WHAT", help="Reward of an event that is logged again: first, last, max or sum."),
+    typer.Option(
+        metavar="WHAT",
+        help="Reward of an event that is logged again: first, last, max or sum.",
+        rich_help_panel=PANEL,
+    ),
 ]
-DELIMITER = Annotated[str | None, typer.Option(metavar="MARK", help="Of csv: ; or tab, …; default: found.")]
-DECIMAL = Annotated[str | None, typer.Option(metavar="MARK", help="Decimal mark of csv; default: found.")]
-ENCODING = Annotated[str | None, typer.Option(metavar="NAME", help="Of csv: utf-8, utf-16, latin-1, …")]
+DELIMITER = Annotated[
+    str | None,
+    typer.Option(metavar="MARK", help="Of csv: ; or tab, …; default: found.", rich_help_panel=PANEL),
+]
+DECIMAL = Annotated[
+    str | None,
+    typer.Option(metavar="MARK", help="Decimal mark of csv; default: found.", rich_help_panel=PANEL),
+]
+ENCODING = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Of csv: utf-8, utf-16, latin-1, …", rich_help_panel=PANEL)
+]
 OPTION = Annotated[
     list[str] | None,
-    typer.Option("--option", metavar="KEY=VALUE", help="Of the format: `ltrr list log_formats NAME`."),
+    typer.Option(
+        "--option",
+        metavar="KEY=VALUE",
+        help="Of the format: `ltrr list log_formats NAME`.",
+        rich_help_panel=PANEL,
+    ),
 ]
-ROWS = Annotated[int | None, typer.Option(metavar="N", help="Read the first N rows.")]
+ROWS = Annotated[int | None, typer.Option(metavar="N", help="Read the first N rows.", rich_help_panel=PANEL)]
 WHERE = Annotated[
     list[str] | None,
-    typer.Option("--where", metavar="CONDITION", help="Read rows that fit: country=DE, age>=30; repeatable."),
+    typer.Option(
+        "--where",
+        metavar="CONDITION",
+        help="Read rows that fit: country=DE, age>=30; repeatable.",
+        rich_help_panel=PANEL,
+    ),
 ]
-SINCE = Annotated[str | None, typer.Option(metavar="TIME", help="Read rows from this time on: 2024-05-01.")]
-UNTIL = Annotated[str | None, typer.Option(metavar="TIME", help="Read rows before this time.")]
+SINCE = Annotated[
+    str | None,
+    typer.Option(metavar="TIME", help="Read rows from this time on: 2024-05-01.", rich_help_panel=PANEL),
+]
+UNTIL = Annotated[
+    str | None, typer.Option(metavar="TIME", help="Read rows before this time.", rich_help_panel=PANEL)
+]
+FLOOR = Annotated[
+    float | None,
+    typer.Option(
+        metavar="P",
+        help="Smallest propensity that the logging policy could have had; bounds the weights. Smaller ones "
+        "are reported.",
+        rich_help_panel=PANEL,
+    ),
+]
+REWARD_RANGE = Annotated[
+    str | None,
+    typer.Option(
+        metavar="LOW,HIGH",
+        help="Smallest and largest possible reward of a request, for finite-sample intervals; rewards "
+        "outside are faulty rows.",
+        rich_help_panel=PANEL,
+    ),
+]
 
 _VALUES = {"true": True, "false": False}
 
@@ -77,6 +144,8 @@ HAVE_OPTIONS = {
     "fill_columns": "--column",
     "on_error": "--on-error",
     "check_duplicates": "--no-duplicate-check",
+    "floor": "--floor",
+    "reward_range": "--reward-range",
 }
 """Arguments of `ltrr.logs.read` that have options of their own."""
 
@@ -89,6 +158,7 @@ def open_log(
     option: list[str] | None,
     on_error: str,
     check: bool,
+    reward_range: tuple[float, float] | None = None,
     **given: Any,
 ) -> ReplayLog:
     """Open the log as the words of the command line say.
@@ -103,11 +173,17 @@ def open_log(
     on_error : str
     check : bool
         Whether repeated events are looked for.
+    reward_range : (float, float), optional
+        Rewards outside are faulty, but in logs of runs, whose rewards are what they are.
     **given
         Further arguments of `ltrr.logs.read`.
     """
     from ltrr.logs import read
+    from ltrr.logs.detect import detect
 
+    if reward_range is not None:
+        known = given["format"] if given.get("format", "auto") != "auto" else detect(Path(log))
+        given["reward_range"] = None if known == "ltrr" else reward_range
     given = {name: value for name, value in given.items() if value is not None}
     roles = _roles(column or [])
     if columns is not None and roles:
@@ -121,6 +197,25 @@ def open_log(
         **given,
         **_options(option or [], given),
     )
+
+
+def range_of(text: str | None) -> tuple[float, float] | None:
+    """Return the two numbers that ``LOW,HIGH`` names.
+
+    Raises
+    ------
+    InputError
+        If the text is something else.
+    """
+    if text is None:
+        return None
+    try:
+        low, high = map(float, text.split(","))
+    except ValueError:
+        low, high = math.nan, math.nan
+    if not low < high:
+        raise InputError(f"--reward-range must be LOW,HIGH, for instance 0,1, got {text!r}")
+    return low, high
 
 
 def _roles(pairs: list[str]) -> dict[str, Any]:

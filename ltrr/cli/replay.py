@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Any
 
 import typer
-from rich.cells import cell_len
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from ltrr.cli.app import app
+from ltrr.cli import replay_options as opt
+from ltrr.cli.app import app, say
 from ltrr.cli.folders import free_folder
 from ltrr.cli.log_options import (
     COLUMN,
@@ -24,32 +20,27 @@ from ltrr.cli.log_options import (
     DECIMAL,
     DELIMITER,
     ENCODING,
+    FLOOR,
     FORMAT,
     LOG,
     LOGGED_POLICY,
     NO_DUPLICATES,
     OPTION,
+    REWARD_RANGE,
     ROWS,
     SINCE,
     UNTIL,
     WHERE,
     open_log,
+    range_of,
 )
 from ltrr.cli.messages import VERBOSE, show_log
-from ltrr.errors import printable
-from ltrr.report.progress import ProgressBar
+from ltrr.cli.reading import progress
 
-if TYPE_CHECKING:
-    from ltrr.logs.events import Events
-    from ltrr.logs.replay_log import ReplayLog
-    from ltrr.replay.judging.evaluation import Evaluation
+__all__ = ["replay"]
 
-__all__ = ["replay", "validate"]
-
-LOOK = {"supported": "green", "weak": "yellow", "cannot answer": "red"}
-
-JSON = Annotated[bool, typer.Option("--json", help="Print as JSON on standard output.")]
-QUIET = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no table.")]
+SHORT = 3
+"""Exit status where a verdict is below the required one, or a guardrail is not shown to hold."""
 
 
 @app.command(
@@ -57,21 +48,32 @@ QUIET = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no t
     "  ltrr replay men.csv --policy uniform\n\n"
     "  ltrr replay men.csv --policy always:7 --policy logged --estimators snips,dr\n\n"
     "  ltrr replay log.parquet --column reward=y --column propensity=p -p column:new\n\n"
+    "  ltrr replay log.csv --cluster session --by country\n\n"
+    "  ltrr replay log.csv --metric revenue --metric rpc=revenue/click --guardrail 'revenue > -2%'\n\n"
+    "  ltrr replay log.csv --intervals empirical-bernstein --reward-range 0,1 --floor 0.01\n\n"
+    "  ltrr replay log.csv --propensity-model lightgbm --q 'q_*' --estimators dr\n\n"
+    "  ltrr replay log.csv -p column:new --require supported && deploy\n\n"
     "  ltrr replay runs/default --logged-policy random --intervals bootstrap\n\n"
     "  ltrr replay decisions.json --format dsjson --policy policy:my-policy --json"
 )
 def replay(
     log: LOG,
     *,
-    policy: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--policy",
-            "-p",
-            metavar="POLICY",
-            help="What to judge; may be repeated: `ltrr list targets`; default: uniform.",
-        ),
-    ] = None,
+    policy: opt.POLICY = None,
+    metric: opt.METRIC = None,
+    guardrail: opt.GUARDRAIL = None,
+    by: opt.BY = None,
+    require: opt.REQUIRE = None,
+    estimators: opt.ESTIMATORS = None,
+    intervals: opt.INTERVALS = None,
+    level: opt.LEVEL = 0.95,
+    cluster: opt.CLUSTER = None,
+    weight_bound: opt.WEIGHT_BOUND = None,
+    half_width: opt.HALF_WIDTH = None,
+    reward_model: opt.REWARD_MODEL = "ridge",
+    q: opt.Q_COLUMNS = None,
+    propensity_model: opt.PROPENSITY_MODEL = None,
+    seed: opt.SEED = 0,
     format_: FORMAT = "auto",
     columns: COLUMNS = None,
     column: COLUMN = None,
@@ -84,41 +86,31 @@ def replay(
     where: WHERE = None,
     since: SINCE = None,
     until: UNTIL = None,
-    estimators: Annotated[
-        str | None, typer.Option(metavar="A,B,…", help="`ltrr list estimators`; default: what suits the log.")
-    ] = None,
-    intervals: Annotated[str, typer.Option(metavar="A,B,…", help="`ltrr list intervals`.")] = "asymptotic",
-    level: Annotated[float, typer.Option(help="Level of the intervals.")] = 0.95,
-    half_width: Annotated[
-        float | None, typer.Option(help="Half-width that the rows needed are counted for.")
-    ] = None,
-    reward_model: Annotated[
-        str,
-        typer.Option(metavar="NAME", help="lightgbm, ridge or logistic, for dm, dr and related estimators."),
-    ] = "lightgbm",
-    on_error: Annotated[
-        str, typer.Option(metavar="WHAT", help="fail at a faulty row, skip such rows, or report every one.")
-    ] = "fail",
     copies: COPIES = None,
     no_duplicate_check: NO_DUPLICATES = False,
-    seed: Annotated[int, typer.Option(help="Of folds, samples and resamples.")] = 0,
-    out: Annotated[
-        str | None, typer.Option(metavar="DIR", help="Folder of the results; default: runs/replay-<log>.")
-    ] = None,
-    no_figures: Annotated[
-        bool, typer.Option("--no-figures", help="Tables alone; `ltrr report` draws figures and page later.")
-    ] = False,
-    quiet: QUIET = False,
+    floor: FLOOR = None,
+    reward_range: REWARD_RANGE = None,
+    on_error: opt.ON_ERROR = "fail",
+    out: opt.OUT = None,
+    no_figures: opt.NO_FIGURES = False,
+    as_json: opt.JSON = False,
+    quiet: opt.QUIET = False,
     verbose: VERBOSE = False,
-    as_json: JSON = False,
 ) -> None:
     """Estimate what policies would have earned from a log, with intervals and a verdict.
 
     Writes estimates.csv, differences.csv, diagnostics.csv and more tables, figures and report.html.
-    """
-    from ltrr.replay import run
-    from ltrr.replay.report import write_faults
 
+    The exit status is 2 for a mistake in the input, 3 where --require is not met.
+    """
+    from ltrr import _check
+    from ltrr.cli.replay_text import print_replay
+    from ltrr.replay import run
+    from ltrr.replay.report import shortfalls, write_faults
+
+    if require is not None:
+        _check.choice("--require", require, ("supported", "weak"))
+    span = range_of(reward_range)
     opened = open_log(
         log,
         column=column,
@@ -126,6 +118,7 @@ def replay(
         option=option,
         on_error=on_error,
         check=not no_duplicate_check,
+        reward_range=span,
         format=format_,
         policy=logged_policy,
         delimiter=delimiter,
@@ -136,18 +129,27 @@ def replay(
         since=since,
         until=until,
         copies=copies,
+        floor=floor,
     )
     if verbose:
         show_log()
-    with _progress(quiet=quiet or as_json) as bar:
+    with progress(quiet=quiet or as_json) as bar:
         evaluation = run(
             opened,
             policy or ["uniform"],
-            estimators=_names(estimators),
-            intervals=_names(intervals) or ("asymptotic",),
+            estimators=opt.names_of(estimators),
+            intervals=opt.names_of(intervals),
             level=level,
             half_width=half_width,
             reward_model=reward_model,
+            propensity_model=propensity_model,
+            q=opt.predictions_of(q or []),
+            weight_bound=weight_bound,
+            reward_range=span,
+            metrics=metric or (),
+            guardrails=guardrail or (),
+            by=by,
+            cluster=cluster or "auto",
             seed=seed,
             on_stage=bar.stage,
             on_chunk=bar.add,
@@ -159,132 +161,16 @@ def replay(
     if as_json:
         typer.echo(json.dumps([_plain(row) for row in evaluation.rows["estimates"]], ensure_ascii=False))
     elif not quiet:
-        _print(evaluation)
+        print_replay(evaluation)
         typer.echo(f"{'Tables' if no_figures else 'Report'}: {page}")
-
-
-@app.command(
-    epilog="Examples:\n\n  ltrr validate men.csv\n\n"
-    "  ltrr validate runs/default --logged-policy linucb --json"
-)
-def validate(
-    log: LOG,
-    *,
-    format_: FORMAT = "auto",
-    columns: COLUMNS = None,
-    column: COLUMN = None,
-    logged_policy: LOGGED_POLICY = None,
-    option: OPTION = None,
-    delimiter: DELIMITER = None,
-    decimal: DECIMAL = None,
-    encoding: ENCODING = None,
-    rows: ROWS = None,
-    where: WHERE = None,
-    since: SINCE = None,
-    until: UNTIL = None,
-    copies: COPIES = None,
-    no_duplicate_check: NO_DUPLICATES = False,
-    quiet: QUIET = False,
-    verbose: VERBOSE = False,
-    as_json: JSON = False,
-) -> None:
-    """Say what a log holds, what is wrong with it and where, and whether it can support evaluation.
-
-    The exit status is 0 for a log without faulty rows, 1 for one with some.
-    """
-    from ltrr.replay import validate as check
-
-    opened = open_log(
-        log,
-        column=column,
-        columns=columns,
-        option=option,
-        on_error="report",
-        check=not no_duplicate_check,
-        format=format_,
-        policy=logged_policy,
-        delimiter=delimiter,
-        decimal=decimal,
-        encoding=encoding,
-        rows=rows,
-        where=where,
-        since=since,
-        until=until,
-        copies=copies,
-    )
-    if verbose:
-        show_log()
-    with _progress(quiet=quiet or as_json) as bar:
-        bar.stage("checking every row")
-        found = check(_Counted(opened, bar.add))
-    if as_json:
-        typer.echo(json.dumps(found.to_dict(), ensure_ascii=False))
-    elif not quiet:
-        typer.echo(printable(found.text(), keep="\n"))
-    if found.usable < found.rows:
-        raise typer.Exit(1)
-
-
-class _Counted:
-    """A log that reports the rows of each chunk that is read."""
-
-    def __init__(self, log: ReplayLog, add: Callable[[int], None]) -> None:
-        self._log, self._add = log, add
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._log, name)
-
-    def chunks(self) -> Iterator[Events]:
-        """Yield the log's chunks."""
-        for events in self._log.chunks():
-            self._add(len(events))
-            yield events
+    short = [] if require is None else shortfalls(evaluation, require)
+    for line in short:
+        say(line)
+    if short:
+        raise typer.Exit(SHORT)
 
 
 def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return a row as JSON can hold it: null where there is no number."""
     none = {name for name, value in row.items() if isinstance(value, float) and not math.isfinite(value)}
     return {name: None if name in none else value for name, value in row.items()}
-
-
-def _names(text: str | None) -> tuple[str, ...]:
-    return tuple(name.strip() for name in (text or "").split(",") if name.strip())
-
-
-@contextmanager
-def _progress(*, quiet: bool) -> Iterator[ProgressBar]:
-    """Show the stage and the rows read, and say so if kernels are compiled."""
-    from ltrr._kernels.compiling import COMPILING, compiling
-
-    with ProgressBar(quiet=quiet, unit="rows") as bar, compiling(lambda: bar.remark(COMPILING)):
-        yield bar
-
-
-def _print(evaluation: Evaluation) -> None:
-    """Print the estimates, their verdicts and the warnings."""
-    from ltrr.replay.report import estimate, verdicts
-
-    about = evaluation.about
-    heads = ("policy", "estimator", "value", "interval", "by", "ESS", "verdict")
-    lines = []
-    for row in evaluation.rows["estimates"]:
-        named = [printable(str(row["policy"])), printable(str(row["estimator"]))]
-        value, ends = estimate(row["value"], row["low"], row["high"])
-        by = "–" if row["interval"] == "none" else str(row["interval"])
-        lines.append([*named, value, ends, by, f"{row['ess']:,.0f}", str(row["verdict"])])
-    title = f"{printable(about['log'])}: {about['used']:,} of {about['rows']:,} rows"
-    table = Table(title=Text(title), title_justify="left")
-    for head in heads:
-        table.add_column(head, justify="right" if head in ("value", "ESS") else "left", no_wrap=True)
-    for line in lines:
-        table.add_row(*(Text(cell, style=LOOK.get(cell, "")) for cell in line))
-    widths = [max(map(cell_len, column)) + 3 for column in zip(heads, *lines, strict=True)]
-    Console(width=max(sum(widths) + 1, cell_len(title))).print(table, highlight=False)
-    for word, reason, whom in verdicts(evaluation.rows["estimates"]):
-        typer.echo(printable(f"{word}: {reason}"))
-        for estimates in whom:
-            typer.echo(printable(f"    {estimates}"))
-    if about["columns"]:
-        typer.echo(printable(about["columns"]))
-    for note in about["notes"]:
-        typer.echo(printable(f"! {note}"))

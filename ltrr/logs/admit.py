@@ -16,7 +16,16 @@ from ltrr.logs.fault_messages import FaultyRow, message
 from ltrr.logs.faults import SPOILS, Faults
 from ltrr.logs.identity import Identity, identify
 from ltrr.logs.raw import Raw, frozen
-from ltrr.logs.row_checks import LARGEST, NO_FLOATS, bounds, check_columns, check_sets, clip, settle
+from ltrr.logs.row_checks import (
+    LARGEST,
+    NO_FLOATS,
+    bounds,
+    check_columns,
+    check_floor,
+    check_sets,
+    clip,
+    settle,
+)
 from ltrr.types import Bool, Int8, Int64, UInt32
 
 __all__ = ["AdmitState", "admit"]
@@ -44,6 +53,7 @@ RULES = (
     Rule("propensity not positive", "at least 1e-30", REQUEST, flag.PROPENSITY_LOW),
     Rule("propensity above 1", "at most 1 + 1e-6", REQUEST, flag.PROPENSITY_HIGH),
     Rule("propensity just above 1", "at most 1; else taken as 1", NOTHING, flag.CLIPPED),
+    Rule("propensity below the floor", "at least as declared", NOTHING, flag.BELOW_FLOOR),
     Rule("probability outside [0, 1]", "from 0 to 1 + 1e-6", REQUEST, flag.PROBABILITY),
     Rule("probabilities do not sum to 1", "within 1e-3", REQUEST, flag.SUM),
     Rule("propensity differs from distribution", "within a relative 1e-3", REQUEST, flag.DIFFERS),
@@ -73,6 +83,7 @@ SPOILING = sum(rule.bits for rule in RULES if rule.excludes != NOTHING)
 _REPORTED = {*SPOILS, "dangling event"}
 """Kinds that a reader reports of a row; no further fault of such a row is reported."""
 
+_RAW_ALONE = ("event", "faults", "named", "stated")
 _NO_SLOTS = frozen(np.zeros(0, np.int16))
 _NO_KEYS = np.zeros(0, np.uint64)
 
@@ -134,6 +145,7 @@ def admit(raw: Raw, space: Space, faults: Faults, state: AdmitState) -> Events:
     propensity = NO_FLOATS if raw.propensity is None else raw.propensity
     flag.flag_values(raw.action, len(space.actions), raw.reward, propensity, counts, *one_by_one, flags)
     admitted = check_sets(raw, space, flags)
+    check_floor(admitted, space, flags)
     check_columns(raw, flags)
     if raw.time is not None:
         time = np.empty(n)
@@ -152,7 +164,9 @@ def admit(raw: Raw, space: Space, faults: Faults, state: AdmitState) -> Events:
         keep = np.empty(n, np.bool_)
         flag.keep_requests(start, (flags & np.uint32(SPOILING)).astype(np.bool_) | reported, flags, keep)
         _note(admitted, space, faults, flags, reported, start, keep, copies)
-        events = events.take(np.flatnonzero(keep)) if not keep.all() else events
+        if not keep.all():
+            _count_left_out(admitted, space, faults, flags, keep)
+            events = events.take(np.flatnonzero(keep))
     faults.seen(n, len(events))
     state.observe(events, timed=raw.time is not None)
     return events
@@ -228,12 +242,21 @@ def _check_requests(
 
 def _events(raw: Raw, space: Space, ids: Identity | None, start: Int64) -> Events:
     """Return the events of all rows, good and bad."""
-    plain = {f.name: getattr(raw, f.name) for f in fields(Raw) if f.name not in ("event", "faults", "named")}
+    plain = {f.name: getattr(raw, f.name) for f in fields(Raw) if f.name not in _RAW_ALONE}
     if ids is not None:
         key = ids.key[start]
     else:
         key = raw.row if raw.slot is None else raw.row[start]
     return Events(space, key=key, **plain)
+
+
+def _count_left_out(raw: Raw, space: Space, faults: Faults, flags: UInt32, keep: Bool) -> None:
+    """Count the rewards and actions of rows that are excluded."""
+    gone = np.flatnonzero(~keep)
+    action, reward = (raw.action, raw.reward) if raw.stated is None else raw.stated
+    both = np.uint32(flag.DUPLICATE | flag.COPIES_DISAGREE)
+    copy = (flags[gone] & both) == np.uint32(flag.DUPLICATE)
+    faults.left_out.add(action[gone], reward[gone], copy, n_actions=len(space.actions))
 
 
 def _note(

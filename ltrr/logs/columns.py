@@ -11,7 +11,7 @@ from typing import Any
 
 from ltrr.errors import InputError, nearest
 
-__all__ = ["Columns", "columns_from"]
+__all__ = ["Columns", "column_hint", "columns_from"]
 
 _USUAL = {
     "reward": ("reward", "click", "clicked"),
@@ -312,9 +312,20 @@ def _expand(
 
 def _known(name: str, found: Sequence[str], key: str, where: str) -> None:
     if name not in found:
-        hint = nearest(name, found)
-        hint = hint if hint.startswith("; did") else f"; it has the columns {_some(found)}"
+        hint = column_hint(name, found)
         raise InputError(f"{where}: `Columns.{key}` must be a column of the log, got {name!r}{hint}")
+
+
+def column_hint(name: str, found: Sequence[str]) -> str:
+    """Suggest which column was meant, or list the first of those there are.
+
+    Examples
+    --------
+    >>> column_hint("prise", ["price", "action"]), column_hint("zzz", ["price", "action"])
+    ("; did you mean 'price'?", '; it has the columns price, action')
+    """
+    hint = nearest(name, found)
+    return hint if hint.startswith("; did") else f"; it has the columns {_some(found)}"
 
 
 def _some(found: Sequence[str]) -> str:

@@ -18,6 +18,7 @@ from ltrr.types.arrow import as_arrow, as_floats, as_numpy, filled, scalar, text
 __all__ = [
     "NUMBER",
     "Found",
+    "holds_numbers",
     "ids",
     "is_text",
     "labels",
@@ -131,6 +132,19 @@ def looks_numeric(column: pa.Array | pa.ChunkedArray, name: str) -> bool:
         return True
     text = _without_words(trimmed(column).drop_null())
     return len(text) > 0 and 10 * len(_where(pc.match_substring_regex(text, NUMBER))) >= 9 * len(text)
+
+
+def holds_numbers(column: pa.Array, name: str) -> bool:
+    """Return whether a column is of numbers, or of text that looks numeric."""
+    if is_text(column.type):
+        return looks_numeric(column, name)
+    kind = column.type
+    return bool(
+        pa.types.is_integer(kind)
+        or pa.types.is_floating(kind)
+        or pa.types.is_decimal(kind)
+        or pa.types.is_null(kind)
+    )
 
 
 def _without_words(text: pa.Array) -> pa.Array:

@@ -11,6 +11,7 @@ import numpy as np
 
 from ltrr import _check
 from ltrr.errors import InputError
+from ltrr.logs.labels import Labels
 from ltrr.types import ActionSet, Float32, Float64, Int16, Int32, Int64, Queries, Requests, chosen
 from ltrr.types.ragged import concat_indptr, take_flat
 
@@ -107,6 +108,12 @@ class Events:
         Query texts, where ``query`` points into them.
     session, user, query : int64, int64, int32 (n,) or None
         Ids as logged; None where the log has none.
+    numbers : mapping of str to float64 (n,)
+        Further columns of numbers that were asked for, by name; NaN where a value is missing.
+    labels : mapping of str to Labels
+        Further columns of labels.
+    ids : mapping of str to int64 (n,)
+        Further columns of ids, such as those of clusters; a row without an id has one of its own.
 
     Examples
     --------
@@ -136,6 +143,9 @@ class Events:
     session: Int64 | None = None
     user: Int64 | None = None
     query: Int32 | None = None
+    numbers: Mapping[str, Float64] = field(default_factory=dict)
+    labels: Mapping[str, Labels] = field(default_factory=dict)
+    ids: Mapping[str, Int64] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         n = len(self.row)
@@ -176,6 +186,13 @@ class Events:
             shape_f = (size, len(self.space.feature_names))
             value = _check.array("Events.features", self.features, np.float32, shape_f)
             object.__setattr__(self, "features", value)
+        for key, dtype in (("numbers", np.float64), ("ids", np.int64)):
+            columns = getattr(self, key)
+            if columns:
+                typed = {k: _check.array(f"Events.{key}[{k!r}]", v, dtype, (n,)) for k, v in columns.items()}
+                object.__setattr__(self, key, typed)
+        for key, column in self.labels.items():
+            _check.array(f"Events.labels[{key!r}].code", column.code, np.int32, (n,))
 
     def __len__(self) -> int:
         return len(self.row)
@@ -263,6 +280,9 @@ class Events:
             None if self.session is None else self.session[rows],
             None if self.user is None else self.user[rows],
             None if self.query is None else self.query[rows],
+            {name: value[rows] for name, value in self.numbers.items()},
+            {name: value.take(rows) for name, value in self.labels.items()},
+            {name: value[rows] for name, value in self.ids.items()},
         )
 
     @staticmethod
@@ -272,7 +292,7 @@ class Events:
         plain: dict[str, Any] = {}
         for f in fields(Events):
             values = [getattr(p, f.name) for p in parts]
-            if f.name in ("space", "targets", "queries", "indptr"):
+            if f.name in ("space", "targets", "queries", "indptr", "numbers", "labels", "ids"):
                 continue
             plain[f.name] = None if any(v is None for v in values) else np.concatenate(values)
         indptr = [p.indptr for p in parts if p.indptr is not None]
@@ -282,4 +302,7 @@ class Events:
             indptr=concat_indptr(indptr) if len(indptr) == len(parts) else None,
             targets={name: np.concatenate([p.targets[name] for p in parts]) for name in first.targets},
             queries=max((p.queries for p in parts), key=len),
+            numbers={name: np.concatenate([p.numbers[name] for p in parts]) for name in first.numbers},
+            labels={name: Labels.concat([p.labels[name] for p in parts]) for name in first.labels},
+            ids={name: np.concatenate([p.ids[name] for p in parts]) for name in first.ids},
         )

@@ -193,6 +193,7 @@ _MESSAGES: dict[int, str | Callable[[FaultyRow], str]] = {
     flag.SLOT_ORDER: _slot,
     flag.NOT_ADJACENT: _apart,
     flag.TARGET_MISSING: _no_target,
+    flag.BELOW_FLOOR: lambda row: f"{row.number('propensity')}, declared {row.space.floor:g}",
     flag.CLIPPED: "by at most 1e-6",
     flag.TIME_MISSING: "no value; the time before it is used",
     flag.TIME_BACK: lambda row: f"time {row.number('time')}",

@@ -9,6 +9,7 @@ import numpy as np
 
 from ltrr import _check
 from ltrr.errors import InputError
+from ltrr.logs.left_out import LeftOut
 from ltrr.types import Int64
 
 __all__ = ["FAULTS", "ON_ERROR", "SPOILS", "WARNS", "Fault", "Faults"]
@@ -52,6 +53,8 @@ WARNS = MappingProxyType(
     {
         "dangling event": "a decision whose outcome never arrived, or an outcome without its decision",
         "propensity just above 1": "a probability above 1 by at most 1e-6, as rounding leaves it; taken as 1",
+        "propensity below the floor": "a propensity is smaller than the declared floor, so that weights may "
+        "exceed the bound that follows from it; correct the floor",
         "time runs backwards": "an event is older than the one before it",
         "time missing": "an event has no time, in a log that has times",
         "time in an unlikely year": "times that count from 1970 lie before 1990 or after 2100",
@@ -111,6 +114,8 @@ class Faults:
         Number of faults by kind.
     rows, used : int
         Rows read, and rows that went into estimates.
+    left_out : LeftOut
+        Rewards and actions of the rows excluded, as far as they could be read.
 
     Examples
     --------
@@ -131,6 +136,7 @@ class Faults:
     counts: dict[str, int] = field(default_factory=dict, init=False)
     rows: int = field(default=0, init=False)
     used: int = field(default=0, init=False)
+    left_out: LeftOut = field(default_factory=LeftOut, init=False, repr=False, compare=False)
     _noted: dict[str, list[tuple[Int64, list[str]]]] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -13,7 +13,10 @@ import pyarrow as pa
 from ltrr import _check
 from ltrr.errors import InputError
 from ltrr.logs.events import Events, Space
+from ltrr.logs.extra import Extra
 from ltrr.logs.faults import Faults
+from ltrr.logs.own_columns import extra_log, with_extra
+from ltrr.logs.replay_log import ReplayLog
 
 __all__ = ["EventsLog", "as_table"]
 
@@ -104,6 +107,28 @@ class EventsLog:
     def space(self) -> Space:
         """What the ids mean."""
         return self.events.space
+
+    def only(
+        self,
+        *,
+        features: bool,
+        targets: frozenset[str] | None,
+        numbers: frozenset[str] = frozenset(),
+        labels: frozenset[str] = frozenset(),
+        ids: frozenset[str] = frozenset(),
+        propensity: bool = True,
+    ) -> ReplayLog:
+        """Return the log with further columns by name; what is in memory anyway is not left out.
+
+        Raises
+        ------
+        InputError
+            If a further column is not known.
+        """
+        del features, targets
+        asked = Extra(numbers, labels, ids)
+        with_extra(self.events.take(np.zeros(0, np.int64)), asked, self.name)
+        return extra_log(self, asked, propensity=propensity)
 
     def chunks(self) -> Iterator[Events]:
         """Yield the events chunk by chunk."""

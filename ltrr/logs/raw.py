@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ltrr import _check
 from ltrr.errors import InputError
 from ltrr.logs.events import Space
+from ltrr.logs.labels import Labels
 from ltrr.types import Bool, Float32, Float64, Int16, Int32, Int64, Queries
 
 __all__ = ["Raw", "frozen"]
@@ -59,6 +60,11 @@ class Raw:
         reward NaN; no further fault of such a row is reported.
     named : bool (n,) or None
         Of rows that are "unreadable", whether their id was read nevertheless; None where it never is.
+    numbers, labels, ids : mapping
+        As in `Events`.
+    stated : (int32 (n,), float64 (n,)) or None
+        Actions and rewards of all rows, also of those whose own are void because of a fault; None where
+        there are no others.
 
     Examples
     --------
@@ -89,6 +95,10 @@ class Raw:
     queries: Queries = field(default_factory=Queries)
     faults: list[tuple[str, Int64, list[str]]] = field(default_factory=list)
     named: Bool | None = None
+    numbers: Mapping[str, Float64] = field(default_factory=dict)
+    labels: Mapping[str, Labels] = field(default_factory=dict)
+    ids: Mapping[str, Int64] = field(default_factory=dict)
+    stated: tuple[Int32, Float64] | None = None
 
     def typed(self, space: Space) -> Raw:
         """Return the columns in their types, read-only.

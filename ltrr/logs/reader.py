@@ -17,11 +17,13 @@ from ltrr.logs.columns_used import columns_line
 from ltrr.logs.copies import Copies
 from ltrr.logs.copy_finder import CopyFinder
 from ltrr.logs.events import Events, Space
+from ltrr.logs.extra import Extra, ExtraColumns, extra_columns
 from ltrr.logs.faults import Faults
 from ltrr.logs.format import FAULT, ROW, WHOLE
 from ltrr.logs.items import ItemTable
+from ltrr.logs.own_columns import with_extra
 from ltrr.logs.raw import Raw
-from ltrr.logs.regroup import regrouped
+from ltrr.logs.regroup import pieces
 from ltrr.logs.roles import Role, roles_of
 from ltrr.logs.rows import Rows, slots_of
 from ltrr.logs.selection import Selection
@@ -84,6 +86,10 @@ class LogReader:
         Whether the context and the actions' features are read.
     targets : frozenset of str or None
         Columns of target probabilities that are read; None for all.
+    extra : Extra
+        Further columns that are read.
+    propensity : bool
+        Whether the propensity is read.
     arguments : mapping
         Arguments of `ltrr.logs.read` by which another log is read as this one was.
 
@@ -113,6 +119,8 @@ class LogReader:
     max_features: int = 4096
     features: bool = True
     targets: frozenset[str] | None = None
+    extra: Extra = field(default_factory=Extra)
+    propensity: bool = True
     arguments: Mapping[str, Any] = field(default_factory=dict, repr=False)
     faults: Faults = field(init=False, repr=False)
 
@@ -124,8 +132,17 @@ class LogReader:
         """The file's or folder's name."""
         return self.source.name
 
-    def only(self, *, features: bool, targets: frozenset[str] | None) -> LogReader:
-        """Return the same log without what nobody asks for.
+    def only(
+        self,
+        *,
+        features: bool,
+        targets: frozenset[str] | None,
+        numbers: frozenset[str] = frozenset(),
+        labels: frozenset[str] = frozenset(),
+        ids: frozenset[str] = frozenset(),
+        propensity: bool = True,
+    ) -> LogReader:
+        """Return the same log without what nobody asks for, and with further columns by name.
 
         Parameters
         ----------
@@ -133,8 +150,40 @@ class LogReader:
             Whether the context and the actions' features are read.
         targets : frozenset of str or None
             Columns of target probabilities that are read; None for all.
+        numbers, labels, ids : frozenset of str
+            Further columns that `Events` gets, by the names of roles, columns or columns of the context, as
+            `ltrr.logs.extra.Extra` looks them up.
+        propensity : bool
+            False to leave the propensity unread, and unchecked.
+
+        Raises
+        ------
+        InputError
+            If a further column is not known.
         """
-        return replace(self, features=features and self.features, targets=targets)
+        asked = Extra(numbers, labels, ids)
+        few = replace(
+            self,
+            features=features and self.features,
+            targets=targets,
+            extra=asked,
+            propensity=propensity and self.propensity,
+        )
+        few._check_extra()
+        return few
+
+    def _check_extra(self) -> None:
+        try:
+            _ = self._further
+        except InputError as error:
+            raise InputError(f"{self.name}: {error}") from error
+
+    @cached_property
+    def _further(self) -> ExtraColumns:
+        if not self.extra:
+            return ExtraColumns()
+        context = [role for role in roles_of(self.columns, self.head) if role.name.startswith("context:")]
+        return extra_columns(self.extra, self.columns, self.head, context, propensity=self.propensity)
 
     @cached_property
     def roles(self) -> tuple[Role, ...]:
@@ -142,12 +191,16 @@ class LogReader:
         columns = self.columns
         target = {k: v for k, v in columns.target.items() if self.targets is None or k in self.targets}
         columns = replace(columns, target=target)
+        if not self.propensity:
+            columns = replace(columns, propensity=None)
         extra: list[str] = []
         if self.features:
             extra = self.items.wanted(self._declared.names) if self._declared is not None else []
         else:
-            columns = replace(columns, context=(), categories=(), features=None)
-        return roles_of(columns, self.head, extra)
+            columns = replace(columns, features=None)
+        if not (self.features or self._further.context):
+            columns = replace(columns, context=(), categories=())
+        return (*roles_of(columns, self.head, extra), *self._further.roles)
 
     @property
     def columns_line(self) -> str:
@@ -261,7 +314,7 @@ class LogReader:
         state = AdmitState(self._first_pass[1], (group, self.columns.slot or "slot"))
         for part, raw in self.raws():
             faults.where = f"{self.name}, {part}" if self.source.n_parts > 1 else self.name
-            yield admit(raw, space, faults, state)
+            yield with_extra(admit(raw, space, faults, state), self._further.own, self.name)
         faults.where = self.name
         state.finish(faults)
 
@@ -270,7 +323,7 @@ class LogReader:
         rows = Rows(self.roles, self.survey, self.items, unlisted=bool(self.absent))
         size = self.rows_per_chunk
         for part, batch in self.source.batches(self.roles, self.group, self.selection):
-            for piece in _pieces(batch, size, self.group, self.name):
+            for piece in pieces(batch, size, self.group, self.name):
                 yield part, rows.raw(piece)
 
 
@@ -287,29 +340,3 @@ def _look_for_copies(finder: CopyFinder, batch: pa.RecordBatch) -> None:
         propensity=None if "propensity" not in columns else as_numpy(columns["propensity"]),
         skip=np.asarray(as_numpy(columns[FAULT].is_valid()), bool),
     )
-
-
-def _pieces(batch: pa.RecordBatch, rows: int, group: str | None, name: str) -> Iterator[pa.RecordBatch]:
-    """Yield a batch of whole requests in pieces of about ``rows`` rows."""
-    if batch.num_rows <= rows:
-        yield batch
-        return
-    slices = (("", batch.slice(start, rows)) for start in range(0, batch.num_rows, rows))
-    yield from (piece for _, piece in regrouped(slices, group, name))
-
-
-def checked_range(reward_range: Any) -> tuple[float, float] | None:
-    """Return a range of rewards, checked.
-
-    Raises
-    ------
-    InputError
-        If it is not two numbers, the lower first.
-    """
-    if reward_range is None:
-        return None
-    good = isinstance(reward_range, Sequence) and len(reward_range) == 2
-    if not good or not reward_range[0] <= reward_range[1]:
-        raise InputError(f"`reward_range` must be two numbers, the lower first, got {reward_range!r}")
-    low, high = reward_range
-    return float(low), float(high)

@@ -12,14 +12,14 @@ import pyarrow as pa
 from ltrr import _check
 from ltrr.errors import InputError, nearest
 from ltrr.logs.columns import Columns, columns_from
-from ltrr.logs.convert import is_text, looks_numeric
+from ltrr.logs.convert import holds_numbers
 from ltrr.logs.copies import KEEP
 from ltrr.logs.detect import detect
 from ltrr.logs.faults import ON_ERROR
 from ltrr.logs.files import name_of, parts_of
 from ltrr.logs.format import FAULT, ROW, WHOLE, Format, format_of
 from ltrr.logs.memory import as_table
-from ltrr.logs.reader import LogReader, checked_range
+from ltrr.logs.reader import LogReader
 from ltrr.logs.registry import LOG_FORMATS
 from ltrr.logs.replay_log import ReplayLog
 from ltrr.logs.roles import roles_of
@@ -260,7 +260,11 @@ def _columns(source: Source, known: Format, head: pa.RecordBatch, given: Mapping
     filled = columns_from(given.get("columns"))
     frequent = [n for n in names if not known.keyed or 2 * head.column(n).null_count <= head.num_rows]
     usual = Columns.usual(names, frequent=frequent)
-    numeric = {key: column for key, column in usual.target.items() if _numeric(head, column)}
+    numeric = {
+        key: column
+        for key, column in usual.target.items()
+        if holds_numbers(head.column(head.schema.get_field_index(column)), column)
+    }
     usual = replace(usual, target=numeric)
     if filled is None or given.get("fill_columns"):
         _refuse_later(source, usual, filled)
@@ -289,15 +293,6 @@ def _is_there(value: Any, names: Sequence[str]) -> bool:
     return all(v in names for v in ([value] if isinstance(value, str) else value))
 
 
-def _numeric(head: pa.RecordBatch, name: str) -> bool:
-    """Return whether a column holds numbers: target probabilities by their name alone must."""
-    column = head.column(head.schema.get_field_index(name))
-    if is_text(column.type):
-        return looks_numeric(column, name)
-    kind = column.type
-    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
-
-
 def _check_fields(on_error: str, fields: dict[str, Any]) -> None:
     """Check the arguments of all readers.
 
@@ -317,4 +312,21 @@ def _check_fields(on_error: str, fields: dict[str, Any]) -> None:
     if "actions" in fields:
         Actions.given(fields["actions"])
     if "reward_range" in fields:
-        fields["reward_range"] = checked_range(fields["reward_range"])
+        fields["reward_range"] = _checked_range(fields["reward_range"])
+
+
+def _checked_range(reward_range: Any) -> tuple[float, float] | None:
+    """Return a range of rewards, checked.
+
+    Raises
+    ------
+    InputError
+        If it is not two numbers, the lower first.
+    """
+    if reward_range is None:
+        return None
+    good = isinstance(reward_range, Sequence) and len(reward_range) == 2
+    if not good or not reward_range[0] <= reward_range[1]:
+        raise InputError(f"`reward_range` must be two numbers, the lower first, got {reward_range!r}")
+    low, high = reward_range
+    return float(low), float(high)

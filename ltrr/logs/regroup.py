@@ -13,7 +13,7 @@ from ltrr.logs.roles import MOST_SLOTS
 from ltrr.types import Int64
 from ltrr.types.arrow import as_numpy
 
-__all__ = ["joined", "regrouped", "resized", "run_starts"]
+__all__ = ["joined", "pieces", "regrouped", "resized", "run_starts"]
 
 Batches = Iterable[tuple[str, pa.RecordBatch]]
 
@@ -127,3 +127,12 @@ def regrouped(batches: Batches, group: str | None, name: str) -> Iterator[tuple[
         kept = whole.slice(cut)
     if kept is not None and kept.num_rows:
         yield part, kept
+
+
+def pieces(batch: pa.RecordBatch, rows: int, group: str | None, name: str) -> Iterator[pa.RecordBatch]:
+    """Yield a batch of whole requests in pieces of about ``rows`` rows."""
+    if batch.num_rows <= rows:
+        yield batch
+        return
+    slices = (("", batch.slice(start, rows)) for start in range(0, batch.num_rows, rows))
+    yield from (piece for _, piece in regrouped(slices, group, name))

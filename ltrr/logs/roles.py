@@ -48,6 +48,7 @@ _OF_FORMAT = {
     "numbers": "numbers",
     "sparse": "sparse",
     "sparses": "sparses",
+    "tag": "text",
 }
 """The same as formats are asked for them."""
 
@@ -59,11 +60,13 @@ class Role:
     Parameters
     ----------
     name : str
-        What it is called there: a field of `Columns`, ``context:NAME``, ``target:NAME`` or ``item:NAME``.
+        What it is called there: a field of `Columns`, ``context:NAME``, ``target:NAME``, ``item:NAME``, or
+        of columns that were asked for by name ``number:NAME``, ``label:NAME`` or ``id:NAME``.
     column : str
         The log's column.
     kind : str
-        "number", "label", "id", "slot", "position", "time", "labels", "numbers", "sparse" or "sparses".
+        "number", "label", "id", "slot", "position", "time", "labels", "numbers", "sparse", "sparses", or
+        "tag": a label, or the text of any other plain value.
     unit : float
         Seconds of a unit of time.
     width : int

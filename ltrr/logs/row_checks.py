@@ -13,7 +13,7 @@ from ltrr.logs.events import Space
 from ltrr.logs.raw import Raw, frozen
 from ltrr.types import Float64, Int64, UInt32
 
-__all__ = ["LARGEST", "NO_FLOATS", "bounds", "check_columns", "check_sets", "clip", "settle"]
+__all__ = ["LARGEST", "NO_FLOATS", "bounds", "check_columns", "check_floor", "check_sets", "clip", "settle"]
 
 TOLERANCE = 1e-3
 """How far probabilities may be off: their sum absolutely, a propensity relatively.
@@ -89,6 +89,14 @@ def check_sets(raw: Raw, space: Space, flags: UInt32) -> Raw:
     never = (entry < flag.LEAST) & (flags & np.uint32(flag.PROBABILITY) == 0)
     flags[never] |= np.uint32(flag.PROPENSITY_LOW)
     return replace(raw, propensity=entry)
+
+
+def check_floor(raw: Raw, space: Space, flags: UInt32) -> None:
+    """Flag propensities below the declared floor; they may have been rounded to float32."""
+    if space.floor is None or raw.propensity is None:
+        return
+    low = (raw.propensity < space.floor * (1.0 - 1e-6)) & (raw.propensity >= flag.LEAST)
+    flags[low] |= np.uint32(flag.BELOW_FLOOR)
 
 
 def check_columns(raw: Raw, flags: UInt32) -> None:

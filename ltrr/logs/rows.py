@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ltrr.logs.context import sparse_matrix
-from ltrr.logs.convert import Found, ids
+from ltrr.logs.convert import Found
+from ltrr.logs.extra import ids_of, labels_of
 from ltrr.logs.format import ROW
 from ltrr.logs.items import ItemTable
 from ltrr.logs.ragged import flat_lists, flat_maps
@@ -72,7 +73,8 @@ class Rows:
             return None if role not in columns else _numbers(columns[role])
 
         def id_of(role: str) -> Int64 | None:
-            return None if role not in columns else ids(columns[role], self._column(role), found)
+            # visitors who are not known are as many as their rows: anonymous visits are part of the log
+            return None if role not in columns else ids_of(columns[role], columns[ROW])
 
         action = self._action(columns["action"], found)
         reward = 0.0 - _numbers(columns["cost"]) if "cost" in columns else number("reward")
@@ -105,9 +107,13 @@ class Rows:
             },
             id_of("session"),
             id_of("user"),
+            numbers={name: _numbers(column) for name, column in self._extra("number", columns)},
+            labels={name: labels_of(column) for name, column in self._extra("label", columns)},
+            ids={name: ids_of(column, columns[ROW]) for name, column in self._extra("id", columns)},
         )
         if found.notes:
             raw.faults = _once(found)
+            raw.stated = raw.action, raw.reward
             label = columns.get(slots_of(columns)[0])
             raw.named = None if label is None else np.asarray(as_numpy(label.is_valid()), bool)
             # what never had an outcome is reported, and is no fault of a decision
@@ -117,6 +123,11 @@ class Rows:
             raw.action[noted] = -1
             raw.reward[noted] = np.nan
         return raw
+
+    def _extra(self, kind: str, columns: Mapping[str, pa.Array]) -> list[tuple[str, pa.Array]]:
+        """Return the names and columns of further roles: numbers, labels or ids."""
+        roles = [role.name for role in self.roles if role.name.startswith(f"{kind}:")]
+        return [(name.partition(":")[2], columns[name]) for name in roles]
 
     def _column(self, role: str) -> str:
         """Return the log's name of a role's column, for messages."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ltrr.logs.events import Events, Space
+from ltrr.logs.propensity_check import PropensityCheck
 from ltrr.types import Float64, Int64
 
 __all__ = ["Tally"]
@@ -59,11 +60,13 @@ class Tally:
     taken: Int64 = field(init=False)
     buckets: Int64 = field(init=False)
     inverse: Float64 = field(init=False)
+    check: PropensityCheck = field(init=False)
 
     def __post_init__(self) -> None:
         self.taken = np.zeros(len(self.space.actions), np.int64)
         self.buckets = np.zeros(_BUCKETS, np.int64)
         self.inverse = np.zeros(5)
+        self.check = PropensityCheck(len(self.space.actions), whole=True)
 
     def add(self, events: Events) -> None:
         """Take in a chunk."""
@@ -95,6 +98,7 @@ class Tally:
         self.targets |= set(events.targets)
         if events.propensity is not None:
             self._propensities(events.propensity, eligible, events.count)
+            self.check.add(events)
 
     def _range(self, name: str, values: Float64) -> None:
         low, high = self.ranges.get(name, (math.inf, -math.inf))

@@ -57,7 +57,7 @@ def times(column: pa.Array | pa.ChunkedArray, name: str, found: Found, unit: flo
             left[rows if stamp is None else rows[~np.isnan(out[rows])]] = False
     bad = np.flatnonzero(left)
     detail = f"`{name}` must be seconds or a time in ISO 8601"
-    found.note("unreadable", bad, text.take(pa.array(bad, pa.int64())).to_pylist(), detail)
+    found.note("unreadable", bad, text.take(as_arrow(bad)).to_pylist(), detail)
     return out
 
 

@@ -16,7 +16,7 @@ from ltrr.logs.lists import lists
 from ltrr.logs.ragged import codes_of, flat_lists, flat_maps
 from ltrr.logs.roles import MOST_SLOTS, Role
 from ltrr.logs.times import times
-from ltrr.types import Int64
+from ltrr.types import Float64, Int64
 from ltrr.types.arrow import as_arrow, as_numpy, scalar
 
 __all__ = ["UNNAMED", "faults_of", "typed"]
@@ -114,17 +114,46 @@ def _column(batch: pa.RecordBatch, role: Role, found: Found, *, fixed: bool) -> 
         raise InputError(f"has no column {role.column!r}, which other parts of the log have")
     column, name = batch.column(at), role.column
     if role.kind == "number":
-        return as_arrow(numbers(column, name, found))
+        value = numbers(column, name, found)
+        return as_arrow(_finite(value, name, found) if role.name.startswith("number:") else value)
     if role.kind == "time":
         return as_arrow(times(column, name, found, unit=role.unit))
     if role.kind in _TOPS:
         return as_arrow(whole(column, name, found, top=_TOPS[role.kind]))
+    if role.kind == "tag":
+        tags = _tags(column, name, found)
+        return tags.cast(pa.string()).dictionary_encode() if fixed else tags
     if role.kind in ("label", "id"):
         return _label(column, role, found, fixed=fixed)
     if role.kind in ("labels", "numbers"):
         return _list(column, role, found, fixed=fixed)
     _check_features(column, name, found)
     return column
+
+
+def _finite(value: Float64, name: str, found: Found) -> Float64:
+    """Return numbers with those that are infinite reported."""
+    bad = np.flatnonzero(np.isinf(value))
+    found.note("unreadable", bad, value[bad].tolist(), f"`{name}` must be a finite number")
+    return value
+
+
+def _tags(column: pa.Array, name: str, found: Found) -> pa.Array:
+    """Return plain values of any type as labels; numbers with a fraction and times by their text."""
+    column = plain(column, name, found)
+    if pa.types.is_temporal(column.type):
+        return column.cast(pa.string())
+    if not pa.types.is_floating(column.type):
+        return labels(column, name, found)
+    value = numbers(column, name, found)
+    known = ~np.isnan(value)
+    whole = (np.abs(value) < 2.0**53) & (value == np.floor(value))
+    text = pc.if_else(
+        as_arrow(whole),
+        as_arrow(np.where(whole, value, 0.0).astype(np.int64)).cast(pa.string()),
+        as_arrow(value).cast(pa.string()),
+    )
+    return pc.if_else(as_arrow(known), text, pa.nulls(len(text), pa.string()))
 
 
 def _check_features(column: pa.Array, name: str, found: Found) -> None:

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 
 from ltrr.logs.faults import FAULTS
+from ltrr.logs.propensity_tests import doubtful
 from ltrr.logs.reading import read
 from ltrr.logs.replay_log import ReplayLog
 from ltrr.logs.tally import Tally
+from ltrr.logs.validation_answer import answer_of
 from ltrr.logs.validation_text import text_of
 
 __all__ = ["FaultCount", "Validation", "validate"]
@@ -81,6 +83,14 @@ class Validation:
     mean_inverse_propensity, mean_inverse_propensity_se : float or None
         Mean of 1 / (propensity · number of eligible actions), weighted by ``count``, and its standard error:
         1 in expectation if propensities are right and every eligible action could be chosen.
+    propensity_p, propensity_mean, propensity_bits : float or None
+        Whether propensities fit the actions taken: p-value, largest mean of 1/p that chance does not explain
+        (of an action, or of one in half of the contexts), and log2 of the mean, at least, of the
+        actions' shares in earlier rows over their propensities.
+    misfit : str
+        Where propensities and actions differ most; empty where they do not.
+    placeholder : str
+        Why propensities are no probabilities; empty where they may be.
     has_propensities, has_distributions, has_ids, has_times, has_context, has_features : bool
         What the log states; ids are event ids other than row numbers.
     sampled : bool
@@ -133,6 +143,11 @@ class Validation:
     certain_share: float | None
     mean_inverse_propensity: float | None
     mean_inverse_propensity_se: float | None
+    propensity_p: float | None
+    propensity_mean: float | None
+    propensity_bits: float | None
+    misfit: str
+    placeholder: str
     has_propensities: bool
     has_distributions: bool
     has_ids: bool
@@ -204,8 +219,8 @@ def validate(log: Any) -> Validation:
     counts = _fault_counts(log)
     constant = tuple(f.detail for f in faults.kept if f.kind == "constant column")
     certain_share = tally.certain / tally.n if "propensities" in tally.has else None
-    supports, answer = _answer(tally, certain_share, inverse, inverse_error)
-    none = (None, None)
+    supports, answer = answer_of(tally, certain_share, inverse, inverse_error)
+    none, fit = (None, None), tally.check.summary()
     return Validation(
         name=log.name,
         format=log.format,
@@ -231,6 +246,11 @@ def validate(log: Any) -> Validation:
         certain_share=certain_share,
         mean_inverse_propensity=inverse,
         mean_inverse_propensity_se=inverse_error,
+        propensity_p=fit["propensity_p"],
+        propensity_mean=fit["propensity_mean"],
+        propensity_bits=fit["propensity_bits"],
+        misfit=tally.check.worst(space.actions) if doubtful(fit) else "",
+        placeholder=tally.check.placeholder,
         has_propensities="propensities" in tally.has,
         has_distributions="distributions" in tally.has,
         has_ids="ids" in tally.has,
@@ -259,41 +279,3 @@ def _fault_counts(log: ReplayLog) -> tuple[FaultCount, ...]:
         numbers = tuple(r for r in rows[:_FIRST_ROWS].tolist() if r)
         out.append(FaultCount(kind, n, numbers, detail, FAULTS[kind]))
     return tuple(out)
-
-
-def _answer(
-    tally: Tally, certain: float | None, inverse: float | None, error: float | None
-) -> tuple[str, str]:
-    """Say what kind of evaluation a log can support, and why."""
-    if tally.n == 0:
-        return "nothing", "This log cannot support evaluation: no usable row is left."
-    low, high = tally.ranges["reward"]
-    if low == high:
-        return "nothing", f"This log cannot tell policies apart: every reward is {low:.4g}."
-    if len(tally.space.actions) > 1 and np.count_nonzero(tally.taken) == 1:
-        name = tally.space.actions[int(np.argmax(tally.taken))]
-        return "nothing", f"This log cannot tell policies apart: {name!r} is the only action ever taken."
-    if certain is None or inverse is None or error is None:
-        return "model", (
-            "This log has no propensities: it supports the direct method only, or estimators that weight by "
-            "propensities estimated from it, which are then marked as estimated; if a column holds them, map "
-            "it: --column propensity=NAME."
-        )
-    if certain == 1.0 and len(tally.space.actions) > 1:
-        return "model", (
-            "This log is deterministic (every propensity is 1): no estimator that weights can use it, and "
-            "what the direct method predicts for actions that were not taken cannot be checked."
-        )
-    # exact by construction where one action a request is eligible, else beyond what chance explains
-    if abs(inverse - 1.0) > max(5.0 * error, 0.05):
-        return "weighting", (
-            f"This log supports estimators that weight by propensities, with doubt: 1/propensity averages "
-            f"{inverse:.3g} times the number of actions where 1 is expected, so that propensities are not "
-            "those of the actions taken, or some eligible actions could not be chosen."
-        )
-    whole = "" if tally.space.slot_rewards else " of whole sequences (the reward is a request's)"
-    full = ", full distributions included" if "distributions" in tally.has else ""
-    return "weighting", (
-        f"This log supports evaluation by weighting{whole}, by models and by both: its propensities are "
-        f"there{full}, and agree with the number of actions."
-    )

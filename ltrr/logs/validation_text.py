@@ -30,7 +30,8 @@ def text_of(found: Validation) -> str:
             f"propensity   median {_g(found.propensity_median)}, from {_g(found.propensity_min)} to "
             f"{_g(found.propensity_max)}, 1 in {found.certain_share or 0.0:.2%} of rows",
             f"1/propensity over actions: mean {_g(found.mean_inverse_propensity)} ± "
-            f"{_g(found.mean_inverse_propensity_se)} (standard error), 1 expected",
+            f"{_error(found.mean_inverse_propensity_se)} (standard error), 1 expected",
+            f"propensities against actions: {_fit(found)}",
         ]
     if found.first_time is not None and found.last_time is not None:
         span = found.last_time - found.first_time
@@ -70,6 +71,20 @@ def _eligible(found: Validation) -> str:
 
 def _g(value: float | None) -> str:
     return "none" if value is None else f"{value:.4g}"
+
+
+def _error(value: float | None) -> str:
+    """Return a standard error; 0 where it is rounding noise."""
+    return "0" if value is not None and value < 1e-7 else _g(value)
+
+
+def _fit(found: Validation) -> str:
+    """Say whether propensities fit the actions taken."""
+    if found.placeholder:
+        return f"placeholders: {found.placeholder}"
+    if found.misfit:
+        return f"they do not fit: {found.misfit}"
+    return f"no sign that they do not fit (p = {_g(found.propensity_p)})"
 
 
 def _moment(seconds: float) -> str:

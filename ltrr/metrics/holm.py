@@ -9,6 +9,7 @@ from scipy.special import stdtr, stdtrit
 
 from ltrr import _check
 from ltrr.errors import InputError
+from ltrr.metrics.holm_adjusted import holm_adjusted
 from ltrr.types import Float64
 
 __all__ = ["Together", "judged_together"]
@@ -102,8 +103,6 @@ def judged_together(values: Float64, *, weights: Float64 | None = None, level: f
     order = np.argsort(p / weight, kind="stable")
     ratio = (p / weight)[order]
     remaining = np.cumsum(weight[order][::-1])[::-1]
-    p_holm = np.empty(m)
-    p_holm[order] = np.minimum(np.maximum.accumulate(ratio * remaining), 1.0)
     alpha = 1.0 - level
     failed = np.flatnonzero(ratio > alpha / remaining[np.searchsorted(ratio, ratio, side="left")])
     stop = failed[0] if len(failed) else m - 1
@@ -113,4 +112,4 @@ def judged_together(values: Float64, *, weights: Float64 | None = None, level: f
     compared[order] = alpha / remaining[np.minimum(first, stop)] if m else np.empty(0)
     compared *= weight
     half = -stdtrit(n - 1, compared / 2.0) * error
-    return Together(mean, mean - half, mean + half, p, p_holm)
+    return Together(mean, mean - half, mean + half, p, holm_adjusted(p, weight))

@@ -4,23 +4,32 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ltrr.errors import InputError, nearest
+from ltrr.logs.extra import Extra
+from ltrr.logs.own_columns import with_extra
+from ltrr.logs.propensity_check import PropensityCheck
 from ltrr.logs.reading import read
 from ltrr.logs.replay_log import ReplayLog
 from ltrr.replay import allocations, learning
+from ltrr.replay.judging.clustered_check import ClusteredCheck
+from ltrr.replay.judging.clusters import cluster_name, has_users
 from ltrr.replay.judging.comparison import Comparison
 from ltrr.replay.judging.evaluation import Evaluation
 from ltrr.replay.judging.models import MODELLED, fit_models
 from ltrr.replay.judging.plan import DEFAULT_ESTIMATORS, Plan, needs_of
+from ltrr.replay.judging.repeats import Repeats
+from ltrr.replay.judging.segments import Segments
 from ltrr.replay.judging.settings import Settings, several
-from ltrr.replay.judging.tables import tables_of
+from ltrr.replay.judging.tables import Pass, tables_of
 from ltrr.replay.learning.rejection import LearningReplay
+from ltrr.replay.nuisance.stated_rewards import check_named
 from ltrr.replay.targets.base import Target
+from ltrr.replay.targets.by_row import check_lengths
 from ltrr.replay.targets.parse import parse_target, reads
 from ltrr.replay.targets.reads import FEATURES, Reads, narrowed
 from ltrr.report.progress import ProgressBar
@@ -28,7 +37,7 @@ from ltrr.report.progress import ProgressBar
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ltrr.replay.allocations.two_stage import AllocationJudge
+    from ltrr.replay.allocations.comparison import AllocationComparison
     from ltrr.replay.learning.learner import LearningTarget
 
 __all__ = ["evaluate", "run"]
@@ -130,10 +139,15 @@ def _run(
             on_stage(stage)
 
     say("scanning the log")
-    log = narrowed(opened, _reads(policies, settings))
+    automatic = settings.cluster == "auto"
+    settings = replace(settings, cluster=cluster_name(settings.cluster, opened) or None)
+    wanted = _reads(policies, settings)
+    log = narrowed(opened, wanted, propensity=settings.propensity_model is None)
     space = log.space
+    if automatic and has_users(log, opened):
+        settings = replace(settings, cluster="user")
     if kept := getattr(log, "kept", ""):
-        say(f"scanned the log: parsed once, {kept} until the end")
+        say(f"the log was parsed once and is kept until the end: {kept}")
     # another log named by a policy is read as this one was
     reader = partial(read, **getattr(opened, "arguments", {"format": opened.format}))
     learners: list[LearningTarget] = []
@@ -150,34 +164,88 @@ def _run(
     names = [*(target.name for target in (*targets, *learners)), *quotas]
     if len(set(names)) != len(names) or not names:
         raise InputError(f"`policies` must name at least one policy and none twice, got {names}")
+    check_named(settings.q, targets)
     plan = Plan.of(log, settings)
     say(
         "fitting models on a sample" if plan.sampled or plan.needs & MODELLED else "looking at the first rows"
     )
-    models = fit_models(log, targets, plan.needs, settings, sampled=plan.sampled, on_chunk=on_chunk)
+    models = fit_models(
+        log,
+        targets,
+        plan.needs,
+        settings,
+        sampled=plan.sampled,
+        outcome=settings.measured.matrix if settings.measured.numbers else None,
+        on_chunk=on_chunk,
+    )
     judges = [plan.judge(target, models, len(space.actions)) for target in targets]
-    comparison = Comparison(plan, judges)
-    weighed: dict[str, AllocationJudge] = {}
+    comparison = Comparison(plan, judges, settings.cluster or "")
+    segments = Segments(settings.by, comparison) if settings.by else None
+    bare = not getattr(getattr(opened, "columns", None), "context", True)
+    checks = [PropensityCheck(len(space.actions), whole=bare or wanted.features) for _ in range(2)]
+    check = ClusteredCheck(*checks) if models.trusts_log else None
+    repeats = Repeats() if models.trusts_log and not comparison.cluster else None
+    weighed: AllocationComparison | None = None
     if quotas:
         say("fitting the model of quotas")
-        weighed = allocations.allocation_judges(opened, quotas)
+        weighed = allocations.compared_allocations(opened, quotas, settings)
     say("estimating")
+    extra = Extra(wanted.numbers, wanted.labels, wanted.ids)
     for events in allocations.chunks_of(opened, weighed) if weighed else log.chunks():
-        comparison.add(events)
+        if not len(events):  # a piece of the log whose rows were all excluded
+            continue
+        chunk = comparison.chunk(with_extra(events, extra, opened.name))
+        comparison.take_in(chunk)
+        if segments is not None:
+            segments.add(chunk)
+        if check is not None:
+            check.add(chunk)
+        if repeats is not None:
+            repeats.add(events)
         if on_chunk is not None:
             on_chunk(len(events))
+    check_lengths(targets, log)
+    comparison.finish()
+    if segments is not None:
+        segments.finish()
+    learned = []
     for learner in learners:
         say(f"replaying {learner.name}")
-        judges.append(learner.judge(log, plan, on_chunk))
-    evaluation = tables_of(log, judges, comparison, models, settings)
-    return allocations.with_allocations(evaluation, weighed, settings) if weighed else evaluation
+        learned.append(learner.judge(log, plan, on_chunk))
+    found = {} if segments is None else segments.found
+    evaluation = tables_of(
+        Pass(
+            log,
+            comparison,
+            found,
+            learned,
+            models,
+            settings,
+            None if check is None else check.chosen,
+            repeats,
+        )
+    )
+    return allocations.with_allocations(evaluation, weighed) if weighed else evaluation
 
 
 def _reads(policies: Sequence[Any], settings: Settings) -> Reads:
     """Return what policies and estimators read of a log, before it is opened."""
     modelled = needs_of(settings.estimators or DEFAULT_ESTIMATORS) & MODELLED
-    modelled_choice = settings.propensity_model != "frequency"
-    found = Reads(features=bool(modelled) or modelled_choice, targets=frozenset())
+    modelled_choice = settings.propensity_model not in (None, "frequency")
+    found = Reads(
+        features=bool(modelled) or modelled_choice,
+        targets=frozenset(),
+        numbers=settings.measured.numbers | _predictions(settings.q),
+        labels=frozenset({settings.by} if settings.by else ()),
+        ids=frozenset({settings.cluster} if settings.cluster else ()),
+    )
     for policy in policies:
         found |= FEATURES if isinstance(policy, LearningReplay) else reads(policy)
     return found
+
+
+def _predictions(q: Any) -> frozenset[str]:
+    """Return the columns, or the pattern of columns, that hold predictions of rewards."""
+    if isinstance(q, Mapping):
+        return frozenset(str(column) for column in q.values())
+    return frozenset({q} if isinstance(q, str) else ())

@@ -89,7 +89,8 @@ class Stage:
 
     def last_line(self, unit: str) -> str:
         """Return what was done, and how long it took."""
-        return f"{self.title}: {self.done():,} {unit} in {duration(self.seconds)}"
+        done, took = self.done(), duration(self.seconds)
+        return f"{self.title}: {done:,} {unit} in {took}" if done else f"{self.title}: {took}"
 
 
 def _roughly(seconds: float) -> str:

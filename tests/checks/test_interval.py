@@ -232,7 +232,51 @@ class Reverberant(SomeInterval):
             self.parent.add(rows, key)
 
 
+class Reasonless(SomeInterval):
+    """Has no interval of ratios, and gives no reason."""
+
+    def lacks(self, estimator):
+        return ""
+
+    def interval(self, estimator, level=0.95):
+        return None if estimator.width > 1 else super().interval(estimator, level)
+
+
+class Excusing(SomeInterval):
+    """Gives a reason where there is an interval."""
+
+    def lacks(self, estimator):
+        return "needs nothing"
+
+
+class Wordy(SomeInterval):
+    def lacks(self, estimator):
+        return "" if self.seen.n else "needs rows:\nadd some"
+
+
+class Undecided(SomeInterval):
+    clustered = "sometimes"
+
+
+class Lonely(SomeInterval):
+    """Has no interval of one cluster, and gives no reason."""
+
+    clustered = True
+
+    def lacks(self, estimator):
+        return "" if self.seen.n else "needs rows of one term"
+
+    def interval(self, estimator, level=0.95):
+        one = estimator.clusters is not None and estimator.clusters.n == 1
+        return None if one else super().interval(estimator, level)
+
+
 BROKEN = [
+    ("says_what_it_lacks", Lonely),
+    ("says_what_it_lacks", Reasonless),
+    ("says_what_it_lacks", Excusing),
+    ("says_what_it_lacks", Wordy),
+    ("says_what_it_lacks", Undecided),
     ("follows_protocol", Anonymous),
     ("follows_protocol", Tupled),
     ("asking_changes_nothing", Verbose),
@@ -262,8 +306,18 @@ BROKEN = [
 ]
 
 
+class Telling(SomeInterval):
+    """Has the members that may be left out."""
+
+    clustered = True
+
+    def lacks(self, estimator):
+        return "" if self.seen.n else "needs a mean of one term"
+
+
 def test_the_right_one_passes():
     check_interval(SomeInterval())
+    check_interval(Telling())
 
 
 @pytest.mark.parametrize(("check", "kind"), BROKEN)

@@ -18,11 +18,14 @@ from ltrr.logs.admit import AdmitState, admit
 from ltrr.logs.copies import Copies
 from ltrr.logs.copy_finder import CopyFinder
 from ltrr.logs.events import Events, Space
+from ltrr.logs.extra import Extra
 from ltrr.logs.faults import Faults
 from ltrr.logs.format import log_format
 from ltrr.logs.formats.run_faults import faults_of_rows, note_undecided, unseen_clicks
 from ltrr.logs.formats.run_parts import PartColumns, RunParts, find_log
+from ltrr.logs.own_columns import extra_log
 from ltrr.logs.raw import Raw
+from ltrr.logs.replay_log import ReplayLog
 from ltrr.types import Bool, Int16, Int32, Int64, Queries
 from ltrr.types.quotas import quota_name
 from ltrr.types.ragged import take_flat
@@ -141,6 +144,20 @@ class RunLog:
             slot_rewards=not slabs or self.n_slots == 1,
             timed=True,
         )
+
+    def only(
+        self,
+        *,
+        features: bool,
+        targets: frozenset[str] | None,
+        numbers: frozenset[str] = frozenset(),
+        labels: frozenset[str] = frozenset(),
+        ids: frozenset[str] = frozenset(),
+        propensity: bool = True,
+    ) -> ReplayLog:
+        """Return the log with further columns by name, as far as its events hold them."""
+        del features, targets
+        return extra_log(self, Extra(numbers, labels, ids), propensity=propensity)
 
     def chunks(self) -> Iterator[Events]:
         """Yield the log part by part, checked."""

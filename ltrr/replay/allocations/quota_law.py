@@ -236,6 +236,26 @@ class QuotaTree:
             steps.append(joint / np.where(mass > 0.0, mass, 1.0)[:, :, None])
         return QuotaLaw(quota, tuple(steps))
 
+    def mean_square(self, target: QuotaLaw, logged: QuotaLaw) -> Float64:
+        """Return the mean of the squared ratio of sequences, ``Σ target² / logged``, (B,).
+
+        Sequences on which the logging policy has no mass are not counted.
+        """
+        mass = np.ones((len(target.quota), 1))
+        for s in range(self.n_slots):
+            step = np.divide(
+                target.step[s] ** 2,
+                logged.step[s],
+                out=np.zeros_like(target.step[s]),
+                where=logged.step[s] > 0.0,
+            )
+            after = np.zeros((len(mass), len(self.nodes[s + 1])))
+            for i in range(len(self.nodes[s])):
+                for a in range(self.n_arms):
+                    after[:, self.child[s][i, a]] += mass[:, i] * step[:, i, a]
+            mass = after
+        return np.asarray(mass.sum(axis=1))
+
     def uniform(self, n: int) -> QuotaLaw:
         """Return the law of n requests whose every slot goes to a random arm, as in the warm-up."""
         return self.law(lambda *_: np.full((n, self.n_arms), 1.0 / self.n_arms), n=n)

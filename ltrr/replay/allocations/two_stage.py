@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ltrr.errors import InputError, nearest
 from ltrr.logs.formats.run_log import RunPart, open_run_log
 from ltrr.protocols import Policy
+from ltrr.replay.allocations.batch import LEVELS, TwoStageBatch
+from ltrr.replay.allocations.caution import doubt, notes
+from ltrr.replay.allocations.estimate import TwoStageEstimate
 from ltrr.replay.allocations.quota_model import QuotaModel
-from ltrr.replay.allocations.weights import LEVELS, TwoStage, TwoStageBatch
+from ltrr.replay.allocations.weights import TwoStage
 from ltrr.replay.estimators.base import Estimator
 from ltrr.replay.estimators.batch import ReplayBatch
 from ltrr.replay.estimators.dr import DR
 from ltrr.replay.estimators.ips import IPS
 from ltrr.replay.estimators.snips import SNIPS
+from ltrr.replay.judging.diagnostics import Diagnostics
 from ltrr.types import Float64
 
-__all__ = ["DEFAULT_TWO_STAGE", "AllocationJudge", "TwoStageEstimate", "fitted_model", "two_stage"]
+__all__ = ["DEFAULT_TWO_STAGE", "AllocationJudge", "fitted_model", "two_stage"]
 
 DEFAULT_TWO_STAGE = ("sequence-ips", "quota-ips", "quota-snips", "quota-dr", "page-ips")
 """The default estimators; any level combines with any of ips, snips and dr."""
@@ -26,57 +30,6 @@ DEFAULT_TWO_STAGE = ("sequence-ips", "quota-ips", "quota-snips", "quota-dr", "pa
 _KINDS: dict[str, type[Estimator]] = {kind.name: kind for kind in (IPS, SNIPS, DR)}
 _NOTHING = 1e-9
 """Target mass outside the support below which it is a rounding error."""
-
-
-@dataclass(frozen=True)
-class TwoStageEstimate:
-    """One estimator's answer about one target.
-
-    Parameters
-    ----------
-    name : str
-        Level and estimator: ``"quota-ips"``.
-    value, standard_error : float or None
-        The estimate per request and its standard error; None where the log cannot answer.
-    n : int
-        Requests.
-    ess : float
-        Effective sample size of the weights, ``(Σ w)² / Σ w²``.
-    mean_weight : float
-        Near 1 where probabilities are right and the target's choices are covered.
-    own : float
-        Share of requests whose weights are those of the level itself, see `TwoStageBatch`.
-    outside : float
-        Mean target mass on what the logging policy could not have done.
-    reason : str
-        Why there is no answer, or "".
-    note : str
-        What must be stated with the answer, or "".
-    estimator : Estimator
-        The accumulator itself, for intervals; its value is meaningless where ``reason`` is not empty.
-
-    Examples
-    --------
-    >>> import ltrr
-    >>> world = ltrr.worlds.Music(n_items=300, n_queries=100)
-    >>> loop = {"warmup": 40, "log_shadow": True}
-    >>> run = ltrr.simulate(world, policies=["random"], rounds=80, seeds=1, loop=loop, quiet=True)
-    >>> answer = two_stage(run.folder, policy="random", target="2 bm25 + 1 dense")[1]
-    >>> answer.name, answer.n, answer.value is None
-    ('quota-ips', 80, False)
-    """
-
-    name: str
-    value: float | None
-    standard_error: float | None
-    n: int
-    ess: float
-    mean_weight: float
-    own: float
-    outside: float
-    reason: str
-    note: str
-    estimator: Estimator
 
 
 def two_stage(
@@ -170,7 +123,7 @@ class AllocationJudge:
     >>> log = open_run_log(run.folder, policy="random")
     >>> judge = AllocationJudge(TwoStage(log, "3 bm25"), ["sequence-ips"], None)
     >>> for part in log.read():
-    ...     judge.add(part)
+    ...     rows = judge.add(part)
     >>> judge.answers()[0].n
     80
     """
@@ -179,17 +132,24 @@ class AllocationJudge:
         self.stage, self._names, self._model = stage, tuple(estimators), model
         self._sums = [_Sums(level, kind()) for level, kind in map(_parsed, estimators)]
 
-    def add(self, part: RunPart) -> None:
-        """Take in a part of the log."""
+    @property
+    def estimators(self) -> dict[str, Estimator]:
+        """The accumulators by name, those that cannot answer included."""
+        return {name: each.estimator for name, each in zip(self._names, self._sums, strict=True)}
+
+    def add(self, part: RunPart) -> dict[str, Float64]:
+        """Take in a part of the log; return the rows of every estimator by name, none of an empty part."""
         if not len(part.events):
-            return
+            return {}
         batch, model = self.stage.batch(part), self._model
-        for each in self._sums:
+        rows = {}
+        for name, each in zip(self._names, self._sums, strict=True):
             q_logged, q_target = None, None
             if model is not None:
                 q_logged = model.predict(batch.key, batch.context, batch.seen[each.level])
                 q_target = model.predict(batch.key, batch.context, batch.target)
-            each.add(batch, q_logged, q_target)
+            rows[name] = each.add(batch, q_logged, q_target)
+        return rows
 
     def answers(self) -> tuple[TwoStageEstimate, ...]:
         """Return the answer of each estimator."""
@@ -204,44 +164,48 @@ class _Sums:
 
     level: str
     estimator: Estimator
-    n: int = 0
-    weight: float = 0.0
-    square: float = 0.0
+    weights: Diagnostics = field(default_factory=lambda: Diagnostics(1))
+    expected: float = 0.0
     own: int = 0
     outside: float = 0.0
 
-    def add(self, batch: TwoStageBatch, q_logged: Float64 | None, q_target: Float64 | None) -> None:
-        weight = batch.weight[self.level]
-        self.n += len(batch)
-        self.weight += float(weight.sum())
-        self.square += float(weight @ weight)
+    def add(self, batch: TwoStageBatch, q_logged: Float64 | None, q_target: Float64 | None) -> Float64:
+        """Take in a batch; return the estimator's rows."""
+        self.expected += float(batch.square[self.level].sum())
         self.own += int(batch.own[self.level].sum())
         self.outside += float(batch.outside[self.level].sum())
-        self.estimator.add(
-            ReplayBatch(batch.key, batch.reward, weight=weight, q_logged=q_logged, q_target=q_target)
+        weighed = ReplayBatch(
+            batch.key, batch.reward, weight=batch.weight[self.level], q_logged=q_logged, q_target=q_target
         )
+        self.weights.add(weighed)
+        rows = self.estimator.rows(weighed)
+        self.estimator.moments.add(rows)
+        return rows
 
     def estimate(self, name: str, stage: TwoStage) -> TwoStageEstimate:
-        n = max(self.n, 1)
-        outside, own = self.outside / n, self.own / n
+        n = self.weights.n
+        outside, own = self.outside / max(n, 1), self.own / max(n, 1)
         reason = self._reason(stage, outside)
         answered = not reason
         return TwoStageEstimate(
             name,
             self.estimator.value() if answered else None,
             self.estimator.standard_error() if answered else None,
-            self.n,
-            self.weight**2 / self.square if self.square else 0.0,
-            self.weight / n,
+            n,
+            self.weights.ess,
+            n**2 / self.expected if self.expected else 0.0,
+            self.weights.mean_weight,
             own,
             outside,
             reason,
-            self._note(stage, own),
+            doubt(stage.log, self.level),
+            notes(stage.log, self.level, own),
+            self.weights.summary(),
             self.estimator,
         )
 
     def _reason(self, stage: TwoStage, outside: float) -> str:
-        if self.n == 0:
+        if self.weights.n == 0:
             return "the log holds no such requests"
         if self.level == "page" and not stage.pages.logged:
             return "the log holds no shadow retrieval; log with loop.log_shadow = true"
@@ -249,22 +213,9 @@ class _Sums:
             return "no request's other pages are known: scores or the logging policy's law are missing"
         if outside > _NOTHING:
             return f"{outside:.3g} of the target's choices have probability 0 under the logging policy"
-        if self.square == 0.0:
+        if self.weights.ess == 0.0:
             return "no logged request agrees with the target"
         return ""
-
-    def _note(self, stage: TwoStage, own: float) -> str:
-        notes = []
-        if own < 1.0:
-            notes.append(
-                f"{own:.1%} of the weights are the {self.level}'s own, the rest the sequence's: the logging "
-                "policy's probabilities of other orders are not known"
-            )
-        settings = stage.log.parts.about.get("settings")
-        reward = settings.get("reward", {}) if isinstance(settings, Mapping) else {}
-        if self.level == "page" and (reward.get("arm_cost") or reward.get("candidate_cost")):
-            notes.append("costs are those of the logged quotas, not of the target's")
-        return "; ".join(notes)
 
 
 def _parsed(name: str) -> tuple[str, type[Estimator]]:

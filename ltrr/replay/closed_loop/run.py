@@ -13,11 +13,11 @@ from ltrr.errors import InputError
 from ltrr.logs.replay_log import ReplayLog
 from ltrr.metrics.intervals import Interval
 from ltrr.replay.intervals import Asymptotic
-from ltrr.replay.judging.answers import estimate_rows
+from ltrr.replay.judging.answers import Answers
 from ltrr.replay.judging.comparison import Comparison
+from ltrr.replay.judging.entry import Entry
 from ltrr.replay.judging.models import fit_models
 from ltrr.replay.judging.plan import Plan
-from ltrr.replay.judging.policy_judge import Entry
 from ltrr.replay.judging.settings import Settings
 from ltrr.replay.judging.verdict import CANNOT, SUPPORTED, WEAK
 from ltrr.replay.targets import Target
@@ -75,10 +75,10 @@ def answers(
     comparison = Comparison(plan, judges)
     for events in log.chunks():
         comparison.add(events)
+    comparison.finish()
     rows: list[dict[str, Any]] = []
     for one in judges:
-        answers = estimate_rows(one, one.diagnostics.summary(), comparison, models, settings)
-        verdicts = {row["estimator"]: row for row in answers}
+        verdicts = {row["estimator"]: row for row in Answers(comparison, models, settings).of(one)}
         for entry in one.entries:
             row = verdicts[entry.name]
             interval = _interval(entry, settings.level)

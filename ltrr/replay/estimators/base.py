@@ -90,6 +90,8 @@ class Estimator(ABC):
     """True where the value is a proportion of rows as soon as all rewards and weights are 0 or 1."""
 
     moments: Moments = field(init=False, repr=False, compare=False)
+    clusters: Moments | None = field(default=None, init=False, repr=False, compare=False)
+    """Moments of the sums of `rows` by cluster, where rows of a cluster are dependent."""
 
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
 
@@ -225,12 +227,19 @@ class Estimator(ABC):
         return np.asarray(np.imag(of_rows(stepped)) / _STEP)
 
     def standard_error(self) -> float:
-        """Return the standard error by the delta method; 0 where the terms have no spread."""
-        gradient = self.gradient()
-        covariance = self.moments.covariance
+        """Return the standard error by the delta method; 0 where the terms have no spread.
+
+        Where rows of a cluster are dependent, `clusters` holds their sums, which take the place of the rows:
+        the value depends on ratios of means, which sums do not change.
+        """
+        moments, gradient = self.moments, self.gradient()
+        if self.clusters is not None:
+            # means of sums are rows a cluster times larger, so derivatives are as much smaller
+            moments, gradient = self.clusters, gradient * (self.clusters.n / self.moments.n)
+        covariance = moments.covariance
         variance = float(gradient @ covariance @ gradient)
         # equal terms leave a rounding error where the parts of a ratio cancel
         scale = float(np.abs(gradient) @ np.sqrt(np.diag(covariance))) ** 2
         if variance <= 1e-13 * scale:
             return 0.0
-        return float(np.sqrt(variance / self.moments.n))
+        return float(np.sqrt(variance / moments.n))

@@ -26,7 +26,7 @@ class ClippedIPS(IPS):
     ----------
     max_weight : float
         M > 0; inf for IPS. The default, 10, keeps weights up to ten times the average of 1 and is a
-        convention, not a tuned value: `ltrr.replay.estimators.slope.Slope` chooses M from the log.
+        convention, not a tuned value; ``slope:clipped-ips`` has M chosen from the log.
 
     Examples
     --------

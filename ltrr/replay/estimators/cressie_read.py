@@ -133,8 +133,9 @@ class CressieRead(Estimator):
         return self._gradient(self._of_rows)
 
     def _of_rows(self, mean: Float64) -> Float64:
-        events = self.moments.n * mean[..., 0] if self.moments.n else np.asarray(np.inf)
-        return self._likeliest(mean[..., 1:] / mean[..., :1], events)
+        # the number that was added, so that sums of rows by cluster have the same value as the rows
+        events = self.moments.n * self.moments.mean[0] if self.moments.n else np.inf
+        return self._likeliest(mean[..., 1:] / mean[..., :1], np.asarray(events))
 
     def _clipped(self, value: Float64) -> Float64:
         value = np.where(np.real(value) < self.reward_low, self.reward_low, value)

@@ -26,8 +26,8 @@ class DROS(DR):
     ----------
     lam : float
         λ > 0; inf for DR. The default, 100, halves a weight of 10, where the other weight-bending estimators
-        break too, and is a convention, not a tuned value: `ltrr.replay.estimators.slope.Slope` chooses λ from
-        the log.
+        break too, and is a convention, not a tuned value; ``slope:dr-os`` has λ chosen from the
+        log.
 
     Examples
     --------

@@ -8,7 +8,7 @@ import numpy as np
 
 from ltrr import _check
 from ltrr._kernels.moments import moments
-from ltrr.types import Float64
+from ltrr.types import Float64, Int64
 
 __all__ = ["Moments"]
 
@@ -68,6 +68,13 @@ class Moments:
         """Take in what another has seen."""
         if other.n:
             self._join(other.n, other.mean, other.comoment)
+
+    def part(self, columns: Int64) -> Moments:
+        """Return the moments of some columns of the rows, as if only these had been added."""
+        out = Moments(len(columns))
+        out.n, out.mean = self.n, self.mean[columns]
+        out.comoment = self.comoment[np.ix_(columns, columns)]
+        return out
 
     def _join(self, n: int, mean: Float64, comoment: Float64) -> None:
         total = self.n + n

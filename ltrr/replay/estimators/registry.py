@@ -18,6 +18,7 @@ from ltrr.replay.estimators.mips import MIPS
 from ltrr.replay.estimators.mrdr import MRDR
 from ltrr.replay.estimators.rejection_replay import RejectionReplay
 from ltrr.replay.estimators.slate import PI, RIPS, SNRIPS, CascadeDR, IndependentIPS, SlateIPS, SlateSNIPS
+from ltrr.replay.estimators.slope import Slope, slope_of
 from ltrr.replay.estimators.sndr import SNDR
 from ltrr.replay.estimators.snips import SNIPS
 from ltrr.replay.estimators.sub_gaussian import SubGaussian, SubGaussianDR
@@ -53,6 +54,7 @@ ESTIMATORS = Registry(
             RIPS,
             SNRIPS,
             CascadeDR,
+            Slope,
         )
     },
     makes=Estimator,
@@ -69,7 +71,8 @@ def make_estimator(spec: Any, where: str = "estimators") -> Estimator:
     ----------
     spec : str, mapping or Estimator
         A text is ``name[:value…]``, as `Estimator.label` writes it, or ``module:Class[:value…]``; values are
-        the parameters in their order.
+        the parameters in their order, those left out have their declared defaults. ``slope:name`` has the
+        parameter chosen from the log.
     where : str
         Names the setting in messages.
 
@@ -93,7 +96,10 @@ def make_estimator(spec: Any, where: str = "estimators") -> Estimator:
     Traceback (most recent call last):
     ltrr.errors.InputError: `estimators` names no known kind, got 'snisp'; did you mean 'snips'?
     """
-    if isinstance(spec, str):
+    chosen = slope_of(spec) if isinstance(spec, str) else None
+    if chosen is not None:
+        made = Slope(chosen)
+    elif isinstance(spec, str):
         made = make(ESTIMATORS, spec_of(ESTIMATORS, spec, where), where)
     else:
         asked = ESTIMATORS.component(spec, where)
@@ -103,9 +109,10 @@ def make_estimator(spec: Any, where: str = "estimators") -> Estimator:
 
 
 def open_kind(spec: Any, where: str = "estimators") -> type[Estimator] | None:
-    """Return the class of an estimator whose parameters the log decides; None where they are given.
+    """Return the class of an estimator whose parameters were not given; None where they were.
 
-    They are left open by a name, or an import path of a class, without values.
+    They are not given by a name, or an import path of a class, without values. `Estimator.for_log` then sets
+    what a log declares: its number of slots, and its largest weight.
 
     Examples
     --------

@@ -3,27 +3,74 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from statistics import NormalDist
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from ltrr import _check
 from ltrr.errors import InputError, nearest
+from ltrr.registry import Registry, registry_of
 from ltrr.replay.estimators.base import Estimator, positive
 from ltrr.replay.estimators.batch import ReplayBatch
-from ltrr.replay.estimators.registry import ESTIMATORS, open_kind
+from ltrr.replay.estimators.part import fed_by
 from ltrr.types import Float64
+from ltrr.types.spec import spec_of
 
-__all__ = ["BREAKS", "SLOPE_KINDS", "Slope", "grid_of"]
+__all__ = ["BREAKS", "Slope", "grid_of", "slope_kinds", "slope_of"]
 
 BREAKS = (math.inf, 1000.0, 300.0, 100.0, 30.0, 10.0, 3.0, 1.0)
 """Weights at which the candidates break where no pass over the weights was made, least biased first."""
 
-SLOPE_KINDS = tuple(name for name, kind in ESTIMATORS.makers.items() if kind.bent_at(1.0) is not None)
-"""Names of estimators that bend weights by one parameter."""
+_BEYOND = math.sqrt(6.0) - 1.0
+"""How far two estimates may differ, in CNF of the less bent one; one CNF of the more bent is added."""
+
+
+def _registry() -> Registry:
+    """Return the registry of estimators, which holds `Slope` too and so cannot be imported first."""
+    return registry_of("estimators")
+
+
+def slope_kinds() -> tuple[str, ...]:
+    """Return the names of the estimators that bend weights by one parameter.
+
+    Examples
+    --------
+    >>> slope_kinds()
+    ('clipped-ips', 'switch-dr', 'dr-os', 'sub-gaussian', 'sub-gaussian-dr')
+    """
+    return tuple(name for name, kind in _registry().makers.items() if kind.bent_at(1.0) is not None)
+
+
+def slope_of(spec: Any) -> str | None:
+    """Return the kind of estimator whose parameter SLOPE shall choose on a grid from the log.
+
+    Parameters
+    ----------
+    spec : str, mapping or Estimator
+        As `make_estimator` takes it. Asked for by ``slope:KIND``, by ``slope`` alone for clipped IPS, or by a
+        table of kind ``slope`` without ``breaks``.
+
+    Returns
+    -------
+    str or None
+        None for everything else; a `Slope` object and a table with ``breaks`` have their own grid.
+
+    Examples
+    --------
+    >>> slope_of("slope:dr-os"), slope_of({"kind": "slope", "of": "switch-dr"}), slope_of("slope")
+    ('dr-os', 'switch-dr', 'clipped-ips')
+    >>> slope_of("dr-os")
+    """
+    if isinstance(spec, str):
+        name, _, of = spec.strip().partition(":")
+        return (of or Slope.of) if name == Slope.name else None
+    if isinstance(spec, Mapping) and spec.get("kind") == Slope.name and "breaks" not in spec:
+        return str(spec.get("of", Slope.of))
+    return None
 
 
 def grid_of(weights: Float64, size: int = 8) -> tuple[float, ...]:
@@ -63,21 +110,25 @@ def grid_of(weights: Float64, size: int = 8) -> tuple[float, ...]:
 
 @dataclass
 class Slope(Estimator):
-    """The candidate that bends weights most while its interval still meets those of all less bent ones.
+    """The candidate that bends weights most while it agrees with all less bent ones.
 
-    Candidates are ordered by rising bias and falling spread, i = 1, 2, …, with intervals
-    ``I_i = θ̂_i ± 2 CNF(i)``; the choice is the largest i for which ``I_1 ∩ … ∩ I_i`` is not empty. The error
-    of the choice is within a constant of the best candidate's, without the bias being known.
-    ``CNF(i) = z_{1 − δ / 2m} se_i`` for m candidates.
+    Candidates are ordered by rising bias and falling spread, i = 1, 2, …; the choice is the largest i with
+    ``|θ̂_i − θ̂_j| <= CNF(i) + (√6 − 1) CNF(j)`` for all j < i, where ``CNF(i) = z_{1 − δ / 2m} se_i`` for m
+    candidates. The error of the choice is within a constant of the best candidate's, without the bias being
+    known. That constant is large: where few rows carry large weights, a candidate may agree and yet lose
+    most of the value. So the choice must also lie in the first candidate's own interval,
+    ``θ̂_1 ± z_{1 − δ/2} se_1``.
 
-    All candidates are accumulated together, so merging and intervals work as for any estimator; the value
-    is the chosen candidate's, and so is the interval, which does *not* know that a choice was made on the
-    same rows.
+    A choice is made only where it is asked for: ``slope:clipped-ips`` in place of ``clipped-ips``. All
+    candidates are accumulated together, so merging and intervals work as for any estimator; the value is the
+    chosen candidate's, and so is the interval, which does *not* know that a choice was made on the same rows
+    and covers less often than stated.
 
     Parameters
     ----------
-    kind : str
-        One of `SLOPE_KINDS`, or the import path of a class that has ``bent_at``.
+    of : str
+        An estimator that bends weights by one parameter: clipped-ips, switch-dr, dr-os, sub-gaussian,
+        sub-gaussian-dr; or the import path of a class that has ``bent_at``.
     breaks : tuple of float
         Weights at which the candidates break, from `grid_of` or `BREAKS`; in any order, all different.
     delta : float
@@ -89,15 +140,14 @@ class Slope(Estimator):
     >>> slope = Slope("clipped-ips", (8.0, 4.0, 2.0, 1.0))
     >>> weight = np.tile([0.0, 0.5, 1.5, 2.0], 25)
     >>> slope.add(ReplayBatch(np.arange(100), np.tile([0.0, 1.0], 50), weight=weight))
-    >>> slope.chosen, slope.candidate(slope.choice)
-    (1.0, ClippedIPS(max_weight=1.0))
-    >>> slope.value()
-    0.375
+    >>> slope.chosen, slope.candidate(slope.choice), slope.value()
+    (2.0, ClippedIPS(max_weight=2.0), 0.625)
 
     References
     ----------
-    Su, Srinath, Krishnamurthy, "Adaptive estimator selection for off-policy evaluation", ICML 2020,
-    section 3.
+    Tucker, Lee, "Improved estimator selection for off-policy evaluation", ICML 2021 workshop on reinforcement
+    learning theory, section 3 (SLOPE++); Su, Srinath, Krishnamurthy, "Adaptive estimator selection for
+    off-policy evaluation", ICML 2020, section 3 (SLOPE).
     """
 
     name: ClassVar[str] = "slope"
@@ -105,12 +155,11 @@ class Slope(Estimator):
         "bends weights by a parameter that SLOPE chose on these rows: the interval leaves its bias out."
     )
 
-    kind: str = "clipped-ips"
+    of: str = "clipped-ips"
     breaks: tuple[float, ...] = BREAKS
     delta: float = 0.05
 
     def __post_init__(self) -> None:
-        self._check_kind()
         if not 0.0 < _check.fraction("Slope.delta", self.delta) < 1.0:
             raise InputError(f"`Slope.delta` must be in (0, 1), got {self.delta!r}")
         ordered = tuple(sorted((positive("Slope.breaks", b) for b in self.breaks), reverse=True))
@@ -119,17 +168,29 @@ class Slope(Estimator):
                 f"`Slope.breaks` must be different numbers >= 1, at least one, got {self.breaks!r}"
             )
         self.breaks = ordered
+        self._kind()
         super().__post_init__()
 
-    def _check_kind(self) -> None:
-        """Raise `InputError` unless the kind bends weights."""
-        if self.kind in SLOPE_KINDS:
-            return
-        found = open_kind(self.kind, "Slope.kind") if ":" in str(self.kind) else None
-        if found is None or found.bent_at(1.0) is None:
-            raise InputError(
-                f"`Slope.kind` must be a known name, got {self.kind!r}{nearest(str(self.kind), SLOPE_KINDS)}"
-            )
+    def _kind(self) -> type[Estimator]:
+        """Return the class that is chosen among.
+
+        Raises
+        ------
+        InputError
+            If it bends no weights, or its parameter is given.
+        """
+        known = slope_kinds()
+        if self.of in known or ":" in str(self.of):
+            found = spec_of(_registry(), self.of, "Slope.of")
+            bent = getattr(found.maker, "bent_at", None)
+            if isinstance(found.maker, type) and not found.values and bent and bent(1.0) is not None:
+                return found.maker
+        raise InputError(f"`Slope.of` must be a known name, got {self.of!r}{nearest(str(self.of), known)}")
+
+    def over(self, weights: Float64 | None) -> Slope:
+        """Return one that has seen nothing, on the grid of a sample of weights, if any is above 0."""
+        known = weights is not None and bool((weights > 0.0).any())
+        return replace(self, breaks=grid_of(weights)) if known and weights is not None else replace(self)
 
     @property
     def width(self) -> int:  # type: ignore[override]  # constant for other kinds; here the grid decides
@@ -149,22 +210,17 @@ class Slope(Estimator):
     @property
     def label(self) -> str:
         """The name and the kind that is chosen among."""
-        return f"{self.name}:{self.kind}"
+        return f"{self.name}:{self.of}"
 
     @cached_property
     def candidates(self) -> tuple[Estimator, ...]:
         """The candidates, least biased first; what was added is in `moments`, see `candidate`."""
-        kind = open_kind(self.kind, "Slope.kind") or Estimator
+        kind = self._kind()
         return tuple(made for b in self.breaks if (made := kind.bent_at(b)) is not None)
 
     def candidate(self, index: int) -> Estimator:
         """Return a candidate that has seen what was added."""
-        out = self.candidates[index].fork()
-        columns = np.array([0, index + 1])
-        out.moments.n = self.moments.n
-        out.moments.mean = self.moments.mean[columns]
-        out.moments.comoment = self.moments.comoment[np.ix_(columns, columns)]
-        return out
+        return fed_by(self, self.candidates[index], index)
 
     @property
     def choice(self) -> int:
@@ -175,13 +231,14 @@ class Slope(Estimator):
         InputError
             If nothing was added.
         """
-        z = -NormalDist().inv_cdf(self.delta / (2.0 * self.width))
         seen = [self.candidate(i) for i in range(self.width)]
         value = np.array([candidate.value() for candidate in seen])
-        reach = 2.0 * z * np.array([candidate.standard_error() for candidate in seen])
-        low, high = np.maximum.accumulate(value - reach), np.minimum.accumulate(value + reach)
-        # the intersections shrink, so those that are not empty come first
-        return max(int(np.count_nonzero(low <= high)) - 1, 0)
+        error = np.array([candidate.standard_error() for candidate in seen])
+        gap = np.abs(value[:, None] - value)
+        reach = -NormalDist().inv_cdf(self.delta / (2.0 * self.width)) * error
+        agrees = np.tril(gap, -1) <= reach[:, None] + _BEYOND * reach
+        inside = gap[:, 0] <= -NormalDist().inv_cdf(self.delta / 2.0) * error[0]
+        return int(np.flatnonzero(agrees.all(axis=1) & inside).max())
 
     @property
     def chosen(self) -> float:

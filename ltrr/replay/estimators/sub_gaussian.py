@@ -36,7 +36,7 @@ class SubGaussian(IPS):
     ----------
     lam : float
         λ in [0, 1). The default, 0.1, caps weights at 10 as the other weight-bending estimators do, and is a
-        convention, not a tuned value: `ltrr.replay.estimators.slope.Slope` chooses λ from the log.
+        convention, not a tuned value; ``slope:sub-gaussian`` has λ chosen from the log.
 
     Examples
     --------

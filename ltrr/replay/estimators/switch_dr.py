@@ -25,7 +25,7 @@ class SwitchDR(DR):
     ----------
     tau : float
         τ >= 0; inf for DR. The default, 10, trusts weights up to ten times the average of 1 and is a
-        convention, not a tuned value: `ltrr.replay.estimators.slope.Slope` chooses τ from the log.
+        convention, not a tuned value; ``slope:switch-dr`` has τ chosen from the log.
 
     Examples
     --------

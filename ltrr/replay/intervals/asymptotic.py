@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from statistics import NormalDist
+from typing import ClassVar
 
 from ltrr.metrics.intervals import Interval
 from ltrr.replay.estimators.base import Estimator
-from ltrr.replay.intervals.level import tail
+from ltrr.replay.intervals.level import FEW, FEW_CLUSTERS, tail
 from ltrr.types import Float64, Int64
 
-__all__ = ["Asymptotic"]
+__all__ = ["Asymptotic", "students"]
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,10 @@ class Asymptotic:
     Assumes that n is large enough for the mean of the rows to be normal. It is not where the effective sample
     size is small: the estimate and its error are both too low whenever the large weights were not drawn, and
     the interval misses on the high side more often than stated.
+
+    Where rows of a cluster are dependent, Σ and n are those of the sums by cluster, and the quantile is
+    Student's for as many clusters. Fewer than some 40 clusters, or one that outweighs the others, leave Σ
+    itself too uncertain: such intervals miss more often than stated.
 
     It needs nothing but what the estimator holds, so `add` and `merge` do nothing.
 
@@ -40,8 +45,11 @@ class Asymptotic:
 
     References
     ----------
-    van der Vaart, "Asymptotic Statistics", 1998, theorem 3.1.
+    van der Vaart, "Asymptotic Statistics", 1998, theorem 3.1; Cameron, Miller, "A practitioner's guide to
+    cluster-robust inference", Journal of Human Resources 50(2), 2015, section VI.
     """
+
+    clustered: ClassVar[bool] = True
 
     @property
     def name(self) -> str:
@@ -60,10 +68,41 @@ class Asymptotic:
         """Keep nothing of the other."""
 
     def interval(self, estimator: Estimator, level: float = 0.95) -> Interval | None:
-        """Return the interval; None where fewer than two requests leave the spread unknown."""
-        z = -NormalDist().inv_cdf(tail(level))
-        n = estimator.moments.n
-        if n < 2:
+        """Return the interval; None where fewer than two requests, or clusters, leave the spread unknown."""
+        z, clusters = -NormalDist().inv_cdf(tail(level)), estimator.clusters
+        if self.lacks(estimator):
             return None
+        if clusters is not None:
+            z = students(z, clusters.n - 1)
         value, half = estimator.value(), z * estimator.standard_error()
-        return Interval(value, value - half, value + half, n)
+        return Interval(value, value - half, value + half, estimator.moments.n)
+
+    def lacks(self, estimator: Estimator) -> str:
+        """Return what is missing for an interval: a second request, a second cluster, or nothing."""
+        if estimator.moments.n < 2:
+            return FEW
+        return FEW_CLUSTERS if estimator.clusters is not None and estimator.clusters.n < 2 else ""
+
+
+def students(z: float, degrees: int) -> float:
+    """Return Student's quantile for the normal quantile z, without a library that takes long to load.
+
+    Four terms of the expansion in 1 / degrees: within 0.2 % for 95 % and 5 degrees of freedom or more.
+
+    Examples
+    --------
+    >>> round(students(1.959964, 9), 3), round(students(1.959964, 119), 4)
+    (2.262, 1.9801)
+
+    References
+    ----------
+    Abramowitz, Stegun, "Handbook of mathematical functions", 1964, 26.7.5.
+    """
+    x, n = z * z, float(degrees)
+    terms = (
+        (x + 1.0) / 4.0,
+        ((5.0 * x + 16.0) * x + 3.0) / 96.0,
+        (((3.0 * x + 19.0) * x + 17.0) * x - 15.0) / 384.0,
+        ((((79.0 * x + 776.0) * x + 1482.0) * x - 1920.0) * x - 945.0) / 92160.0,
+    )
+    return z * (1.0 + sum(term / n ** (k + 1) for k, term in enumerate(terms)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol, TypeVar
+from typing import ClassVar, Protocol, TypeVar
 
 from ltrr.metrics.intervals import Interval
 from ltrr.replay.estimators.base import Estimator
@@ -15,6 +15,9 @@ M = TypeVar("M", bound="IntervalMethod")
 
 class IntervalMethod(Protocol):
     """The uncertainty of an estimate, independent of how it is made.
+
+    `clustered` and `lacks` may be left out: the replay then takes the method to need independent rows, and
+    gives no reason where it has no interval.
 
     Examples
     --------
@@ -29,6 +32,9 @@ class IntervalMethod(Protocol):
     >>> method.name, round(method.interval(ips, level=0.9).high, 3)
     ('asymptotic', 0.975)
     """
+
+    clustered: ClassVar[bool] = False
+    """True where the interval is right for rows in dependent clusters, given the sums of every cluster."""
 
     @property
     def name(self) -> str:
@@ -45,3 +51,11 @@ class IntervalMethod(Protocol):
 
     def interval(self, estimator: Estimator, level: float = 0.95) -> Interval | None:
         """Return the interval of the estimator whose rows were added; None where it does not apply."""
+
+    def lacks(self, estimator: Estimator) -> str:
+        """Return why `interval` gives None for the estimator, with the remedy; "" where it gives one.
+
+        One clause that begins with a verb, such as ``needs …``, and names an option both as keyword and flag.
+        """
+        del estimator
+        return ""

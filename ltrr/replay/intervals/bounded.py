@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
 
@@ -12,10 +12,19 @@ from ltrr import _check
 from ltrr.errors import InputError
 from ltrr.metrics.intervals import Interval
 from ltrr.replay.estimators.base import Estimator
-from ltrr.replay.intervals.level import check_seen, tail
+from ltrr.replay.intervals.level import COUNTED, FEW, check_seen, tail
 from ltrr.types import Float64, Int64
 
-__all__ = ["Bounded", "check_range"]
+__all__ = ["NO_BOUND", "NO_RANGE", "Bounded", "check_range"]
+
+NO_RANGE = "needs the range of a request's reward: reward_range=(0, 1), --reward-range 0,1"
+"""What is lacking where no range of rewards was declared."""
+
+NO_BOUND = (
+    "needs the largest possible weight: weight_bound=20, --weight-bound 20, or the smallest possible "
+    "propensity: floor=0.05, --floor 0.05"
+)
+"""What is lacking where no bound on weights was declared."""
 
 B = TypeVar("B", bound="Bounded")
 
@@ -54,6 +63,8 @@ class Bounded(ABC):
     >>> Hoeffding(weight_bound=20.0, reward_range=(0.0, 1.0)).assumes(IPS())
     ''
     """
+
+    clustered: ClassVar[bool] = False
 
     weight_bound: float | None = None
     reward_range: tuple[float, float] | None = None
@@ -129,23 +140,37 @@ class Bounded(ABC):
         """
         outside = tail(level)
         check_seen(type(self).__name__, self.n, estimator)
-        weight_bound = self.weight_bound if self.weight_bound is not None else largest_weight
-        if weight_bound is None and not self.assumes(estimator):
-            weight_bound = 1.0
-        if self.counted or self.n < 2 or weight_bound is None:
-            return None
-        bounds = self._range(estimator, weight_bound)
-        if bounds is None:
+        bounds = self._bounds(estimator, largest_weight)
+        if self.counted or self.n < 2 or bounds is None:
             return None
         low, high = bounds
         slack = 1e-9 * (high - low)
         if self.seen[0] < low - slack or self.seen[1] > high + slack:
             raise InputError(
                 f"`{type(self).__name__}`: terms of `{estimator.label}` reach [{self.seen[0]:g}, "
-                f"{self.seen[1]:g}], outside the declared [{low:g}, {high:g}]; correct weight_bound or "
-                "reward_range"
+                f"{self.seen[1]:g}], outside the declared [{low:g}, {high:g}]; correct weight_bound "
+                "(1 / floor where a floor is declared) or reward_range"
             )
         mean = estimator.value()
         deviation = float(np.sqrt(estimator.moments.covariance[1, 1]))
         half = self.half_width(self.n, deviation, high - low, outside)
         return Interval(mean, mean - half, mean + half, self.n)
+
+    def _bounds(self, estimator: Estimator, largest_weight: float | None) -> tuple[float, float] | None:
+        """Return the range of the term, None where it is not known."""
+        weight_bound = self.weight_bound if self.weight_bound is not None else largest_weight
+        if weight_bound is None and not self.assumes(estimator):
+            weight_bound = 1.0
+        return None if weight_bound is None else self._range(estimator, weight_bound)
+
+    def lacks(self, estimator: Estimator, *, largest_weight: float | None = None) -> str:
+        """Return what is missing for an interval, "" where there is one; arguments as of `interval`."""
+        if self.counted:
+            return COUNTED
+        if estimator.bounds(1.0, 0.0, 1.0) is None:
+            return "needs a mean of bounded terms, such as ips, clipped-ips or dr"
+        if self.reward_range is None:
+            return NO_RANGE
+        if self._bounds(estimator, largest_weight) is None:
+            return NO_BOUND
+        return FEW if self.n < 2 else ""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 import numpy as np
 
 from ltrr.metrics.intervals import Interval
 from ltrr.replay.estimators.base import Estimator
+from ltrr.replay.estimators.joined import Joined
 from ltrr.replay.intervals.level import check_seen, tail
+from ltrr.replay.intervals.proportion import proportion_bounds
 from ltrr.types import Float64, Int64
 
 __all__ = ["ClopperPearson"]
@@ -24,7 +27,10 @@ class ClopperPearson:
     It applies to the reward as logged (``on-policy``) and to self-normalised estimates (``snips``,
     ``replay``) whose every row counts fully or not at all (weight 0 or 1), with rewards 0 or 1: the estimate
     is then k / m, and given which rows count, k is binomial. The weights must be seen for that, so there is
-    none for ``ips``: a log whose large weights have not met a reward yet would look on-policy.
+    none for ``ips``: a log whose large weights have not met a reward yet would look on-policy. A caller who
+    knows that every weight is exactly 1 says so by ``unweighted``; every estimate is then the mean as logged.
+    Trials must be independent: there is none for dependent rows, but see
+    `ltrr.replay.intervals.proportion.proportion_of_clusters`.
 
     Examples
     --------
@@ -44,6 +50,8 @@ class ClopperPearson:
     Clopper, Pearson, "The use of confidence or fiducial limits illustrated in the case of the binomial",
     Biometrika 26(4), 1934.
     """
+
+    clustered: ClassVar[bool] = False
 
     n: int = field(default=0, init=False, repr=False)
     applies: bool = field(default=True, init=False, repr=False)
@@ -83,15 +91,36 @@ class ClopperPearson:
         self.successes += other.successes
         self.trials += other.trials
 
-    def interval(self, estimator: Estimator, level: float = 0.95) -> Interval | None:
-        """Return the interval; None where the estimate is not a proportion."""
-        outside = tail(level)
-        check_seen("ClopperPearson", self.n, estimator)
-        if not self.applies or self.trials == 0 or not estimator.proportion:
-            return None
-        from scipy.special import betaincinv
+    def applies_to(self, estimator: Estimator, *, unweighted: bool = False) -> bool:
+        """Return whether the estimate is a proportion, by all that was added.
 
-        k, m = self.successes, self.trials
-        low = float(betaincinv(k, m - k + 1, outside)) if k > 0 else 0.0
-        high = float(betaincinv(k + 1, m - k, 1.0 - outside)) if k < m else 1.0
-        return Interval(k / m, low, high, m)
+        Parameters
+        ----------
+        estimator : Estimator
+            The estimator whose rows were added.
+        unweighted : bool
+            True where all weights are known to be exactly 1.
+        """
+        may = estimator.proportion or (unweighted and bool(estimator.weight))
+        return may and not isinstance(estimator, Joined) and self.applies and self.trials > 0
+
+    def interval(
+        self, estimator: Estimator, level: float = 0.95, *, unweighted: bool = False
+    ) -> Interval | None:
+        """Return the interval; None where `applies_to` is False."""
+        tail(level)
+        check_seen("ClopperPearson", self.n, estimator)
+        if not self.applies_to(estimator, unweighted=unweighted):
+            return None
+        low, high = proportion_bounds(self.successes, self.trials, level)
+        return Interval(self.successes / self.trials, low, high, self.trials)
+
+    def lacks(self, estimator: Estimator, *, unweighted: bool = False) -> str:
+        """Return what is missing for an interval, "" where there is one; arguments as of `interval`."""
+        if self.applies_to(estimator, unweighted=unweighted):
+            return ""
+        if not estimator.proportion:
+            return "needs a proportion: the reward as logged, snips or replay"
+        if self.applies:
+            return "needs at least one row of weight 1"
+        return "needs rewards of 0 and 1, weights of 0 and 1, and rows that stand for one event each"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 import numpy as np
 
@@ -11,8 +12,8 @@ from ltrr._kernels.betting import bet
 from ltrr.errors import InputError
 from ltrr.metrics.intervals import Interval
 from ltrr.replay.estimators.base import Estimator
-from ltrr.replay.intervals.bounded import check_range
-from ltrr.replay.intervals.level import check_seen, tail
+from ltrr.replay.intervals.bounded import NO_BOUND, NO_RANGE, check_range
+from ltrr.replay.intervals.level import COUNTED, check_seen, tail
 from ltrr.types import Bool, Float64, Int64
 
 __all__ = ["ConfidenceSequence"]
@@ -81,6 +82,8 @@ class ConfidenceSequence:
     sections 4.2 and 4.3; Waudby-Smith, Wu, Ramdas, Karampatziakis, Mineiro, "Anytime-valid off-policy
     inference for contextual bandits", ACM/IMS Journal of Data Science 1(3), 2024, section 2.
     """
+
+    clustered: ClassVar[bool] = False
 
     weight_bound: float | None = None
     reward_range: tuple[float, float] | None = None
@@ -190,6 +193,18 @@ class ConfidenceSequence:
         low = ends[0] if not lost[0, 0] else float(value[_run(lost[0]) - 1])
         high = ends[1] if not lost[1, -1] else float(value[len(value) - _run(lost[1, ::-1])])
         return Interval(estimator.value(), min(low, high), max(low, high), self.n)
+
+    def lacks(self, estimator: Estimator) -> str:
+        """Return what is missing for an interval, "" where there is one."""
+        if self.counted:
+            return COUNTED
+        if not estimator.ratio and estimator.bounds(1.0, 0.0, 1.0) is None:
+            return "needs snips, slate-snips or a mean of bounded terms, such as ips, clipped-ips or dr"
+        if self.reward_range is None:
+            return NO_RANGE
+        if self.n == 0:
+            return "needs at least one request"
+        return NO_BOUND if self._sides(np.zeros((0, 3))) == [None, None] else ""
 
 
 def _run(ruled_out: Bool) -> int:

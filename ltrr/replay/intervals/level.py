@@ -6,7 +6,16 @@ from ltrr import _check
 from ltrr.errors import InputError
 from ltrr.replay.estimators.base import Estimator
 
-__all__ = ["check_seen", "tail"]
+__all__ = ["COUNTED", "FEW", "FEW_CLUSTERS", "check_seen", "tail"]
+
+FEW = "needs at least two requests"
+"""What an interval lacks that rests on the spread of the rows, where there are too few."""
+
+FEW_CLUSTERS = "needs at least two clusters"
+"""What it lacks where rows are grouped in too few clusters."""
+
+COUNTED = "needs rows that stand for one event each; leave the column of counts unmapped, one row an event"
+"""What finite-sample intervals lack where rows stand for several events."""
 
 
 def tail(level: float) -> float:

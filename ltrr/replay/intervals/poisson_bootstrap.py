@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from ltrr._kernels.bootstrap import BLOCK, poisson_sums
 from ltrr.errors import InputError
 from ltrr.metrics.intervals import Interval
 from ltrr.replay.estimators.base import Estimator
-from ltrr.replay.intervals.level import check_seen, tail
+from ltrr.replay.intervals.level import FEW, check_seen, tail
 from ltrr.rng import Streams
 from ltrr.types import Float64, Int64
 
@@ -25,7 +26,8 @@ class PoissonBootstrap:
     Resample b of an estimator with rows ``x_i`` is ``of_rows(Σ_i p_i(b) x_i / n)``. A weight is a function of
     the seed, the request's key and b, so chunks, their order and merging do not change the intervals (up to
     rounding), and estimates of two policies on one log are resampled together. Its memory is n_resamples
-    numbers a column.
+    numbers a column. Where rows of a cluster are dependent, give them one key: they are then resampled
+    together, and clusters are what varies.
 
     Percentiles miss on the same side as normal intervals where few large weights dominate the estimate. There
     BCa and studentised percentiles were tried in their place, on four kinds of skewed logs (largest weights
@@ -67,6 +69,8 @@ class PoissonBootstrap:
     and Programs in Biomedicine 83(1), 2006; Chamandy, Muralidharan, Najmi, Naidu, "Estimating uncertainty for
     massive data streams", Google technical report, 2012, section 3.
     """
+
+    clustered: ClassVar[bool] = True
 
     n_resamples: int = 1000
     seed: int = 0
@@ -152,3 +156,7 @@ class PoissonBootstrap:
         low = np.quantile(np.where(known, values, -np.inf), outside, method="inverted_cdf")
         high = -np.quantile(np.where(known, -values, -np.inf), outside, method="inverted_cdf")
         return Interval(estimator.value(), float(low), float(high), self.n)
+
+    def lacks(self, estimator: Estimator) -> str:
+        """Return what is missing for an interval: a second request, or nothing."""
+        return FEW if estimator.moments.n < 2 else ""

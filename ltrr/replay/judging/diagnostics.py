@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,14 +9,12 @@ import numpy as np
 from ltrr._kernels.weights import weight_pass
 from ltrr.logs.events import Events
 from ltrr.replay.estimators.batch import ReplayBatch
-from ltrr.replay.judging.chi_square import chi_square_tail
+from ltrr.replay.judging.largest import Largest
 from ltrr.replay.judging.pareto import pareto_k, tail_size
+from ltrr.replay.judging.time_blocks import TimeBlocks
 from ltrr.types import Float64, Int64
 
-__all__ = ["BLOCKS", "MEANINGS", "Diagnostics"]
-
-BLOCKS = 20
-"""Number of blocks in time for the drift tests."""
+__all__ = ["MEANINGS", "Diagnostics"]
 
 _KEEP = 40_000
 """Largest weights kept: the tail of up to 100 million rows."""
@@ -37,12 +34,26 @@ MEANINGS = {
     "zero_weight_share": "share of rows with weight 0: weighting estimators learn nothing from them",
     "pareto_k": "tail shape of the weights; above 0.7 their mean converges too slowly",
     "rewarded": "rows with a weight and a reward other than 0",
-    "ess_rewarded": "effective number of rewarded rows, (Σwr)² / Σ(wr)²",
+    "ess_rewarded": "effective number of rewarded rows, (Σ|wr|)² / Σ(wr)²",
+    "reward_k": "tail shape of the weighted rewards; above 0.7 their mean converges too slowly",
+    "reward_top_share": "share of Σ(wr)² held by its largest term",
+    "clusters": "clusters of dependent rows",
+    "ess_clusters": "effective number of clusters, by their weights",
+    "left_out": "share of rows that were excluded, copies aside",
+    "repeat_p": "p-value: do rows repeat the last action in their context by chance only?",
+    "repeat_share": "share of rows that do so beyond chance",
+    "gap_p": "p-value: do DR and IPS differ on the same rows by chance only?",
     "unsupported_mass": "target probability on actions that the logging policy never took there",
     "unsupported_known": "1 where that is exact (full logged distributions), 0 where it only counts actions "
     "absent from the whole log",
     "mean_inverse_propensity": "mean of 1/propensity over the number of eligible actions; 1 where right",
     "mean_inverse_propensity_se": "its standard error",
+    "propensity_p": "p-value: do the propensities fit the actions taken?",
+    "propensity_mean": "largest mean of 1{a}/propensity, of an action or of one in half of the contexts, "
+    "that chance does not explain; 1 where there is none",
+    "propensity_bits": "log2 of the mean, at least, of the actions' shares in earlier rows over their "
+    "propensities; at most 0 but by chance",
+    "propensity_scale": "mean of 1/propensity over the mean number of eligible actions; 1 where right",
     "calibration_p": "p-value: do the logged distributions fit the actions taken?",
     "certain_share": "share of rows with propensity 1",
     "acceptance_rate": "share of rows that rejection replay keeps",
@@ -76,25 +87,23 @@ class Diagnostics:
     histogram: Int64 = field(init=False, repr=False)
     mass: Float64 = field(init=False, repr=False)
     _sums: Float64 = field(init=False, repr=False)
-    _largest: Float64 = field(init=False, repr=False)
+    _largest: Largest = field(default_factory=lambda: Largest(_KEEP), init=False, repr=False)
+    _least: float = field(default=np.inf, init=False, repr=False)
     _taken: Float64 = field(init=False, repr=False)
     _wanted: Float64 = field(init=False, repr=False)
-    _stated: Float64 = field(init=False, repr=False)
-    _stated_var: Float64 = field(init=False, repr=False)
     _full: bool = field(default=False, init=False, repr=False)
     _outside: float = field(default=0.0, init=False, repr=False)
     _rows: int = field(default=0, init=False, repr=False)
     _certain: int = field(default=0, init=False, repr=False)
     _inverse: Float64 = field(init=False, repr=False)
     _accepted: Float64 = field(init=False, repr=False)
-    _blocks: list[Float64] = field(default_factory=list, init=False, repr=False)
+    time: TimeBlocks = field(default_factory=TimeBlocks, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.histogram = np.zeros(_BINS, np.int64)
         self.mass = np.zeros(_BINS)
         self._sums = np.zeros(8)
-        self._largest = np.zeros(0)
-        self._taken, self._wanted, self._stated, self._stated_var = np.zeros((4, self.n_actions))
+        self._taken, self._wanted = np.zeros((2, self.n_actions))
         self._inverse = np.zeros(3)
         self._accepted = np.zeros(2)
 
@@ -110,35 +119,14 @@ class Diagnostics:
         if batch.weight is not None and len(starts):
             weight = batch.weight if batch.single else np.multiply.reduceat(batch.weight, starts)
             self._sums += weight_pass(weight, count, reward, _LOW, _PER_DECADE, self.histogram, self.mass)
-            self._keep(weight)
+            self._largest.add(weight)
+            self._least = min(self._least, float(weight.min()))
         if batch.accept is not None:
             self._accepted += np.array([batch.accept.sum(), len(batch)])
-        self._block(weight, reward)
+        timed = events is not None and events.space.timed
+        self.time.add(weight, reward, events.time[starts] if timed and events is not None else None)
         if events is not None:
             self._support(events, probabilities)
-
-    def _keep(self, weight: Float64) -> None:
-        """Keep the largest weights."""
-        full = len(self._largest) >= _KEEP
-        above = weight[weight > self._largest.min()] if full else weight
-        joined = np.concatenate([self._largest, above])
-        if len(joined) > _KEEP:
-            joined = np.partition(joined, len(joined) - _KEEP)[-_KEEP:]
-        self._largest = joined
-
-    def _block(self, weight: Float64, reward: Float64) -> None:
-        """Add the sums that drift is judged by, and halve the number of blocks when there are too many."""
-        # a chunk is cut so that small logs, which come in one chunk, have blocks too
-        for part in np.array_split(np.arange(len(weight)), min(BLOCKS, len(weight)) or 1):
-            w, r = weight[part], reward[part]
-            self._blocks.append(np.array([len(part), w.sum(), w @ w, r.sum(), r @ r]))
-        self._fold()
-
-    def _fold(self) -> None:
-        while len(self._blocks) > 64 * BLOCKS:
-            pairs = self._blocks[: len(self._blocks) // 2 * 2]
-            rest = self._blocks[len(pairs) :]
-            self._blocks = [a + b for a, b in zip(pairs[::2], pairs[1::2], strict=True)] + rest
 
     def _support(self, events: Events, probabilities: Float64 | None) -> None:
         """Add which actions were taken, wanted by the target, and possible."""
@@ -154,11 +142,8 @@ class Diagnostics:
             self._wanted += np.bincount(actions, probabilities, minlength=self.n_actions)
         if events.probabilities is not None:
             self._full = True
-            actions, stated = events.actions.action, events.probabilities
-            self._stated += np.bincount(actions, stated, minlength=self.n_actions)
-            self._stated_var += np.bincount(actions, stated * (1.0 - stated), minlength=self.n_actions)
             if probabilities is not None:
-                self._outside += float(probabilities[stated <= 0.0].sum())
+                self._outside += float(probabilities[events.probabilities <= 0.0].sum())
 
     def merge(self, other: Diagnostics) -> None:
         """Take in what another has collected on a later part of the log."""
@@ -170,16 +155,14 @@ class Diagnostics:
             "_sums",
             "_taken",
             "_wanted",
-            "_stated",
-            "_stated_var",
             "_inverse",
             "_accepted",
         ):
             setattr(self, key, getattr(self, key) + getattr(other, key))
         self._full = self._full or other._full
-        self._keep(other._largest)
-        self._blocks = self._blocks + other._blocks
-        self._fold()
+        self._largest.merge(other._largest)
+        self._least = min(self._least, other._least)
+        self.time.merge(other.time)
 
     @property
     def ess(self) -> float:
@@ -208,6 +191,17 @@ class Diagnostics:
         return bool(self._sums[0])
 
     @property
+    def max_weight(self) -> float | None:
+        """Largest weight; None where there are no weights."""
+        return float(self._largest.values.max()) if self.weighted and len(self._largest.values) else None
+
+    @property
+    def off_one(self) -> float:
+        """Largest distance of a weight from 1; infinite where there are no weights."""
+        largest = self._largest.values
+        return max(abs(float(largest.max()) - 1.0), abs(self._least - 1.0)) if len(largest) else np.inf
+
+    @property
     def deterministic(self) -> bool:
         """True where every logged propensity is 1: no other action was ever tried."""
         return self._rows > 0 and self._certain == self._rows and self.n_actions > 1
@@ -221,41 +215,20 @@ class Diagnostics:
             return self._outside / self._rows
         return float(self._wanted[self._taken == 0].sum() / self._rows)
 
-    def calibration_p(self) -> float | None:
-        """Return the p-value of the logged distributions given the actions taken; None where not logged.
+    def drift_p(self, of: str, inflation: float = 1.0) -> float | None:
+        """Return the p-value of equal means over time of "weight" or "reward", as `TimeBlocks` does."""
+        return self.time.drift_p(of, inflation)
 
-        By action, taken minus expected over its standard deviation is squared and the largest compared with
-        one degree of freedom, corrected for the number of actions (Bonferroni): the counts are dependent.
-        """
-        tested = self._stated_var > 5.0
-        if not self._full or not tested.any():
-            return None
-        z = (self._taken - self._stated)[tested] / np.sqrt(self._stated_var[tested])
-        return min(1.0, float(tested.sum()) * math.erfc(float(np.abs(z).max()) / math.sqrt(2.0)))
-
-    def drift_p(self, of: str) -> float | None:
-        """Return the p-value of equal means over time of "weight" or "reward" (chi-square over blocks)."""
-        blocks = np.array(self.blocks())
-        at = 1 if of == "weight" else 3
-        if len(blocks) < 2:
-            return None
-        n, total, squares = blocks[:, 0], blocks[:, at], blocks[:, at + 1]
-        variance = squares.sum() / n.sum() - (total.sum() / n.sum()) ** 2
-        # sums of rare rewards are far from normal where a block expects hardly any
-        if variance <= 0.0 or np.any(n * variance < 1e-12) or n.min() < 20:
-            return None
-        z2 = (total / n - total.sum() / n.sum()) ** 2 * n / variance
-        return chi_square_tail(float(z2.sum()), len(blocks) - 1)
+    @property
+    def weight_variance(self) -> float:
+        """Variance of the sum of weights, were rows independent."""
+        c, cw, cw2, ccw, cc = self._sums[:5]
+        mean = cw / c if c else 0.0
+        return float(max(cw2 - 2.0 * mean * ccw + mean * mean * cc, 0.0))
 
     def blocks(self) -> list[Float64]:
-        """Return at most `BLOCKS` blocks in time, each (n, Σw, Σw², Σr, Σr²)."""
-        used = [b for b in self._blocks if b[0]]
-        if len(used) <= BLOCKS:
-            return used
-        # cut by rows, not by chunks: chunks may differ in length
-        ends = np.cumsum([b[0] for b in used])
-        group = np.minimum((ends - 1) * BLOCKS // ends[-1], BLOCKS - 1).astype(int)
-        return [np.sum([b for b, g in zip(used, group, strict=True) if g == k], axis=0) for k in set(group)]
+        """Return at most `BLOCKS` blocks in time, as `TimeBlocks.found` does."""
+        return self.time.found()
 
     def summary(self) -> dict[str, float | None]:
         """Return all diagnostics by name; None where the log does not determine it."""
@@ -265,7 +238,6 @@ class Diagnostics:
         if self._rows:
             out["unsupported_mass"] = self.unsupported_mass
             out["unsupported_known"] = float(self._full)
-            out["calibration_p"] = self.calibration_p()
         if self._inverse[0]:
             n, total, squares = self._inverse
             out["certain_share"] = self._certain / self._rows
@@ -278,7 +250,7 @@ class Diagnostics:
         return out
 
     def _of_weights(self) -> dict[str, float | None]:
-        sums, top = self._sums, np.sort(self._largest)
+        sums, top = self._sums, np.sort(self._largest.values)
         total = float(sums[1])
         percent = min(max(1, round(self.n / 100)), len(top))
         return {

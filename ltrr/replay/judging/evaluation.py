@@ -35,8 +35,12 @@ ESTIMATE_COLUMNS = (
     "estimated",
     "bias",
     "rows_needed",
+    "metric",
+    "segment",
+    "clusters",
+    "note",
 )
-"""Columns of the table of estimates; one row a policy, estimator and interval."""
+"""Columns of the table of estimates; one row a policy, metric, estimator, segment and interval."""
 
 DIFFERENCE_COLUMNS = (
     "policy",
@@ -48,6 +52,11 @@ DIFFERENCE_COLUMNS = (
     "interval",
     "level",
     "verdict",
+    "metric",
+    "segment",
+    "p",
+    "p_adjusted",
+    "note",
 )
 """Columns of the table of paired differences."""
 
@@ -57,7 +66,31 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "differences": DIFFERENCE_COLUMNS,
     "diagnostics": ("policy", "diagnostic", "value", "meaning"),
     "weights": ("policy", "low", "rows", "mass"),
-    "blocks": ("policy", "block", "rows", "reward", "weight"),
+    "blocks": (
+        "policy",
+        "block",
+        "rows",
+        "reward",
+        "weight",
+        "reward_se",
+        "weight_se",
+        "start",
+        "end",
+    ),
+    "guardrails": (
+        "policy",
+        "metric",
+        "estimator",
+        "bound",
+        "margin",
+        "difference",
+        "low",
+        "high",
+        "level",
+        "outcome",
+    ),
+    "clips": ("policy", "clip", "value", "low", "high"),
+    "left_out": ("what", "kept", "left_out"),
 }
 """The tables of a replay and their columns; each is a file of its folder."""
 
@@ -73,6 +106,12 @@ TEXTS = frozenset(
         "bias",
         "diagnostic",
         "meaning",
+        "metric",
+        "segment",
+        "note",
+        "bound",
+        "outcome",
+        "what",
     ]
 )
 """Columns of text; the others hold numbers."""
@@ -122,6 +161,11 @@ class Evaluation:
     about: Mapping[str, Any]
     faults: Faults = field(default_factory=Faults, repr=False, compare=False)
 
+    def __repr__(self) -> str:
+        from ltrr.replay import report
+
+        return report.brief(self)
+
     def _frame(self, table: str) -> pd.DataFrame:
         import pandas as pd
 
@@ -132,9 +176,10 @@ class Evaluation:
         """The estimates, columns `ESTIMATE_COLUMNS`.
 
         ``value``, ``low`` and ``high`` are empty where the log cannot answer; ``parameter`` is the
-        hyper-parameter, given or chosen by SLOPE; ``estimated`` says which probabilities are estimates,
-        ``bias`` why the estimator is biased; ``rows_needed`` is the number of such rows that would give the
-        requested half-width.
+        hyper-parameter, given, at its default, or chosen by SLOPE where that was asked for; ``estimated``
+        says which probabilities are estimates, ``bias`` why the estimator is biased; ``rows_needed`` is the
+        number of such rows that would give the requested half-width; ``note`` is to be read with the number,
+        or says why there is no interval.
         """
         return self._frame("estimates")
 
@@ -155,8 +200,23 @@ class Evaluation:
 
     @property
     def blocks(self) -> pd.DataFrame:
-        """Over time: policy, block, rows, reward (mean), weight (mean)."""
+        """Over time: policy, block, rows, means of reward and weight with standard errors, start, end."""
         return self._frame("blocks")
+
+    @property
+    def guardrails(self) -> pd.DataFrame:
+        """What each guardrail shows: change from the value as logged, its interval, and the outcome."""
+        return self._frame("guardrails")
+
+    @property
+    def clips(self) -> pd.DataFrame:
+        """Estimates by weights clipped at several values: how much the largest weights decide."""
+        return self._frame("clips")
+
+    @property
+    def left_out(self) -> pd.DataFrame:
+        """Rows that were kept and rows that were left out: number, mean reward, shares of actions."""
+        return self._frame("left_out")
 
     def plot_forest(self) -> Axes:
         """Return a forest plot: every estimate with its interval, and the reward as logged."""
@@ -169,6 +229,24 @@ class Evaluation:
         from ltrr.replay import report
 
         return report.weights(self)
+
+    def plot_segments(self) -> Axes:
+        """Return a forest plot of the differences by segment."""
+        from ltrr.replay import report
+
+        return report.segments(self)
+
+    def plot_clips(self) -> Axes:
+        """Return the estimates by clip: how much the largest weights decide."""
+        from ltrr.replay import report
+
+        return report.clips(self)
+
+    def plot_over_time(self) -> Axes:
+        """Return rewards and weights over the log, with a band of chance."""
+        from ltrr.replay import report
+
+        return report.over_time(self)
 
     def report(self, folder: Path | str, *, figures: bool = True) -> Path:
         """Write tables (csv), figures (svg) and report.html to a folder, made if absent.

@@ -11,7 +11,7 @@ import numpy as np
 
 from ltrr import _check
 from ltrr.errors import InputError
-from ltrr.logs.events import Events
+from ltrr.logs.events import Events, Space
 from ltrr.logs.replay_log import ReplayLog
 from ltrr.replay import nuisance
 from ltrr.replay.judging.settings import Settings
@@ -33,10 +33,13 @@ class Models:
     Parameters
     ----------
     propensity : PropensityModel or None
-        Where the log has no propensities, or no whole distributions and an estimator needs them.
+        Where the log has no propensities, or no whole distributions and an estimator needs them, or where
+        estimates are to replace what was logged.
     logged : bool
         True where the log has propensities.
-    reward : mapping of str to RewardModel
+    replaced : bool
+        True where estimated propensities are used even where some were logged.
+    reward : mapping of str to RewardModel or StatedRewards
         Predicts the reward of an action, for all targets under the name ""; for slates, by target, the
         target's reward from the action's slot to the end.
     mrdr : mapping of target name to RewardModel
@@ -58,7 +61,8 @@ class Models:
 
     propensity: nuisance.PropensityModel | None = None
     logged: bool = False
-    reward: Mapping[str, nuisance.RewardModel] = field(default_factory=dict)
+    replaced: bool = False
+    reward: Mapping[str, nuisance.RewardModel | nuisance.StatedRewards] = field(default_factory=dict)
     mrdr: Mapping[str, nuisance.RewardModel] = field(default_factory=dict)
     balanced: Mapping[str, nuisance.BalancedWeights] = field(default_factory=dict)
     embedding: Int32 | None = None
@@ -70,23 +74,30 @@ class Models:
 
         Weights rest on propensities, those of categories (``marginal``) on whole distributions.
         """
-        if self.propensity is None or (self.logged and "marginal" not in needs):
+        if self.propensity is None:
             return ""
-        return self.propensity.estimated
+        if self.replaced:
+            return self.propensity.replacing(logged=self.logged)
+        return "" if self.logged and "marginal" not in needs else self.propensity.estimated
 
-    def reward_of(self, target: str) -> nuisance.RewardModel | None:
+    @property
+    def trusts_log(self) -> bool:
+        """True where weights rest on the log's own propensities."""
+        return self.logged and not self.replaced
+
+    def reward_of(self, target: str) -> nuisance.RewardModel | nuisance.StatedRewards | None:
         """Return the reward model that a target's estimates use."""
         return self.reward.get(target, self.reward.get(""))
 
     def logging(self, events: Events) -> Float64 | None:
         """Return the logging policy's distributions, logged or estimated; None where neither is there."""
-        if events.probabilities is not None:
+        if events.probabilities is not None and not self.replaced:
             return events.probabilities
         return None if self.propensity is None else self.propensity.probabilities(events)
 
     def propensities(self, events: Events) -> Float64 | None:
         """Return the propensity of each chosen action, logged or estimated."""
-        if events.propensity is not None:
+        if events.propensity is not None and not self.replaced:
             return events.propensity
         if self.propensity is None:
             return None
@@ -110,6 +121,7 @@ def fit_models(
     settings: Settings,
     *,
     sampled: bool,
+    outcome: Callable[[Events], Float64] | None = None,
     on_chunk: Callable[[int], None] | None = None,
 ) -> Models:
     """Fit what is needed on a sample of the log (one pass), or return empty models where nothing is.
@@ -123,20 +135,34 @@ def fit_models(
     settings : Settings
     sampled : bool
         True to take the sample even where no model needs it (hyper-parameters are chosen from it).
+    outcome : callable, optional
+        What the reward model is fitted on in place of the reward: (n,), or (n, M) for M outcomes, of which
+        the first is the reward. Models of slates and "mrdr" are those of the reward.
     on_chunk : callable, optional
         Called with the rows of each chunk read.
+
+    Raises
+    ------
+    InputError
+        If predicted rewards are given as columns and requests have several slots, or what a model was asked
+        to be is not known.
     """
     needs = set(needs)
     models = Models(embedding=embedding_of(settings, len(log.space.actions)) if "marginal" in needs else None)
     first = next(iter(log.chunks()), None)
     if first is None:
         return models
-    if "accept" in needs and first.propensity is not None:
+    models.logged, models.replaced = first.propensity is not None, settings.propensity_model is not None
+    if "accept" in needs and models.logged and not models.replaced:
         with suppress(InputError):  # a deterministic log: its verdict says so
             models.floor = smallest_propensity(log)
-    models.logged = first.propensity is not None
+    stated = _stated(settings, log.space) if "q" in needs else None
+    if stated is not None:
+        models.reward = {"": stated}
+        if outcome is None or _width(outcome(first)) == 1:
+            needs.discard("q")
     # "marginal" weights need whole distributions, which a log of single propensities does not have
-    estimate = not models.logged or ("marginal" in needs and first.probabilities is None)
+    estimate = not models.logged or ("marginal" in needs and first.probabilities is None) or models.replaced
     if not (sampled or estimate or needs & MODELLED):
         return models
     sample = sample_events(log, max_rows=settings.fit_rows, seed=settings.seed, on_chunk=on_chunk)
@@ -145,16 +171,36 @@ def fit_models(
     models.sample = sample
     options: dict[str, Any] = {"folds": settings.folds, "seed": settings.seed, "max_rows": settings.fit_rows}
     if estimate:
-        models.propensity = nuisance.PropensityModel(kind=settings.propensity_model, **options)
+        models.propensity = nuisance.PropensityModel(
+            kind="frequency" if settings.propensity_model is None else settings.propensity_model, **options
+        )
         models.propensity.fit(sample)
-    propensity = models.propensities(sample)
     if "q" in needs and len(sample.request_indptr) - 1 == len(sample):
         model = nuisance.RewardModel(kind=settings.reward_model, **options)
-        model.fit(sample)
-        models.reward = {"": model}
+        y = None if outcome is None else outcome(sample)
+        if stated is None or y is None:
+            model.fit(sample, outcome=y)
+            models.reward = {"": model}
+        else:
+            model.fit(sample, outcome=y[:, 1:])
+            models.reward = {"": nuisance.StatedRewards(stated.pattern, model)}
         needs.discard("q")
+    _fit_by_target(models, sample, targets, needs, settings, options)
+    return models
+
+
+def _fit_by_target(
+    models: Models,
+    sample: Events,
+    targets: Sequence[Target],
+    needs: set[str],
+    settings: Settings,
+    options: dict[str, Any],
+) -> None:
+    """Fit what differs between targets."""
+    propensity = models.propensities(sample)
     for target in targets:
-        pi = target.probabilities(sample)
+        pi = target.probabilities(sample) if needs & MODELLED else None
         if pi is None or propensity is None:
             continue
         weight = pi[sample.place] / propensity
@@ -170,4 +216,19 @@ def fit_models(
             density = nuisance.BalancedWeights(**options)
             density.fit(sample, pi)
             models.balanced = {**models.balanced, target.name: density}
-    return models
+
+
+def _stated(settings: Settings, space: Space) -> nuisance.StatedRewards | None:
+    """Return predicted rewards that are given as a column for each action, or None."""
+    if not (isinstance(settings.q, str) and "*" in settings.q):
+        return None
+    if space.n_slots > 1:
+        raise InputError(
+            "`q` must be left out where requests have several slots: their estimators need the reward from "
+            "a slot to the end, which a column for each action does not give"
+        )
+    return nuisance.StatedRewards(settings.q)
+
+
+def _width(outcome: Float64) -> int:
+    return outcome.shape[1] if outcome.ndim == 2 else 1

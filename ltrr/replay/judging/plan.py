@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from copy import copy
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from ltrr.errors import InputError
 from ltrr.logs.replay_log import ReplayLog
-from ltrr.replay.estimators import ESTIMATORS, Estimator, make_estimator
+from ltrr.replay.estimators import ESTIMATORS, Estimator, OnPolicy, make_estimator
+from ltrr.replay.estimators.ratio import Ratio
 from ltrr.replay.estimators.registry import open_kind
-from ltrr.replay.estimators.slope import Slope, grid_of
+from ltrr.replay.estimators.slope import Slope, slope_of
 from ltrr.replay.intervals import IntervalMethod, PoissonBootstrap
 from ltrr.replay.intervals.registry import make_interval
+from ltrr.replay.judging.entry import Entry
+from ltrr.replay.judging.metrics import REWARD, Metric
 from ltrr.replay.judging.models import Models
-from ltrr.replay.judging.policy_judge import Entry, PolicyJudge
+from ltrr.replay.judging.policy_judge import PolicyJudge
 from ltrr.replay.judging.settings import Settings
 from ltrr.replay.targets.base import Target
 
@@ -82,7 +86,7 @@ class Plan:
         reward_range = settings.reward_range or space.reward_range
         methods = [
             make_interval(m, seed=settings.seed, weight_bound=bound, reward_range=reward_range)
-            for m in settings.intervals
+            for m in settings.intervals or ("asymptotic",)
         ]
         if len({m.name for m in methods}) != len(methods):
             raise InputError(f"`intervals` must name none twice, got {[m.name for m in methods]}")
@@ -93,40 +97,68 @@ class Plan:
     @property
     def sampled(self) -> bool:
         """True where a hyper-parameter is to be chosen from the weights."""
-        kinds = (open_kind(wanted) for wanted in self.estimators)
-        return any(kind is not None and kind.bent_at(1.0) is not None for kind in kinds)
+        return any(slope_of(wanted) is not None for wanted in self.estimators)
 
     @property
     def needs(self) -> frozenset[str]:
         """Needs of all estimators."""
         return needs_of(self.estimators)
 
-    def entry(self, name: str, estimator: Estimator, refused: str = "") -> Entry:
+    def entry(
+        self,
+        name: str,
+        estimator: Estimator,
+        refused: str = "",
+        *,
+        metric: str = REWARD,
+        places: tuple[int, ...] = (0,),
+    ) -> Entry:
         """Return an estimator with its own intervals."""
-        return Entry(name, estimator, [m.fork(estimator) for m in self.methods], refused)
+        methods = [m if metric == REWARD else without_range(m) for m in self.methods]
+        return Entry(name, estimator, [m.fork(estimator) for m in methods], refused, metric, places)
+
+    def logged(self) -> list[Entry]:
+        """Return the entries of the values as logged, one a metric."""
+        return [
+            self.entry(OnPolicy.name, of_metric(metric, OnPolicy()), metric=metric.name, places=places)
+            for metric, places in self._placed
+        ]
+
+    @property
+    def _placed(self) -> list[tuple[Metric, tuple[int, ...]]]:
+        measured = self.settings.measured
+        return [(metric, measured.places(metric)) for metric in measured.metrics]
 
     def judge(self, target: Target, models: Models, n_actions: int) -> PolicyJudge:
-        """Return the judge of one policy; hyper-parameters get their grids from the sample's weights."""
-        entries = []
-        bare = PolicyJudge(target, [], models, n_actions, self.settings.seed)
+        """Return the judge of one policy; what SLOPE chooses among comes from the sample's weights."""
+        bare = PolicyJudge(target, [], models, n_actions, self.settings)
+        made = []
         for wanted in self.estimators:
             estimator = self._made(wanted, bare)
-            name = wanted if isinstance(wanted, str) else estimator.label
-            entries.append(self.entry(name, estimator, self._refused(estimator)))
-        if len({entry.name for entry in entries}) != len(entries):
-            raise InputError(f"`estimators` must name none twice, got {[entry.name for entry in entries]}")
-        return PolicyJudge(target, entries, models, n_actions, self.settings.seed)
+            made.append((wanted if isinstance(wanted, str) else estimator.label, estimator))
+        if len({name for name, _ in made}) != len(made):
+            raise InputError(f"`estimators` must name none twice, got {[name for name, _ in made]}")
+        entries = [
+            self.entry(
+                name,
+                of_metric(metric, estimator),
+                self._refused(estimator),
+                metric=metric.name,
+                places=places,
+            )
+            for metric, places in self._placed
+            for name, estimator in made
+        ]
+        return PolicyJudge(target, entries, models, n_actions, self.settings)
 
     def _made(self, wanted: Any, judge: PolicyJudge) -> Estimator:
-        """Return an estimator; parameters that were left open are set to suit the log."""
+        """Return an estimator; what a log declares is set, and SLOPE gets its grid where it is asked for."""
+        sample = judge.models.sample
+        if slope_of(wanted) is not None and sample is not None:
+            return cast(Slope, make_estimator(wanted)).over(judge.batches(sample).batches[0].weight)
         kind = open_kind(wanted)
         if kind is None:
             return make_estimator(wanted)
-        sample = judge.models.sample
-        if kind.bent_at(1.0) is not None and sample is not None:
-            weight = judge.batch(sample)[0].weight
-            if weight is not None and (weight > 0.0).any():
-                return Slope(wanted, grid_of(weight))
         return kind.for_log(n_slots=self.n_slots, weight_bound=self.weight_bound)
 
     def _refused(self, estimator: Estimator) -> str:
@@ -138,3 +170,17 @@ class Plan:
                 f"{', '.join(sorted(others))}"
             )
         return ""
+
+
+def of_metric(metric: Metric, estimator: Estimator) -> Estimator:
+    """Return what estimates a metric: the estimator, or the ratio of two of its kind."""
+    return Ratio(estimator.fork(), estimator.fork()) if metric.per else estimator.fork()
+
+
+def without_range(method: IntervalMethod) -> IntervalMethod:
+    """Return an interval method that knows no range of rewards: what is declared is the reward's."""
+    if getattr(method, "reward_range", None) is None:
+        return method
+    bare = copy(method)
+    bare.reward_range = None  # type: ignore[attr-defined]  # it has one, as was just asked
+    return bare

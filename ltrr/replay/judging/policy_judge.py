@@ -1,136 +1,94 @@
-"""One target policy on one log: batches, estimators, intervals and diagnostics, chunk by chunk."""
+"""One target policy on one log: batches, estimators and diagnostics, chunk by chunk."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from ltrr._kernels.rewarded import reward_pass
 from ltrr.errors import InputError
 from ltrr.logs.events import Events
-from ltrr.metrics.intervals import Interval
 from ltrr.replay import nuisance
 from ltrr.replay.estimators import Estimator
 from ltrr.replay.estimators.batch import ReplayBatch
-from ltrr.replay.estimators.moments import Moments
-from ltrr.replay.intervals import IntervalMethod, PoissonBootstrap
+from ltrr.replay.estimators.clip_grid import ClipGrid
+from ltrr.replay.estimators.ratio import Ratio
 from ltrr.replay.judging.diagnostics import Diagnostics
+from ltrr.replay.judging.entry import Entry
+from ltrr.replay.judging.largest import Largest
 from ltrr.replay.judging.models import Models
+from ltrr.replay.judging.settings import Settings
 from ltrr.replay.nuisance.acceptance import accepted
 from ltrr.replay.targets.base import Target
 from ltrr.rng import Streams
 from ltrr.types import Float64, Int64
 
-__all__ = ["Entry", "PolicyJudge", "Resampler"]
+__all__ = ["Judged", "Made", "PolicyJudge", "joined", "rows_of"]
+
+Made = dict[tuple[str, int], Float64]
+"""Rows by the estimator's name and the place of the column."""
 
 
-@dataclass
-class Resampler:
-    """One bootstrap for many estimators, whose rows share its draws, which are the main cost.
-
-    Parameters
-    ----------
-    bootstrap : PoissonBootstrap
-
-    Examples
-    --------
-    >>> from ltrr.replay.estimators.ips import IPS
-    >>> ips, resampler = IPS(), Resampler(PoissonBootstrap(seed=1))
-    >>> batch = ReplayBatch(np.arange(500), np.arange(500.0) % 2, weight=np.ones(500))
-    >>> resampler.enrol(ips)
-    >>> ips.add(batch)
-    >>> resampler.add([(ips, ips.rows(batch))], batch.key)
-    >>> 0.4 < resampler.interval(ips, 0.95).low < 0.5
-    True
-    """
-
-    bootstrap: PoissonBootstrap
-    _start: dict[int, int] = field(default_factory=dict, init=False, repr=False)
-    _width: int = field(default=0, init=False, repr=False)
-
-    def enrol(self, estimator: Estimator) -> None:
-        """Reserve the columns of an estimator."""
-        self._start[id(estimator)] = self._width
-        self._width += estimator.moments.width
-
-    def add(self, parts: Sequence[tuple[Estimator, Float64]], key: Int64) -> None:
-        """Take in the rows of the enrolled estimators; those without rows count as zeros."""
-        rows = np.zeros((len(key), self._width))
-        for estimator, own in parts:
-            start = self._start[id(estimator)]
-            rows[:, start : start + own.shape[1]] = own
-        if self._width:
-            self.bootstrap.add(rows, key)
-
-    def knows(self, estimator: Estimator) -> bool:
-        """Return whether the estimator was enrolled."""
-        return id(estimator) in self._start
-
-    def interval(self, estimator: Estimator, level: float) -> Interval | None:
-        """Return the percentile interval of an enrolled estimator."""
-        return self.bootstrap.interval(estimator, level, start=self._start[id(estimator)])
-
-
-@dataclass
-class Entry:
-    """An estimator with the intervals that see its rows.
+@dataclass(frozen=True)
+class Judged:
+    """One policy on one chunk.
 
     Parameters
     ----------
-    name : str
-        The text by which the estimator was requested.
-    estimator : Estimator
-    methods : sequence of IntervalMethod
-        All but the bootstrap that estimators share.
-    refused : str
-        Why the estimator cannot be used on this log and policy, or "".
+    batches : tuple of ReplayBatch
+        One for each column that is measured; they differ in rewards and predicted rewards.
+    probabilities : float64 (N,) or None
+        The target's, ragged like the actions, where it states them all.
 
     Examples
     --------
-    >>> from ltrr.replay.estimators.ips import IPS
     >>> batch = ReplayBatch(np.arange(2), np.array([0.0, 1.0]), weight=np.array([0.5, 2.0]))
-    >>> entry = Entry("ips", IPS(), methods=[])
-    >>> entry.add(entry.estimator.rows(batch), batch.key)
-    >>> entry.estimator.value()
-    1.0
+    >>> judged = Judged((batch,))
+    >>> judged.take(np.array([1]), np.array([1])).weight.tolist(), judged.rewarded.tolist()
+    ([2.0], [[2.0, 4.0, 1.0]])
     """
 
-    name: str
-    estimator: Estimator
-    methods: Sequence[IntervalMethod]
-    refused: str = ""
-    _own: Moments = field(default_factory=lambda: Moments(1), init=False, repr=False)
+    batches: tuple[ReplayBatch, ...]
+    probabilities: Float64 | None = None
 
-    def add(self, rows: Float64, key: Int64, batch: ReplayBatch | None = None) -> None:
-        """Take in the rows that the estimator makes of a batch."""
-        self.estimator.moments.add(rows)
-        for method in self.methods:
-            method.add(rows, key)
-        own = getattr(batch, self.estimator.weight) if batch is not None and self.weighs_anew else None
-        if own is not None:
-            self._own.add(own[:, None])
+    def take(self, rows: Int64, flat: Int64) -> Judged:
+        """Return the chosen rows, whose actions are at ``flat``."""
+        pi = self.probabilities
+        return Judged(tuple(b.take(rows) for b in self.batches), None if pi is None else pi[flat])
 
     @property
-    def weighs_anew(self) -> bool:
-        """True where the estimator's weights are not those of the policy."""
-        return self.estimator.weight not in ("", "weight")
+    def weight(self) -> Float64 | None:
+        """The weight of each request, (requests,)."""
+        batch = self.batches[0]
+        if batch.weight is None or batch.single:
+            return batch.weight
+        return np.asarray(np.multiply.reduceat(batch.weight, batch.indptr[:-1]))
 
-    def own_weights(self) -> dict[str, float | None]:
-        """Return the diagnostics that change where the estimator has its own weights."""
-        if not self.weighs_anew or not self._own.n:
-            return {}
-        mean = float(self._own.mean[0])
-        variance = float(self._own.comoment[0, 0]) / self._own.n
-        total = self._own.n * mean
-        out: dict[str, float | None] = {
-            "ess": total * mean / (variance + mean * mean) if mean else 0.0,
-            "max_weight_share": None,
-            "pareto_k": None,
-        }
-        if self.estimator.weight != "accept":  # that averages the acceptance rate
-            out |= {"mean_weight": mean, "mean_weight_se": float(np.sqrt(variance / self._own.n))}
+    @property
+    def rewarded(self) -> Float64:
+        """``Σ c |w r|``, ``Σ (c w r)²`` and how many rows have ``w r ≠ 0``, of each column, (columns, 3)."""
+        batch, weight = self.batches[0], self.weight
+        starts = batch.indptr[:-1]
+        factor = np.ones(len(starts)) if weight is None else weight
+        if batch.count is not None:
+            factor = factor * batch.count[starts]
+        out = np.zeros((len(self.batches), 3))
+        for place, one in enumerate(self.batches if len(starts) else ()):
+            reward = one.reward if one.single else np.add.reduceat(one.reward, starts)
+            reward_pass(np.ascontiguousarray(factor), np.ascontiguousarray(reward), out[place])
         return out
+
+    def sizes(self) -> Iterator[Float64]:
+        """Yield ``|c w r|`` of each column where it is not 0, (rows,)."""
+        batch, weight = self.batches[0], self.weight
+        starts = batch.indptr[:-1]
+        for one in self.batches if len(starts) else ():
+            reward = one.reward if one.single else np.add.reduceat(one.reward, starts)
+            size = np.abs(reward if weight is None else reward * weight)
+            size = size if batch.count is None else size * batch.count[starts]
+            yield size[size > 0.0]
 
 
 @dataclass
@@ -141,11 +99,10 @@ class PolicyJudge:
     ----------
     target : Target
     entries : sequence of Entry
-        Estimates of the policy's value.
+        Estimates of the policy's value, metric by metric.
     models : Models
     n_actions : int
-    seed : int
-        Of the draws of rejection replay.
+    settings : Settings
 
     Examples
     --------
@@ -154,26 +111,47 @@ class PolicyJudge:
     >>> from ltrr.replay.targets.always import Always
     >>> events = Events(Space(("a", "b")), [1, 2], [1, 2], [0, 1], [0.0, 1.0], propensity=[0.5, 0.5])
     >>> judge = PolicyJudge(Always("b"), [Entry("ips", IPS(), [])], Models(logged=True), n_actions=2)
-    >>> _ = judge.add(events)
-    >>> judge.entries[0].estimator.value(), judge.diagnostics.ess
-    (1.0, 1.0)
+    >>> rows = judge.add(judge.batches(events), events)
+    >>> rows["ips", 0].tolist(), judge.diagnostics.ess
+    ([[1.0, 0.0], [1.0, 2.0]], 1.0)
     """
 
     target: Target
     entries: Sequence[Entry]
     models: Models
     n_actions: int
-    seed: int = 0
+    settings: Settings = field(default_factory=Settings)
     diagnostics: Diagnostics = field(init=False, repr=False)
     chosen_only: bool = field(default=False, init=False, repr=False)
+    clips: ClipGrid | None = field(default=None, init=False, repr=False)
+    rewarded: Float64 = field(init=False, repr=False)
+    tails: list[Largest] = field(init=False, repr=False)
     _needs: frozenset[str] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        self.rewarded = np.zeros((1, 3))
+        self.tails = [Largest() for _ in self.settings.measured.columns]
         self.diagnostics = Diagnostics(self.n_actions)
         self._needs = frozenset().union(*(e.estimator.needs for e in self.entries))
+        if self.settings.clips:
+            self.clips = ClipGrid()
 
-    def batch(self, events: Events) -> tuple[ReplayBatch, Float64 | None]:
-        """Return the batch of a chunk and the target's probabilities, where it states them all."""
+    def fork(self) -> PolicyJudge:
+        """Return a judge of the same policy on a segment that has seen nothing, without estimates by clip."""
+        entries = [entry.fork() for entry in self.entries]
+        own = PolicyJudge(self.target, entries, self.models, self.n_actions, self.settings)
+        own.clips = None  # their table is of the whole log
+        return own
+
+    def batches(self, events: Events, rewards: Float64 | None = None) -> Judged:
+        """Return the batches of a chunk, and the target's probabilities where it states them all.
+
+        Parameters
+        ----------
+        events : Events
+        rewards : float64 (n, columns), optional
+            As of `Metrics.matrix`.
+        """
         pi = self.target.probabilities(events)
         self.chosen_only = pi is None
         chosen = self.target.logged(events) if pi is None else pi[events.place]
@@ -184,18 +162,62 @@ class PolicyJudge:
         if pi is not None:
             columns |= self._modelled(events, pi)
         if "accept" in self._needs and self.models.floor is not None:
-            columns["accept"] = accepted(events, chosen, Streams(self.seed), floor=self.models.floor)
-        return ReplayBatch(events.key, events.reward, slot=events.slot, count=events.count, **columns), pi
+            streams = Streams(self.settings.seed)
+            columns["accept"] = accepted(events, chosen, streams, floor=self.models.floor)
+        if rewards is None:
+            rewards = self.settings.measured.matrix(events)
+        predicted = self._predicted(events, pi)
+        batches = tuple(
+            ReplayBatch(
+                events.key,
+                rewards[:, place],
+                slot=events.slot,
+                count=events.count,
+                **(columns if place == 0 else {k: v for k, v in columns.items() if k[:4] != "mrdr"}),
+                **(predicted[place] if place < len(predicted) else {}),
+            )
+            for place in range(rewards.shape[1])
+        )
+        return Judged(batches, pi)
+
+    def _predicted(self, events: Events, pi: Float64 | None) -> list[dict[str, Float64]]:
+        """Return q̂ of the chosen action and of the target, for each column that has a model."""
+        if "q" not in self._needs:
+            return []
+        stated = self._stated(events)
+        if stated:
+            return [stated]
+        model = self.models.reward_of(self.target.name)
+        if pi is None or model is None:
+            return []
+        q = model.predict(events).reshape(len(pi), -1)
+        logged, indptr = q[events.place], events.actions.indptr
+        return [
+            {
+                "q_logged": np.ascontiguousarray(logged[:, place]),
+                "q_target": nuisance.expected_value(indptr, pi, q[:, place]),
+            }
+            for place in range(q.shape[1])
+        ]
+
+    def _stated(self, events: Events) -> dict[str, Float64]:
+        """Return q̂ of the chosen action and of the target from columns of the log, where they are given."""
+        q = self.settings.q
+        if not isinstance(q, Mapping):
+            return {}
+        column = q.get(self.target.name, q.get(getattr(self.target, "column", ""), ""))
+        if not column or "logged" not in q:
+            return {}
+        return {"q_logged": _finite(events, q["logged"]), "q_target": _finite(events, column)}
 
     def _modelled(self, events: Events, pi: Float64) -> dict[str, Float64]:
-        """Return the columns that rest on models, as far as they are needed and available."""
+        """Return the other columns that rest on models, as far as they are needed and available."""
         out: dict[str, Float64] = {}
         models, name, indptr = self.models, self.target.name, events.actions.indptr
-        for prefix, model in (("q", models.reward_of(name)), ("mrdr", models.mrdr.get(name))):
-            if prefix in self._needs and model is not None:
-                q = model.predict(events)
-                out[f"{prefix}_logged"] = q[events.place]
-                out[f"{prefix}_target"] = nuisance.expected_value(indptr, pi, q)
+        if "mrdr" in self._needs and name in models.mrdr:
+            q = models.mrdr[name].predict(events)
+            out["mrdr_logged"] = q[events.place]
+            out["mrdr_target"] = nuisance.expected_value(indptr, pi, q)
         if "balanced" in self._needs and name in models.balanced:
             out["balanced_weight"] = models.balanced[name].weights(events, pi)
         if "marginal" in self._needs and models.embedding is not None:
@@ -204,18 +226,64 @@ class PolicyJudge:
                 out["marginal_weight"] = nuisance.marginal_weights(events, pi, logging, models.embedding)
         return out
 
-    def add(self, events: Events) -> dict[str, Float64]:
-        """Take in a chunk; return the rows of every estimator by name."""
-        batch, pi = self.batch(events)
-        self.diagnostics.add(batch, events, pi)
-        rows: dict[str, Float64] = {}
+    def add(self, judged: Judged, events: Events) -> Made:
+        """Take in a chunk; return the rows of every estimator and column, without those that are refused."""
+        batch = judged.batches[0]
+        self.diagnostics.add(batch, events, judged.probabilities)
+        self.rewarded = self.rewarded + judged.rewarded
+        for tail, sizes in zip(self.tails, judged.sizes(), strict=False):
+            tail.add(sizes)
+        key, made = Estimator.keys(batch), Made()
         for entry in self.entries:
             if entry.refused:
                 continue
             try:
-                rows[entry.name] = entry.estimator.rows(batch)
+                rows = rows_of(entry, judged.batches, made)
             except InputError as error:
                 entry.refused = str(error)
                 continue
-            entry.add(rows[entry.name], Estimator.keys(batch), batch)
+            if entry.watches:
+                entry.see(joined(entry, rows), key, batch)
+        return made
+
+    def clip_rows(self, judged: Judged) -> Float64 | None:
+        """Take in a chunk at every clip; return the rows, None where requests have no weights of one slot."""
+        batch = judged.batches[0]
+        if self.clips is None or batch.weight is None or not batch.single:
+            return None
+        rows = self.clips.rows(batch)
+        self.clips.moments.add(rows)
         return rows
+
+
+def rows_of(entry: Entry, batches: Sequence[ReplayBatch], made: Made) -> list[Float64]:
+    """Return the rows of an entry's parts; those of one column serve all metrics that it is part of."""
+    estimator = entry.estimator
+    parts = [estimator.first, estimator.second] if isinstance(estimator, Ratio) else [estimator]
+    for part, place in zip(parts, entry.places, strict=True):
+        if (entry.name, place) not in made:
+            made[entry.name, place] = part.rows(batches[place])
+    return [made[entry.name, place] for place in entry.places]
+
+
+def joined(entry: Entry, rows: Sequence[Float64]) -> Float64:
+    """Return an entry's rows from those of its parts."""
+    return entry.estimator.paired(*rows) if isinstance(entry.estimator, Ratio) else rows[0]
+
+
+def _finite(events: Events, column: str) -> Float64:
+    """Return a column of predictions.
+
+    Raises
+    ------
+    InputError
+        If one is missing or infinite.
+    """
+    values: Float64 = events.numbers[column]
+    bad = np.flatnonzero(~np.isfinite(values))
+    if len(bad):
+        row = int(events.row[bad[0]])
+        raise InputError(
+            f"`{column}` has no finite prediction in row {row}; predict every row or leave q out"
+        )
+    return values

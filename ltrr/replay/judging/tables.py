@@ -2,51 +2,114 @@
 
 from __future__ import annotations
 
+import math
 import platform
-from collections.abc import Mapping
-from dataclasses import fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from importlib import metadata
 from typing import Any
 
 import numpy as np
 
 from ltrr.logs.faults import FAULTS, SPOILS
+from ltrr.logs.propensity_check import PropensityCheck
 from ltrr.logs.replay_log import ReplayLog
-from ltrr.replay.judging.answers import difference_rows, estimate_rows, logged_rows
+from ltrr.replay.judging.answers import Answers
 from ltrr.replay.judging.comparison import Comparison
 from ltrr.replay.judging.diagnostics import MEANINGS, Diagnostics
+from ltrr.replay.judging.differences import clip_rows, difference_rows, guardrail_rows
 from ltrr.replay.judging.evaluation import Evaluation, whole
+from ltrr.replay.judging.left_out import left_out_rows, left_out_share
 from ltrr.replay.judging.models import Models
 from ltrr.replay.judging.policy_judge import PolicyJudge
+from ltrr.replay.judging.repeats import Repeats
 from ltrr.replay.judging.settings import Settings
 
-__all__ = ["tables_of"]
+__all__ = ["DEFAULT_INTERVALS", "Pass", "tables_of"]
+
+DEFAULT_INTERVALS = ("asymptotic", "clopper-pearson for proportions")
 
 
-def tables_of(
-    log: ReplayLog,
-    judges: list[PolicyJudge],
-    comparison: Comparison,
-    models: Models,
-    settings: Settings,
-) -> Evaluation:
+@dataclass(frozen=True)
+class Pass:
+    """A finished pass over a log.
+
+    Parameters
+    ----------
+    log : ReplayLog
+    comparison : Comparison
+        Of the whole log.
+    segments : mapping of str to Comparison
+        By the value of the column.
+    learners : sequence of PolicyJudge
+        Policies that learned along the log, which are in no comparison.
+    models : Models
+    settings : Settings
+    check : PropensityCheck or None
+        Whether propensities fit the actions; None where they are estimates.
+    repeats : Repeats or None
+        Whether rows repeat others; None where propensities are estimates.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> from ltrr.logs import read
+    >>> from ltrr.replay.judging.plan import Plan
+    >>> log = read(pa.table({"action": [*"ab"] * 50, "reward": [0, 1] * 50, "propensity": [0.5] * 100}))
+    >>> comparison = Comparison(Plan.of(log, Settings()), [])
+    >>> for events in log.chunks():
+    ...     comparison.add(events)
+    >>> comparison.finish()
+    >>> found = tables_of(Pass(log, comparison, {}, [], Models(logged=True), Settings()))
+    >>> [(row["policy"], row["value"]) for row in found.rows["estimates"]]
+    [('as logged', 0.5)]
+    """
+
+    log: ReplayLog
+    comparison: Comparison
+    segments: Mapping[str, Comparison]
+    learners: Sequence[PolicyJudge]
+    models: Models
+    settings: Settings
+    check: PropensityCheck | None = None
+    repeats: Repeats | None = None
+
+
+def tables_of(done: Pass) -> Evaluation:
     """Return the tables of a finished pass."""
-    summaries = [one.diagnostics.summary() for one in judges]
-    rows = logged_rows(comparison, summaries[0] if summaries else {}, settings)
-    for one, summary in zip(judges, summaries, strict=True):
-        rows += estimate_rows(one, summary, comparison, models, settings)
-    verdicts = {(row["policy"], row["estimator"]): row["verdict"] for row in rows}
-    largest = [summary["max_weight"] for summary in summaries]
-    differences = difference_rows(judges, comparison, verdicts, settings, largest)
+    judges = [*done.comparison.judges, *done.learners]
+    shared: dict[str, float | None] = {"left_out": left_out_share(done.log)}
+    for found_of_log in (done.check, done.repeats):
+        shared |= {} if found_of_log is None else found_of_log.summary()
+    says = (
+        ("", "") if done.check is None else (done.check.placeholder, done.check.worst(done.log.space.actions))
+    )
+    common = (done.models, done.settings, shared, *says)
+    whole_log = Answers(done.comparison, *common)
+    parts = [whole_log, *(Answers(of, *common, name) for name, of in done.segments.items())]
+    summaries = [whole_log.summary(one) for one in judges]
+    rows: list[dict[str, Any]] = []
+    for part in parts:
+        rows += part.logged()
+        for one in part.comparison.judges:
+            rows += part.of(one)
+    for one in done.learners:
+        rows += whole_log.of(one)
+    verdicts = {
+        (row["policy"], row["metric"], row["estimator"], row["segment"]): row["verdict"] for row in rows
+    }
     found = {
         "estimates": rows,
-        "differences": differences,
+        "differences": difference_rows(parts, verdicts),
         "diagnostics": _diagnostics(judges, summaries),
         "weights": _weights(judges),
         "blocks": _blocks(judges),
+        "guardrails": guardrail_rows(whole_log, verdicts),
+        "clips": clip_rows(whole_log),
+        "left_out": left_out_rows(done.log, done.comparison),
     }
     tables = {name: whole(name, of) for name, of in found.items()}
-    return Evaluation(tables, _about(log, judges, models, settings), log.faults)
+    return Evaluation(tables, _about(done, judges), done.log.faults)
 
 
 def _diagnostics(judges: list[PolicyJudge], summaries: list[dict[str, float | None]]) -> list[dict[str, Any]]:
@@ -54,7 +117,7 @@ def _diagnostics(judges: list[PolicyJudge], summaries: list[dict[str, float | No
         {"policy": one.target.name, "diagnostic": name, "value": value, "meaning": MEANINGS[name]}
         for one, summary in zip(judges, summaries, strict=True)
         for name, value in summary.items()
-        if value is not None
+        if value is not None and name in MEANINGS
     ]
 
 
@@ -68,6 +131,11 @@ def _weights(judges: list[PolicyJudge]) -> list[dict[str, Any]]:
     ]
 
 
+def _error(total: float, squares: float, n: float) -> float:
+    """Return the standard error of a mean from sums."""
+    return math.sqrt(max(squares / n - (total / n) ** 2, 0.0) / n)
+
+
 def _blocks(judges: list[PolicyJudge]) -> list[dict[str, Any]]:
     return [
         {
@@ -76,20 +144,25 @@ def _blocks(judges: list[PolicyJudge]) -> list[dict[str, Any]]:
             "rows": int(b[0]),
             "reward": b[3] / b[0],
             "weight": b[1] / b[0] if one.diagnostics.weighted else np.nan,
+            "reward_se": _error(b[3], b[4], b[0]),
+            "weight_se": _error(b[1], b[2], b[0]) if one.diagnostics.weighted else np.nan,
+            "start": b[5],
+            "end": b[6],
         }
         for one in judges
         for i, b in enumerate(one.diagnostics.blocks())
     ]
 
 
-def _about(log: ReplayLog, judges: list[PolicyJudge], models: Models, settings: Settings) -> dict[str, Any]:
+def _about(done: Pass, judges: list[PolicyJudge]) -> dict[str, Any]:
     """Return what the tables describe."""
+    log, settings = done.log, done.settings
     faults = log.faults
     first = faults.first
     plain = {
         f.name: value if isinstance(value, (int, float, str, tuple, list, type(None))) else repr(value)
         for f in fields(settings)
-        if f.name not in ("estimators", "intervals")
+        if f.name not in ("estimators", "intervals", "metrics", "guardrails")
         for value in (getattr(settings, f.name),)
     }
     return {
@@ -100,6 +173,7 @@ def _about(log: ReplayLog, judges: list[PolicyJudge], models: Models, settings: 
         "rows": faults.rows,
         "used": faults.used,
         "skipped": faults.skipped,
+        "cluster": done.comparison.cluster,
         "faults": [
             {
                 "fault": kind,
@@ -110,20 +184,22 @@ def _about(log: ReplayLog, judges: list[PolicyJudge], models: Models, settings: 
             }
             for kind, count in faults.counts.items()
         ],
-        "notes": _notes(log, judges, models),
+        "notes": _notes(done, judges),
         "policies": [one.target.name for one in judges],
         "settings": plain
         | {
-            "estimators": [e.name for e in judges[0].entries] if judges else [],
-            "intervals": [getattr(m, "name", str(m)) for m in settings.intervals],
+            "estimators": list(dict.fromkeys(e.name for e in judges[0].entries)) if judges else [],
+            "intervals": [getattr(m, "name", str(m)) for m in settings.intervals] or list(DEFAULT_INTERVALS),
+            "metrics": [metric.text for metric in settings.measured.metrics[1:]],
+            "guardrails": [rule.text for rule in settings.guardrails],
         },
         "versions": {"ltrr": metadata.version("ltrr"), "python": platform.python_version()},
     }
 
 
-def _notes(log: ReplayLog, judges: list[PolicyJudge], models: Models) -> list[str]:
+def _notes(done: Pass, judges: list[PolicyJudge]) -> list[str]:
     """Return the warnings of a replay."""
-    out = []
+    out, log, models = [], done.log, done.models
     if selected := getattr(log, "selected", ""):
         out.append(f"Only a part of the log was read: {selected}.")
     left_out = sum(getattr(log, "left_out", ()))

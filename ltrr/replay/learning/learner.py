@@ -12,6 +12,7 @@ from ltrr.logs.events import Events
 from ltrr.logs.replay_log import ReplayLog
 from ltrr.replay.estimators import Estimator, RejectionReplay
 from ltrr.replay.estimators.batch import ReplayBatch
+from ltrr.replay.judging.clusters import Clusters, ClusterSums, ids_of
 from ltrr.replay.judging.models import Models
 from ltrr.replay.judging.plan import Plan
 from ltrr.replay.judging.policy_judge import PolicyJudge
@@ -70,15 +71,24 @@ class LearningTarget:
         entry = plan.entry(RejectionReplay.name, RejectionReplay())
         if plan.bootstrap is not None:  # walked apart from the others, so with a bootstrap of its own
             entry.methods = [*entry.methods, plan.bootstrap.fork()]
-        out = PolicyJudge(self, [entry], Models(), len(log.space.actions), plan.settings.seed)
+        out = PolicyJudge(self, [entry], Models(), len(log.space.actions), plan.settings)
+        estimator, cluster = entry.estimator, plan.settings.cluster or ""
+        sums = ClusterSums(Clusters())
+        sums.enrol(estimator, estimator.moments.width)
         for events, accept in self.replay.walk(log):
             batch = ReplayBatch(
                 events.key, events.reward, slot=events.slot, count=events.count, accept=accept
             )
             out.diagnostics.add(batch, events, None)
-            entry.add(entry.estimator.rows(batch), Estimator.keys(batch), batch)
+            rows, key = estimator.rows(batch), Estimator.keys(batch)
+            if cluster:
+                key = ids_of(events, cluster)[batch.indptr[:-1]]
+                sums.add([(estimator, rows)], sums.clusters.number(key))
+            entry.add(rows, key, batch)
             if on_chunk is not None:
                 on_chunk(len(events))
+        if cluster and estimator.moments.n:
+            sums.give_to(estimator)
         return out
 
 

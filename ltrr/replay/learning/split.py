@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from ltrr.logs.events import Events, Space
 from ltrr.logs.faults import Faults
 from ltrr.logs.reading import read
 from ltrr.logs.replay_log import ReplayLog
+from ltrr.replay.targets.reads import Reads, narrowed
 from ltrr.types import Float64
 
 __all__ = ["LogPart", "split"]
@@ -83,6 +84,32 @@ class LogPart:
     def faults(self) -> Faults:
         """What the last pass found."""
         return self.log.faults
+
+    def __getattr__(self, name: str) -> Any:
+        """Return what the whole log states beyond that: its columns, what was read of it."""
+        if name.startswith("_") or name == "log":  # a copy that is not filled in yet has none to ask
+            raise AttributeError(name)
+        return getattr(self.log, name)
+
+    def only(
+        self,
+        *,
+        features: bool,
+        targets: frozenset[str] | None,
+        numbers: frozenset[str] = frozenset(),
+        labels: frozenset[str] = frozenset(),
+        ids: frozenset[str] = frozenset(),
+        propensity: bool = True,
+    ) -> LogPart:
+        """Return the same part of the log without what nobody asks for, and with further columns by name.
+
+        Raises
+        ------
+        InputError
+            If a further column is not known.
+        """
+        reads = Reads(features, targets, numbers, labels, ids)
+        return replace(self, log=narrowed(self.log, reads, propensity=propensity))
 
     def chunks(self) -> Iterator[Events]:
         """Yield the part's requests in chunks; chunks without any are left out."""

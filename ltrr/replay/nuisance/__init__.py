@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     from ltrr.replay.nuisance.mrdr import mrdr_weights
     from ltrr.replay.nuisance.propensity_model import PropensityModel
     from ltrr.replay.nuisance.reward_model import RewardModel
+    from ltrr.replay.nuisance.stated_rewards import StatedRewards
     from ltrr.replay.nuisance.to_go import rewards_to_go
 
 __all__ = [
     "BalancedWeights",
     "PropensityModel",
     "RewardModel",
+    "StatedRewards",
     "expected_value",
     "fold_of",
     "marginal_weights",
@@ -38,6 +40,7 @@ __getattr__ = _lazy.names(
         ".mrdr": "mrdr_weights",
         ".propensity_model": "PropensityModel",
         ".reward_model": "RewardModel",
+        ".stated_rewards": "StatedRewards",
         ".to_go": "rewards_to_go",
     },
 )

@@ -155,7 +155,7 @@ class Choices:
             others = train | apart
             share = np.bincount(y[others], weights=count[others], minlength=n_actions)
             share = (share + 1.0 / n_actions) / (share.sum() + 1.0)
-            if train.sum() < _FEWEST or np.ptp(y[train]) == 0:
+            if train.sum() < _FEWEST or np.ptp(y[train]) == 0 or not x.shape[1]:
                 self._members.append((None, share, 1.0))
                 constants += 1
                 continue
@@ -164,7 +164,9 @@ class Choices:
             if apart.sum() >= _FEWEST:
                 power = _power(events, np.flatnonzero(apart), predict(x[apart]), count[apart])
             self._members.append((predict, share, power))
-        if constants:
+        if not x.shape[1]:
+            self.notes = ("the log has no context, positions or slots: overall shares are used",)
+        elif constants:
             self.notes = (f"{constants} of {folds} folds have too few rows: overall shares are used",)
 
     def scores(self, events: Events, fold: Int64) -> Float64:
@@ -205,11 +207,14 @@ class Choices:
         else:
             from sklearn.base import clone
             from sklearn.linear_model import LogisticRegression
+            from threadpoolctl import threadpool_limits
 
             model = LogisticRegression(max_iter=1000) if isinstance(self.kind, str) else clone(self.kind)
             if "random_state" in model.get_params() and model.get_params()["random_state"] is None:
                 model.set_params(random_state=seed)
-            model.fit((x - mean) / scale, label, sample_weight=weight)
+            # matrices are so narrow that threads only wait for each other, most of all on a busy machine
+            with threadpool_limits(1):
+                model.fit((x - mean) / scale, label, sample_weight=weight)
 
             def inner(rows: Any) -> Float64:
                 return np.asarray(model.predict_proba((rows - mean) / scale), np.float64)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ltrr.logs.events import Events
-from ltrr.replay.nuisance._filled import Filled
+from ltrr.replay.nuisance._columns import Columns
 from ltrr.types import Float32, Float64, Int64
 
 __all__ = ["Design", "Places", "action_of", "blocks", "indptr_of"]
@@ -49,15 +49,13 @@ def blocks(events: Events) -> Iterator[tuple[Int64, Int64]]:
         start = stop
 
 
-def _numbers(events: Events, row: Int64, flat: Int64) -> Float32:
-    """Return context and action features of pairs, (m, D + F)."""
+def _features(events: Events, flat: Int64) -> Float32:
+    """Return action features of pairs, (m, F); F = 0 where there are none."""
     if events.features is not None:
-        features = events.features[flat]
-    elif events.space.features is not None:
-        features = events.space.features[action_of(events, flat)]
-    else:
-        features = np.zeros((len(row), 0), np.float32)
-    return np.concatenate([events.context[row], features], axis=1)
+        return events.features[flat]
+    if events.space.features is not None:
+        return events.space.features[action_of(events, flat)]
+    return np.zeros((len(flat), 0), np.float32)
 
 
 @dataclass
@@ -94,9 +92,9 @@ class Design:
     """Turns pairs into rows of a matrix; what it learns comes from contexts and actions, never from rewards.
 
     Trees get the action's id as one more column, declared categorical, and NaN where a number is missing.
-    Linear models get standardised numbers (`Filled` where they are missing), an indicator for each place and
-    each of the most frequent actions, and, while they fit, the products of the actions' indicators and
-    numbers, so that every action has its own slopes.
+    Linear models get scaled numbers (`Columns`), an indicator for each place and each of the most frequent
+    actions, and, while they fit, the products of the actions' indicators and numbers, so that every action
+    has its own slopes.
 
     Parameters
     ----------
@@ -106,13 +104,11 @@ class Design:
 
     trees: bool
     seen: Int64 = field(init=False, repr=False)
+    rows: Columns = field(default_factory=Columns, init=False, repr=False)
+    features: Columns = field(default_factory=Columns, init=False, repr=False)
     _places: Places = field(init=False, repr=False)
-    _filled: Filled = field(default_factory=Filled, init=False, repr=False)
     _column: Int64 = field(init=False, repr=False)
     _n_indicators: int = field(init=False, repr=False)
-    _varying: Int64 = field(init=False, repr=False)
-    _mean: Float64 = field(init=False, repr=False)
-    _scale: Float64 = field(init=False, repr=False)
     _products: bool = field(init=False, repr=False)
 
     def fit(self, events: Events) -> None:
@@ -122,28 +118,41 @@ class Design:
         self._places.fit(events)
         if self.trees:
             return
-        found = self._all_numbers(events, np.arange(len(events)), events.place)
-        self._filled.fit(found)
-        numbers = self._filled(found)
-        scale = numbers.std(axis=0)
-        # what is constant but for rounding has no slope of its own
-        self._varying = np.flatnonzero(scale > 1e-6 * (1.0 + np.abs(numbers).max(axis=0, initial=0.0)))
-        self._mean, self._scale = numbers.mean(axis=0)[self._varying], scale[self._varying]
-        width = len(self._varying)
+        self.rows.fit(self._row_numbers(events, np.arange(len(events))))
+        self.features.fit(_features(events, events.place))
+        width = self.width
         often = np.argsort(-self.seen, kind="stable")
         often = often[: min(int((self.seen > 0).sum()), max(_COLUMNS - width, 1))]
         self._column = np.full(len(self.seen), -1)
         self._column[often] = np.arange(len(often))
         self._n_indicators = len(often)
-        self._products = width + len(often) * (1 + width) <= _COLUMNS
+        self._products = self.columns <= _COLUMNS
+
+    @property
+    def width(self) -> int:
+        """Number of scaled columns, those of the row before those of the action."""
+        return self.rows.width + self.features.width
+
+    @property
+    def columns(self) -> int:
+        """Number of columns of a linear model in which every action seen has its own intercept and slopes."""
+        return self.width + int((self.seen > 0).sum()) * (1 + self.width)
+
+    def of_rows(self, events: Events, row: Int64) -> Float64:
+        """Return the scaled numbers of context and place of some rows, for linear models."""
+        return self.rows(self._row_numbers(events, row))
+
+    def of_actions(self, events: Events, flat: Int64) -> Float64:
+        """Return the scaled action features of some pairs, for linear models."""
+        return self.features(_features(events, flat))
 
     def matrix(self, events: Events, row: Int64, flat: Int64) -> Float32 | Float64:
         """Return the features of pairs, float32 for trees and float64 for linear models."""
         action = action_of(events, flat)
-        numbers = self._all_numbers(events, row, flat)
         if self.trees:
-            return np.concatenate([numbers, action[:, None].astype(np.float32)], axis=1)
-        scaled = (self._filled(numbers)[:, self._varying] - self._mean) / self._scale
+            parts = [events.context[row], _features(events, flat), self._places.matrix(events, row)]
+            return np.concatenate([*parts, action[:, None].astype(np.float32)], axis=1)
+        scaled = np.concatenate([self.of_rows(events, row), self.of_actions(events, flat)], axis=1)
         width, column = scaled.shape[1], self._column[action]
         total = width + self._n_indicators * (1 + width * self._products)
         out = np.zeros((len(row), total))
@@ -155,5 +164,7 @@ class Design:
             out[known[:, None], first[:, None] + np.arange(width)] = scaled[known]
         return out
 
-    def _all_numbers(self, events: Events, row: Int64, flat: Int64) -> Float32:
-        return np.concatenate([_numbers(events, row, flat), self._places.matrix(events, row)], axis=1)
+    def _row_numbers(self, events: Events, row: Int64) -> Float32:
+        places = self._places.matrix(events, row)
+        context = events.context[row]
+        return np.concatenate([context, places], axis=1) if places.shape[1] else context

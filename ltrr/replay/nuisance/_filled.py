@@ -39,4 +39,6 @@ class Filled:
     def __call__(self, x: Float32 | Float64) -> Float64:
         """Return rows without missing values, (n, D + columns that lacked values)."""
         gone = np.isnan(x)
+        if not len(self._lacking) and not gone.any():
+            return x.astype(np.float64)
         return np.concatenate([np.where(gone, self._mean, x), gone[:, self._lacking]], axis=1)

@@ -108,17 +108,17 @@ class BalancedWeights:
         count = np.ones(len(both)) if events.count is None else events.count[both]
         fold = fold_of(events.key[both], folds=self.folds, seed=self.seed)
         self._members, constants = fit_members(
-            self.kind, x, label, count, fold, self.folds, calibrate=True, seed=self.seed
+            self.kind, x, label[:, None], count, fold, self.folds, calibrate=True, seed=self.seed
         )
         self._scale = np.ones(self.folds)
         for k, member in enumerate(self._members):
             _, apart = parts_of(fold, k, self.folds, calibrate=True)
             mine = np.flatnonzero(apart & (label == 0))
             if len(mine):
-                self._scale[k] = 1.0 / float(np.average(_odds(member(x[mine])), weights=count[mine]))
+                self._scale[k] = 1.0 / float(np.average(_odds(member(x[mine])[:, 0]), weights=count[mine]))
         self.notes = ()
-        if constants:
-            self.notes = (f"{constants} of {self.folds} folds have too few rows: all weights are 1 there",)
+        if constants[0]:
+            self.notes = (f"{constants[0]} of {self.folds} folds have too few rows: all weights are 1 there",)
 
     def weights(self, events: Events, pi: Float64) -> Float64:
         """Return the density ratio of the chosen actions, (n,); 0 where the target never takes them.
@@ -138,7 +138,7 @@ class BalancedWeights:
         for k, member in enumerate(self._members):
             mine = np.flatnonzero((fold == k) & (target[place] > 0))
             if len(mine):
-                out[mine] = _odds(member(x[mine])) * self._scale[k]
+                out[mine] = _odds(member(x[mine])[:, 0]) * self._scale[k]
         return out
 
     def _draw(self, events: Events, pi: Float64) -> Int64:

@@ -97,14 +97,25 @@ class PropensityModel:
     @property
     def estimated(self) -> str:
         """How the probabilities were estimated, as one clause."""
+        return f"propensities ESTIMATED, not logged: {self._how}, {self._limits}"
+
+    def replacing(self, *, logged: bool) -> str:
+        """Return the same where a model was asked for, whether or not the log's propensities were read."""
+        instead = "in place of those logged" if logged else "(the log's, if any, are not used)"
+        return f"propensities ESTIMATED by {self._how} {instead}: {self._limits}"
+
+    @property
+    def _how(self) -> str:
         if isinstance(self.kind, str) and self.kind == "frequency":
-            how = "frequencies" + (f" by {', '.join(self.cells)}" if self.cells else "")
-        else:
-            kind = self.kind if isinstance(self.kind, str) else type(self.kind).__name__
-            how = f"a {kind} model of the choice"
+            return "frequencies" + (f" by {', '.join(self.cells)}" if self.cells else "")
+        kind = self.kind if isinstance(self.kind, str) else type(self.kind).__name__
+        return f"a {kind} model of the choice"
+
+    @property
+    def _limits(self) -> str:
         return (
-            f"propensities ESTIMATED, not logged: {how}, {self.folds} folds on {self._rows} rows, floor "
-            f"{self.floor:g}; wrong where the choice depended on anything else"
+            f"{self.folds} folds on {self._rows:,} rows, floor {self.floor:g}; wrong where the choice "
+            "depended on anything else"
         )
 
     def fit(self, events: Events) -> None:

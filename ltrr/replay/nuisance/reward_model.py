@@ -10,8 +10,8 @@ import numpy as np
 from ltrr import _check
 from ltrr.errors import InputError
 from ltrr.logs.events import Events
-from ltrr.replay.nuisance._design import Design, blocks, indptr_of
-from ltrr.replay.nuisance._members import Member, fit_members
+from ltrr.replay.nuisance._design import indptr_of
+from ltrr.replay.nuisance._regressions import MatrixRegression, RidgeRegression
 from ltrr.replay.nuisance._regressors import check_kind
 from ltrr.replay.nuisance.folds import fold_of, sample_rows
 from ltrr.types import Float64
@@ -23,19 +23,27 @@ __all__ = ["RewardModel"]
 class RewardModel:
     """Regression of rewards on context, action, action features, position and slot, cross-fitted by key.
 
+    Several outcomes are fitted at once where `fit` is given them as columns; they share what depends on
+    contexts and actions alone.
+
     An event's fold is a hash of its key. The predictions for an event, whether it was fitted on or not, come
     from its fold's model, which has seen no event of that fold: so doubly robust estimates stay unbiased
     however flexible the models are. Each model is trained on the other folds but one, and calibrated on that
-    one by a least-squares line (slope in [0, 2]), which makes predictions right on average; it predicts
-    within the range of the rewards it has seen. Where a model has too little to learn from (under 20 rows, or
-    one reward only) it predicts the mean of the other folds' rewards; `notes` says so. An action that was
-    never logged is predicted from context and features alone.
+    one by a least-squares line (slope in [0, 2]), which makes predictions right on average. Then every action
+    seen in these folds gets an intercept of its own: the sum of its residuals over their number plus one (a
+    penalty of 1 on it), so that a rare action is not predicted as the frequent ones are. Predictions stay
+    within the range of the rewards that the model has seen. Where a model has too little to learn from (under
+    20 rows, or one reward only) it predicts the mean of the other folds' rewards; `notes` says so. An action
+    that was never logged is predicted from context and features alone.
 
     Parameters
     ----------
-    kind : "lightgbm", "ridge", "logistic" or a scikit-learn regressor or classifier
-        The regression. Linear ones have slopes by action while those fit 128 columns. Classifiers predict the
-        mean of their classes. Estimators are cloned, and seeded where they take a ``random_state``.
+    kind : "ridge", "lightgbm", "logistic" or a scikit-learn regressor or classifier
+        The regression. Ridge has penalty 1, an intercept for each action, and slopes for each action where
+        these are at most 128 columns or there are 100 rows a column; the slopes of an action weigh as much as
+        its intercept (penalty: their number). Other linear ones have slopes by action while those fit 128
+        columns. Classifiers predict the mean of their classes. Estimators are cloned, and seeded where they
+        take a ``random_state``.
     folds : int >= 2
         Folds of cross-fitting; with two, nothing is left to calibrate on.
     seed : int
@@ -43,7 +51,7 @@ class RewardModel:
     max_rows : int
         Models are fitted on a random part of the requests of at most this many rows.
     calibrate : bool
-        False for the regression's own predictions, trained on all other folds.
+        False for the regression's own predictions, trained on all other folds: no line, no intercepts.
 
     Examples
     --------
@@ -65,15 +73,15 @@ class RewardModel:
     treatment and structural parameters", Econometrics Journal 21, 2018, definition 3.1.
     """
 
-    kind: Any = "lightgbm"
+    kind: Any = "ridge"
     folds: int = 5
     seed: int = 0
     max_rows: int = 200_000
     calibrate: bool = True
 
     notes: tuple[str, ...] = field(default=(), init=False, repr=False)
-    _design: Design = field(init=False, repr=False)
-    _members: list[Member] = field(default_factory=list, init=False, repr=False)
+    _regression: MatrixRegression | RidgeRegression | None = field(default=None, init=False, repr=False)
+    _shape: tuple[int, ...] = field(default=(), init=False, repr=False)
 
     def __post_init__(self) -> None:
         check_kind("RewardModel.kind", self.kind)
@@ -91,8 +99,9 @@ class RewardModel:
         weight : float64 (n,), optional
             Weight of each row's error, >= 0, such as `mrdr_weights`; it multiplies the number of events that
             a row stands for.
-        outcome : float64 (n,), optional
-            What to predict in place of ``events.reward``, such as `rewards_to_go`.
+        outcome : float64 (n,) or (n, M), optional
+            What to predict in place of ``events.reward``, such as `rewards_to_go`: one outcome, or M columns
+            for M of them.
 
         Raises
         ------
@@ -102,36 +111,40 @@ class RewardModel:
         if len(events) == 0:
             raise InputError("`RewardModel.fit` needs at least one event, got none")
         n = len(events)
-        y = events.reward if outcome is None else _check.array("outcome", outcome, np.float64, (n,))
+        y = events.reward if outcome is None else np.asarray(outcome)
+        self._shape = y.shape[1:]
+        y = _check.array("outcome", y, np.float64, (n, None) if y.ndim == 2 else (n,)).reshape(n, -1)
         w = np.ones(n) if weight is None else _check.array("weight", weight, np.float64, (n,))
         if not np.all((w >= 0) & (w < np.inf)):
             raise InputError(f"`weight` must be >= 0 and finite, got {w[~((w >= 0) & (w < np.inf))][0]:g}")
         if not np.all(np.isfinite(y)):
             raise InputError(f"`outcome` must be finite, got {y[~np.isfinite(y)][0]:g}")
-        if events.count is not None:
-            w = w * events.count
+        count = np.ones(n) if events.count is None else events.count
         rows = sample_rows(events.key, max_rows=self.max_rows, seed=self.seed)
         notes = []
-        part, y, w = (events, y, w) if len(rows) == n else (events.take(rows), y[rows], w[rows])
+        part = events
+        if len(rows) < n:
+            part, y, w, count = events.take(rows), y[rows], w[rows], count[rows]
         if not w.any():
             notes.append("all weights are 0: every row counts the same")
             w = np.ones(len(part))
-        self._design = Design(trees=isinstance(self.kind, str) and self.kind == "lightgbm")
-        self._design.fit(part)
-        x = self._design.matrix(part, np.arange(len(part)), part.place)
+        # an event's mean weight is the unit of what is penalised
+        w = w * count / np.average(w[w > 0], weights=count[w > 0])
+        ridge = isinstance(self.kind, str) and self.kind == "ridge"
+        model = RidgeRegression(self.folds) if ridge else MatrixRegression(self.kind, self.folds, self.seed)
         fold = fold_of(part.key, folds=self.folds, seed=self.seed)
-        self._members, constants = fit_members(
-            self.kind, x, y, w, fold, self.folds, calibrate=self.calibrate, seed=self.seed
-        )
-        if constants:
-            notes.append(
-                f"{constants} of {self.folds} folds have too few rows or one reward only: the mean is "
-                "predicted"
-            )
-        unseen = int((self._design.seen == 0).sum())
+        self._regression = model
+        for m, constants in enumerate(model.fit(part, y, w, fold, calibrate=self.calibrate)):
+            if constants:
+                which = f" for outcome {m + 1}" if y.shape[1] > 1 else ""
+                notes.append(
+                    f"{constants} of {self.folds} folds have too few rows or one reward only{which}: the "
+                    "mean is predicted"
+                )
+        unseen = int((model.design.seen == 0).sum())
         if unseen:
             notes.append(
-                f"{unseen} of {len(self._design.seen)} actions are not among the fitted rows: predicted from "
+                f"{unseen} of {len(model.design.seen)} actions are not among the fitted rows: predicted from "
                 "context and features alone"
             )
         if self.calibrate and self.folds == 2:
@@ -139,35 +152,29 @@ class RewardModel:
         self.notes = tuple(notes)
 
     def predict(self, events: Events) -> Float64:
-        """Return q̂(x, a) for every eligible action, (N,), ragged like ``events.actions``.
+        """Return q̂(x, a) for every eligible action, (N,) or (N, M), ragged like ``events.actions``.
 
         Raises
         ------
         InputError
             If the model was not fitted.
         """
-        self._fitted()
-        fold = fold_of(events.key, folds=self.folds, seed=self.seed)
-        out = np.empty(int(indptr_of(events)[-1]))
-        for row, flat in blocks(events):
-            self._fill(events, row, flat, fold[row], out[flat[0] : flat[-1] + 1] if len(flat) else out[:0])
-        return out
+        model, out = self._fitted(), self._empty(int(indptr_of(events)[-1]))
+        model.predict(events, fold_of(events.key, folds=self.folds, seed=self.seed), out)
+        return out.T if self._shape else out[0]
 
     def predict_chosen(self, events: Events) -> Float64:
-        """Return q̂(x, a) of the chosen actions, (n,): the entries of `predict` at ``events.place``."""
-        self._fitted()
-        out = np.empty(len(events))
+        """Return q̂(x, a) of the chosen actions, (n,) or (n, M): entries of `predict` at ``events.place``."""
+        model, out = self._fitted(), self._empty(len(events))
         fold = fold_of(events.key, folds=self.folds, seed=self.seed)
-        self._fill(events, np.arange(len(events)), events.place, fold, out)
-        return out
+        model.pairs(events, np.arange(len(events)), events.place, fold, out)
+        return out.T if self._shape else out[0]
 
-    def _fill(self, events: Events, row: Any, flat: Any, fold: Any, out: Float64) -> None:
-        x = self._design.matrix(events, row, flat)
-        for k, member in enumerate(self._members):
-            mine = np.flatnonzero(fold == k)
-            if len(mine):
-                out[mine] = member(x[mine])
+    def _empty(self, size: int) -> Float64:
+        # an outcome's predictions are adjacent, since they are used one outcome at a time
+        return np.empty((*(self._shape or (1,)), size))
 
-    def _fitted(self) -> None:
-        if not self._members:
+    def _fitted(self) -> MatrixRegression | RidgeRegression:
+        if self._regression is None:
             raise InputError("`RewardModel` was not fitted: call `fit` first")
+        return self._regression

@@ -30,8 +30,7 @@ def write_replay(evaluation: Evaluation, folder: Path, *, figures: bool = True) 
     ----------
     evaluation : Evaluation
     folder : Path
-        Gets estimates.csv, differences.csv, diagnostics.csv, weights.csv, blocks.csv, replay.json, the
-        figures and report.html, each whole or absent.
+        Gets a CSV file for each table, replay.json, the figures and report.html, each whole or absent.
     figures : bool
         False for the tables alone: no figure is drawn, and no page.
 
@@ -108,7 +107,11 @@ def read_replay(folder: Path) -> Evaluation:
         return Evaluation({name: _table(folder / f"{name}.csv", COLUMNS[name]) for name in COLUMNS}, about)
     except (OSError, ValueError, csv.Error) as error:
         cause = str(error).splitlines()[0]
-        raise InputError(f"{folder} holds no whole replay ({cause}); run `ltrr replay` again") from error
+        if isinstance(error, FileNotFoundError):
+            cause = f"it has no {Path(error.filename).name}"
+        raise InputError(
+            f"{folder} holds no whole replay of this version ({cause}); run `ltrr replay` again"
+        ) from error
 
 
 def _table(path: Path, columns: Sequence[str]) -> Records:

@@ -9,8 +9,9 @@ from typing import Any
 from ltrr._state import write_aside
 from ltrr.errors import InputError
 from ltrr.replay.judging.evaluation import Evaluation
+from ltrr.replay.judging.metrics import REWARD
 from ltrr.replay.report.files import is_replay, read_replay, write_replay
-from ltrr.replay.report.tables import estimate
+from ltrr.replay.report.numbers import estimate
 from ltrr.report.page import drawing, render
 
 __all__ = ["compare_replays", "is_replay", "read_replay", "redraw"]
@@ -65,7 +66,13 @@ def _side_by_side(first: Evaluation, second: Evaluation, names: list[str]) -> di
         for r in (row, seconds[_name(row)]):
             value, interval = estimate(r["value"], r["low"], r["high"])
             cells += [{"mean": value, "spread": interval.strip("–")}, {"mean": r["verdict"], "spread": ""}]
-        rows.append({"name": f"{row['policy']}, {row['estimator']}", "cells": cells, "best": False})
+        parts = (
+            row["policy"],
+            row["estimator"],
+            row["metric"] if row["metric"] != REWARD else "",
+            row["segment"],
+        )
+        rows.append({"name": ", ".join(filter(None, parts)), "cells": cells, "best": False})
     if not rows:
         return None
     head = ["policy and estimator", names[0], "verdict", names[1], "verdict"]
@@ -73,6 +80,6 @@ def _side_by_side(first: Evaluation, second: Evaluation, names: list[str]) -> di
     return {"note": note, "head": head, "rows": rows, "meanings": []}
 
 
-def _name(row: Mapping[str, Any]) -> tuple[str, str, str]:
+def _name(row: Mapping[str, Any]) -> tuple[str, ...]:
     """Return what an estimate is called in both replays."""
-    return row["policy"], row["estimator"], row["interval"]
+    return row["policy"], row["metric"], row["estimator"], row["segment"], row["interval"]

@@ -70,6 +70,8 @@ class ColumnTarget:
             if events.targets:
                 hint = nearest(self.column, events.targets)
             else:
-                hint = f"; the log was read without such columns: map one, say target.{self.column}=COLUMN"
+                hint = (
+                    f"; the log was read without such columns: map one, --column target.{self.column}=COLUMN"
+                )
             raise InputError(f"`column` must name a target column of the log, got {self.column!r}{hint}")
         return np.asarray(value)

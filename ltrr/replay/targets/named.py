@@ -20,6 +20,7 @@ __all__ = [
     "Asked",
     "always",
     "column",
+    "columns",
     "epsilon",
     "learning",
     "logged",
@@ -95,6 +96,19 @@ def column(asked: Asked, name: str) -> Target:
     """Take a column of target probabilities of the chosen actions: ``column:NAME``."""
     del asked
     return targets.ColumnTarget(name)
+
+
+@reading(
+    lambda pattern, missing="": Reads(  # noqa: ARG005 - as the parameters below
+        features=False, targets=frozenset(), numbers=frozenset({pattern} if pattern.count("*") == 1 else ())
+    )
+)
+def columns(asked: Asked, pattern: str, *, missing: str = "") -> Target:
+    """Take columns of probabilities, one an action: ``columns:new_*?missing=0``, ``*`` the action's name."""
+    del asked
+    if missing not in ("", "0"):
+        raise InputError(f"policy `columns?missing=` must give 0, or be left out, got {missing!r}")
+    return targets.ColumnsTarget(pattern, zeros=missing == "0")
 
 
 @reading(lambda folder: FEATURES)  # noqa: ARG005 - as the parameters below

@@ -18,6 +18,7 @@ from ltrr.protocols import Policy
 from ltrr.registry import registry_of, resolve
 from ltrr.replay import targets
 from ltrr.replay.targets.base import Target
+from ltrr.replay.targets.given import is_data, of_data, of_function, reads_of_data
 from ltrr.replay.targets.named import Asked, policy
 from ltrr.replay.targets.reads import FEATURES, Reads
 from ltrr.replay.targets.registry import TARGETS
@@ -94,12 +95,14 @@ def reads(item: Any) -> Reads:
     Examples
     --------
     >>> reads("epsilon:0.1?of=always:3")
-    Reads(features=False, targets=frozenset())
-    >>> reads("column:new").targets, reads("mymodule:MyPolicy")
-    (frozenset({'new'}), Reads(features=True, targets=None))
+    Reads(features=False, targets=frozenset(), numbers=frozenset(), labels=frozenset(), ids=frozenset())
+    >>> reads("column:new").targets, reads("mymodule:MyPolicy").features
+    (frozenset({'new'}), True)
     """
     if isinstance(item, (str, Path)):
         return _reads_of_text(str(item))
+    if (stated := reads_of_data(item)) is not None:
+        return stated
     known = getattr(item, "reads", None)
     if isinstance(known, Reads):
         return known
@@ -136,7 +139,12 @@ def _of_text(text: str, asked: Asked) -> Target:
     module, _, attribute = text.partition(":")
     path = is_path(module, attribute.partition(":")[0])
     if module in TARGETS.names or (path and _importable(module)):
-        return _of_object(make(TARGETS, spec_of(TARGETS, text, "policies"), "policies"))
+        # a function of events takes no settings, which further colons give
+        if module not in TARGETS.names and ":" not in attribute:
+            found = resolve(text, "policies")
+            if _is_policy_function(found):
+                return of_function(found)
+        return _of_object(make(TARGETS, spec_of(TARGETS, text, "policies"), "policies"), asked.log)
     missing = f"; nor is there a module {module!r}" if path else ""
     raise InputError(_unknown(text, name, missing))
 
@@ -156,11 +164,24 @@ def _unknown(text: str, name: str, missing: str) -> str:
     return f"policy {text!r} is neither a known policy nor a saved policy's folder{missing}{hint}"
 
 
-def _of_object(item: Any) -> Target:
+def _is_policy_function(item: Any) -> bool:
+    """Return whether what a module holds is a function of events: others make a policy of their settings."""
+    if not inspect.isfunction(item):
+        return False
+    known = inspect.signature(item).parameters.values()
+    return sum(p.default is p.empty and p.kind is not p.VAR_KEYWORD for p in known) == 1
+
+
+def _of_object(item: Any, log: ReplayLog) -> Target:
+    if is_data(item):
+        return of_data(item, log.space.actions)
     TARGETS.check_object(item, "policies")
     if isinstance(item, Target):
         return item
-    return targets.PolicyTarget(item) if isinstance(item, Policy) else targets.ObjectTarget(item)
+    if isinstance(item, Policy):
+        return targets.PolicyTarget(item)
+    stated = any(callable(getattr(item, name, None)) for name in ("probabilities", "predict_proba"))
+    return of_function(item) if callable(item) and not stated else targets.ObjectTarget(item)
 
 
 def parse_target(item: Any, log: ReplayLog, *, read: Reader | None = None) -> Target:
@@ -169,12 +190,14 @@ def parse_target(item: Any, log: ReplayLog, *, read: Reader | None = None) -> Ta
     Names are those of `TARGETS`: ``uniform``, ``always:ITEM``, ``logged:PATH?cells=position,age``,
     ``epsilon:0.1?of=policy:FOLDER`` and so on. Options follow a question mark, joined by ``&``; what follows
     ``of=`` is another policy. Estimated policies take a pass over their log here. ``module:Class`` makes an
-    object, with values of its parameters after further colons.
+    object, with values of its parameters after further colons; ``module:function`` is a function of `Events`.
 
     Parameters
     ----------
-    item : str, Target, Policy, or object
-        Objects are a target, a policy of this package, or what `ObjectTarget` takes.
+    item : str, Target, Policy, function, array, table, mapping, or object
+        Objects are a target, a policy of this package, or what `ObjectTarget` takes. A function of `Events`
+        is a `FunctionTarget`; a matrix or a table with a row for each row of the log a `MatrixTarget`, an
+        array of one dimension a `VectorTarget`; a mapping from actions to probabilities a `FixedTarget`.
     log : ReplayLog
         The log to judge from.
     read : function, optional
@@ -188,4 +211,4 @@ def parse_target(item: Any, log: ReplayLog, *, read: Reader | None = None) -> Ta
     """
     if isinstance(item, (str, Path)):
         return _of_text(str(item), Asked(log, partial(parse_target, log=log, read=read), read))
-    return _of_object(item)
+    return _of_object(item, log)

@@ -14,6 +14,7 @@ TARGETS = Registry(
         "always": named.always,
         "logged": named.logged,
         "column": named.column,
+        "columns": named.columns,
         "policy": named.policy,
         "vw": named.vw,
         "without": named.without,

@@ -1,0 +1,91 @@
+"""What a log of ltrr holds of its requests, as policies see them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from ltrr.bandits.registry import POLICIES
+from ltrr.bandits.spec import policy_spec
+from ltrr.errors import InputError
+from ltrr.features.actions import Slabs
+from ltrr.logs.events import Events
+from ltrr.logs.formats.run_log import RunLog
+from ltrr.protocols import Policy
+from ltrr.replay.allocations.quota_law import FIXED, LoggedCredit
+from ltrr.simulation.setting import LoopSetting
+from ltrr.study.build import make_policy
+from ltrr.types import Float64, Int64, Requests, row_of
+
+__all__ = ["known_logging", "logged_probabilities", "requests_of", "scatter", "slabs_of"]
+
+
+def requests_of(events: Events, first: Int64, request: Int64) -> Requests:
+    """Return one row a request, with the ids that were logged."""
+    rows = events.requests.take(first)
+    return Requests(
+        request[first],
+        rows.session,
+        rows.user,
+        rows.query,
+        rows.time,
+        rows.context,
+        rows.context_names,
+        rows.queries,
+    )
+
+
+def scatter(events: Events, values: Float64) -> Float64:
+    """Return ragged values by action, (n, A), 0 where an action was not eligible."""
+    out = np.zeros((len(events), len(events.space.actions)))
+    out[row_of(events.actions.indptr), events.actions.action] = values
+    return out
+
+
+def logged_probabilities(events: Events) -> Float64:
+    """Return the logged distributions, (n, A)."""
+    if events.probabilities is None:
+        raise InputError("a log of ltrr must hold the full distributions; write it again")
+    return scatter(events, events.probabilities)
+
+
+def slabs_of(log: RunLog, events: Events) -> Slabs:
+    """Return what builds the action set of any slot of the logged requests.
+
+    Raises
+    ------
+    InputError
+        If the log does not hold the features of all arms in every slot.
+    """
+    arms, n, space = tuple(log.parts.about["arms"]), len(events.request_indptr) - 1, log.space
+    r = len(arms)
+    if not log.parts.slabs:
+        return Slabs(arms, log.n_slots, LoggedCredit(np.zeros((n, r), np.float32)))
+    names = Slabs(arms, log.n_slots, LoggedCredit(np.zeros((0, r), np.float32))).names
+    actions = events.actions
+    if names != space.feature_names or not np.array_equal(actions.action, np.tile(np.arange(r), len(events))):
+        raise InputError(
+            f"{log.name}: every slot must offer all {r} arms in order with the features "
+            f"{', '.join(names)}, so that slots that were not logged can be rebuilt"
+        )
+    features = actions.features.reshape(n, space.n_slots, r, len(names))
+    return Slabs(arms, log.n_slots, LoggedCredit(features[:, 0, :, -1]))
+
+
+def known_logging(log: RunLog) -> Policy | None:
+    """Return the logging policy where the log names a fixed one over slabs."""
+    arms = tuple(log.parts.about["arms"])
+    settings = log.parts.about.get("settings")
+    entries = settings.get("policies", []) if isinstance(settings, Mapping) else []
+    setting = LoopSetting(arms=arms, n_slots=log.n_slots, fallback=())
+    for entry in entries if log.parts.slabs else []:
+        if entry["name"] == log.parts.policy and _fixed(entry["kind"]):
+            return make_policy(policy_spec(entry, arms), setting)
+    return None
+
+
+def _fixed(kind: str) -> bool:
+    """Return whether a kind of policy is one that any log can state."""
+    maker = POLICIES.makers.get(kind)
+    return isinstance(maker, type) and issubclass(maker, FIXED)
