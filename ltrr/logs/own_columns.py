@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from ltrr.errors import InputError
 from ltrr.logs.columns import column_hint
-from ltrr.logs.events import Events, Space
+from ltrr.logs.events import Events
 from ltrr.logs.extra import NO_DAY, Extra, fits_pattern, lone_ids
-from ltrr.logs.faults import Faults
 from ltrr.logs.labels import Labels
 from ltrr.logs.replay_log import ReplayLog
+from ltrr.logs.view import LogView
 from ltrr.types import Float64, Int64
 
 __all__ = ["ExtraLog", "extra_log", "with_extra"]
@@ -57,6 +57,7 @@ def with_extra(events: Events, extra: Extra, where: str) -> Events:
 
     Examples
     --------
+    >>> from ltrr.logs.events import Space
     >>> events = Events(Space(("a", "b"), ("hour",)), [1, 2], [1, 2], [0, 1], [0.5, 1], context=[[7], [8]])
     >>> found = with_extra(events, Extra(numbers=frozenset({"hour"}), labels=frozenset({"action"})), "a log")
     >>> found.numbers["hour"].tolist(), found.labels["action"].names
@@ -136,7 +137,7 @@ def _days(events: Events) -> tuple[Int64, NDArray[np.bool_]]:
 
 
 @dataclass(frozen=True)
-class ExtraLog:
+class ExtraLog(LogView):
     """A log whose events have further columns.
 
     Parameters
@@ -149,46 +150,21 @@ class ExtraLog:
 
     Examples
     --------
+    >>> from ltrr.logs.events import Space
     >>> from ltrr.logs.memory import EventsLog
     >>> log = EventsLog(Events(Space(("a", "b")), [1, 2], [1, 2], [0, 1], [0.5, 1]))
     >>> next(ExtraLog(log, Extra(numbers=frozenset({"reward"}))).chunks()).numbers["reward"].tolist()
     [0.5, 1.0]
     """
 
-    log: ReplayLog
     extra: Extra = field(default_factory=Extra)
     propensity: bool = True
-
-    @property
-    def name(self) -> str:
-        """The log's name."""
-        return self.log.name
-
-    @property
-    def format(self) -> str:
-        """The format's name."""
-        return self.log.format
-
-    @property
-    def space(self) -> Space:
-        """What the ids mean."""
-        return self.log.space
-
-    @property
-    def faults(self) -> Faults:
-        """What the last pass found."""
-        return self.log.faults
 
     def chunks(self) -> Iterator[Events]:
         """Yield the log in chunks, with the further columns."""
         for events in self.log.chunks():
             some = with_extra(events, self.extra, self.name)
             yield some if self.propensity else replace(some, propensity=None)
-
-    def __getattr__(self, name: str) -> Any:
-        if name in ("log", "extra", "propensity"):  # a copy that is not filled in yet has none to ask
-            raise AttributeError(name)
-        return getattr(self.log, name)
 
 
 def extra_log(log: ReplayLog, extra: Extra, *, propensity: bool = True) -> ReplayLog:

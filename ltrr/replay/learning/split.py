@@ -10,10 +10,9 @@ import numpy as np
 
 from ltrr import _check
 from ltrr.errors import InputError
-from ltrr.logs.events import Events, Space
-from ltrr.logs.faults import Faults
+from ltrr.logs.events import Events
 from ltrr.logs.reading import read
-from ltrr.logs.replay_log import ReplayLog
+from ltrr.logs.view import LogView
 from ltrr.replay.targets.reads import Reads, narrowed
 from ltrr.types import Float64
 
@@ -30,7 +29,7 @@ def _where(events: Events, by: str) -> Float64:
 
 
 @dataclass(frozen=True)
-class LogPart:
+class LogPart(LogView):
     """The requests of a log before a cut, or from it on; a log like any other.
 
     Every pass reads the whole log up to the part's end, and `faults` are those of what was read.
@@ -56,7 +55,6 @@ class LogPart:
     [[2, 3]]
     """
 
-    log: ReplayLog
     part: str
     cut: float
     by: str = "row"
@@ -69,27 +67,6 @@ class LogPart:
     def name(self) -> str:
         """Name of the part in tables."""
         return f"{self.log.name} ({self.part})"
-
-    @property
-    def format(self) -> str:
-        """The format's name."""
-        return self.log.format
-
-    @property
-    def space(self) -> Space:
-        """What ids mean, the same as in the whole log."""
-        return self.log.space
-
-    @property
-    def faults(self) -> Faults:
-        """What the last pass found."""
-        return self.log.faults
-
-    def __getattr__(self, name: str) -> Any:
-        """Return what the whole log states beyond that: its columns, what was read of it."""
-        if name.startswith("_") or name == "log":  # a copy that is not filled in yet has none to ask
-            raise AttributeError(name)
-        return getattr(self.log, name)
 
     def only(
         self,
