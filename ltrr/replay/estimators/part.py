@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar, cast
+from typing import TypeVar
 
 import numpy as np
 
 from ltrr.replay.estimators.base import Estimator
-from ltrr.replay.estimators.moments import Moments
 
 __all__ = ["fed_by"]
 
@@ -38,7 +37,6 @@ def fed_by(source: Estimator, estimator: E, start: int) -> E:
     """
     out, columns = estimator.fork(), np.append(0, 1 + start + np.arange(estimator.width))
     out.moments = source.moments.part(columns)
-    clusters: Moments | None = getattr(source, "clusters", None)
-    if clusters is not None:
-        cast(Any, out).clusters = clusters.part(columns)
+    if source.clusters is not None:
+        out.clusters = source.clusters.part(columns)
     return out

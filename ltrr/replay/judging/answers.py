@@ -78,10 +78,9 @@ class Answers:
 
     def summary(self, one: PolicyJudge) -> dict[str, float | None]:
         """Return all diagnostics of a policy, those it shares with others included."""
-        tail = reward_tail(one, 0)
         return {
             **one.diagnostics.summary(),
-            **tail,
+            **reward_tail(one, 0),
             **self.shared,
             **self._clustered(one),
             "gap_p": self._gap_p(one),
