@@ -14,10 +14,20 @@ from ltrr.errors import InputError, nearest
 __all__ = ["array", "choice", "fraction", "indptr", "integer", "number"]
 
 
+_NATIVE: dict[Any, np.dtype[Any]] = {
+    kind: np.dtype(kind)
+    for kind in (np.bool_, np.int8, np.int16, np.int32, np.int64, np.uint32, np.float32, np.float64)
+}
+
+
 def array(name: str, value: Any, dtype: DTypeLike, shape: tuple[int | None, ...]) -> NDArray[Any]:
     """Return ``value`` as a C-contiguous array of ``dtype``; ``None`` in ``shape`` leaves an axis free."""
-    out = np.ascontiguousarray(value, dtype=dtype)
-    # a plain loop: this runs a hundred times a batch, and a generator here cost as much as all the rest
+    # most arrays are right already, and this runs a hundred times a batch: they are not sent through numpy
+    if type(value) is np.ndarray and value.dtype is _NATIVE.get(dtype) and value.flags.c_contiguous:
+        out = value
+    else:
+        out = np.ascontiguousarray(value, dtype=dtype)
+    # a plain loop: a generator here cost as much as all the rest
     fits = out.ndim == len(shape)
     for want, have in zip(shape, out.shape, strict=False):
         fits = fits and want in (None, have)
@@ -30,7 +40,9 @@ def array(name: str, value: Any, dtype: DTypeLike, shape: tuple[int | None, ...]
 def indptr(name: str, value: Any, n_rows: int | None, n_values: int) -> NDArray[np.int64]:
     """Return a CSR row pointer: starts at 0, never falls, ends at ``n_values``."""
     out = array(name, value, np.int64, (None if n_rows is None else n_rows + 1,))
-    if len(out) == 0 or out[0] != 0 or out[-1] != n_values or (out[1:] < out[:-1]).any():
+    # two ends that are right cannot fall: a batch of one request needs no arrays to be compared
+    falls = len(out) > 2 and (out[1:] < out[:-1]).any()
+    if len(out) == 0 or out[0] != 0 or out[-1] != n_values or falls:
         raise InputError(f"`{name}` must rise from 0 to {n_values} without falling, got {out[:1]}…{out[-1:]}")
     return out
 

@@ -73,8 +73,10 @@ class Stateful(Protocol):
 class World(Stateful, Protocol):
     """Who asks what, what exists, and what is true.
 
-    Two members are optional. ``excluded(requests)`` returns an item (B,) that each request must never be
+    Some members are optional. ``excluded(requests)`` returns an item (B,) that each request must never be
     shown, −1 for none, or None. ``holds_out``, where false, says that `held_out` has nothing to offer.
+    Others serve figures only, and no policy: `ltrr.worlds.TopicWorld` has ``shares()``, ``reserved``,
+    ``band(requests)``, ``hidden_intent(requests)`` and ``intent_names``.
 
     Examples
     --------
@@ -196,6 +198,9 @@ class FeatureProvider(Protocol):
 class Policy(Stateful, Protocol):
     """Chooses among actions, one slot at a time, by stating probabilities.
 
+    One member is optional. ``in_turn``, with the arguments of ``probabilities``, is asked in its place when
+    the stream is served, slot by slot, and may take into account what it was asked since the policy learned.
+
     Examples
     --------
     `ltrr.bandits.BasePolicy` supplies everything but the probabilities.
@@ -239,10 +244,14 @@ class Policy(Stateful, Protocol):
 class Ranker(Stateful, Protocol):
     """Scores candidates by features of request and item.
 
-    Two members are optional. ``for_columns(names, memory_columns)`` returns a fresh ranker for rows of
+    Some members are optional. ``for_columns(names, memory_columns)`` returns a fresh ranker for rows of
     these columns; a ranker without it is forked or copied. ``allocation_dependent``, where true, appends the
     columns of `ltrr.ranking.provenance` to the rows; oracles, which must score all allocations at once, are
-    then skipped.
+    then skipped. ``score_for(features, query)`` is called in place of ``score`` by a loop, with the query
+    (N,) of each row. ``explore`` is the share of places that show a random item from outside the best.
+    ``drain()`` returns the decisions (`ltrr.ranking.guard.Check`) since the last call, for the run's folder.
+    ``search(arms, rng, n)`` returns up to n tables of settings, an empty one first, among which a study
+    chooses on tuning seeds for policies with ``tune = true``.
 
     Examples
     --------

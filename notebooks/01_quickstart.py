@@ -19,7 +19,7 @@
 # then orders what was found. It can only order what is there, and the budget is small: three slots of 20 candidates.
 #
 # Is it worth letting a contextual bandit divide the budget request by request, or does one good fixed division do?
-# This notebook asks that in a small synthetic world. It takes a minute or two; a bar shows how far it is.
+# This notebook asks that in a small synthetic world. It takes a few minutes; a bar shows how far it is.
 
 # %%
 # %matplotlib inline
@@ -71,8 +71,9 @@ show(result.plot_differences().figure)
 # %% [markdown]
 # ## What the policies do
 #
-# The lead over the best fixed division, in windows after the random warm-up: learners should rise. All policies serve the
-# same requests, so what is easy or hard for all of them cancels.
+# The lead over the best fixed division, in windows after the random warm-up. A learner that becomes better than it rises
+# above zero; here the bands of both learners contain zero. All policies serve the same requests, so what is easy or hard for
+# all of them cancels.
 
 # %%
 show(result.plot_learning().figure)
@@ -112,7 +113,7 @@ comparators[rows & ~comparators.comparator.str.startswith("oracle's")].round(3)
 
 # %% [markdown]
 # `static` is the best single division of these requests, `oracle` the best division of each, and `linear` and `trees`
-# are routers that see what the policies see. With all answers at hand they still close only a small part of the gap:
+# are routers that see what the policies see. With all answers at hand the better one closes about a quarter of the gap:
 # the rest is out of reach for these features, so do not blame the bandit for it.
 #
 # ## The log
@@ -191,5 +192,5 @@ for name, some in (("memory knows the query", known), ("memory does not", ~known
 # %% [markdown]
 # ## Next
 #
-# `ltrr simulate` runs the default study, with fourteen policies, from the command line and writes all of this as
+# `ltrr simulate` runs the default study, with seventeen policies, from the command line and writes all of this as
 # `report.html`. `ltrr simulate --collection DIR` does it on your own documents, queries and judgements.

@@ -124,7 +124,10 @@ def prepared(items: int, warm_up: int) -> tuple[Study, Prepared]:
     loop = replace(
         study.loop, warmup=warm_up, held_out=0, oracle_every=1, checkpoint_every=100_000, log_shadow=False
     )
-    study = replace(study, world={"kind": "music", "n_items": items}, loop=loop, log_seeds=1, rounds=10**6)
+    # without explored places, so that what a quota is worth is exactly what its page earns
+    plain = {**study.ranker.settings(), "explore": 0.0}
+    world = {"kind": "music", "n_items": items}
+    study = replace(study, world=world, ranker=plain, loop=loop, log_seeds=1, rounds=10**6)
     with threadpool_limits(1):
         return study, prepare(build(study), make_world(study))
 

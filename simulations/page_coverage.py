@@ -100,7 +100,7 @@ def states_of(seed: int) -> States:
         requests = requests_of(part.events, part.events.request_indptr[:-1], part.request)
         quota = tree.path(part.events.action.reshape(-1, loop.n_slots))[:, -1]
         group = stage.pages.groups(part.seed, part.part, requests.request, quota)
-        slabs, rng = slabs_of(log, part.events), np.random.default_rng(0)
+        slabs, rng = slabs_of(log, part), np.random.default_rng(0)
         mean = column(place, "oracles", "random", "quota_reward", WARM_UP)
 
         def law(kind: str, audit: float) -> np.ndarray:

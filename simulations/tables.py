@@ -15,12 +15,12 @@ COLUMNS = {
     "reward_seen": "repeated",
     "reward_first": "first-time",
     "reward_held_out": "held-out",
+    "reward_reserved": "reserved",
     "ndcg": "nDCG@10",
-    "ndcg_held_out": "… held-out",
     "recall_budget": "recall@60",
-    "recall_budget_held_out": "… held-out",
     "unjudged": "unjudged",
     "difference_static": "difference to best static",
+    "over_topics": "… over topics too",
     "own": "own",
     "oracle_gap_closed": "oracle gap closed",
 }
@@ -33,12 +33,18 @@ def cell(row: pd.Series, metric: str) -> str:
     mean, half = row["mean"], (row["high"] - row["low"]) / 2
     if metric == "own":
         return f"{mean:.0%}"
+    if metric == "over_topics":
+        return f"± {half:.3f}"
     return f"{mean:+.3f} ± {half:.3f}" if metric == "difference_static" else f"{mean:.3f} ± {half:.3f}"
 
 
 def policies(folder: Path) -> str:
     """Return the table of policies, best reward first."""
     summary = pd.read_csv(folder / "summary.csv")
+    pairs = pd.read_csv(folder / "two_way.csv")
+    static = summary[summary.metric == "difference_static"].set_index("policy")["mean"].abs().idxmin()
+    pairs = pairs[(pairs.reference == static) & (pairs["set"] == "all")].assign(metric="over_topics")
+    summary = pd.concat([summary, pairs[summary.columns.intersection(pairs.columns)]])
     rows = summary.set_index(["policy", "metric"])
     shown = {m: t for m, t in COLUMNS.items() if (summary.metric == m).any()}
     if summary[summary.metric == "unjudged"]["mean"].max() == 0:
@@ -49,6 +55,23 @@ def policies(folder: Path) -> str:
         cells = [cell(rows.loc[(policy, m)], m) if (policy, m) in rows.index else "–" for m in shown]
         lines.append(f"| {policy} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def ground(folder: Path) -> str:
+    """Return what the run rests on."""
+    found = json.loads((folder / "ground.json").read_text(encoding="utf-8"))
+    parts = [
+        f"{name} {own['effective']:.1f} effective topics of {own['topics']:.0f}, "
+        f"the top one {own['top_share']:.1%}"
+        for name, own in found["traffic"].items()
+    ]
+    gap, blind = found["gap"], found["blind"]
+    return (
+        f"{'; '.join(parts)}. Best static {found['static']:.3f}, oracle +{gap['mean']:.3f} "
+        f"[{gap['low']:.3f}, {gap['high']:.3f}] over seeds, [{gap['two_way_low']:.3f}, "
+        f"{gap['two_way_high']:.3f}] over topics too; {blind['arm']}, which ignores the query, "
+        f"{blind['reward']:.3f}.\n"
+    )
 
 
 def comparators(folder: Path) -> str:
@@ -87,6 +110,7 @@ def main() -> None:
             f"{study['seeds']} seeds from {study['seed']}, {study['rounds']} requests each, ltrr {version}; "
             f"best static allocation: {quota} slots.\n"
         )
+        print(ground(folder))
         print(policies(folder), "\n")
         print(comparators(folder), "\n")
 

@@ -10,6 +10,7 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from ltrr.cli import main
+from ltrr.study.tuning import Tuned
 from tests import small_runs
 
 
@@ -69,7 +70,7 @@ def untuned():
 
     def known(runner):
         loop = runner.study.loop
-        return tuple(len(range(a, loop.n_slots, len(loop.arms))) for a in range(len(loop.arms)))
+        return Tuned(tuple(len(range(a, loop.n_slots, len(loop.arms))) for a in range(len(loop.arms))))
 
     with pytest.MonkeyPatch.context() as patch:
         # the package offers a function of the same name as the module

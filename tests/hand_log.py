@@ -19,7 +19,7 @@ def hand_log(folder, copies=1, parts=1, arm_cost=0.0):
     folder.mkdir(exist_ok=True)
     sequences = list(product(range(2), repeat=2)) * copies
     n = len(sequences)
-    names = ["arm:a", "arm:b", "slab:a", "slab:b", "credit"]
+    names = ["arm:a", "arm:b", "slab:a", "slab:b", "fallback", "credit"]
     about = {
         "format_version": 1,
         "policies": ["hand"],
@@ -47,6 +47,7 @@ def hand_log(folder, copies=1, parts=1, arm_cost=0.0):
             "time": request.astype(float),
             "context": pa.nulls(n),
             "reward": [1.0, 0.0, 1.0, 0.0] * copies,
+            "available": pa.array([[-1, -1]] * n, pa.list_(pa.int32(), 2)),
         },
         parts,
     )
@@ -54,7 +55,7 @@ def hand_log(folder, copies=1, parts=1, arm_cost=0.0):
     features = []
     for _, s, seq in rows:
         share = [seq[:s].count(a) / 2 for a in range(2)]
-        features.append([1, 0, share[0], 0, 0, 0, 1, 0, share[1], 0])
+        features.append([1, 0, share[0], 0, 0, 0, 0, 1, 0, share[1], 0, 0])
     write(
         folder,
         "decisions",

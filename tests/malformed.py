@@ -1161,8 +1161,8 @@ def run_log_pair(spoil, mend):
 REQUEST = 4
 """The request of our own log that is spoilt."""
 
-OWN_ROWS = (5, 35, 65)
-"""Its rows: 30 requests of the warm-up are decided slot by slot."""
+OWN_ROWS = (5, 45, 85)
+"""Its rows: the 40 requests of the first part are logged slot by slot."""
 
 
 def forget(requests, tables=("requests", "decisions", "candidates", "impressions")):
@@ -1238,7 +1238,7 @@ def own_cases():
         one("eligible-repeated", "action repeated", "actions", lambda a: [a[0]] * len(a)),
         one("feature-infinite", "context not finite", "features", lambda f: [float("inf")] * len(f)),
         one("slot-repeated", "copies disagree", "slot", 0, others=("slots out of order",), reported=rows[:2]),
-        one("slot-negative", "slots out of order", "slot", -3, reported=(5, 35)),
+        one("slot-negative", "slots out of order", "slot", -3, reported=(5, 45)),
         of_request("reward-infinite", "reward not finite", "reward", float("inf"), (rows[2],), others=both),
         of_request("reward-nan", "missing value", "reward", float("nan"), (rows[2],), others=both),
         of_request("context-inf", "context not finite", "context", lambda c: [float("inf")] * len(c), rows),

@@ -28,12 +28,11 @@ def naive_draw(rows, u, u_audit, audit):
     return position, mixed, audited
 
 
-def naive_delivered(quota, available, slot_size, fallback):
+def naive_delivered(quota, available, slabs, slot_size, fallback):
     """Candidates per arm after spilling, candidate by candidate."""
-    asked = [q * slot_size for q in quota]
-    got = [min(a, have) for a, have in zip(asked, available, strict=True)]
+    got = [min(q * own, have) for q, own, have in zip(quota, slabs, available, strict=True)]
     spilled = 0
-    for _ in range(sum(asked) - sum(got)):
+    for _ in range(sum(quota) * slot_size - sum(got)):
         for arm in fallback:
             if got[arm] < available[arm]:
                 got[arm] += 1
@@ -125,3 +124,18 @@ def naive_pareto_k(weight, n):
     theta = sum(s * t for s, t in zip(share, thetas, strict=True))
     shape = sum(math.log1p(-theta * v) for v in x) / m
     return (m * shape + 10 * 0.5) / (m + 10)
+
+
+def naive_kind(row, names):
+    """Return the kind of query that `CreditHistory` assigns a context of these names."""
+    cuts = {
+        "memory_items": (0.01,),
+        "query_unknown": (0.01, 0.6),
+        "query_terms": (0.2, 0.3),
+        "query_df_product": (0.01, 0.2),
+    }
+    kind = 0
+    for name, edges in cuts.items():
+        value = row[names.index(name)] if name in names else -math.inf
+        kind = kind * (len(edges) + 1) + sum(not value < edge for edge in edges)
+    return kind

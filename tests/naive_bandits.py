@@ -161,3 +161,38 @@ def naive_credit(rule, value, slots, n_slots, kind, click, satisfied, u):
                 out[b, s] = naive_gross(more, value[b], counted) - naive_gross(have, value[b], counted)
                 have = more
     return out
+
+
+class NaiveTurns:
+    """Decides request by request and slot by slot, with inverses solved afresh from all rows that count."""
+
+    def __init__(self, twins, alpha):
+        self.twins, self.alpha = twins, alpha
+        self.before = [[] for _ in twins]  # rows chosen in earlier batches
+        self.batch = []  # for each request of the batch: (regression, row) of its slots so far
+
+    def start(self, n):
+        for own in self.batch:
+            for m, x in own:
+                self.before[m].append(x)
+        self.batch = [[] for _ in range(n)]
+
+    def bound(self, m, x, counted):
+        twin = self.twins[m]
+        x = np.asarray(x, np.float64)
+        a = twin.ridge * np.eye(len(x))
+        for row in [*twin.x, *counted]:
+            a += np.outer(row, row)
+        return twin.bound(x, 0.0) + self.alpha * math.sqrt(x @ np.linalg.solve(a, x))
+
+    def slot(self, offers):
+        """Return the position chosen by each request among its (regression, row) offers."""
+        out, counted = [], [list(rows) for rows in self.before]
+        for own, offer in zip(self.batch, offers, strict=True):
+            bounds = [self.bound(m, x, counted[m]) for m, x in offer]
+            best = bounds.index(max(bounds))
+            out.append(best)
+            own.append((offer[best][0], np.asarray(offer[best][1], np.float64)))
+            for m, x in own:
+                counted[m].append(x)
+        return out

@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+from scipy import stats
 
 
 def resampled(draws, rows, of_rows):
@@ -60,3 +61,33 @@ def log_capital(values, mean, prior_mean, prior_variance):
         sums += x
         squares += (x - sums / (t + 1)) ** 2
     return out
+
+
+def two_way(sums, counts, seeds, topics, level):
+    """Return mean and ends over seeds and topics, resample by resample; draws are (n_resamples, S or T)."""
+    n_seeds, n_topics = len(sums), len(sums[0])
+    total = sum(counts[s][t] for s in range(n_seeds) for t in range(n_topics))
+    mean = sum(sums[s][t] for s in range(n_seeds) for t in range(n_topics)) / total
+    means = []
+    for drawn_seeds, drawn_topics in zip(seeds, topics, strict=True):
+        top = bottom = 0.0
+        for s in range(n_seeds):
+            for t in range(n_topics):
+                top += drawn_seeds[s] * drawn_topics[t] * sums[s][t]
+                bottom += drawn_seeds[s] * drawn_topics[t] * counts[s][t]
+        means.append(top / bottom if bottom else mean)
+    error = [[(sums[s][t] - mean * counts[s][t]) / total for t in range(n_topics)] for s in range(n_seeds)]
+    of_seeds = sum(sum(row) ** 2 for row in error)
+    of_topics = sum(sum(row[t] for row in error) ** 2 for t in range(n_topics))
+    of_cells = sum(e**2 for row in error for e in row)
+    share = [sum(counts[s][t] for s in range(n_seeds)) / total for t in range(n_topics)]
+    effective = 1.0 / sum(p**2 for p in share)
+    by_seed = of_seeds * n_seeds / (n_seeds - 1)
+    by_topic = of_topics * effective / (effective - 1)
+    centre = sum(means) / len(means)
+    drawn = sum((m - centre) ** 2 for m in means) / len(means)
+    drawn = drawn * (by_seed + by_topic) / (of_seeds + of_topics) - 2 * of_cells
+    half = stats.t.ppf(0.5 + level / 2, min(n_seeds, effective) - 1) * math.sqrt(
+        max(drawn, by_seed, by_topic)
+    )
+    return mean, mean - half, mean + half

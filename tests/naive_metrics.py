@@ -43,13 +43,13 @@ def all_quotas(n_slots, n_arms):
     return [q for q in itertools.product(range(n_slots + 1), repeat=n_arms) if sum(q) == n_slots]
 
 
-def delivered(quota, lists, slot_size, fallback):
+def delivered(quota, lists, slabs, slot_size, fallback):
     """How many of each arm's list a quota draws, slab by slab, one candidate at a time."""
     depth = [0] * len(quota)
     missing = 0
     for arm, slots in enumerate(quota):
-        for _ in range(slots * slot_size):
-            if depth[arm] < len(lists[arm]):
+        for place in list(range(slot_size)) * slots:
+            if place < slabs[arm] and depth[arm] < len(lists[arm]):
                 depth[arm] += 1
             else:
                 missing += 1
@@ -99,8 +99,8 @@ def page_reward(grades, table, *, independent, kind):
     return walk(0, 1.0, [], [], True)
 
 
-def quota_union(lists, quota, slot_size, fallback):
-    depth = delivered(quota, lists, slot_size, fallback)
+def quota_union(lists, quota, slabs, slot_size, fallback):
+    depth = delivered(quota, lists, slabs, slot_size, fallback)
     return {item for arm, items in enumerate(lists) for item in items[: depth[arm]]}
 
 

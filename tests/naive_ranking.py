@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import re
 
+import numpy as np
+
 DAY = 86_400.0
 
 
@@ -67,12 +69,23 @@ def weighted(row, names, weights):
     return total
 
 
-def reciprocal_rank_fusion(lists, k):
+def reciprocal_rank_fusion(lists, k, weights=None):
     """Scores of items from lists of item ids, best first, as a dictionary."""
     scores = {}
-    for ranked in lists:
+    for a, ranked in enumerate(lists):
         for place, item in enumerate(ranked, start=1):
-            scores[item] = scores.get(item, 0.0) + 1.0 / (k + place)
+            scores[item] = scores.get(item, 0.0) + (weights[a] if weights else 1.0) / (k + place)
+    return scores
+
+
+def convex_combination(lists, weights):
+    """Scores of items from one dictionary of scores by item for each arm."""
+    scores = {}
+    for scored, weight in zip(lists, weights, strict=True):
+        for item, score in scored.items():
+            low, high = min(scored.values()), max(scored.values())
+            scaled = (score - low) / (high - low) if high > low else 1.0
+            scores[item] = scores.get(item, 0.0) + weight * scaled
     return scores
 
 
@@ -95,3 +108,26 @@ def ndcg(score, gain, k):
         if best > 0:
             values.append(sum(g[i] / math.log2(r + 2) for r, i in enumerate(order[:k])) / best)
     return sum(values) / len(values)
+
+
+def naive_trees(model, rows):
+    """Walk LightGBM's dump of a model row by row, by its documentation of missing values."""
+    out = []
+    for row in rows:
+        total = 0.0
+        for tree in model["tree_info"]:
+            node = tree["tree_structure"]
+            while "leaf_value" not in node:
+                value, kind = float(row[node["split_feature"]]), node["missing_type"]
+                tiny = abs(value) <= float(np.float32(1e-35))
+                if kind == "NaN":
+                    gone = np.isnan(value)
+                else:
+                    value = 0.0 if np.isnan(value) or tiny else value
+                    gone = kind == "Zero" and value == 0.0
+                value = 0.0 if tiny else value
+                left = node["default_left"] if gone else value <= node["threshold"]
+                node = node["left_child" if left else "right_child"]
+            total += node["leaf_value"]
+        out.append(total)
+    return np.array(out)

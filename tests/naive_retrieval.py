@@ -77,3 +77,11 @@ def naive_cosines(vectors, query):
         lengths = math.sqrt(sum(vector**2)) * math.sqrt(sum(query.astype(np.float64) ** 2))
         out.append(sum(vector * query) / lengths if lengths > 0 else math.nan)
     return out
+
+
+def naive_run(lines, topic, alive):
+    """List (item, score) of a topic of a run whose documents are item ids, as `TrecRun` says."""
+    cells = [line.split() for line in lines]
+    own = {int(c[2]): np.float32(float(c[4])) for c in cells if c[0] == topic and int(c[2]) < len(alive)}
+    scores = {i: s for i, s in own.items() if alive[i]}
+    return [(i, scores[i]) for i in ranked(scores, len(alive))]

@@ -21,9 +21,9 @@ def law(step, n_slots, n_arms):
     return out
 
 
-def page(lists, score, quota, *, slot_size, fallback, page_size):
+def page(lists, score, quota, *, slabs, slot_size, fallback, page_size):
     """The page of a quota: ``lists`` holds each arm's items, best first, ``score`` each item's score."""
-    depth = [min(q * slot_size, len(own)) for q, own in zip(quota, lists, strict=True)]
+    depth = [min(q * slab, len(own)) for q, slab, own in zip(quota, slabs, lists, strict=True)]
     missing = sum(quota) * slot_size - sum(depth)
     for a in fallback:
         while missing > 0 and depth[a] < len(lists[a]):

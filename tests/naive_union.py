@@ -132,29 +132,36 @@ def naive_popular(popularity, alive, page, acted, weight, decay):
     return sorted(pairs, key=lambda pair: (-pair[1], pair[0]))
 
 
-def naive_union(lists, delivered, quota, slot_size, action=None):
-    """Return, per request, {item: (slots, [(arm, slab, rank)])} of lists[arm][request]."""
+def naive_union(lists, quota, slabs, slot_size, fallback, action=None):
+    """Return, per request, {item: (slots, [(arm, slab, rank)])}, filling slot after slot one by one.
+
+    ``lists[arm][request]`` holds all that an arm has for a request.
+    """
     out = []
-    for b in range(len(delivered)):
+    for b in range(len(quota)):
+        filled = action[b] if action is not None else [a for a, q in enumerate(quota[b]) for _ in range(q)]
+        taken = [0] * len(lists)
+        sources = []
+        missing = []
+
+        def take(arm, slot, b=b, taken=taken, sources=sources):
+            if taken[arm] == len(lists[arm][b]):
+                return False
+            sources.append((arm, taken[arm], slot))
+            taken[arm] += 1
+            return True
+
+        for slot, arm in enumerate(filled):
+            found = sum(take(arm, slot) for _ in range(slabs[arm]))
+            missing += [slot] * (slot_size - found)
+        for slot in missing:
+            any(take(arm, slot) for arm in fallback)
         found = {}
-        for arm in range(len(lists)):
-            for rank, item in enumerate(lists[arm][b][: delivered[b][arm]]):
-                slab = rank // slot_size
-                if action is None:
-                    slot = 0 if slab < quota[b][arm] else None
-                else:
-                    mine = [s for s, a in enumerate(action[b]) if a == arm]
-                    slot = mine[slab] if slab < len(mine) else None
-                drawn, sources = found.setdefault(item, (set(), []))
-                if slot is not None:
-                    drawn.add(slot)
-                sources.append((arm, slab, rank))
-        out.append(
-            {
-                i: (sum(1 << s for s in drawn) if drawn else 1 << 31, src)
-                for i, (drawn, src) in sorted(found.items())
-            }
-        )
+        for arm, rank, slot in sorted(sources):
+            drawn, own = found.setdefault(lists[arm][b][rank], (set(), []))
+            drawn.add(slot if action is not None else 0)
+            own.append((arm, rank // slabs[arm], rank))
+        out.append({i: (sum(1 << s for s in drawn), own) for i, (drawn, own) in sorted(found.items())})
     return out
 
 

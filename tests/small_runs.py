@@ -13,6 +13,7 @@ LOOP = {
     "checkpoint_every": 90,
     "audit": AUDIT,
     "slot_size": SLAB,
+    "slab_size": {"memory": 4},
     "page_size": 5,
     "held_out": 20,
     "delay_seconds": 300.0,
@@ -23,7 +24,11 @@ LOOP = {
 def run_small(folder, policies, *, rounds, seeds=1, log_seeds=1, world=None, loop=None, **changes):
     """Run a study without the best static allocation: its tuning takes longer than all other cells."""
     base = ltrr.read_study("default")
-    setting = replace(base.loop, **(loop or {}))
+    given = dict(loop or {})
+    if "arms" in given:
+        slabs = {a: n for a, n in (base.loop.slab_size or {}).items() if a in given["arms"]}
+        given = {"slab_size": slabs} | given
+    setting = replace(base.loop, **given)
     study = replace(
         base,
         world=world or ltrr.worlds.Music(n_items=300, n_queries=100, seed=2),

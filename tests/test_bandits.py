@@ -25,7 +25,7 @@ from ltrr.bandits.base import BasePolicy
 from ltrr.errors import InputError
 from ltrr.protocols import Policy
 from ltrr.types import ActionSet
-from tests.naive_bandits import arrays_of, feedback_of, requests_of, slab_actions
+from tests.naive_bandits import ARMS, arrays_of, feedback_of, requests_of, slab_actions
 
 POLICY_CASES = {
     "single": SingleArm(1),
@@ -263,6 +263,7 @@ def test_fixed_policies_by_hand():
     assert slots_of(SingleArm(2), 3, 4, rng).tolist() == [[0, 0, 3, 0]]
     assert slots_of(StaticQuota((1, 0, 2, 0)), 3, 4, rng).tolist() == [[1, 0, 2, 0]]
     assert slots_of(EqualSplit(), 6, 3, rng).tolist() == [[2, 2, 2]]
+    assert slots_of(EqualSplit(without=ARMS[1:2]), 4, 3, rng).tolist() == [[2, 0, 2]]
     counts = slots_of(EqualSplit(), 3, 4, rng, n=4000)
     assert counts.max() == 1
     # each arm is left out by 1/4 of 4,000 requests: 1,000 ± 27, so 150 is above 5 standard deviations
@@ -272,6 +273,10 @@ def test_fixed_policies_by_hand():
     one = requests_of(np.zeros((1, 1)))
     assert StaticQuota((1, 0, 2, 0)).probabilities(one, after_audit, rng).tolist() == [1, 0, 0, 0]
     assert EqualSplit().probabilities(one, after_audit, rng).tolist() == [1 / 3, 0, 1 / 3, 1 / 3]
+    with pytest.raises(InputError, match="must leave an arm"):
+        EqualSplit(["a", "b"]).fits(("a", "b"), 3)
+    with pytest.raises(InputError, match="without"):
+        EqualSplit(["c"]).fits(("a", "b"), 3)
     catalogue = feedback_of(1, rng, "allocations").decision.actions[0]
     p = StaticQuota((0, 1, 1), space="allocations").probabilities(one, catalogue, rng)
     assert catalogue.quota[p == 1].tolist() == [[0, 1, 1]]

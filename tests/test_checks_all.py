@@ -2,7 +2,7 @@
 
 import inspect
 import json
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -11,6 +11,7 @@ import pytest
 from sklearn.tree import DecisionTreeRegressor
 
 from ltrr import bandits, checks, embeddings, ranking, retrieval, users, worlds
+from ltrr.checks.data import requests_of
 from ltrr.checks.logged import batch_of
 from ltrr.embeddings import LSA
 from ltrr.errors import InputError
@@ -20,7 +21,7 @@ from ltrr.registry import registry_of
 from ltrr.replay import estimators, intervals
 from ltrr.replay.estimators import Estimator, slate, slope
 from ltrr.replay.intervals import IntervalMethod
-from ltrr.retrieval import BM25, Dense, Memory, Popular, StaticCache
+from ltrr.retrieval import BM25, Dense, Memory, Popular, StaticCache, TrecRun
 from ltrr.types import Catalogue, Queries
 from ltrr.users import DBN, PBM, StopTable
 from ltrr.worlds import Collection, Music, Topics, TopicWorld
@@ -87,6 +88,25 @@ def read_collection(folder):
     return Collection(folder, held_out=0.4)
 
 
+@cache
+def run_folder():
+    return TemporaryDirectory()  # held until the tests end
+
+
+def small_run_file():
+    """A run that lists items, with ties and unknown ones, for most of the checks' query texts."""
+    path = Path(run_folder().name) / "some.run"
+    rng = np.random.default_rng(4)
+    texts = dict.fromkeys(text for text in requests_of(4).queries.text[::2] if text)
+    rows = [
+        f"{text}\tQ0\titem{i}\t0\t{rng.integers(0, 9) / 4}\tsome\n"
+        for text in texts
+        for i in rng.choice(70, rng.integers(1, 40), replace=False)
+    ]
+    path.write_text("".join(rows))
+    return TrecRun(path)
+
+
 def small_mart(**params):
     prior = PriorRanker(NAMES, weights={"x": 1.0})
     return LambdaMART(prior, memory_columns=(2,), n_trees=8, first=100, **params)
@@ -114,6 +134,8 @@ MADE = {
         "memory of clicks": lambda: Memory(signal="click"),
         "popular with decay": lambda: Popular("click", decay=0.99),
         "cached bm25": lambda: cached(BM25()),
+        "trec-run": small_run_file,
+        "cached trec-run": lambda: cached(small_run_file()),
         "cached dense": lambda: cached(Dense(Letters())),
     },
     "rankers": {

@@ -603,7 +603,8 @@ def test_few_rounds_run_with_a_short_warm_up_and_say_what_is_done(ltrr):
     assert status == 0
     assert out.splitlines()[-1] == "Report: run/report.html"
     said = [re.sub(r"^\d\d:\d\d:\d\d ", "", line) for line in err.splitlines()]
-    begin = ["world 'music'", "arms indexed: ", "tuning, rung 0: 4 quotas", "tuning, rung 1: 4 quotas"]
+    begin = ["world 'music'", "arms indexed: ", "tuning of allocations, rung 0: 4 tried"]
+    begin += ["tuning of allocations, rung 1: "]
     begin += ["best-static, seed 0: 60 rounds"]
     assert [line.startswith(word) for line, word in zip(said, begin, strict=False)] == [True] * 5, said
 

@@ -1,6 +1,7 @@
 """`ltrr explain`: what it prints, which policy it shows, and that text of the data stays text."""
 
 import json
+import re
 import shutil
 
 import pandas as pd
@@ -56,11 +57,14 @@ def test_prints_slots_arms_page_and_losses(small_run, ltrr):
     for place in found.places.to_dict("records"):
         line = next(line for line in lines if line.startswith(f"{place['number']}  {place['title'][:20]}"))
         assert place["arms"].split(",")[0] in line
-        assert ("satisfied" in line, "spilled" in line) == (place["satisfied"], place["spilled"])
-    for part in ("retrieval", "ranking", "cost"):
-        assert f"− {part} {row[f'loss_{part}']:.3f}" in out
-    sign = "+" if row.loss_noise < 0 else "−"
-    assert f"{sign} noise {abs(row.loss_noise):.3f}" in out
+        marks = ("satisfied", "spilled", "explored")
+        assert [mark in line for mark in marks] == [place[mark] for mark in marks]
+    losses = out[out.index("Losses:") :].split("\n        = received")[0]
+    for part in ("retrieval", "ranking", "exploration", "cost", "noise"):
+        sign = "+" if row[f"loss_{part}"] < 0 else "−"
+        assert f"{sign} {part} {abs(row[f'loss_{part}']):.3f}" in losses
+    terms = [float(term) for term in re.findall(r"-?[\d.]+", re.sub(r"− \w+ ", "-", losses))]
+    assert sum(terms) == pytest.approx(row.reward_sampled, abs=0.003)
     assert f"= received {row.reward_sampled:.3f}; expected {row.reward:.3f}" in out
 
 

@@ -223,7 +223,8 @@ def test_over_many_logs_estimates_find_the_truth_and_wrong_propensities_do_not()
 def shared():
     study = ltrr.read_study("default")
     loop = replace(study.loop, warmup=100, feedback_every=50, held_out=0, oracle_every=1, slot_size=6)
-    study = replace(study, world={"kind": "music", "n_items": 400}, loop=loop, seeds=1)
+    plain = {**study.ranker.settings(), "explore": 0.0}  # quotas are valued by pages without explored places
+    study = replace(study, world={"kind": "music", "n_items": 400}, loop=loop, ranker=plain, seeds=1)
     return study, prepare(build(study), make_world(study))
 
 

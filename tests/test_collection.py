@@ -12,21 +12,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ltrr.errors import InputError
-from ltrr.features.tokens import clusters, tokenize
 from ltrr.rng import Streams
 from ltrr.types import Items
 from ltrr.worlds import Collection
-from ltrr.worlds.variants import VARIANT_KINDS, token_key, variants
+from ltrr.worlds.variants import VARIANT_KINDS, token_key
 from tests import naive_worlds
-
-ENGLISH = [
-    "laminar boundary layer",
-    "laminar boundary layrr flow",
-    "laminar boundary layer flo",
-    "boundary layer flow",
-    "laminar boundarh layer flow",
-    "laminar boundary",
-]
 
 CORPUS = [
     {
@@ -83,7 +73,7 @@ def folder(tmp_path):
 
 
 def test_reads_what_the_files_say(folder):
-    world = Collection(folder, variants=0, held_out=0.0, zipf=1.0)
+    world = Collection(folder, variants=0, held_out=0.0, zipf=1.0, shift=0.0)
     t, c = world.topics, world.catalogue
     assert c.name == ("d1", "d2", "d3", "d4")
     assert dict(c.fields) == {
@@ -154,7 +144,7 @@ def many_queries(n):
 def test_split_variants_and_traffic(tmp_path):
     n = 40
     folder = write(tmp_path / "many", many_queries(n))
-    world = Collection(folder, variants=3, held_out=0.3, zipf=1.1, seed=2)
+    world = Collection(folder, variants=3, held_out=0.3, zipf=1.1, shift=4.0, seed=2).fork(Streams(5))
     t = world.topics
     assert len(t.queries) == 4 * n
     assert t.intent_names == ("original", *VARIANT_KINDS)
@@ -165,12 +155,16 @@ def test_split_variants_and_traffic(tmp_path):
     held = set(topic[t.held_out > 0].tolist())
     assert len(held) == round(0.3 * n)
     assert held.isdisjoint(topic[t.traffic > 0].tolist())
-    for part, size in ((t.traffic, n - len(held)), (t.held_out, len(held))):
-        by_topic = np.sort(np.bincount(topic, part, minlength=n))[::-1][:size]
-        zipf = np.arange(1, size + 1) ** -1.1
-        assert by_topic == pytest.approx(zipf / zipf.sum())
-        # half of a topic's traffic is the original text
-        assert np.bincount(topic, part, minlength=n) == pytest.approx(2 * part[:n])
+    assert t.reserved.sum() == 4
+    assert set(np.flatnonzero(t.reserved)) < held
+    stream, out = world.shares()
+    law = (np.arange(1, 29) + 4.0) ** -1.1
+    assert np.sort(stream)[:11:-1] == pytest.approx(law / law.sum())
+    assert out[sorted(held)] == pytest.approx(np.full(12, 1 / 12))
+    for part, share in ((t.traffic, stream), (t.held_out, out)):
+        # half of a topic's traffic is the original text, the rest its variants in equal parts
+        assert share == pytest.approx(2 * part[:n])
+        assert part[n:] == pytest.approx(share[topic[n:]] / 6)
     assert len({token_key(x) for x in t.queries.text}) == 4 * n
 
 
@@ -203,76 +197,6 @@ def test_one_query_stays_in_the_stream(tmp_path):
     assert world.topics.traffic.sum() == pytest.approx(1.0)
     with pytest.raises(InputError, match="holds no query out"):
         world.held_out(1)
-
-
-@given(
-    st.lists(st.text(st.characters(codec="utf-8"), max_size=9), max_size=7).map(" ".join),
-    st.integers(0, 9),
-    st.integers(0, 1000),
-)
-@settings(max_examples=200, deadline=None)
-def test_variants_are_new_and_repeatable(text, n, seed):
-    first = variants(text, n=n, rng=np.random.default_rng(seed), taken=set())
-    assert first == variants(text, n=n, rng=np.random.default_rng(seed), taken=set())
-    assert len(first) <= n
-    keys = [token_key(v) for v, _ in first]
-    assert len({*keys, token_key(text)}) == len(keys) + 1
-    taken = set(keys[::2])
-    again = variants(text, n=n, rng=np.random.default_rng(seed), taken=taken)
-    assert taken.isdisjoint(token_key(v) for v, _ in again)
-    words = text.split()
-    for variant, kind in first:
-        got = variant.split()
-        if VARIANT_KINDS[kind] == "dropped" and len(words) == 1:
-            letters = clusters(text.strip())
-            assert clusters(variant) in [letters[:i] + letters[i + 2 :] for i in range(len(letters) - 1)]
-        elif VARIANT_KINDS[kind] == "dropped":
-            assert any(got == words[:i] + words[i + 1 :] for i in range(len(words)))
-        elif VARIANT_KINDS[kind] == "prefix":
-            assert " ".join(words).startswith(variant)
-        else:
-            assert len(got) == len(words)
-            assert sum(a != b for a, b in zip(got, words, strict=True)) == 1
-
-
-@pytest.mark.parametrize(
-    ("text", "kinds"),
-    [
-        ("东京大学的历史", {"dropped", "misspelt", "prefix"}),
-        ("東京タワーへの行き方", {"dropped", "misspelt", "prefix"}),
-        ("กรุงเทพมหานคร", {"dropped", "misspelt", "prefix"}),
-        ("ｶﾀｶﾅ", {"dropped", "misspelt", "prefix"}),
-        ("हिन्दी भाषा", {"dropped", "misspelt", "prefix"}),
-        ("красное", {"misspelt", "prefix"}),
-        ("雪", set()),
-        ("¿? …", set()),
-    ],
-)
-def test_variants_of_any_script_are_texts_of_that_script(text, kinds):
-    marks = set(clusters(text))
-    found = set()
-    for seed in range(30):
-        for variant, kind in variants(text, n=4, rng=np.random.default_rng(seed), taken=set()):
-            found.add(VARIANT_KINDS[kind])
-            assert tokenize(variant)
-            # no letter of another script, and no letter that has lost its marks
-            assert set(clusters(variant)) <= marks
-    assert found == kinds
-
-
-def test_variants_of_english_are_those_of_always():
-    rng = np.random.default_rng(7)
-    assert [v for v, _ in variants("laminar boundary layer flow", n=6, rng=rng, taken=set())] == ENGLISH
-
-
-def test_all_kinds_of_misspelling_occur():
-    lengths, same_letters = set(), 0
-    for seed in range(200):
-        ((variant, _),) = variants("abcdefgh", n=1, rng=np.random.default_rng(seed), taken=set())
-        lengths.add(len(variant))
-        same_letters += sorted(variant) == list("abcdefgh")
-    assert {7, 8, 9} <= lengths
-    assert same_letters > 10
 
 
 def fault(**files):
@@ -359,7 +283,14 @@ def test_other_faults(tmp_path, folder):
         files = {k: v for k, v in as_files().items() if k != "corpus.jsonl"}
         with pytest.raises(InputError, match=r"corpus\.jsonl\.gz"):
             Collection(write(tmp_path / "gz", {**files, "corpus.jsonl.gz": damaged}))
-    for bad in ({"variants": -1}, {"held_out": 1.5}, {"zipf": -1.0}, {"seed": 0.5}, {"n_users": 0}):
+    for bad in (
+        {"variants": -1},
+        {"held_out": 1.5},
+        {"zipf": -1.0},
+        {"shift": -1.0},
+        {"seed": 0.5},
+        {"n_users": 0},
+    ):
         with pytest.raises(InputError, match=next(iter(bad))):
             Collection(folder, **bad)
 

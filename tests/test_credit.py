@@ -9,8 +9,6 @@ from ltrr.bandits.credit import RULES, SIGNALS, credit
 from ltrr.errors import InputError
 from tests.naive_bandits import naive_credit
 
-SPILLED = 1 << 31
-
 
 def page_of(kind, click, satisfied):
     """Return the values of a page as the reward defines them."""
@@ -32,13 +30,12 @@ def test_equals_the_naive_twin(rule, kind, seed, b, k, s):
     satisfied = click & (rng.random((b, k)) < 0.7)
     value = page_of(kind, click, satisfied)
     slots = rng.integers(0, 2**s, (b, k)).astype(np.uint32)
-    slots[slots == 0] = SPILLED
     u = np.round(rng.random((b, s)), 1)  # ties are common
     code = SIGNALS.index(kind)
     page = {"value": value, "slots": slots, "n_slots": s, "click": click, "satisfied": satisfied, "u": u}
     got = credit(rule, **page, reward_kind=code)
     np.testing.assert_allclose(got, naive_credit(rule, kind=kind, **page).reshape(b, s), atol=1e-12)
-    drawn = (slots & np.uint32(SPILLED)) == 0
+    drawn = slots > 0
     if rule in ("split", "first"):
         np.testing.assert_allclose(got.sum(1), (value * drawn).sum(1), atol=1e-12)
     if rule == "sequential":
@@ -50,11 +47,11 @@ def test_equals_the_naive_twin(rule, kind, seed, b, k, s):
 
 
 def test_by_hand():
-    # place 0: slots 0 and 2; place 1: slot 1; place 2: a spilled slab; clicks on all, satisfied by 0 and 2
+    # place 0: slots 0 and 2; place 1: slot 1; place 2: no slot; clicks on all, satisfied by 0 and 2
     click = np.array([[True, True, True]])
     satisfied = np.array([[True, False, True]])
     page = {
-        "slots": np.array([[0b101, 0b010, SPILLED]], np.uint32),
+        "slots": np.array([[0b101, 0b010, 0]], np.uint32),
         "n_slots": 3,
         "click": click,
         "satisfied": satisfied,
@@ -86,7 +83,7 @@ def draw_pair(pair, rng, n):
     right["B"] = right["A"]
     same = set(pair) == {"A", "B"}
     satisfied = np.stack([right[pair[0]], right[pair[1]] & (not same)], 1)
-    slots = np.tile(np.array([[0b11, SPILLED]] if same else [[0b01, 0b10]], np.uint32), (n, 1))
+    slots = np.tile(np.array([[0b11, 0]] if same else [[0b01, 0b10]], np.uint32), (n, 1))
     return satisfied, slots
 
 
@@ -129,4 +126,4 @@ def test_refuses_what_it_cannot_read():
     with pytest.raises(InputError, match="credit u"):
         credit("split", **{**page, "u": np.zeros((1, 3))})
     with pytest.raises(InputError, match="n_slots"):
-        credit("split", **{**page, "n_slots": 32})
+        credit("split", **{**page, "n_slots": 33})

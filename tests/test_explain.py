@@ -61,6 +61,7 @@ def naive_places(log, request):
     items = pd.read_parquet(log.folder / "items.parquet").set_index("item")
     out = []
     for _, row in shown[shown.request == request].sort_values("position").iterrows():
+        quota = log.decisions[log.decisions.request == request].quota.iloc[0]
         mine = sources[(sources.request == request) & (sources.item == row["item"]) & (sources.slots > 0)]
         found = {about["arms"][a]: r for a, r in zip(mine.arm, mine["rank"], strict=True)}
         out.append(
@@ -73,12 +74,14 @@ def naive_places(log, request):
                 "arms": ", ".join(f"{a} #{found[a]}" for a in about["arms"] if a in found),
                 **{f"rank.{a}": found.get(a, pd.NA) for a in about["arms"]},
                 "slots": tuple(s for s in range(31) if row.slots & (1 << s)),
-                "spilled": row.slots == 1 << 31,
+                "spilled": all(s >= quota[a] for a, s in zip(mine.arm, mine.slab, strict=True)),
                 "click": row.click,
                 "satisfied": row.satisfied,
                 "value": row.value,
                 "censored": row.censored,
                 "ranker_score": mine.ranker_score.iloc[0],
+                "propensity": row.propensity,
+                "explored": row.explored,
                 **{f"feature.{n}": row.features[j] for j, n in enumerate(about["rank_features"][log.policy])},
             }
         )
@@ -230,11 +233,14 @@ def test_damaged_logs_are_one_line(small_run, tmp_path):
     about = json.loads((copy.folder / "log.json").read_text())
     about["action_features"]["equal"].pop()
     (copy.folder / "log.json").write_text(json.dumps(about))
-    with pytest.raises(InputError, match=r"features of actions: it names 8, the log holds 9"):
+    with pytest.raises(InputError, match=r"features of actions: it names 9, the log holds 10"):
         copy.explain(3)
     copy = log.save(tmp_path / "columns")
     file = copy.folder / "candidates" / "policy=equal" / "seed=0" / "part-00000.parquet"
     pq.write_table(pq.ParquetFile(file).read().drop_columns(["arm"]), file)
+    with pytest.raises(InputError, match=r"seed=0 has no column arm: another version of ltrr wrote it"):
+        copy.explain(3)
+    file.write_bytes(b"PAR1 nothing PAR1")
     with pytest.raises(InputError, match="cannot be read") as error:
         copy.explain(3)
     assert "\n" not in str(error.value)

@@ -13,7 +13,7 @@ import pytest
 from ltrr.errors import printable
 from ltrr.logs.tables import Log
 from ltrr.report.page import render
-from ltrr.study.explorer import HEAD, LONGEST, _slot, explorer
+from ltrr.study.explorer import HEAD, LONGEST, LOSSES, _slot, explorer
 from ltrr.types.quotas import quota_name
 from tests.small_runs import POLICIES, WARM
 
@@ -150,9 +150,8 @@ def test_four_policies_are_shown_in_full(small_run, shown):
             assert block["query"]["text"] == found.query
             assert [place["arms"] for place in choice["places"]] == found.places.arms.tolist()
             assert [place["text"] for place in choice["places"]] == found.places.title.tolist()
-            assert [
-                "spilled" in place["marks"] for place in choice["places"]
-            ] == found.places.spilled.tolist()
+            for mark in ("spilled", "explored"):
+                assert [mark in place["marks"] for place in choice["places"]] == found.places[mark].tolist()
             acts = {(False, False): "", (True, False): "clicked", (True, True): "satisfied"}
             users = zip(found.places.click, found.places.satisfied, strict=True)
             assert [place["act"] for place in choice["places"]] == [acts[user] for user in users]
@@ -211,7 +210,7 @@ def test_losses_lead_from_the_ideal_to_what_was_received(small_run, shown):
             judged = pd.read_parquet(small_run.folder / "oracles" / f"{choice['policy']}-000.parquet")
             row = judged.set_index("request").loc[block["number"]]
             values = [float(step["value"].replace("−", "-")) for step in choice["losses"]]
-            losses = [-row.loss_retrieval, -row.loss_ranking, -row.loss_cost, -row.loss_noise]
+            losses = [-row[f"loss_{part}"] for part in LOSSES]
             assert values == pytest.approx([row.ideal, *losses, row.reward_sampled], abs=6e-4)
             assert sum(values[:-1]) == pytest.approx(values[-1], abs=3e-3)
             assert all(0 <= step["width"] <= 100 for step in choice["losses"])

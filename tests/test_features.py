@@ -1,6 +1,7 @@
 """Context features, action sets, credit history, quotas, spilling."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -8,7 +9,7 @@ from ltrr._kernels.spill import delivered
 from ltrr.features import Allocations, ContextFeatures, CreditHistory, Slabs, tokenize
 from ltrr.retrieval import Memory
 from ltrr.types import Catalogue, Queries, Requests, all_quotas
-from tests.naive import naive_context, naive_delivered, naive_quotas
+from tests.naive import naive_context, naive_delivered, naive_kind, naive_quotas
 
 CATALOGUE = Catalogue(
     ("a", "b", "c"), {"title": ("red moon", "red sun", "blue"), "text": ("of the sea", "sea", "red red")}
@@ -86,19 +87,35 @@ def test_spilling_equals_its_twin(data):
     quota = data.draw(st.lists(st.integers(0, 3), min_size=r, max_size=r))
     available = data.draw(st.lists(st.integers(0, 15), min_size=r, max_size=r))
     fallback = data.draw(st.permutations(range(r)))[: data.draw(st.integers(0, r))]
+    slabs = data.draw(st.lists(st.integers(1, 4), min_size=r, max_size=r))
+    given_in = [np.array(x, np.int32) for x in (quota, available, slabs, fallback)]
     out = np.empty(r, np.int32)
-    spilled = delivered(
-        np.array(quota, np.int32), np.array(available, np.int32), 4, np.array(fallback, np.int32), out
-    )
-    assert (out.tolist(), spilled) == naive_delivered(quota, available, 4, fallback)
+    spilled = delivered(*given_in[:3], 4, given_in[3], out)
+    assert (out.tolist(), spilled) == naive_delivered(quota, available, slabs, 4, fallback)
+    # short slabs change who delivers, never how much
+    if fallback and all(have >= 4 * sum(quota) for have in available):
+        assert out.sum() == 4 * sum(quota)
+
+
+@pytest.mark.parametrize(
+    "names", [(), ("query_terms", "memory_items"), ("query_df_product", "x", "query_unknown")]
+)
+def test_kinds_equal_their_twin(names):
+    rng = np.random.default_rng(2)
+    context = rng.choice([0.0, 0.01, 0.2, 0.25, 0.3, 0.6, 0.9, np.nan], (200, len(names))).astype(np.float32)
+    asked = requests(np.zeros(200, np.int64), names, context)
+    want = [naive_kind(row.astype(np.float64), names) for row in context]
+    assert CreditHistory(2).kind(asked).tolist() == want
 
 
 def test_history_shrinks_to_the_action_then_to_the_prior():
     history = CreditHistory(2, weight=10.0, prior=0.2)
     batch = requests(np.array([0]), ("memory_items",), np.array([[0.0]]))
     assert np.allclose(history.value(batch), 0.2)
-    history._sum[history.kind(batch)[0]] = [5.0, 0.0]
-    history._count[history.kind(batch)[0]] = [10.0, 0.0]
+    state = history.state()
+    state["sum"][history.kind(batch)[0]] = [5.0, 0.0]
+    state["count"][history.kind(batch)[0]] = [10.0, 0.0]
+    history.restore(state)
     overall = (5 + 2) / 20
     assert np.allclose(history.value(batch), [[(5 + 10 * overall) / 20, 0.2]])
     other = requests(np.array([0]), ("memory_items",), np.array([[1.0]]))

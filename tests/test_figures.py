@@ -3,7 +3,6 @@
 import io
 import itertools
 from dataclasses import replace
-from types import SimpleNamespace
 
 import matplotlib as mpl
 import numpy as np
@@ -405,12 +404,13 @@ def tables_verdict(tables):
     return verdict(tables)
 
 
-@pytest.mark.parametrize("role", ["#0072B2", "#D55E00", "#000000", "#CC79A7", FIELD])
-def test_letters_have_contrast_on_white_paper(tables, role):
-    ink = next(SimpleNamespace(ink=look.ink) for look in looks(tables).values() if look.colour == role).ink
-    channels = np.array([int(to_hex(ink)[i : i + 2], 16) / 255 for i in (1, 3, 5)])
-    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
-    assert 1.05 / (linear @ [0.2126, 0.7152, 0.0722] + 0.05) >= 4.5
+def test_letters_have_contrast_on_white_paper(tables):
+    found = looks(tables).values()
+    assert len({look.colour for look in found}) >= 3
+    for look in found:
+        channels = np.array([int(to_hex(look.ink)[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+        linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+        assert 1.05 / (linear @ [0.2126, 0.7152, 0.0722] + 0.05) >= 4.5
 
 
 # nothing is cut, no name covers another

@@ -8,6 +8,8 @@ from mabwiser.mab import MAB, LearningPolicy
 
 from ltrr._kernels import linucb as kernels
 from ltrr.bandits import LinUCB, LinUCBDisjoint, joint_features, joint_names
+from ltrr.bandits.joint import taken_features
+from ltrr.errors import InputError
 from ltrr.types import taken
 from tests.naive_bandits import NaiveRidge, feedback_of, naive_joint
 
@@ -97,6 +99,18 @@ def test_joint_features_equal_their_twin_and_their_names():
         column = x[:, names.index(f"{arm}*c2")]
         row = np.repeat(np.arange(9), np.diff(actions.indptr))
         assert np.array_equal(column, actions.features[:, 1] * feedback.requests.context[row, 2])
+
+
+@pytest.mark.parametrize(("space", "ragged"), [("slabs", False), ("slabs", True), ("allocations", False)])
+def test_rows_taken_equal_the_twins_rows_of_the_actions(space, ragged):
+    feedback = feedback_of(9, np.random.default_rng(3), space, ragged)
+    got = taken_features(feedback.requests, feedback.decision)
+    for s, actions in enumerate(feedback.decision.actions):
+        want = naive_joint(feedback.requests, taken(actions, feedback.decision.action[:, s]))
+        assert np.array_equal(got[:, s], want)
+    object.__setattr__(feedback.decision, "action", np.full_like(feedback.decision.action, 77))
+    with pytest.raises(InputError, match="must be one of the request's actions, got 77 in row 0"):
+        taken_features(feedback.requests, feedback.decision)
 
 
 @pytest.mark.compiled

@@ -78,18 +78,29 @@ def test_sequence_propensities_and_quotas_follow_from_the_slots(log):
 def test_slots_of_candidates_follow_from_arm_slab_and_decisions(log):
     actions = log.decisions.sort_values("slot").groupby("request").action.apply(list)
     quota = log.decisions.drop_duplicates("request").set_index("request").quota
-    whole = log.policy == "linucb-disjoint"
-    some = log.candidates[log.candidates.request % 3 == 0]
-    for (request, _), rows in some.groupby(["request", "item"]):
-        bits = 0
-        for arm, slab in zip(rows.arm, rows.slab, strict=True):
-            asked = slab < quota[request][arm]
-            if asked and whole:
-                bits |= 1
-            elif asked:
-                bits |= 1 << [s for s, a in enumerate(actions[request]) if a == arm][slab]
-        assert rows.slots.iloc[0] == (bits or 1 << 31)
-        assert (rows["rank"] // SLAB == rows.slab).all()
+    fallback = [log.about["arms"].index(name) for name in log.about["settings"]["loop"]["fallback"]]
+    slabs = [SLAB, SLAB, 4, SLAB]  # memory is asked for four a slot
+    filled = 0
+    for request, rows in log.candidates[log.candidates.request % 3 == 0].groupby("request"):
+        rows = rows.sort_values("rank")
+        slot_of, left = {}, {}
+        order = [a for a, q in enumerate(quota[request]) for _ in range(q)]
+        order = order if log.policy == "linucb-disjoint" else actions[request]
+        for slot, arm in enumerate(order):
+            slab = order[:slot].count(arm)
+            own = rows[(rows.arm == arm) & (rows["rank"] // slabs[arm] == slab)].index
+            assert (rows.slab[own] == slab).all()
+            slot_of |= dict.fromkeys(own, slot)
+            left[slot] = SLAB - len(own)
+        places = [slot for slot, n in left.items() for _ in range(n)]
+        for arm in fallback:
+            for source in rows[rows.arm == arm].index.difference(list(slot_of), sort=False):
+                slot_of[source], filled = places.pop(0), filled + 1
+        assert sorted(slot_of) == sorted(rows.index)
+        for _, same in rows.groupby("item"):
+            bits = {1 if log.policy == "linucb-disjoint" else 1 << slot_of[i] for i in same.index}
+            assert same.slots.iloc[0] == sum(bits)
+    assert filled > 0
 
 
 def test_pages_are_the_best_scored_candidates(log):
@@ -97,7 +108,12 @@ def test_pages_are_the_best_scored_candidates(log):
     best = drawn.sort_values(["request", "ranker_score", "item"], ascending=[True, False, True])
     best = best.groupby("request").head(5)
     shown = log.impressions.sort_values(["request", "position"])
-    assert best.item.tolist() == shown.item.tolist()
+    own = ~shown.explored.to_numpy()
+    assert best.item.to_numpy()[own].tolist() == shown.item.to_numpy()[own].tolist()
+    assert len(shown[~own].merge(best, on=["request", "item"])) == 0
+    assert 0.0 < (~own).mean() < 0.1
+    assert shown.propensity.to_numpy()[own].min() > 0.9
+    assert shown.propensity.to_numpy()[~own].max() < 0.1
 
 
 @pytest.mark.parametrize("policy", TAUGHT)
@@ -137,7 +153,7 @@ def test_a_policy_taught_from_the_log_alone_restates_every_logged_distribution(p
         logged = tuple(np.concatenate(rows.probabilities.tolist()) for rows in slots)
         if start >= WARM:
             for actions, want in zip(sets, logged, strict=True):
-                stated = learner.probabilities(batch, actions, np.random.default_rng(0))
+                stated = learner.in_turn(batch, actions, np.random.default_rng(0))
                 mixed = (1 - AUDIT) * stated + AUDIT / actions.width
                 np.testing.assert_allclose(mixed, want, atol=1e-12)
                 checked += len(want)

@@ -14,8 +14,10 @@ from ltrr.worlds.music.catalogue import ALBUM, ARTIST, PLAYLIST, SONG, MusicCata
 from ltrr.worlds.music.needs import Needs
 from ltrr.worlds.music.nicknames import give_nicknames
 from ltrr.worlds.music.queries import INTENTS
-from ltrr.worlds.music.words import LANGUAGES, coin, misspell, zipf_law
-from ltrr.worlds.music.world import HEAD_SHIFT, MUSIC_INTENTS, Music
+from ltrr.worlds.music.traffic import HEAD_SHIFT
+from ltrr.worlds.music.words import LANGUAGES, coin, misspell
+from ltrr.worlds.music.world import MUSIC_INTENTS, Music
+from ltrr.worlds.traffic import zipf_law
 
 
 @pytest.fixture(scope="module")
@@ -330,8 +332,8 @@ def test_generic_queries_want_what_is_popular(world):
 @pytest.mark.parametrize("zipf", [0.8, 1.1])
 def test_sampled_traffic_has_the_declared_exponent(zipf):
     """Maximum likelihood of the exponent over the true ranks; at n = 20,000 its error is below 0.02."""
-    small = Music(500, n_queries=400, zipf=zipf, seed=2)
-    query = small.fork(Streams(seed=9)).next(20_000).query
+    small = Music(500, n_queries=400, zipf=zipf, seed=2).fork(Streams(seed=9))
+    query = small.next(20_000).query
     order = np.argsort(-small.topics.traffic, kind="stable")
     counts = np.bincount(query, minlength=len(order))[order][: np.count_nonzero(small.topics.traffic)]
     log_rank = np.log(np.arange(1, len(counts) + 1) + HEAD_SHIFT)

@@ -18,9 +18,11 @@ from ltrr.simulation.measure import Measures
 from ltrr.study.build import build, make_world, prepare, system_of
 from ltrr.study.study import Study
 
-SMALL, LARGE = 200, 2_000
-FIRST = 200
-SETTING = LoopSetting(warmup=0, slot_size=8, page_size=6, audit=0.1, checkpoint_every=10_000)
+SMALL, LARGE = 300, 2_000  # the ranker takes feedback apart at 256 rows: both batches do
+FIRST = 300
+SETTING = LoopSetting(
+    warmup=0, slot_size=8, slab_size={"memory": 3}, page_size=6, audit=0.1, checkpoint_every=10_000
+)
 LOOP_FREE = [
     "equal",
     "random",
@@ -123,6 +125,7 @@ def count(shared, policy, size, folder, apart=None):
             served.page,
             censored=served.censored,
             model_version=served.model_version,
+            available=served.available,
         )
 
     while loop.round < max(FIRST, size):  # compiles, and trains the ranker

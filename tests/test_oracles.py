@@ -1,11 +1,13 @@
 """Oracles: exact against literally built unions and pages."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from ltrr.errors import InputError
 from ltrr.metrics import (
@@ -15,6 +17,7 @@ from ltrr.metrics import (
     quota_walk,
     successive_halving,
 )
+from ltrr.metrics.halving import clearly_worse
 from ltrr.types import Truth, Union, all_quotas
 from ltrr.users import USERS, UserTables
 from tests import naive_metrics as naive
@@ -89,15 +92,16 @@ def test_every_quota_equals_a_union_built_literally(kind, independent, seed, n_a
     k = 3
     tables = random_tables(rng, k, 3, independent=independent)
     fallback = rng.permutation(n_arms)[: rng.integers(0, n_arms + 1)]
-    quotas = all_quotas(n_slots, n_arms)
-    got = walk(pool, score, truth, quotas, tables, slot_size=slot_size, fallback=fallback, reward_code=kind)
+    quotas, slabs = all_quotas(n_slots, n_arms), rng.integers(1, slot_size + 1, n_arms)
+    sizes = {"slot_size": slot_size, "slabs": slabs, "fallback": fallback}
+    got = walk(pool, score, truth, quotas, tables, **sizes, reward_code=kind)
     best = best_order_value(truth, page_size=k, tables=tables, reward_code=kind)
     for b, arms in enumerate(lists):
         own = slice(pool.indptr[b], pool.indptr[b + 1])
         scores = dict(zip(pool.item[own].tolist(), score[own].tolist(), strict=True))
         grades = dict(zip(pool.item[own].tolist(), truth.grade[own].tolist(), strict=True))
         for q, quota in enumerate(quotas.tolist()):
-            members = naive.quota_union(arms, quota, slot_size, fallback.tolist())
+            members = naive.quota_union(arms, quota, slabs.tolist(), slot_size, fallback.tolist())
             page = [grades[i] for i in sorted(members, key=lambda i: (-scores[i], i))][:k]
             assert got.n_candidates[b, q] == len(members)
             hits = sum(grades[i] > 0 for i in members)
@@ -127,7 +131,7 @@ def test_unions_beyond_a_word_of_bits():
         order = pool.item[own][np.argsort(-score[own])].tolist()
         grades = dict(zip(pool.item[own].tolist(), truth.grade[own].tolist(), strict=True))
         for q, quota in enumerate(quotas.tolist()):
-            members = naive.quota_union(arms, quota, 20, [2])
+            members = naive.quota_union(arms, quota, [20] * 5, 20, [2])
             page = [grades[i] for i in order if i in members][:10]
             assert got.n_candidates[b, q] == len(members)
             row = np.array([page + [-1] * (10 - len(page))])
@@ -246,14 +250,14 @@ def test_successive_halving_finds_the_best_and_breaks_ties_downwards():
 
     def evaluate(indices, budget):
         seen.append((indices.tolist(), budget))
-        return value[indices]
+        return value[indices, None]
 
     found = successive_halving(6, evaluate, budgets=[1, 4, 16], keep=[4, 2, 1])
     assert seen == [([0, 1, 2, 3, 4, 5], 1), ([1, 2, 4, 5], 4), ([1, 2], 16)]
     assert found.survivors.tolist() == [1]
     assert found.values.tolist() == [0.9]
     # a late rung may overturn an early one
-    found = successive_halving(3, lambda i, budget: i * (budget - 5.0), budgets=[9, 1], keep=[2, 2])
+    found = successive_halving(3, lambda i, budget: i[:, None] * (budget - 5.0), budgets=[9, 1], keep=[2, 2])
     assert found.survivors.tolist() == [1, 2]
     assert found.values.tolist() == [-4.0, -8.0]
 
@@ -261,9 +265,34 @@ def test_successive_halving_finds_the_best_and_breaks_ties_downwards():
 def test_successive_halving_refuses_bad_rungs_and_values():
     for budgets, keep in (([], []), ([1], [1, 1]), ([1, 2], [1, 2]), ([1], [0]), ([1], [9])):
         with pytest.raises(InputError, match="`keep`"):
-            successive_halving(4, lambda i, budget: i * 1.0, budgets=budgets, keep=keep)
+            successive_halving(4, lambda i, budget: i[:, None] * 1.0, budgets=budgets, keep=keep)
     with pytest.raises(InputError, match="finite"):
-        successive_halving(4, lambda i, budget: i * np.nan, budgets=[1], keep=[1])
+        successive_halving(4, lambda i, budget: i[:, None] * np.nan, budgets=[1], keep=[1])
+
+
+def test_halving_drops_what_is_worse_by_an_interval():
+    noise = np.array([[0.01, -0.01, 0.0], [0.0, 0.01, -0.01], [-0.01, 0.0, 0.01], [0.01, 0.0, -0.01]])
+    values = np.array([0.9, 0.5, 0.895, 0.85])[:, None] + noise
+    found = successive_halving(4, lambda i, budget: values[i], budgets=[1, 2], keep=[4, 1])
+    assert found.rungs[1].tolist() == [0, 2]
+    # one is left, so that there is nothing more to find out
+    apart = values - 9.0 * (np.arange(4) != 3)[:, None]
+    found = successive_halving(4, lambda i, budget: apart[i], budgets=[1, 2], keep=[4, 1])
+    assert [rung.tolist() for rung in found.rungs] == [[0, 1, 2, 3]]
+    assert found.survivors.tolist() == [3]
+    # one seed says nothing of noise, so that nobody is dropped but by `keep`
+    found = successive_halving(4, lambda i, budget: values[i, :1], budgets=[1, 2], keep=[4, 1])
+    assert found.rungs[1].tolist() == [0, 1, 2, 3]
+
+
+def test_the_interval_of_halving_by_hand():
+    # losses to the first: .2 and .4 (variance .02), .1 and .1 (0); pooled .01, half width t(2) · √(.01 / 2)
+    assert stats.t.ppf(0.975, 2) * math.sqrt(0.005) == pytest.approx(0.30424, abs=1e-5)
+    values = np.array([[1.0, 1.0], [0.8, 0.6], [0.9, 0.9]])
+    assert clearly_worse(values).tolist() == [False, False, False]  # .3 is just within
+    assert clearly_worse(values - [[0], [0.005], [0]]).tolist() == [False, True, False]
+    assert clearly_worse(values, level=0.9).tolist() == [False, True, False]
+    assert clearly_worse(values[:1]).tolist() == [False]
 
 
 def ideal_truth(*grades):

@@ -14,7 +14,7 @@ from tests.naive_union import make_candidates, naive_page
 def one_arm(lists):
     """Return the union of a single arm's lists."""
     lengths = np.array([[len(x)] for x in lists], np.int32).reshape(len(lists), 1)
-    return union([make_candidates(lists)], delivered=lengths, quota=np.ones_like(lengths), slot_size=100)
+    return union([make_candidates(lists)], delivered=lengths, quota=np.ones_like(lengths), slot_size=200)
 
 
 @settings(max_examples=200, deadline=None)

@@ -146,3 +146,30 @@ def test_refuses_what_is_wrong():
         built().retrieve(make_requests([0]), np.array([-1]))
     with pytest.raises(InputError, match="items"):
         built().score(make_requests([0]), make_items([]))
+
+
+@pytest.mark.parametrize("dead", [0, 3])
+def test_asking_between_lessons_changes_nothing(dead):
+    """Scores and list are brought up to date action by action; asked only at the end they are made afresh."""
+    rng = np.random.default_rng(4)
+    popularity = rng.integers(0, 30, 60).astype(np.float32)
+    alive = np.arange(60) >= dead
+    often, once = (built(popularity, alive, 60, prior_weight=9.0) for _ in range(2))
+    moved = 0
+    for step in range(76):
+        page = rng.integers(-1, 60, (1, PLACES)).astype(np.int32)
+        history = (page, rng.random((1, PLACES)) < 0.3)
+        before = often._top[:5].copy() if step else np.zeros(0)
+        for popular in (often, once):
+            popular.learn(lesson(history))
+        # a little deeper now and then: items that gained below the list must not fill it up
+        depth = np.array([3 + step // 4 if step < 70 else 60])
+        asked = make_requests(np.zeros(1, np.int32))
+        found = often.retrieve(asked, depth[0])
+        fresh = built(popularity, alive, 60, prior_weight=9.0)
+        fresh.restore(once.state())
+        want = fresh.retrieve(asked, depth[0])
+        assert np.array_equal(found.item, want.item)
+        assert np.array_equal(found.score, want.score)
+        moved += len(before) == 5 and not np.array_equal(before, often._top[:5])
+    assert moved > 5

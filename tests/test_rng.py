@@ -33,3 +33,52 @@ def test_uniform_is_uniform():
     counts = np.histogram(u, 50, (0, 1))[0]
     chi2 = ((counts - 4000) ** 2 / 4000).sum()
     assert chi2 < 120  # 49 degrees of freedom: P(above) is about 5e-8
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        ((), ()),
+        ((3,), ()),
+        ((1,), (1,)),
+        ((1,), (4,)),
+        ((3,), (3,)),
+        ((3, 1), (4,)),
+        ((1, 1), (4,)),
+        ((1, 1), (1, 4)),
+        ((3, 1), (3, 4)),
+        ((3, 1), (1, 4)),
+        ((3, 4), (3, 4)),
+        ((3, 4), (4,)),
+        ((), (4,)),
+        ((0,), ()),
+        ((0, 1), (4,)),
+        ((2, 3, 1), (4,)),
+    ],
+)
+def test_counters_broadcast_as_numpy_does(a, b):
+    rng = np.random.default_rng(1)
+    first, second = rng.integers(0, 99, a), rng.integers(0, 99, b)
+    x, y = np.broadcast_arrays(first, second)
+    got = Streams(5).uniform("s", first, second)
+    assert got.shape == x.shape
+    want = [Streams(5).uniform("s", int(i), int(j)) for i, j in zip(x.flat, y.flat, strict=True)]
+    assert got.reshape(-1).tolist() == [float(u) for u in want]
+
+
+def test_counters_that_do_not_fit_are_refused():
+    with pytest.raises(ValueError, match="broadcast"):
+        Streams(5).uniform("s", np.zeros((3, 1)), np.zeros((2, 4)))
+
+
+def test_a_restarted_generator_is_a_new_one():
+    used = Streams(1).generator("s", 4, 2)
+    used.integers(0, 9, 3, dtype=np.int32)
+    for name, a, b in (("s", 4, 2), ("t", 9, 0)):
+        fresh = Streams(1, 2).generator(name, a, b)
+        again = Streams(1, 2).restarted(used, name, a, b)
+        assert (
+            again.integers(0, 9, 5, dtype=np.int32).tolist()
+            == fresh.integers(0, 9, 5, dtype=np.int32).tolist()
+        )
+        assert again.random(7).tolist() == fresh.random(7).tolist()

@@ -130,8 +130,13 @@ def test_policies_by_name_show_what_the_name_sets():
     assert defaults("vw-squarecb")["explore"] == "squarecb"
     assert defaults("vw")["explore"] == "epsilon"
     assert defaults("dense")["arm"] == "dense"
-    assert defaults("equal-memory-free") == {"ranker": {"memory_free": True}}
-    assert policy_settings("best-static") == ()
+    assert defaults("equal-memory-free") == {
+        "without": ["memory"],
+        "ranker": {"memory_free": True},
+        "tune": False,
+    }
+    assert defaults("tuned-rrf") == {"ranker": {"kind": "rrf"}, "tune": True}
+    assert defaults("best-static") == {"ranker": None, "tune": False}
     assert all(policy_names().values())
 
 
@@ -277,6 +282,7 @@ def test_settings_of_a_study_are_listed(ltrr, place):
         "tuning.shares",
         "tuning.keep",
         "tuning.seeds",
+        "tuning.draws",
     ]
 
 

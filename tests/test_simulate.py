@@ -29,6 +29,7 @@ n_trees = 15
 shares = [0.1, 0.2]
 keep = [3, 1]
 seeds = [1, 2]
+draws = 3
 [loop]
 arms = ["bm25", "dense", "popular"]
 fallback = ["popular"]
@@ -48,6 +49,8 @@ name = "linucb"
 name = "vw-squarecb"
 [[policies]]
 name = "epsilon-greedy"
+[[policies]]
+name = "tuned-convex"
 """
 
 

@@ -15,7 +15,8 @@ from ltrr.simulation.loop import Loop
 from ltrr.simulation.measure import Measures, round_columns
 from ltrr.study.build import build, make_world, prepare, system_of
 from ltrr.study.cells import Cells
-from ltrr.study.comparators import best_shares
+from ltrr.study.comparators import best_shares, comparators
+from ltrr.study.crossing import Crossing
 from ltrr.study.curves import checkpoints, curve_values, even_checkpoints, windows
 from ltrr.study.page_parts import loss_note
 from ltrr.study.report import write_report
@@ -33,11 +34,13 @@ SPLIT = ("reward", "ndcg", "recall_budget", "recall_page", "mrr")
 JUDGED = [
     "ideal",
     "ideal_is_exact",
+    "reward_ranked",
     "oracle_reward",
     "oracle_ndcg",
     "oracle_recall",
     "loss_retrieval",
     "loss_ranking",
+    "loss_exploration",
     "loss_cost",
     "loss_noise",
 ]
@@ -90,7 +93,9 @@ def excess_over_class(oracles):
     best = best_in_class(np.stack(whole.context), np.stack(whole.quota_reward).astype(float))
     out, start = [], 0
     for t in oracles:
-        out.append(pd.Series(best[start : start + len(t)] - t.reward.to_numpy(), index=t.request.to_numpy()))
+        out.append(
+            pd.Series(best[start : start + len(t)] - t.reward_ranked.to_numpy(), index=t.request.to_numpy())
+        )
         start += len(t)
     return out
 
@@ -110,6 +115,7 @@ def twin_summary(folder, policy):
         out |= {f"{m}_{suffix}": [p[m].mean() for p in parts] for m in SPLIT}
     held, held_oracles = read(folder, "held_out", policy), read(folder, "held_out_oracles", policy)
     out |= {f"{m}_held_out": [t[m].mean() for t in held] for m in (*SPLIT, "calls", "candidates")}
+    out |= {f"{m}_reserved": [t[t.reserved][m].mean() for t in held] for m in SPLIT}
     out |= {f"{m}_held_out": [t[m].mean() for t in held_oracles] for m in ("oracle_reward", "oracle_recall")}
     gaps = [a.reward - b.reward for a, b in zip(static, rounds, strict=True)]
     out["regret_static"] = [g[WARMUP:].sum() for g in gaps]
@@ -125,7 +131,7 @@ def twin_summary(folder, policy):
             for mine, theirs in zip(pages, others, strict=True)
         ]  # fmt: skip
     out |= {m: [t[m].mean() for t in judged] for m in JUDGED}
-    out["regret_oracle"] = [LATE * (t.oracle_reward - t.reward).mean() for t in judged]
+    out["regret_oracle"] = [LATE * (t.oracle_reward - t.reward_ranked).mean() for t in judged]
     out["regret_ideal"] = [LATE * (t.ideal - t.reward).mean() for t in judged]
     class_gaps = excess_over_class(oracles)
     out["regret_class"] = [LATE * g[g.index >= WARMUP].mean() for g in class_gaps]
@@ -155,7 +161,7 @@ def test_summary_equals_the_twin(run, policy):
         np.testing.assert_allclose(got, student(values), rtol=0, atol=1e-9 * max(1, abs(got).max()))
     lead = np.array(want["reward"]) - np.array(twin_summary(folder, "best-static")["reward"])
     judged = [t[t.request >= WARMUP] for t in read(folder, "oracles", policy)]
-    room = lead + np.array([(t.oracle_reward - t.reward).mean() for t in judged])
+    room = lead + np.array([(t.oracle_reward - t.reward_ranked).mean() for t in judged])
     closed = None if policy == "best-static" else paired_ratio(lead, room)
     assert ("oracle_gap_closed" in table.index) == (closed is not None)
     if closed is not None:
@@ -177,7 +183,7 @@ def test_curves_equal_the_twin(run, policy):
     series |= {"excess_static": gaps, "excess_class": class_gaps}
     series |= {m: [t[m] for t in by_round] for m in ("loss_retrieval", "loss_ranking", "oracle_recall")}
     total = {"regret_static": gaps, "regret_class": class_gaps}
-    total["regret_oracle"] = [t.oracle_reward - t.reward for t in by_round]
+    total["regret_oracle"] = [t.oracle_reward - t.reward_ranked for t in by_round]
     total["regret_ideal"] = [t.ideal - t.reward for t in by_round]
     series["difference_static"] = [-g for g in gaps]
     assert set(table.metric) == set(series) | set(total)
@@ -234,13 +240,8 @@ def test_comparators_equal_the_twin(run):
                 assert np.isnan(row.high)
                 assert row.n == len(values)
             seen += len(want)
-            for key, closed in (("linear", gap.linear_closed), ("trees", gap.trees_closed)):
-                name = (which, f"{key} gap closed", metric)
-                assert (name in table.index) == (closed is not None)
-                if closed is not None:
-                    seen += 1
-                    got = table.loc[name, ["mean", "low", "high"]].to_numpy(float)
-                    np.testing.assert_allclose(got, [closed.mean, closed.low, closed.high], atol=1e-9)
+    # two seeds: no gap's interval excludes zero, so that no share of one is given
+    assert not any("closed" in comparator for _, comparator, _ in table.index)
     assert seen == len(table)
 
 
@@ -248,7 +249,7 @@ def test_losses_and_costs_add_up(run):
     _, folder = run
     for policy in POLICIES:
         for t in [*read(folder, "oracles", policy), *read(folder, "held_out_oracles", policy)]:
-            lost = t.loss_retrieval + t.loss_ranking + t.loss_cost + t.loss_noise
+            lost = t.loss_retrieval + t.loss_ranking + t.loss_exploration + t.loss_cost + t.loss_noise
             np.testing.assert_allclose(t.ideal - t.reward_sampled, lost, rtol=0, atol=1e-12)
             assert t.ideal_is_exact.all()
             assert (t.loss_cost > 0.01).all()
@@ -256,7 +257,7 @@ def test_losses_and_costs_add_up(run):
             assert t.loss_ranking.min() > -1e-12
             assert t.loss_ranking.min() < 1e-12
             assert t.loss_retrieval.min() > -1e-12
-            assert (t.reward <= t.oracle_reward + 1e-12).all()
+            assert (t.reward_ranked <= t.oracle_reward + 1e-6).all()
 
 
 @pytest.fixture(scope="module")
@@ -277,7 +278,7 @@ def test_the_oracle_values_the_quota_that_was_drawn_as_what_happened(prepared, p
     setting = replace(SETTING, warmup=20, oracle_every=2, audit=0.2, feedback_every=20)
     study = replace(study, loop=setting, reward=Reward(kind, arm_cost=0.03, candidate_cost=0.002))
     streams = Streams(3)
-    system = system_of(study, shared, policy_spec(policy, ARMS), streams, (1, 0, 2, 0))
+    system = system_of(study, shared, policy_spec(policy, ARMS), streams, quota=(1, 0, 2, 0))
     loop = Loop(system, setting, streams)
     measures = Measures(loop)
     quotas = all_quotas(3, 4)
@@ -290,7 +291,10 @@ def test_the_oracle_values_the_quota_that_was_drawn_as_what_happened(prepared, p
         place = [(quotas == q).all(axis=1).argmax() for q in drawn]
         for name, column in (("reward", "reward"), ("ndcg", "ndcg"), ("recall", "recall_budget")):
             values = np.stack(judged[f"quota_{name}"])[np.arange(len(judged)), place]
-            np.testing.assert_allclose(values, rounds[column], rtol=0, atol=1e-6)
+            as_ranked = (~batch.page.explored.any(axis=1)[batch.sampled_rows]) | (name == "recall")
+            np.testing.assert_allclose(values[as_ranked], rounds[column][as_ranked], rtol=0, atol=1e-6)
+        ranked = np.stack(judged["quota_reward"])[np.arange(len(judged)), place]
+        np.testing.assert_allclose(judged["reward_ranked"], ranked, rtol=0, atol=1e-6)
         takes_over += int((rounds.calls.to_numpy() > (drawn > 0).sum(axis=1)).sum())
     assert loop.system.ranker.version > 0 or policy in ("memory", "popular")
     if policy == "memory":
@@ -300,10 +304,15 @@ def test_the_oracle_values_the_quota_that_was_drawn_as_what_happened(prepared, p
 def cells(reward, oracle):
     """Hand-made tables of seeds with all rounds judged."""
     n = len(reward[0])
-    table = {"request": np.arange(n), "round": np.arange(n)}
+    table = {"request": np.arange(n), "round": np.arange(n), "topic": np.arange(n), "query": np.arange(n)}
     rounds = [{**table, "reward": np.array(r, float)} for r in reward]
     oracles = [
-        {**table, "reward": np.array(r, float), "oracle_reward": np.array(o, float)}
+        {
+            **table,
+            "reward": np.array(r, float),
+            "reward_ranked": np.array(r, float),
+            "oracle_reward": np.array(o, float),
+        }
         for r, o in zip(reward, oracle, strict=True)
     ]
     return Cells(rounds, oracles)
@@ -313,20 +322,32 @@ def small(rounds, warmup, **loop):
     return make_study(rounds=rounds, loop=replace(SETTING, warmup=warmup, **loop))
 
 
+def fourfold(*rows):
+    """Return series of rounds, of which all after the first two come four times: on four topics."""
+    return [[*row[:2], *np.repeat(row[2:], 4)] for row in rows]
+
+
 def test_gap_closed_by_hand():
-    study = small(4, 2)
-    static = cells([[9, 9, 0.2, 0.4], [9, 9, 0.4, 0.4]], [[9, 9, 1, 1]] * 2)
-    own = cells([[0, 0, 0.4, 0.6], [0, 0, 0.5, 0.68]], [[5, 5, 0.8, 1.0], [5, 5, 0.9, 1.08]])
+    study = small(10, 2)
+    static = cells(fourfold([9, 9, 0.2, 0.4], [9, 9, 0.4, 0.4]), fourfold(*[[9, 9, 1, 1]] * 2))
+    own = cells(fourfold([0, 0, 0.4, 0.6], [0, 0, 0.5, 0.68]), fourfold([5, 5, 0.8, 1.0], [5, 5, 0.9, 1.08]))
+    crossing = Crossing.of(own.rounds, np.random.default_rng(0))
     # after two rounds of warm-up: leads .2 and .19; the oracle adds .4 to the policy
-    closed = gap_closed(own, static, study)
+    closed = gap_closed(own, static, study, crossing)
     want = paired_ratio(np.array([0.2, 0.19]), np.array([0.6, 0.59]))
     assert closed.mean == pytest.approx(0.195 / 0.595, abs=1e-12)
     assert (closed.low, closed.high) == pytest.approx((want.low, want.high), abs=1e-9)
-    assert gap_closed(own, own, study) is None
-    assert gap_closed(own, None, study) is None
-    assert gap_closed(Cells(own.rounds), static, study) is None
+    assert gap_closed(own, own, study, crossing) is None
+    assert gap_closed(own, None, study, crossing) is None
+    assert gap_closed(Cells(own.rounds), static, study, crossing) is None
     early = Cells(own.rounds, [{k: v[:2] for k, v in t.items()} for t in own.oracles])
-    assert gap_closed(early, static, study) is None
+    assert gap_closed(early, static, study, crossing) is None
+    # the same leads, all of them earned on one topic: over topics the gap is not above zero
+    on_one = [np.where(np.arange(10) == 9, 8.0, 0.0) * lead for lead in (0.2, 0.19)]
+    one = cells(on_one, [8.0 * (np.arange(10) == 9) * 0.6, 8.0 * (np.arange(10) == 9) * 0.59])
+    zero = cells([np.zeros(10)] * 2, [np.zeros(10)] * 2)
+    assert paired_ratio(np.array([0.2, 0.19]), np.array([0.6, 0.59])) is not None
+    assert gap_closed(one, zero, study, crossing) is None
 
 
 def test_windows_by_hand():
@@ -340,7 +361,12 @@ def test_curves_of_judged_rounds_reach_the_end():
     """Seven rounds, the fourth judged: three checkpoints later it still speaks for all rounds so far."""
     study = small(7, 0, feedback_every=1)
     table = {m: np.ones(7) for m in round_columns(ARMS)}
-    judged = {"round": np.array([3]), "reward": np.array([0.5]), "context": np.zeros((1, 2), np.float32)}
+    judged = {
+        "round": np.array([3]),
+        "reward_ranked": np.array([0.5]),
+        "context": np.zeros((1, 2), np.float32),
+    }
+    judged["reward"] = judged["reward_ranked"]
     judged |= {m: np.array([0.75]) for m in ("oracle_reward", "ideal", "loss_retrieval", "loss_ranking")}
     judged |= {"oracle_recall": np.ones(1), "quota_reward": np.array([[0.5, 0.625]], np.float32)}
     own = Cells([table], [judged])
@@ -383,6 +409,50 @@ def test_even_checkpoints_by_hand():
     assert even_checkpoints(small(3000, 300, feedback_every=50)).tolist()[:2] == [500, 700]
     assert even_checkpoints(small(100, 30, feedback_every=50)).tolist() == [80, 100]
     assert even_checkpoints(small(4, 2, feedback_every=1)).tolist() == [3, 4]
+
+
+def judged(room, n_seeds=5, n=60):
+    """Tables of judged rounds: quota 0 is best in half of the contexts, 19 in the others, by ``room``."""
+    rng = np.random.default_rng(8)
+    tables = []
+    for _ in range(n_seeds):
+        topic = rng.permutation(n) % 30
+        side = topic % 2
+        values = np.full((n, 20), 0.3)
+        values[np.arange(n), np.where(side == 0, 0, 19)] += room[topic]
+        table = {"request": np.arange(n), "round": np.arange(n) + 50, "topic": topic, "query": topic}
+        table |= {f"quota_{m}": values for m in ("reward", "ndcg", "recall")}
+        tables.append(table | {"context": np.eye(2, dtype=np.float32)[side]})
+    return tables
+
+
+def test_shares_of_a_gap_are_given_where_both_intervals_exclude_zero():
+    study = make_study(seeds=5)
+    uneven = np.where(np.arange(30) < 15, 0.2, 0.8)
+    for room, n_seeds, shown in (
+        (uneven, 5, True),
+        (np.where(np.arange(30) < 2, 9.0, 0.0), 5, False),  # on two topics alone
+        (uneven, 2, False),  # seeds are equal, topics are not: two are too few for both
+    ):
+        tables = judged(room, n_seeds)
+        crossing = Crossing.of(tables, np.random.default_rng(1))
+        found = {
+            (row["comparator"], row["metric"]): row
+            for row in comparators(Cells(oracles=tables), study, (crossing, None))
+        }
+        assert (("linear gap closed", "reward") in found) == shown
+        assert ("oracle", "reward") in found
+        gap = learnable_gap(
+            np.concatenate([t["context"] for t in tables]),
+            np.concatenate([t["quota_reward"] for t in tables]),
+            np.concatenate([t["topic"] for t in tables]),
+            rng=Streams(study.seed).generator("bootstrap router reward"),
+        )
+        assert (gap.linear_closed is not None) == (room is uneven)
+        if shown:
+            row = found["trees gap closed", "reward"]
+            want = gap.trees_closed
+            assert (row["mean"], row["low"], row["high"]) == pytest.approx((want.mean, want.low, want.high))
 
 
 def test_equally_good_quotas_share_the_oracle_evenly():
@@ -430,3 +500,21 @@ def test_one_seed_and_a_user_whose_best_order_is_not_by_grade(untuned, tmp_path)
 def test_the_report_trusts_an_exact_ideal(run):
     _, folder = run
     assert "grade order is not the best order" not in loss_note(Tables.read(folder))
+
+
+def test_the_report_explains_policies_that_no_oracle_judged(run):
+    _, folder = run
+    tables = Tables.read(folder)
+    judged = tables.summary
+    none = (judged.policy == "linucb") & (judged.metric == "ideal")
+    assert "A dash: the order of fused lists" in loss_note(replace(tables, summary=judged[~none]))
+    assert "A dash" not in loss_note(tables)
+
+
+def test_the_losses_add_up_as_the_report_says(run):
+    _, folder = run
+    rows = pd.read_parquet(folder / "oracles" / "linucb-000.parquet")
+    parts = loss_note(Tables.read(folder)).split("received = ")[1].removesuffix(".").split(" + ")
+    lost = rows[[f"loss_{part}" for part in parts]].sum(axis=1)
+    assert (rows.loss_exploration != 0).any()
+    assert np.allclose(lost, rows.ideal - rows.reward_sampled)

@@ -180,6 +180,7 @@ def test_pages_of_all_quotas_are_those_of_the_twin(data, n_arms, n_slots, slot_s
     budget, item = n_slots * slot_size, st.integers(0, 9)
     quotas = all_quotas(n_slots, n_arms)
     fallback = data.draw(st.lists(st.integers(0, n_arms - 1), unique=True))
+    slabs = data.draw(st.lists(st.integers(1, slot_size), min_size=n_arms, max_size=n_arms))
     requests = []
     for _ in range(data.draw(st.integers(0, 3))):
         lists = [data.draw(st.lists(item, unique=True, max_size=budget)) for _ in range(n_arms)]
@@ -200,13 +201,14 @@ def test_pages_of_all_quotas_are_those_of_the_twin(data, n_arms, n_slots, slot_s
         np.array(start),
         source,
         quotas,
+        np.array(slabs, np.int32),
         slot_size,
         np.array(fallback, np.int32),
         group,
         page,
     )
     for b, (lists, score) in enumerate(requests):
-        sizes = {"slot_size": slot_size, "fallback": fallback, "page_size": page_size}
+        sizes = {"slabs": slabs, "slot_size": slot_size, "fallback": fallback, "page_size": page_size}
         want = [naive.page(lists, score, q, **sizes) for q in quotas.tolist()]
         got = [tuple(order[b][p] for p in page[b, q] if p >= 0) for q in range(len(quotas))]
         assert got == want
@@ -282,6 +284,7 @@ def run(tmp_path_factory):
             "warmup": WARM,
             "feedback_every": 250,
             "slot_size": 4,
+            "slab_size": {"dense": 3},
             "page_size": 5,
             "held_out": 0,
             "oracle_every": 3_000,
@@ -339,7 +342,7 @@ def test_weights_are_those_of_the_twin(run, logged):
     for request, own in rows.groupby("request"):
         lists = [own[own.arm == a].sort_values("rank").item.tolist() for a in range(2)]
         score = dict(zip(own.item, own.ranker_score, strict=True))
-        sizes = {"slot_size": 4, "fallback": (0, 1), "page_size": 5}
+        sizes = {"slabs": (4, 3), "slot_size": 4, "fallback": (0, 1), "page_size": 5}
         pages = {q: naive.page(lists, score, q, **sizes) for q in quotas}
         logged_quota = tuple(quota[request])
         # an order of the target's quota is as likely as any other
@@ -435,13 +438,14 @@ def test_a_policy_given_as_the_logging_one_must_restate_the_log(run):
 
 def test_a_policys_features_in_unlogged_slots_are_those_it_would_have_seen(run):
     log = open_run_log(run.folder, policy="epsilon-greedy", warm_up="without")
-    events = list(log.read())[-1].events
-    logged = events.actions.features.reshape(-1, SLOTS, 2, 5)
-    builder = slabs_of(log, events)
+    part = list(log.read())[-1]
+    events = part.events
+    logged = events.actions.features.reshape(-1, SLOTS, 2, 6)
+    builder = slabs_of(log, part)
     requests = events.requests.take(events.request_indptr[:-1])
     quota = np.zeros((len(requests), 2), np.int32)
     for s in range(SLOTS):
-        built = builder.build(requests, quota).features.reshape(-1, 2, 5)
+        built = builder.build(requests, quota).features.reshape(-1, 2, 6)
         np.testing.assert_array_equal(built, logged[:, s])
         quota[np.arange(len(quota)), events.action.reshape(-1, SLOTS)[:, s]] += 1
 

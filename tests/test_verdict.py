@@ -70,6 +70,7 @@ def seed_means(folder, policy, metric):
             "repeated": rounds[rounds.asked > 0],
             "first-time": rounds[rounds.asked == 0],
             "held-out": held,
+            "reserved": held[held.reserved],
         }
         for name, part in parts.items():
             out.setdefault(name, []).append(part[metric].mean())
@@ -83,7 +84,7 @@ def test_differences_equal_those_of_pandas(run):
     pairs = [(p, "best-static") for p in ("memory", "linucb", "rrf")]
     pairs += [(best, p) for p in ("memory", "linucb", "rrf") if p != best]
     assert set(zip(table.policy, table.reference, strict=True)) == set(pairs)
-    assert len(table) == len(pairs) * 4 * 3
+    assert len(table) == len(pairs) * 5 * 3
     for row in table.itertuples():
         values = (seed_means(run.folder, row.policy, row.metric)[row.set]
                   - seed_means(run.folder, row.reference, row.metric)[row.set])  # fmt: skip
@@ -184,7 +185,9 @@ def made(
                 for v, c in zip(seeds, called, strict=True)
             ],
             held_out=[
-                {k: v for k, v in row.items() if k != "round"} | {"reward": np.array([v])} for v in late
+                {k: v for k, v in row.items() if k != "round"}
+                | {"reward": np.array([v]), "reserved": np.array([False])}
+                for v in late
             ],
         )
     n = len(next(iter(values.values())))
@@ -250,6 +253,41 @@ def test_a_better_policy_at_no_cost_is_a_yes():
     assert found.headline == "Ship x? Yes."
     # the seeds' differences to static are .1 -+ .004 at the ends
     assert "+0.100 [" in found.detail
+
+
+def over_topics(tables, low, high, of="all", policy="x", reference="s"):
+    """Return tables with an interval over seeds and topics."""
+    row = {"policy": policy, "reference": reference, "set": of, "metric": "reward"}
+    row |= {"mean": 0.1, "low": low, "high": high, "n_seeds": 5, "n_topics": 9}
+    out = dataclasses.replace(tables, two_way=pd.DataFrame([*tables.two_way.to_dict("records"), row]))
+    out.__dict__["shared"] = tables.shared
+    return out
+
+
+def test_a_yes_needs_both_intervals():
+    tables = made({"s": 0.5 + FIVE, "x": 0.6 - FIVE})
+    found = verdict(over_topics(tables, 0.02, 0.18))
+    assert found.answer == "yes"
+    assert "correction; over seeds and topics [+0.020, +0.180])." in found.detail
+    assert found.lines.loc["… over seeds and topics", "against static"] == "+0.100 [+0.020, +0.180]"
+    found = verdict(over_topics(tables, 0.0, 0.2))
+    assert found.answer == "not shown"
+    assert found.detail.endswith("seeds agree, but topics do not; other topics could reverse it.")
+    few = verdict(over_topics(tables, -np.inf, np.inf))
+    assert few.answer == "not shown"
+    assert "over seeds and topics no interval: too few topics or seeds)" in few.detail
+    worse = made({"s": 0.5 + FIVE, "x": 0.4 - FIVE})
+    assert verdict(over_topics(worse, -0.2, -0.1)).answer == "no"
+    assert verdict(over_topics(worse, -0.2, 0.1)).answer == "not shown"
+
+
+def test_peers_and_open_sets_need_both_intervals():
+    tables = over_topics(made({"s": 0.5 + FIVE, "x": 0.6 - FIVE, "y": 0.55 + FIVE}), 0.02, 0.18)
+    assert verdict(tables).peers == ()
+    both = over_topics(tables, -0.01, 0.11, reference="y")
+    assert verdict(both).peers == ("y",)
+    one_set = over_topics(tables, -0.01, 0.2, of="held-out")
+    assert "On held-out queries no difference is shown." in verdict(one_set).reasons
 
 
 def test_costs_and_sets_are_the_price():
@@ -346,6 +384,7 @@ def test_findings_by_hand():
         "Policy x gives every slot to arm a, but only 1% of its candidates come from there"
     )
     assert len(lines) == 2
+    assert "but only 0.4% of its" in findings(made(values, arms=arms, own={"x": 0.004}))[1]
     lines = findings(made(values, shared={"x": (0.99, 0.9), "y": (0.995, 0.9)}))
     assert lines[0].startswith("This study cannot tell its policies apart")
     assert "(99.0 % in common or more)" in lines[0]

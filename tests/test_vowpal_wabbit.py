@@ -1,10 +1,12 @@
 """Vowpal Wabbit as a policy: the same as a plain run, exact to save and restore, silent when it predicts."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import vowpalwabbit
 
-from ltrr.bandits import VowpalWabbit
+from ltrr.bandits import VowpalWabbit, load
 from ltrr.errors import InputError
 from tests.naive_bandits import feedback_of
 
@@ -139,5 +141,56 @@ def test_refuses_bad_options_and_changed_features():
     with pytest.raises(InputError, match="fresh fork"):
         policy.learn(feedback_of(3, rng, d=6))
     policy.close()
-    with pytest.raises(InputError, match="model and columns"):
+    with pytest.raises(InputError, match="model and names"):
         policy.restore({"model": b""})
+
+
+def with_columns(requests, order, names=None):
+    return requests.with_context(
+        requests.context[:, order], names or tuple(requests.context_names[i] for i in order)
+    )
+
+
+def test_refuses_columns_in_another_order_or_of_other_names():
+    """VW knows columns by number: permuted ones would be judged with one another's weights."""
+    rng = np.random.default_rng(7)
+    feedback = feedback_of(30, rng)
+    requests, actions = feedback.requests, feedback.decision.actions[0]
+    policy = VowpalWabbit()
+    policy.learn(feedback)
+    want = policy.probabilities(requests, actions, rng)
+    restored = policy.fork()
+    restored.restore(policy.state())
+    permuted = with_columns(requests, [1, 0, 2, 3, 4])
+    renamed = with_columns(requests, range(5), ("c0", "c1", "other", "c3", "c4"))
+    turned = replace(actions, features=actions.features[:, ::-1].copy(), names=actions.names[::-1])
+    for own in (policy, restored):
+        for given, offered, words in (
+            (permuted, actions, "'c1' in place of 'c0'"),
+            (renamed, actions, "'other' in place of 'c2'"),
+            (requests, turned, "'credit' in place of 'arm:bm25'"),
+        ):
+            with pytest.raises(InputError, match=r"the features it was trained on \(11 columns\).*") as error:
+                own.probabilities(given, offered, rng)
+            assert words in str(error.value)
+            assert "\n" not in str(error.value)
+        with pytest.raises(InputError, match="fresh fork"):
+            own.learn(replace(feedback, requests=permuted))
+        assert np.array_equal(own.probabilities(requests, actions, rng), want)
+        own.close()
+    policy.probabilities(permuted, turned, rng)  # closed: it may begin afresh
+    policy.close()
+
+
+def test_a_saved_policy_keeps_the_names(tmp_path):
+    rng = np.random.default_rng(8)
+    feedback = feedback_of(10, rng)
+    policy = VowpalWabbit()
+    policy.learn(feedback)
+    policy.save(tmp_path / "vw")
+    loaded = load(tmp_path / "vw")
+    assert loaded.probabilities(feedback.requests, feedback.decision.actions[0], rng).shape == (40,)
+    with pytest.raises(InputError, match="'c4' in place of 'c0'"):
+        loaded.learn(replace(feedback, requests=with_columns(feedback.requests, [4, 1, 2, 3, 0])))
+    for own in (policy, loaded):
+        own.close()

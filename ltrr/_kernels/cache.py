@@ -7,7 +7,7 @@ import numpy as np
 from ltrr._kernels.jit import kernel
 from ltrr.types.arrays import Float32, Int32, Int64
 
-__all__ = ["beginnings"]
+__all__ = ["beginnings", "whole_rows"]
 
 
 @kernel
@@ -38,3 +38,23 @@ def beginnings(
             out_item[j] = item[j + shift]
             out_score[j] = score[j + shift]
     return out_indptr, out_item, out_score
+
+
+@kernel
+def whole_rows(indptr: Int64, value: Int32, row: Int64) -> tuple[Int64, Int32]:
+    """Return the lists ``row[b]``, as CSR.
+
+    Parameters
+    ----------
+    indptr, value : int64 (L + 1,), int32 (N,)
+        L stored lists.
+    row : int64 (B,)
+        The list that each request takes.
+    """
+    out_indptr = np.zeros(len(row) + 1, np.int64)
+    for b in range(len(row)):
+        out_indptr[b + 1] = out_indptr[b] + indptr[row[b] + 1] - indptr[row[b]]
+    out = np.empty(out_indptr[-1], np.int32)
+    for b in range(len(row)):
+        out[out_indptr[b] : out_indptr[b + 1]] = value[indptr[row[b]] : indptr[row[b] + 1]]
+    return out_indptr, out

@@ -41,10 +41,9 @@ def per_item(rule: int, value: Float64, slots: UInt32, out: Float64) -> None:
                 continue
             drew = 0
             for s in range(n_slots):
-                # Counted over the S slots only: the bit of spilled candidates lies above them.
                 drew += (slots[b, k] >> np.uint32(s)) & np.uint32(1)
-            # No slot drew a spilled item. Where two slots drew an item, the page would hold it without either
-            # of them, so that its marginal worth to each is 0.
+            # An item without a slot earns nobody anything. Where two slots drew an item, the page would hold
+            # it without either of them, so that its marginal worth to each is 0.
             if drew == 0 or (rule == MARGINAL and drew > 1):
                 continue
             share = v / drew if rule == SPLIT else v

@@ -5,8 +5,13 @@ Sherman–Morrison and recomputed from A_m every ``refactor_every`` rows, and th
 Policies with shared parameters have M = 1. Rows are learned strictly in order, so that how rows are cut into
 batches changes no digit.
 
-Source: Li, Chu, Langford, Schapire, "A contextual-bandit approach to personalized news article
-recommendation", WWW 2010, algorithms 1 and 2; Sherman and Morrison, Ann. Math. Stat. 21 (1950).
+Decisions in turn count what was chosen before its reward is known: A⁻¹ learns x xᵀ, θ stays, as if the reward
+had been θᵀx.
+
+Sources: Li, Chu, Langford, Schapire, "A contextual-bandit approach to personalized news article
+recommendation", WWW 2010, algorithms 1 and 2; Sherman and Morrison, Ann. Math. Stat. 21 (1950);
+Desautels, Krause, Burdick, "Parallelizing exploration-exploitation tradeoffs in Gaussian process bandit
+optimization", JMLR 15 (2014), section 4.
 """
 
 from __future__ import annotations
@@ -21,12 +26,17 @@ from ltrr.types.arrays import Float32, Float64, Int32, Int64
 
 __all__ = [
     "Bank",
+    "count",
     "disjoint_bounds",
+    "disjoint_in_turn",
     "disjoint_play",
     "joint",
+    "joint_taken",
     "learn",
     "new_bank",
     "shared_bounds",
+    "shared_in_turn",
+    "shared_one",
     "shared_play",
 ]
 
@@ -85,6 +95,55 @@ def joint(indptr: Int64, features: Float32, context: Float32, crossed: Int64, ou
                 place += n_context
 
 
+@kernel
+def joint_taken(
+    indptr: Int64,
+    action: Int32,
+    features: Float32,
+    context: Float32,
+    crossed: Int64,
+    taken: Int32,
+    slot: int,
+    out: Float32,
+) -> int:
+    """Fill ``out[:, slot]`` with the rows of `joint` of actions taken; return −1, or a row that took none.
+
+    Parameters
+    ----------
+    indptr, action, features : int64 (B + 1,), int32 (N,), float32 (N, F)
+        Actions of each request.
+    context : float32 (B, D)
+        Of the requests.
+    crossed : int64 (c,)
+        Columns of ``features`` that are multiplied by the context.
+    taken : int32 (B,)
+        The action that each request took.
+    slot : int
+        Which rows of ``out`` are filled.
+    out : float32 (B, S, 1 + F + c·D)
+        Filled.
+    """
+    n_features = features.shape[1]
+    n_context = context.shape[1]
+    for b in range(len(indptr) - 1):
+        n = indptr[b]
+        while n < indptr[b + 1] and action[n] != taken[b]:
+            n += 1
+        if n == indptr[b + 1]:
+            return b
+        row = out[b, slot]
+        row[0] = 1.0
+        for f in range(n_features):
+            row[1 + f] = features[n, f]
+        place = 1 + n_features
+        for column in crossed:
+            factor = features[n, column]
+            for j in range(n_context):
+                row[place + j] = factor * context[b, j]
+            place += n_context
+    return -1
+
+
 @fast
 def _bound(x: Float64, inverse: Float64, weights: Float64, alpha: float) -> float:
     """Return θᵀx + α √(xᵀA⁻¹x), reading one triangle of A⁻¹ and no row whose x is zero."""
@@ -130,6 +189,36 @@ def shared_bounds(x: Float32, bank: Bank, alpha: float, out: Float64) -> None:
         # Widened to float64 once, not at each of the d products.
         row[:] = x[n]
         out[n] = _bound(row, inverse, weights, alpha)
+
+
+@fast
+def shared_one(
+    features: Float32, context: Float32, crossed: Int64, bank: Bank, alpha: float, out: Float32
+) -> int:
+    """Return the action of the highest bound of one request, the first of several; fill its row ``out``.
+
+    Parameters
+    ----------
+    features : float32 (N, F)
+        Of the request's actions, at least one.
+    context : float32 (1, D)
+        Of the request.
+    crossed : int64 (c,)
+        Columns of ``features`` that are multiplied by the context.
+    bank : Bank
+        One regression.
+    alpha : float >= 0
+        α, the width of the confidence term in standard errors.
+    out : float32 (1, 1 + F + c·D)
+        Filled with the joint features of that action.
+    """
+    n = features.shape[0]
+    x, bound = np.empty((n, out.shape[1]), np.float32), np.empty(n)
+    joint(np.array([0, n]), features, context, crossed, x)
+    shared_bounds(x, bank, alpha, bound)
+    best: int = bound.argmax()  # type: ignore[assignment]
+    out[0] = x[best]
+    return best
 
 
 @fast
@@ -254,6 +343,131 @@ def learn(x: Float32, model: Int64, reward: Float64, bank: Bank, refactor_every:
         # In order, one by one: each row changes the inverse that the next one needs.
         row[:] = x[n]
         _learn_one(row, reward[n], bank, model[n], refactor_every, u)
+
+
+@fast
+def _count_one(x: Float32, inverse: Float64, u: Float64) -> None:
+    """Add x xᵀ to the A whose inverse (d, d) is given; ``u`` (d,) is scratch."""
+    d = len(x)
+    u[:] = 0.0
+    scale = 1.0
+    for i in range(d):
+        xi = float(x[i])
+        if xi != 0.0:
+            for j in range(d):
+                u[j] += xi * inverse[i, j]
+    for i in range(d):
+        scale += x[i] * u[i]
+    scale = 1.0 / scale
+    for i in range(d):
+        step = u[i] * scale
+        for j in range(d):
+            inverse[i, j] -= step * u[j]
+
+
+@fast
+def count(x: Float32, model: Int64, inverse: Float64) -> None:
+    """Add the outer products of rows ``x`` (n, d) to the matrices ``model`` (n,), in order.
+
+    Parameters
+    ----------
+    x : float32 (n, d)
+        Rows that will be learned.
+    model : int64 (n,)
+        The regression that will learn each.
+    inverse : float64 (M, d, d)
+        Inverses of the matrices; changed.
+    """
+    u = np.empty(x.shape[1])
+    for n in range(x.shape[0]):
+        _count_one(x[n], inverse[model[n]], u)
+
+
+@fast
+def shared_in_turn(
+    indptr: Int64, x: Float32, earlier: Float32, inverse: Float64, weights: Float64, alpha: float, out: Int64
+) -> None:
+    """Fill ``out`` (B,) with the place of each request's highest bound; requests after it count its row.
+
+    Parameters
+    ----------
+    indptr : int64 (B + 1,)
+        Actions of each request.
+    x : float32 (N, d)
+        Their joint features.
+    earlier : float32 (B, s, d)
+        Rows chosen in the slots before; they count for the requests that follow.
+    inverse : float64 (d, d)
+        A⁻¹ as the batch found it; changed.
+    weights : float64 (d,)
+        θ.
+    alpha : float >= 0
+        α, the width of the confidence term in standard errors.
+    out : int64 (B,)
+        Filled.
+    """
+    row = np.empty(x.shape[1])
+    for b in range(len(indptr) - 1):
+        best_bound = -math.inf
+        out[b] = indptr[b]
+        for n in range(indptr[b], indptr[b + 1]):
+            row[:] = x[n]
+            bound = _bound(row, inverse, weights, alpha)
+            # Strictly larger, so that the lowest position wins a tie.
+            if bound > best_bound:
+                out[b], best_bound = n, bound
+        for s in range(earlier.shape[1]):
+            _count_one(earlier[b, s], inverse, row)
+        _count_one(x[out[b]], inverse, row)
+
+
+@fast
+def disjoint_in_turn(
+    indptr: Int64,
+    action: Int32,
+    x: Float32,
+    earlier: Int64,
+    inverse: Float64,
+    weights: Float64,
+    alpha: float,
+    out: Int64,
+) -> None:
+    """Fill ``out`` (B,) with the place of each request's highest bound; requests after it count its row.
+
+    Parameters
+    ----------
+    indptr, action : int64 (B + 1,), int32 (N,)
+        Actions of each request; an action is the number of its regression.
+    x : float32 (B, d)
+        Context of each request.
+    earlier : int64 (B, s)
+        Actions chosen in the slots before; they count for the requests that follow.
+    inverse : float64 (M, d, d)
+        The regressions' A⁻¹ as the batch found them; changed.
+    weights : float64 (M, d)
+        Their θ.
+    alpha : float >= 0
+        α, the width of the confidence term in standard errors.
+    out : int64 (B,)
+        Filled.
+    """
+    d = x.shape[1]
+    row = np.empty(d)
+    outer = np.empty(d * d)
+    flat = inverse.reshape(len(inverse), d * d)
+    for b in range(len(indptr) - 1):
+        row[:] = x[b]
+        _outer(row, outer)
+        best_bound = -math.inf
+        out[b] = indptr[b]
+        for n in range(indptr[b], indptr[b + 1]):
+            a = action[n]
+            bound = _bound_outer(row, outer, flat[a], weights[a], alpha)
+            if bound > best_bound:
+                out[b], best_bound = n, bound
+        for s in range(earlier.shape[1]):
+            _count_one(x[b], inverse[earlier[b, s]], row)
+        _count_one(x[b], inverse[action[out[b]]], row)
 
 
 @fast

@@ -7,7 +7,7 @@ import numpy as np
 from ltrr._kernels.jit import kernel
 from ltrr.types.arrays import Bool, Float32, Int32, Int64
 
-__all__ = ["coverage", "learn", "locate", "ranked"]
+__all__ = ["coverage", "entries", "known", "learn", "locate", "ranked", "stored"]
 
 
 @kernel
@@ -118,6 +118,41 @@ def locate(query: Int32, indptr: Int64, wanted: Int32, item: Int32, size: Int32)
 
 
 @kernel
+def entries(query: Int32, size: Int32) -> Int32:
+    """Return the number of entries (B,) of each query, 0 where it is none (−1) or beyond the table."""
+    out = np.zeros(len(query), np.int32)
+    for b in range(len(query)):
+        if 0 <= query[b] < len(size):
+            out[b] = size[query[b]]
+    return out
+
+
+@kernel
+def stored(
+    at: Int64, actions: Float32, shows: Float32, prior_actions: float, prior_shows: float
+) -> tuple[Float32, Float32]:
+    """Return the smoothed rate (N,) and the actions (N,) of pairs at flat positions, 0 where one is −1.
+
+    Parameters
+    ----------
+    at : int64 (N,)
+        As `locate` returns them.
+    actions, shows : float32 (Q, C)
+        The table.
+    prior_actions, prior_shows : float
+        Added to both, see `coverage`.
+    """
+    rate, count = np.zeros(len(at), np.float32), np.zeros(len(at), np.float32)
+    flat_actions, flat_shows = actions.reshape(-1), shows.reshape(-1)
+    for j in range(len(at)):
+        if at[j] >= 0:
+            count[j] = flat_actions[at[j]]
+            # In float64, narrowed once.
+            rate[j] = (np.float64(count[j]) + prior_actions) / (np.float64(flat_shows[at[j]]) + prior_shows)
+    return rate, count
+
+
+@kernel
 def ranked(
     query: Int32,
     indptr: Int64,
@@ -202,3 +237,28 @@ def coverage(
         out[b, 1] = np.log1p(total)
         out[b, 2] = best
     return out
+
+
+@kernel
+def known(
+    indptr: Int64, item: Int32, rate: Float32, actions: Float32, coverage: Float32, out: Float32
+) -> None:
+    """Fill ``out`` (N, 4) with what a ranker sees of each pair; zeros in empty places (−1).
+
+    Parameters
+    ----------
+    indptr, item : int64 (B + 1,), int32 (N,)
+        Items of each request.
+    rate, actions : float32 (N,)
+        Of each pair, as columns 0 and 1 show them.
+    coverage : float32 (B, 3)
+        As `coverage` returns it: column 2 shows the best rate, column 3 whether there are entries.
+    out : float32 (N, 4)
+        Filled.
+    """
+    for b in range(len(indptr) - 1):
+        for j in range(indptr[b], indptr[b + 1]):
+            out[j] = 0.0
+            if item[j] >= 0:
+                out[j, 0], out[j, 1], out[j, 2] = rate[j], actions[j], coverage[b, 2]
+                out[j, 3] = coverage[b, 0] > 0

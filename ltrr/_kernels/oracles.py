@@ -111,6 +111,7 @@ def quota_pages(
     source: Int32,
     grade: Int8,
     quotas: Int32,
+    slabs: Int32,
     slot_size: int,
     fallback: Int32,
     page: Int8,
@@ -132,10 +133,12 @@ def quota_pages(
         In the ranker's order.
     quotas : int32 (Q, R)
         Slots of each arm.
+    slabs : int32 (R,)
+        Candidates that a slot asks of each arm.
     slot_size : int
         Candidates a slot.
     fallback : int32 (F,)
-        Arms that deliver what others came back short of, in this order.
+        Arms that deliver what is missing of the slots, in this order.
     page : int8 (B, Q, K)
         Filled.
     counts : int32 (B, Q, 2)
@@ -153,7 +156,7 @@ def quota_pages(
         # Once a request: its hundreds of quotas differ only in where the prefixes end.
         masks = _prefixes(source[source_start[b] : source_start[b + 1]], n_arms, len(relevant), available)
         for q in range(n_quotas):
-            delivered(quotas[q], available, slot_size, fallback, depth)
+            delivered(quotas[q], available, slabs, slot_size, fallback, depth)
             _page(masks, depth, relevant, own, page[b, q], counts[b, q])
 
 

@@ -86,10 +86,11 @@ def uniforms(k0: np.uint64, k1: np.uint64, a: Int64, b: Int64, out: Float64) -> 
     ----------
     k0, k1 : uint64
         Key of the stream.
-    a, b : int64 (n,)
-        The two counters of each number.
+    a, b : int64 (n,) or (1,)
+        The two counters of each number, or one for all.
     out : float64 (n,)
         Filled, in [0, 1).
     """
+    one_a, one_b = len(a) == 1, len(b) == 1
     for i in range(len(out)):
-        out[i] = philox_uniform(k0, k1, np.uint64(a[i]), np.uint64(b[i]))
+        out[i] = philox_uniform(k0, k1, np.uint64(a[0 if one_a else i]), np.uint64(b[0 if one_b else i]))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from ltrr._kernels.jit import kernel
-from ltrr.types.arrays import Float32, Float64, Int32, Int64
+import numpy as np
 
-__all__ = ["fill_rows", "query_profile", "shared_terms", "weighted_sum"]
+from ltrr._kernels.jit import kernel
+from ltrr.types.arrays import Bool, Float32, Float64, Int32, Int64
+
+__all__ = ["fill_rows", "new_queries", "query_profile", "shared_terms", "weighted_sum", "with_share"]
 
 _DAY_SECONDS = 86_400.0
 
@@ -172,3 +174,42 @@ def weighted_sum(features: Float32, column: Int64, weight: Float64, out: Float64
             # In order and in float64, so that the ranking is the same on every machine.
             total += weight[c] * features[i, column[c]]
         out[i] = total
+
+
+@kernel
+def with_share(indptr: Int64, score: Float32, bound: Float32, out: Float32) -> None:
+    """Fill ``out`` (N, 2) with scores and their shares of the request's bound, 0 where that is 0.
+
+    Parameters
+    ----------
+    indptr, score : int64 (B + 1,), float32 (N,)
+        Scores of each request's items.
+    bound : float32 (B,)
+        The most that any item can score.
+    out : float32 (N, 2)
+        Filled.
+    """
+    for b in range(len(indptr) - 1):
+        for j in range(indptr[b], indptr[b + 1]):
+            out[j, 0] = score[j]
+            out[j, 1] = score[j] / bound[b] if bound[b] > 0.0 else np.float32(0.0)
+
+
+@kernel
+def new_queries(query: Int32, asked: Bool, out: Bool) -> None:
+    """Fill ``out`` (B,) with whether a row's query was not asked before, neither among earlier rows.
+
+    Parameters
+    ----------
+    query : int32 (B,)
+        Queries below the length of ``asked``; −1, no query, is always new.
+    asked : bool (Q,)
+        Queries asked before; those of the rows are marked.
+    out : bool (B,)
+        Filled.
+    """
+    for b in range(len(query)):
+        q = query[b]
+        out[b] = q < 0 or not asked[q]
+        if q >= 0:
+            asked[q] = True

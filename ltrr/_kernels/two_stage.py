@@ -17,6 +17,7 @@ def page_groups(
     source_start: Int64,
     source: Int32,
     quotas: Int32,
+    slabs: Int32,
     slot_size: int,
     fallback: Int32,
     group: Int64,
@@ -36,10 +37,12 @@ def page_groups(
         Place in the ranker's order, arm, and rank within the arm.
     quotas : int32 (Q, R)
         Slots of each arm.
+    slabs : int32 (R,)
+        Candidates that a slot asks of each arm.
     slot_size : int
         Candidates a slot.
     fallback : int32 (F,)
-        Arms that deliver what others came back short of, in this order.
+        Arms that deliver what is missing of the slots, in this order.
     group : int64 (B, Q)
         Filled.
     page : int32 (B, Q, K)
@@ -56,7 +59,7 @@ def page_groups(
             # Ranks of a list have no gap, so that the deepest one gives its length.
             available[source[i, 1]] = max(available[source[i, 1]], source[i, 2] + 1)
         for q in range(n_quotas):
-            delivered(quotas[q], available, slot_size, fallback, depth)
+            delivered(quotas[q], available, slabs, slot_size, fallback, depth)
             found, previous = 0, -1
             for i in range(first, last):
                 # The sources of a candidate stand side by side, so that looking one back is enough to count

@@ -34,6 +34,7 @@ __all__ = [
     "SATISFY",
     "conditional_clicks",
     "filled_places",
+    "pages_fit",
     "page_probabilities",
     "page_value",
     "page_values",
@@ -258,3 +259,14 @@ def sample_pages(
                 # With u in [0, 1) and a strict comparison, 0 means never and 1 always.
                 if u[b, k, 2] >= table[row, k, g]:
                     break
+
+
+@kernel
+def pages_fit(grades: Int8, max_grade: int) -> bool:
+    """Say whether all grades (B, K) lie in [−1, ``max_grade``] and empty places (−1) end their page."""
+    for b in range(grades.shape[0]):
+        for k in range(grades.shape[1]):
+            grade = grades[b, k]
+            if not -1 <= grade <= max_grade or (k > 0 and grade >= 0 and grades[b, k - 1] < 0):
+                return False
+    return True

@@ -12,9 +12,9 @@ import numpy as np
 from ltrr.bandits.saved import save
 from ltrr.errors import InputError
 from ltrr.protocols import State
-from ltrr.types import ActionSet, Bool, Feedback, Float64, Requests, row_of
+from ltrr.types import ActionSet, Bool, Feedback, Float64, Int64, Requests, row_of
 
-__all__ = ["SPACES", "BasePolicy", "greedy", "level"]
+__all__ = ["SPACES", "BasePolicy", "greedy", "level", "offered", "one_hot"]
 
 SPACES = ("slabs", "allocations")
 """The action spaces: one slab of an arm per slot, or one slot with a whole quota."""
@@ -76,6 +76,14 @@ class BasePolicy(ABC):
     def probabilities(self, requests: Requests, actions: ActionSet, rng: np.random.Generator) -> Float64:
         """Return probabilities (N,), ragged like ``actions``, summing to 1 per request."""
 
+    def in_turn(self, requests: Requests, actions: ActionSet, rng: np.random.Generator) -> Float64:
+        """Return the probabilities (N,) by which the stream is decided, slot by slot.
+
+        Unlike `probabilities` it may take into account what it chose itself since it last learned. Held-out
+        requests and replays ask `probabilities`.
+        """
+        return self.probabilities(requests, actions, rng)
+
     def learn(self, feedback: Feedback) -> None:  # noqa: B027 - policies that never learn inherit this
         """Take in matured feedback with ``credit`` per slot; fixed policies ignore it."""
 
@@ -91,14 +99,27 @@ class BasePolicy(ABC):
             )
 
 
-def _best(actions: ActionSet, score: Float64) -> Bool:
-    """Return which flat actions have the highest score of their request, (N,)."""
-    lengths = np.diff(actions.indptr)
-    if np.any(lengths == 0):
+def offered(actions: ActionSet) -> Int64:
+    """Return the number of actions of each request, (B,), of which none may be 0.
+
+    Examples
+    --------
+    >>> features = np.zeros((3, 0), np.float32)
+    >>> offered(ActionSet(np.array([0, 1, 3]), np.arange(3), features, (), n_actions=3)).tolist()
+    [1, 2]
+    """
+    lengths: Int64 = actions.indptr[1:] - actions.indptr[:-1]
+    if not lengths.all():
         row = int(np.flatnonzero(lengths == 0)[0])
         raise InputError(
             f"`ActionSet` must offer every request an action, got none for request {row} of the batch"
         )
+    return lengths
+
+
+def _best(actions: ActionSet, score: Float64) -> Bool:
+    """Return which flat actions have the highest score of their request, (N,)."""
+    lengths = offered(actions)
     if len(lengths) == 0:
         return np.zeros(0, np.bool_)
     best = np.maximum.reduceat(score, actions.indptr[:-1])
@@ -116,9 +137,20 @@ def greedy(actions: ActionSet, score: Float64) -> Float64:
     [0.0, 1.0, 0.0]
     """
     best = np.flatnonzero(_best(actions, score))
-    out = np.zeros(len(score))
     # searchsorted finds, for every request, its first place among the best
-    out[best[np.searchsorted(best, actions.indptr[:-1])]] = 1.0
+    return one_hot(len(score), best[np.searchsorted(best, actions.indptr[:-1])])
+
+
+def one_hot(n: int, position: Int64) -> Float64:
+    """Return zeros (n,) with a 1 at each flat position.
+
+    Examples
+    --------
+    >>> one_hot(4, np.array([1, 2])).tolist()
+    [0.0, 1.0, 1.0, 0.0]
+    """
+    out = np.zeros(n)
+    out[position] = 1.0
     return out
 
 

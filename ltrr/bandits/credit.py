@@ -19,7 +19,7 @@ SLOT_RULES: Mapping[str, str] = MappingProxyType(
         'the Shapley value of "any of them sufficed"',
         "marginal": "the value of the items that no other slot drew",
         "sequential": "what the page's reward gains when the slot's items join those of the slots before it, "
-        "in a random order; slots' credits sum to the reward that slots earned",
+        "in a random order; credits sum to the reward",
         "any": "the full value of each item it drew, however many others did",
         "first": "the value of the items that no earlier slot drew",
     }
@@ -58,8 +58,8 @@ def credit(
 
     `RULES` says what a slot earns by each rule.
 
-    Items that only a spilled slab brought (bit 31) earn credit for no slot, except under ``page``. Clicks are
-    taken as they are: position bias is in them.
+    A slot draws what its arm delivers to it, and what fallback arms deliver to fill it. Clicks are taken as
+    they are: position bias is in them.
 
     Parameters
     ----------
@@ -68,8 +68,8 @@ def credit(
     value : float64 (B, K)
         Share of the page's gross reward that each shown item earned; a row sums to the reward.
     slots : uint32 (B, K)
-        Bit s is set where slot s drew the item.
-    n_slots : int in [1, 31]
+        Bit s is set where slot s drew the item; an item without a bit earns no slot anything.
+    n_slots : int in [1, 32]
         Slots a request, S.
     reward_kind : int
         Position in `SIGNALS`. For ``satisfied`` and ``click`` any one such item earns the page's whole
@@ -106,17 +106,18 @@ def credit(
     """
     _check.choice("credit rule", rule, tuple(RULES))
     kind = SIGNALS[_check.integer("credit reward_kind", reward_kind, low=0, high=len(SIGNALS) - 1)]
-    n_slots = _check.integer("credit n_slots", n_slots, low=1, high=31)
+    n_slots = _check.integer("credit n_slots", n_slots, low=1, high=32)
     value = _check.array("credit value", value, np.float64, (None, None))
     slots = _check.array("credit slots", slots, np.uint32, value.shape)
     click = _check.array("credit click", click, np.bool_, value.shape)
     satisfied = _check.array("credit satisfied", satisfied, np.bool_, value.shape)
     u = _check.array("credit u", u, np.float64, (len(value), n_slots))
     out = np.zeros((len(value), n_slots))
-    order = np.argsort(u, axis=1, kind="stable")
     if rule != "sequential":
         kernels.per_item(_PER_ITEM[rule], value, slots, out)
-    elif kind in ("satisfied", "click"):
+        return out
+    order = np.argsort(u, axis=1, kind="stable")
+    if kind in ("satisfied", "click"):
         counted = satisfied if kind == "satisfied" else click
         kernels.sequential_once(value, counted, slots, order, out)
     else:

@@ -63,7 +63,8 @@ def draw(
             f"`probabilities` must hold one number for each of the {len(actions.action)} actions, "
             f"got {len(probabilities)}"
         )
-    watch = np.ones(len(actions)) if u_audit is None else u_audit
+    # no uniform is below 0: without audit any serve
+    watch = u if u_audit is None and audit == 0.0 else np.ones(len(actions)) if u_audit is None else u_audit
     bad = draw_rows(actions.indptr, probabilities, u, watch, audit, out, mixed)
     if bad >= 0:
         row = probabilities[actions.indptr[bad] : actions.indptr[bad + 1]]
@@ -71,5 +72,7 @@ def draw(
             f"probabilities must be >= 0 and sum to 1 for each request, got {row.tolist()} in row {bad}; "
             "correct the policy (`ltrr.checks.check_policy` finds the case)"
         )
+    if audit == 0.0:
+        return out, mixed, np.zeros(len(actions), np.bool_)
     audited = out < 0
     return np.where(audited, -1 - out, out), mixed, audited

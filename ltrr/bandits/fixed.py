@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -94,10 +96,15 @@ class EqualSplit(BasePolicy):
 
     With S slots and R arms every arm gets S/R slots in expectation, also where S is no multiple of R.
 
+    Parameters
+    ----------
+    without : sequence of str
+        Arms that get no slot.
+
     Raises
     ------
     InputError
-        Where actions carry no quota.
+        Where actions carry no quota, or ``without`` names no arm or all of them.
 
     Examples
     --------
@@ -111,13 +118,30 @@ class EqualSplit(BasePolicy):
     [0.0, 0.5, 0.5]
     """
 
+    without: Sequence[str] = ()
     space: str = field(default="slabs", init=False)
+
+    def __post_init__(self) -> None:
+        given: Any = self.without
+        if isinstance(given, str) or not all(isinstance(name, str) for name in given):
+            raise InputError(f"`EqualSplit.without` must be a list of names of arms, got {given!r}")
+        self.without = tuple(given)
+
+    def fits(self, arms: tuple[str, ...], n_slots: int) -> None:
+        """Refuse to leave out an arm that is not there, or all of them."""
+        del n_slots
+        for name in self.without:
+            _check.choice("EqualSplit.without", name, arms)
+        if not set(arms) - set(self.without):
+            raise InputError(f"`EqualSplit.without` must leave an arm, got all of {', '.join(arms)}")
 
     def probabilities(self, requests: Requests, actions: ActionSet, rng: np.random.Generator) -> Float64:  # noqa: ARG002
         """Return even probabilities over the arms with the fewest slots, (N,)."""
         quota = _quota("EqualSplit", actions, self.space)
-        after = quota[np.arange(len(quota)), actions.action]
-        return level(actions, -after.astype(np.float64))
+        after = quota[np.arange(len(quota)), actions.action].astype(np.float64)
+        for name in self.without:
+            after[actions.features[:, actions.names.index(f"arm:{name}")] == 1.0] = np.inf
+        return level(actions, -after)
 
 
 @dataclass(eq=False)

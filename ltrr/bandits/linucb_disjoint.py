@@ -9,7 +9,8 @@ import numpy as np
 from ltrr import _check
 from ltrr._kernels import linucb as kernels
 from ltrr._kernels.linucb import Bank
-from ltrr.bandits.base import SPACES, BasePolicy, greedy
+from ltrr.bandits.base import SPACES, BasePolicy, greedy, offered, one_hot
+from ltrr.bandits.own_choices import OwnChoices
 from ltrr.bandits.ridge import EMPTY, bank_from, bank_state, matching
 from ltrr.errors import InputError
 from ltrr.protocols import State
@@ -25,7 +26,7 @@ class LinUCBDisjoint(BasePolicy):
     For action a with ``A_a = λI + Σ x xᵀ`` and ``b_a = Σ r x`` over the times it was taken, the bound is
     ``θ_aᵀx + α √(xᵀA_a⁻¹x)``, x the context (with a leading 1 if ``intercept``); ties go to the lowest
     position. Action features are not used. Nothing learned about one action helps another, so large action
-    spaces need many rounds.
+    spaces need many rounds. The stream is decided in turn, as by `LinUCB`.
 
     Parameters
     ----------
@@ -67,6 +68,7 @@ class LinUCBDisjoint(BasePolicy):
     refactor_every: int = 1000
     _bank: Bank = field(default=EMPTY, init=False, repr=False)
     _names: tuple[str, ...] = field(default=(), init=False, repr=False)
+    _choices: OwnChoices = field(default_factory=OwnChoices, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.alpha = _check.number("LinUCBDisjoint.alpha", self.alpha, low=0.0)
@@ -102,6 +104,35 @@ class LinUCBDisjoint(BasePolicy):
         """Return 1 for the action with the highest bound and 0 elsewhere, (N,)."""
         return greedy(actions, self.bounds(requests, actions))
 
+    def in_turn(self, requests: Requests, actions: ActionSet, rng: np.random.Generator) -> Float64:
+        """Return 1 for each request's action where the requests are decided one after another, (N,)."""
+        if self.alpha == 0.0 or len(requests) == 0:
+            return self.probabilities(requests, actions, rng)
+        offered(actions)
+        x = self._rows(requests, actions.n_actions)
+        self._choices.begin(requests, self._bank)
+        inverse = self._choices.base(self._bank)
+        if len(requests) == 1:  # nobody follows to count it, and many inverses need not be copied
+            bound = np.empty(len(actions.action))
+            bank = self._bank._replace(inverse=inverse)
+            kernels.disjoint_bounds(actions.indptr, actions.action, x, bank, self.alpha, bound)
+            out = np.array([bound.argmax()])
+        else:
+            _, earlier = self._choices.earlier(len(self._names))
+            out = np.empty(len(requests), np.int64)
+            kernels.disjoint_in_turn(
+                actions.indptr,
+                actions.action,
+                x,
+                earlier,
+                inverse.copy(),
+                self._bank.weights,
+                self.alpha,
+                out,
+            )
+        self._choices.add(x, actions.action[out].astype(np.int64))
+        return one_hot(len(actions.action), out)
+
     def learn(self, feedback: Feedback) -> None:
         """Regress the credit of every slot on the context, in the taken action's regression."""
         decision = feedback.decision
@@ -111,6 +142,7 @@ class LinUCBDisjoint(BasePolicy):
         x = np.repeat(x, decision.n_slots, axis=0)
         model = decision.action.reshape(-1).astype(np.int64)
         kernels.learn(x, model, feedback.credit.reshape(-1), self._bank, self.refactor_every)
+        self._choices.forget()
 
     def play(self, x: Float64, rewards: Float64) -> Int64:
         """Play T rounds one at a time against full rewards and return the actions taken.
@@ -135,8 +167,9 @@ class LinUCBDisjoint(BasePolicy):
 
     def state(self) -> State:
         """Return the regressions and the names of their features."""
-        return bank_state(self._bank, self._names)
+        return {**bank_state(self._bank, self._names), **self._choices.state(self._bank)}
 
     def restore(self, state: State) -> None:
         """Continue exactly from ``state``."""
         self._bank, self._names = bank_from("LinUCBDisjoint", state)
+        self._choices.restore("LinUCBDisjoint", state, self._bank)

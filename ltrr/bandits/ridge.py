@@ -23,7 +23,7 @@ def matching(
     """Return ``bank`` if it was trained on these features and actions, or a new one if it is empty."""
     if len(bank.lessons) == 0:
         return new_bank(n_models, len(names), ridge)
-    if tuple(known) != tuple(names) or len(bank.lessons) != n_models:
+    if (known is not names and tuple(known) != tuple(names)) or len(bank.lessons) != n_models:
         raise InputError(
             f"`{name}` must be given the features it was trained on ({len(known)} columns, "
             f"{len(bank.lessons)} regressions), got {len(names)} columns and {n_models} regressions; "

@@ -25,29 +25,44 @@ class PolicySpec:
         Kind and settings; the kind is a name of `POLICIES`, `BEST_STATIC`, or an import path.
     ranker : mapping or Component
         Replaces the study's for this policy; a table without ``kind`` changes single settings.
+    tune : bool
+        Search the settings of the policy's ranker on tuning seeds.
 
     Examples
     --------
     >>> spec = PolicySpec("eager", Component("linucb", {"alpha": 2.0}), ranker={"kind": "prior"})
     >>> spec.settings()
     {'name': 'eager', 'kind': 'linucb', 'alpha': 2.0, 'ranker': {'kind': 'prior'}}
-    >>> PolicySpec("best", Component("best-static")).best_static
-    True
+    >>> best = PolicySpec("best", Component("best-static"))
+    >>> fused = PolicySpec("fused", Component("best-static"), ranker={"kind": "rrf"}, tune=True)
+    >>> (best.best_static, best.static_quota), (fused.best_static, fused.static_quota)
+    ((True, True), (False, True))
     """
 
     name: str
     component: Component
     ranker: Mapping[str, Any] | Component = field(default_factory=dict)
+    tune: bool = False
+
+    @property
+    def static_quota(self) -> bool:
+        """True where the policy follows the best static allocation, whose quota only the tuning knows."""
+        return self.component.kind == BEST_STATIC
 
     @property
     def best_static(self) -> bool:
-        """True for the best static allocation, whose quota only the tuning knows."""
-        return self.component.kind == BEST_STATIC
+        """True for the best static allocation with the study's ranker: the reference of all regrets."""
+        return self.static_quota and not self.ranker and not self.tune
 
     def settings(self) -> dict[str, Any]:
         """Return the spec as a table of a study file."""
         own = self.ranker.settings() if isinstance(self.ranker, Component) else plain(self.ranker)
-        return {"name": self.name, **self.component.settings(), **({"ranker": own} if own else {})}
+        return {
+            "name": self.name,
+            **self.component.settings(),
+            **({"ranker": own} if own else {}),
+            **({"tune": True} if self.tune else {}),
+        }
 
 
 def policy_spec(entry: Any, arms: Sequence[str]) -> PolicySpec:
@@ -91,17 +106,22 @@ def _from_table(table: dict[str, Any], arms: Sequence[str]) -> PolicySpec:
             f"one of {', '.join([*POLICIES.names, BEST_STATIC])}, or an import path `module:Class`)"
         )
     where = f"policies.{name}"
-    ranker = table.pop("ranker", {})
+    ranker, tune = table.pop("ranker", {}), table.pop("tune", False)
+    if not isinstance(tune, bool):
+        raise InputError(f"`{where}.tune` must be true or false, got {tune!r}")
     if isinstance(kind, str) and kind == BEST_STATIC:
         if table:
-            raise InputError(f"`{where}` of kind {BEST_STATIC!r} takes no settings, got {sorted(table)}")
+            raise InputError(
+                f"`{where}` of kind {BEST_STATIC!r} takes no settings but `ranker` and `tune`, "
+                f"got {sorted(table)}"
+            )
         component = Component(BEST_STATIC)
     else:
         component = POLICIES.component({"kind": kind, **table}, where)
         if component.given is None and ":" not in component.kind and component.kind not in POLICIES.names:
             hint = nearest(component.kind, [*POLICIES.names, BEST_STATIC])
             raise InputError(f"`{where}.kind` must be a known kind, got {component.kind!r}{hint}")
-    return PolicySpec(name, component, _ranker(ranker, where))
+    return PolicySpec(name, component, _ranker(ranker, where), tune)
 
 
 def _ranker(value: Any, where: str) -> Mapping[str, Any] | Component:

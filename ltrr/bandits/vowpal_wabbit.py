@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import KW_ONLY, dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,9 @@ __all__ = ["VowpalWabbit"]
 
 EXPLORE = ("epsilon", "squarecb")
 
+_ACTION = "| action"
+"""Stands between the names of context and action columns."""
+
 
 def _body(width: int, n_features: int, labelled: int = -1) -> str:
     """Return the template of ``width`` action lines, one of them with room for cost and probability."""
@@ -28,6 +32,12 @@ def _body(width: int, n_features: int, labelled: int = -1) -> str:
     if labelled >= 0:
         lines[labelled] = "0:%.7g:%.9g " + line
     return "\n".join(lines)
+
+
+def _difference(known: tuple[str, ...], given: tuple[str, ...]) -> str:
+    """Return the first pair of names that differ."""
+    pairs = zip_longest(known, given, fillvalue="none")
+    return next(f"{b!r} in place of {a!r}" for a, b in pairs if a != b)
 
 
 @dataclass(eq=False)
@@ -65,7 +75,7 @@ class VowpalWabbit(BasePolicy):
     Raises
     ------
     InputError
-        If VW does not take the options, or features differ in number from those learned from.
+        If VW does not take the options, or features differ from those learned from, in number, name or order.
 
     Examples
     --------
@@ -91,7 +101,7 @@ class VowpalWabbit(BasePolicy):
     space: str = "slabs"
     options: str = ""
     _workspace: Any = field(default=None, init=False, repr=False)
-    _columns: tuple[int, int] | None = field(default=None, init=False, repr=False)
+    _names: tuple[str, ...] = field(default=(), init=False, repr=False)
 
     def __post_init__(self) -> None:
         _check.choice("VowpalWabbit.explore", self.explore, EXPLORE)
@@ -135,7 +145,7 @@ class VowpalWabbit(BasePolicy):
         if self._workspace is not None:
             self._workspace.finish()
         self._workspace = None
-        self._columns = None
+        self._names = ()
 
     def _open(self, model: Path | None = None) -> Any:
         start = "" if model is None else f" --initial_regressor {model} --preserve_performance_counters"
@@ -148,13 +158,15 @@ class VowpalWabbit(BasePolicy):
             ) from error
 
     def _ready(self, requests: Requests, actions: ActionSet) -> Any:
-        columns = (requests.context.shape[1], actions.features.shape[1])
-        if self._columns not in (None, columns):
+        # VW knows columns by number alone: in another order it would apply one column's weight to another
+        names = (*requests.context_names, _ACTION, *actions.names)
+        if self._workspace is not None and self._names != names:
             raise InputError(
-                f"`VowpalWabbit` must be given the features it was trained on ({self._columns} columns of "
-                f"context and action), got {columns}; use a fresh fork"
+                f"`VowpalWabbit` must be given the features it was trained on ({len(self._names) - 1} "
+                f"columns), got {len(names) - 1} columns, among them {_difference(self._names, names)}; "
+                "use a fresh fork"
             )
-        self._columns = columns
+        self._names = names
         if self._workspace is None:
             self._workspace = self._open()
         return self._workspace
@@ -217,23 +229,22 @@ class VowpalWabbit(BasePolicy):
 
     def state(self) -> State:
         """Return VW's model as bytes, with all that it needs to go on learning."""
-        if self._workspace is None or self._columns is None:
+        if self._workspace is None:
             return {}
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model.vw"
             self._workspace.save(path)
-            return {"model": path.read_bytes(), "columns": np.array(self._columns)}
+            return {"model": path.read_bytes(), "names": list(self._names)}
 
     def restore(self, state: State) -> None:
         """Continue exactly from ``state``."""
         self.close()
         if not state:
             return
-        if not isinstance(state.get("model"), bytes) or "columns" not in state:
-            raise InputError(f"state of `VowpalWabbit` must hold model and columns, got {sorted(state)}")
+        if not isinstance(state.get("model"), bytes) or "names" not in state:
+            raise InputError(f"state of `VowpalWabbit` must hold model and names, got {sorted(state)}")
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model.vw"
             path.write_bytes(state["model"])
             self._workspace = self._open(path)
-        n_context, n_features = (int(n) for n in state["columns"])
-        self._columns = (n_context, n_features)
+        self._names = tuple(state["names"])

@@ -98,6 +98,26 @@ class _Case(LearningCase):
                     self.same(want, got), f"not depend on the other rows of the batch, got other bits {how}"
                 )
 
+    def check_scores_for_queries_fit(self) -> None:
+        """Score rows by their query, where the ranker can: one finite score a row, whatever the others."""
+        if not hasattr(self.component, "score_for"):
+            return
+        rows = self.rows()
+        query = np.where(np.arange(_ROWS) % 3 == 0, -1, np.arange(_ROWS) % 60).astype(np.int32)
+        for when, ranker in self.both():
+            must, score = self.must("score_for", when), ranker.score_for(rows, query)
+            must(np.shape(score) == (_ROWS,) and np.isfinite(score).all(), "be one finite number a row")
+            part = ranker.score_for(rows[:31], query[:31])
+            must(self.same(score[:31], part), "not depend on the other rows of the batch")
+            empty = ranker.score_for(rows[:0], query[:0])
+            must(np.shape(empty) == (0,), f"be empty for no rows, got {np.shape(empty)}")
+
+    def check_explored_share_is_a_fraction(self) -> None:
+        """Declare a share of explored places in [0, 1], if any."""
+        share = getattr(self.component, "explore", 0.0)
+        fits = isinstance(share, (int, float)) and 0.0 <= share <= 1.0
+        self.must("explore")(fits, f"lie in [0, 1], got {share!r}")
+
     check_empty_batch = LearningCase.check_empty_batch
 
     def check_fresh_is_unlearned(self) -> None:
@@ -127,7 +147,7 @@ def check_ranker(
     ----------
     ranker : Ranker
         One with ``for_columns(names, memory_columns)`` is first made for columns of its own names, or of the
-        names f0, f1… where it has none; where ``allocation_dependent`` is true the last two are those of
+        names f0, f1… where it has none; where ``allocation_dependent`` is true the last three are those of
         `ltrr.ranking.provenance` for one arm.
     n_features : int >= 1, optional
         Number of feature columns that it takes; by default as many as it has ``names``, or 6.
@@ -156,6 +176,6 @@ def check_ranker(
         if not own and getattr(
             ranker, "allocation_dependent", False
         ):  # the last columns tell where arms had the item
-            names = (*names[:-2], *provenance_names(("a",)))
+            names = (*names[:-3], *provenance_names(("a",)))
         ranker = ranker.for_columns(names, (width - 1,))
     replace(case, component=ranker, n_features=width).run(skip)

@@ -126,6 +126,18 @@ class _Case(LearningCase):
             full = same(got.capped, length == depth)
             must(full, "set `capped` exactly where a list ends at its depth, got otherwise")
 
+    def check_available_is_what_lists_hold(self) -> None:
+        """Ask an arm that says how many items it has for all of them: it returns that many."""
+        if not hasattr(self.component, "available"):
+            return
+        for when, arm in self.both():
+            said = np.asarray(arm.available(self.requests))
+            must, length = self.must("available", when), np.diff(self.found(arm).indptr)
+            whole = same(said, length.astype(np.int32))
+            must(whole, "return the lengths of the longest lists as int32, got others")
+            none = arm.available(self.requests.take(np.zeros(0, np.int64)))
+            must(len(none) == 0, f"return nothing for no requests, got {len(none)} numbers")
+
     def check_best_come_first(self) -> None:
         """Scores descend, and equal ones are ordered by item id."""
         for when, arm in self.both():
@@ -264,7 +276,8 @@ def check_retriever(
     Parameters
     ----------
     retriever : Retriever
-        Its ``features(requests, items) -> (names, float32 (N, len(names)))`` is checked where it has one.
+        Its ``features(requests, items) -> (names, float32 (N, len(names)))`` and its
+        ``available(requests) -> int32 (B,)`` are checked where it has them.
     catalogue : Catalogue, optional
         What to index; by default 60 short texts of English words, with ties and dead items.
     requests : Requests, optional

@@ -14,7 +14,7 @@ from ltrr.checks.compare import same, same_requests
 from ltrr.checks.data import feedback_of
 from ltrr.errors import InputError
 from ltrr.protocols import World
-from ltrr.rng import Streams
+from ltrr.rng import TUNING_REPLICATE, Streams
 from ltrr.types import Items, Requests, Truth
 
 __all__ = ["WORLD_CHECKS", "check_world"]
@@ -24,6 +24,7 @@ _OTHERS = Streams(seed=17, replicate=1)
 _REQUESTS = 60
 _LONG = 600
 _ASKED = 12
+_SUM_TOLERANCE = 1e-6
 _PER_REQUEST = ("n_relevant", "ideal", "topic")
 
 
@@ -215,6 +216,47 @@ class _Case(Case):
         )
         text = "return copies, got arrays that went on to change"
         self.must("state")(pack(state) == stored, text)
+
+    def check_shares_are_those_of_the_requests(self) -> None:
+        """Where a world states its split: two distributions without a common topic, which requests follow.
+
+        Reserved topics are held out in every replicate of a study, and in the stream of none.
+        """
+        if not hasattr(self.component, "shares"):
+            return
+        for streams in (_STREAMS, _OTHERS, Streams(seed=17, replicate=TUNING_REPLICATE)):
+            world = self.component.fork(streams)
+            stream, held = self._shares(world)
+            requests, reserved = world.next(_REQUESTS), getattr(world, "reserved", None)
+            self._follow(world, requests, stream, band=(0, 1, 2))
+            if held.any():
+                self._follow(world, world.held_out(_ASKED), held, band=(-1,))
+            if reserved is None:
+                continue
+            must = self.must("reserved")
+            must(len(reserved) == len(stream), f"have a place for each topic, got {len(reserved)}")
+            must(not stream[reserved].any(), "hold no topic of the stream in any replicate, got one")
+            out = streams.tuning or (held[reserved] > 0.0).all()
+            must(out, "hold only topics that every replicate of a study holds out, got another")
+
+    def _shares(self, world: Any) -> tuple[Any, Any]:
+        """Return the shares of topics, known to be two distributions without a common topic."""
+        (stream, held), must = world.shares(), self.must("shares")
+        sums = float(stream.sum()), float(held.sum())
+        whole = abs(sums[0] - 1.0) < _SUM_TOLERANCE and min(sums[1], abs(sums[1] - 1.0)) < _SUM_TOLERANCE
+        must(whole, f"sum to 1 in the stream, and to 1 or 0 among held-out requests, got {sums}")
+        apart = len(stream) == len(held) and not ((stream > 0.0) & (held > 0.0)).any()
+        must(apart, "give no topic to both the stream and the held-out requests, got one")
+        return stream, held
+
+    def _follow(self, world: Any, requests: Requests, share: Any, *, band: tuple[int, ...]) -> None:
+        """Require that requests mean topics with a share, of the right bands."""
+        none = Items(np.zeros(len(requests) + 1, np.int64), np.zeros(0, np.int32))
+        alike = (share[world.truth(requests, none).topic] > 0.0).all()
+        self.must("shares")(alike, "be above 0 for every topic that is asked about, got 0")
+        if hasattr(world, "band"):
+            got = np.unique(world.band(requests)).tolist()
+            self.must("band")(set(got) <= set(band), f"be of {band} here, got {got}")
 
 
 WORLD_CHECKS = _Case.checks()

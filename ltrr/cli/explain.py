@@ -29,7 +29,7 @@ WIDTH = 80
 OTHERS = 5
 """Actions that are named next to the chosen one."""
 
-LOSSES = ("retrieval", "ranking", "cost", "noise")
+LOSSES = ("retrieval", "ranking", "exploration", "cost", "noise")
 
 JUDGED = (
     *("reward", "reward_sampled", "oracle_reward", "ideal", "ideal_is_exact"),
@@ -193,7 +193,7 @@ def _page(found: LoggedRequest) -> Table:
     table = _table("#", "title", "arms, rank from 0", "", wide="title")
     table.columns[2].max_width, table.columns[3].max_width = 30, 19
     for row in found.places.to_dict("records"):
-        marks = [word for word in ("spilled", "censored") if row[word]]
+        marks = [word for word in ("spilled", "explored", "censored") if row[word]]
         marks += ["satisfied"] if row["satisfied"] else ["click"] if row["click"] else []
         style = "green" if row["satisfied"] else "yellow" if row["click"] else ""
         title = row["title"] if row["title"].strip() else row["name"]
@@ -218,13 +218,14 @@ def _losses(found: LoggedRequest, judged: pd.DataFrame | None) -> str:
         said = " and ".join(str(other) for other in sorted(near))
         return f"Losses: not judged by oracles; the nearest requests that were: {said}"
     split = split or {}
-    parts = ""
-    for part in LOSSES:
-        loss = split[f"loss_{part}"]
-        parts += f" {'+' if loss < 0 else '−'} {part} {abs(loss):.3f}"
+    parts = [
+        f"{'+' if split[f'loss_{part}'] < 0 else '−'} {part} {abs(split[f'loss_{part}']):.3f}"
+        for part in LOSSES
+    ]
     ideal = "ideal" if split["ideal_is_exact"] else "grade order"
     return (
-        f"Losses: {ideal} {split['ideal']:.3f}{parts}\n"
+        f"Losses: {ideal} {split['ideal']:.3f} {' '.join(parts[:2])}\n"
+        f"        {' '.join(parts[2:])}\n"
         f"        = received {split['reward_sampled']:.3f}; expected {split['reward']:.3f}, "
         f"with the best quota {split['oracle_reward']:.3f}"
     )

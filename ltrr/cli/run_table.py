@@ -30,6 +30,7 @@ SPREAD = ("reward",)
 def print_run(tables: Tables) -> None:
     """Print a finished run: the table of policies, the verdict, and what would mislead a reader."""
     from ltrr.study.findings import findings
+    from ltrr.study.ground_text import topics_line
     from ltrr.study.verdict import verdict
 
     _print_table(tables)
@@ -41,6 +42,9 @@ def print_run(tables: Tables) -> None:
         console.print(line, highlight=False)
         for sentence in (found.detail, *found.reasons):
             console.print(Text(printable(sentence)), highlight=False)
+    topics = topics_line(tables)
+    if topics:
+        console.print(Text(topics), highlight=False)
     for sentence in (*findings(tables), *tables.notes):
         console.print(Text(f"! {printable(sentence)}"), highlight=False)
 

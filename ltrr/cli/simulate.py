@@ -24,7 +24,10 @@ __all__ = ["COLLECTION", "chosen_study", "simulate"]
 
 
 COLLECTION = Annotated[
-    str | None, typer.Option(metavar="DIR", help="A BEIR-layout collection instead of a synthetic world.")
+    str | None,
+    typer.Option(
+        metavar="DIR", help="A BEIR-layout collection, or ir_datasets:NAME, instead of a synthetic world."
+    ),
 ]
 
 
@@ -169,11 +172,11 @@ def chosen_study(
                 f"--collection needs a study whose world is a collection, {study} is about "
                 f"{chosen.world.kind!r}; leave {study} out, or set its `world.kind`"
             )
-        path = Path(collection).resolve()
-        if not os.fspath(path).isprintable():  # it could not be written into study.toml and found again
-            raise InputError(f"--collection must be a path of printable letters, got {os.fspath(path)!r}")
-        world = {**chosen.world.settings(), "path": os.fspath(path)}
-        chosen = replace(chosen, world=world, name=f"{chosen.name}-{path.name}")
+        path, name = _place_and_name(collection)
+        if not path.isprintable():  # it could not be written into study.toml and found again
+            raise InputError(f"--collection must be a path of printable letters, got {path!r}")
+        world = {**chosen.world.settings(), "path": path}
+        chosen = replace(chosen, world=world, name=f"{chosen.name}-{name}")
     elif of_collection and "path" not in chosen.world.params:
         raise InputError(
             "this study needs a collection: add --collection DIR, a folder with corpus.jsonl, "
@@ -184,6 +187,17 @@ def chosen_study(
             raise InputError("--skip-unknown is about the judgements of a collection: add --collection DIR")
         chosen = replace(chosen, world={**chosen.world.settings(), "skip_unknown": True})
     return chosen
+
+
+def _place_and_name(collection: str) -> tuple[str, str]:
+    """Return what a study file calls a collection, and a name for folders."""
+    from ltrr.worlds.ir_datasets import PREFIX
+
+    dataset = collection.removeprefix(PREFIX)
+    if dataset != collection:
+        return collection, dataset.replace("/", "-")
+    path = Path(collection).resolve()
+    return os.fspath(path), path.name
 
 
 def _names(text: str | None) -> list[str] | None:

@@ -4,6 +4,7 @@ from ltrr.features.actions import ActionBuilder, Allocations, Slabs
 from ltrr.features.context import ContextFeatures
 from ltrr.features.history import CreditHistory
 from ltrr.features.registry import TOKENIZERS
+from ltrr.features.supply import Supply
 from ltrr.features.text import QueryTerms, TextIndex
 from ltrr.features.tokens import Characters, Tokenizer, tokenize, unicode_words
 
@@ -17,6 +18,7 @@ __all__ = [
     "QueryTerms",
     "TextIndex",
     "Slabs",
+    "Supply",
     "Tokenizer",
     "tokenize",
     "unicode_words",

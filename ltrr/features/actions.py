@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
 
+from ltrr._kernels.slabs import slab_actions
 from ltrr.features.history import CreditHistory
-from ltrr.types import ActionSet, Float32, Int32, Requests
+from ltrr.features.supply import Supply
+from ltrr.types import ActionSet, Float32, Int32, Int64, Requests
 from ltrr.types.quotas import all_quotas
+from ltrr.types.trusted import trusted
 
 __all__ = ["ActionBuilder", "Allocations", "Slabs"]
 
@@ -30,22 +34,29 @@ class ActionBuilder(Protocol):
     n_slots: int
     n_actions: int
     names: tuple[str, ...]
+    supply: Supply
 
-    def build(self, requests: Requests, quota: Int32) -> ActionSet:
-        """Return the slot's actions given the quota (B, R) already filled."""
+    def build(self, requests: Requests, quota: Int32, have: Int32 | None = None) -> ActionSet:
+        """Return the slot's actions given the quota (B, R) already filled.
+
+        ``have`` (B, R) is ``supply.available(requests)``, for callers that know it already.
+        """
 
 
 class Slabs:
     """In each slot an action is "the next slab of arm a"; every arm can always be chosen.
 
-    Features: ``arm:<name>`` one-hot, ``slab:<name>`` the share of the slots that the arm has already, and
-    ``credit``, the arm's past credit for this kind of query.
+    Features: ``arm:<name>`` one-hot, ``slab:<name>`` the share of the slots that the arm has already,
+    ``fallback`` the share of the slot that fallback arms will fill, as far as it is known, and ``credit``,
+    the arm's past credit for this kind of query.
 
     Parameters
     ----------
     arms : tuple of str
     n_slots : int
     history : CreditHistory
+    supply : Supply, optional
+        What the arms have; without it every arm is taken to fill its slots.
 
     Examples
     --------
@@ -57,41 +68,45 @@ class Slabs:
     >>> slabs = Slabs(("bm25", "memory"), 4, CreditHistory(2, prior=0.5))
     >>> actions = slabs.build(requests, quota=np.array([[1, 0]], np.int32))
     >>> actions.features.tolist()
-    [[1.0, 0.0, 0.25, 0.0, 0.5], [0.0, 1.0, 0.0, 0.0, 0.5]]
+    [[1.0, 0.0, 0.25, 0.0, 0.0, 0.5], [0.0, 1.0, 0.0, 0.0, 0.0, 0.5]]
     >>> actions.quota.tolist()
     [[2, 0], [1, 1]]
     """
 
-    def __init__(self, arms: tuple[str, ...], n_slots: int, history: CreditHistory) -> None:
+    def __init__(
+        self, arms: tuple[str, ...], n_slots: int, history: CreditHistory, supply: Supply | None = None
+    ) -> None:
         self.n_slots = n_slots
         self.n_actions = len(arms)
-        self.names = (*(f"arm:{a}" for a in arms), *(f"slab:{a}" for a in arms), "credit")
+        self.names = (*(f"arm:{a}" for a in arms), *(f"slab:{a}" for a in arms), "fallback", "credit")
         self._history = history
+        self.supply = _full(len(arms)) if supply is None else supply
 
-    def build(self, requests: Requests, quota: Int32) -> ActionSet:
+    def build(self, requests: Requests, quota: Int32, have: Int32 | None = None) -> ActionSet:
         """Return R actions a request."""
         b, r = len(requests), self.n_actions
-        one = np.eye(r, dtype=np.float32)
-        features = np.zeros((b, r, 2 * r + 1), np.float32)
-        features[:, :, :r] = one
-        features[:, :, r : 2 * r] = one * (quota / np.float32(self.n_slots))[:, None, :]
-        features[:, :, -1] = self._history.value(requests)
-        after = quota[:, None, :] + np.eye(r, dtype=np.int32)
-        return ActionSet(
-            np.arange(b + 1, dtype=np.int64) * r,
-            np.tile(np.arange(r, dtype=np.int32), b),
-            features.reshape(b * r, -1),
-            self.names,
-            r,
-            after.reshape(b * r, r),
+        features, after = np.empty((b, r, 2 * r + 2), np.float32), np.empty((b, r, r), np.int32)
+        supply, credit = self.supply, self._history.value(requests)
+        have = supply.available(requests) if have is None else have
+        slab_actions(have, quota, supply.slabs, supply.slot_size, self.n_slots, credit, features, after)
+        indptr, action = _every(b, r)
+        return trusted(
+            ActionSet,
+            indptr=indptr,
+            action=action,
+            features=features.reshape(b * r, -1),
+            names=self.names,
+            n_actions=r,
+            quota=after.reshape(b * r, r),
         )
 
 
 class Allocations:
     """One slot, whose action is a whole quota vector from the catalogue of all quotas.
 
-    Features: ``share:<name>`` (share of the slots the arm gets), ``has:<name>`` (the arm gets any), and
-    ``credit``, the allocation's past reward for this kind of query.
+    Features: ``share:<name>`` (share of the slots the arm gets), ``has:<name>`` (the arm gets any),
+    ``fallback`` (share of the budget that fallback arms will fill, as far as it is known), and ``credit``,
+    the allocation's past reward for this kind of query.
 
     Parameters
     ----------
@@ -99,6 +114,8 @@ class Allocations:
     n_slots : int
         Slots that a quota divides.
     history : CreditHistory
+    supply : Supply, optional
+        What the arms have; without it every arm is taken to fill its slots.
 
     Examples
     --------
@@ -110,30 +127,48 @@ class Allocations:
     >>> actions.quota.tolist()
     [[0, 2], [1, 1], [2, 0]]
     >>> actions.features[1].tolist()
-    [0.5, 0.5, 1.0, 1.0, 0.5]
+    [0.5, 0.5, 1.0, 1.0, 0.0, 0.5]
     """
 
-    def __init__(self, arms: tuple[str, ...], n_slots: int, history: CreditHistory) -> None:
+    def __init__(
+        self, arms: tuple[str, ...], n_slots: int, history: CreditHistory, supply: Supply | None = None
+    ) -> None:
         self.n_slots = 1
         self.quotas = all_quotas(n_slots, len(arms))
         self.n_actions = len(self.quotas)
-        self.names = (*(f"share:{a}" for a in arms), *(f"has:{a}" for a in arms), "credit")
+        self.names = (*(f"share:{a}" for a in arms), *(f"has:{a}" for a in arms), "fallback", "credit")
         self._history = history
+        self.supply = _full(len(arms)) if supply is None else supply
         self._fixed: Float32 = np.concatenate(
             [self.quotas / n_slots, self.quotas > 0], axis=1, dtype=np.float32, casting="unsafe"
         )
 
-    def build(self, requests: Requests, quota: Int32) -> ActionSet:
+    def build(self, requests: Requests, quota: Int32, have: Int32 | None = None) -> ActionSet:
         """Return all allocations for each request; ``quota`` must still be empty."""
         b, q = len(requests), self.n_actions
         features = np.empty((b, q, len(self.names)), np.float32)
-        features[:, :, :-1] = self._fixed
+        features[:, :, :-2] = self._fixed
+        features[:, :, -2] = self.supply.of_quota(requests, self.quotas, have)
         features[:, :, -1] = self._history.value(requests)
-        return ActionSet(
-            np.arange(b + 1, dtype=np.int64) * q,
-            np.tile(np.arange(q, dtype=np.int32), b),
-            features.reshape(b * q, -1),
-            self.names,
-            q,
-            np.tile(self.quotas, (b, 1)) + np.repeat(quota, q, axis=0),
+        indptr, action = _every(b, q)
+        return trusted(
+            ActionSet,
+            indptr=indptr,
+            action=action,
+            features=features.reshape(b * q, -1),
+            names=self.names,
+            n_actions=q,
+            quota=(self.quotas + quota[:, None, :]).reshape(b * q, -1),
         )
+
+
+@lru_cache(maxsize=16)
+def _every(n_requests: int, n_actions: int) -> tuple[Int64, Int32]:
+    """Return the row pointer and the ids of all actions for each request; the usual sizes are kept."""
+    indptr = np.arange(n_requests + 1, dtype=np.int64) * n_actions
+    return indptr, np.tile(np.arange(n_actions, dtype=np.int32), n_requests)
+
+
+def _full(n_arms: int) -> Supply:
+    """Return the supply of arms that fill whatever slot they are given."""
+    return Supply(np.ones(n_arms, np.int32), 1)

@@ -12,7 +12,7 @@ from ltrr.features.tokens import Tokenizer, tokenize
 from ltrr.protocols import State
 from ltrr.types import Catalogue, Float32, Float64, Int32, Int64, Queries, Requests
 
-__all__ = ["ContextFeatures", "Coverage"]
+__all__ = ["LIMIT", "ContextFeatures", "Coverage"]
 
 _QUERY_NAMES = (
     "query_terms",
@@ -24,7 +24,9 @@ _QUERY_NAMES = (
     "query_df_max",
     "query_df_product",
 )
-# Fixed scales bring every column to about [0, 1], so that one ridge suits all and nothing has to be fitted.
+LIMIT = 2.0
+"""The query's columns are cut off here: longer texts and larger collections tell no more about the arms."""
+
 _LOG_SCALE = 4.0
 _IDF_SCALE = 10.0
 _DF_SCALE = 12.0
@@ -59,8 +61,25 @@ class ContextFeatures:
     Columns: the world's context (time…), then length of the query in terms and characters (log), share of
     unknown terms, mean and greatest IDF, log document frequencies (least, greatest, and of all terms
     together if they were independent), per text field the share of the terms' documents that have them in
-    this field, what arms know of the query, and how often the text was asked before (log). Scaled by fixed
-    constants to about [0, 1].
+    this field, what arms know of the query, and how often the text was asked before (log). Fixed constants
+    scale the query's columns so that one ridge suits all and nothing has to be fitted; what would be above
+    `LIMIT` is cut off there.
+
+    =========================================  ====================================  ========
+    columns                                    value                                 range
+    =========================================  ====================================  ========
+    the world's                                ``hour_sin``, ``hour_cos``, ``day``   [−1, 1]
+    ``query_terms``, ``query_characters``      log(1 + n) / 4: 1 at 54, cut at 2980  [0, 2]
+    ``query_unknown``, ``query_in_…``          shares                                [0, 1]
+    ``query_idf_mean``, ``query_idf_max``      idf / 10: 1 for one item in 22,000    [0, 2]
+    ``query_df_min``, ``_max``, ``_product``   log(1 + n) / 12: 1 at 160,000 items   [0, 2]
+    ``memory_items``                           log(1 + n), n up to the capacity      [0, 4.2]
+    ``memory_actions``                         log(1 + n)                            [0, 22]
+    ``memory_best_rate``                       rate                                  [0, 1]
+    ``query_asked``                            log(1 + n) / 6: 1 at 400, cut at e¹²  [0, 2]
+    =========================================  ====================================  ========
+
+    Columns of other worlds and of other arms are as these give them.
 
     Parameters
     ----------
@@ -107,6 +126,7 @@ class ContextFeatures:
             self._field_share[row, ids] = part.df[own] / np.maximum(self._index.df[ids], 1)
         self._rows = np.zeros((0, len(_QUERY_NAMES) + len(self._fields)), np.float32)
         self._asked = np.zeros(0, np.int32)
+        self._names: tuple[tuple[str, ...], tuple[str, ...]] | None = None
 
     @property
     def index(self) -> TextIndex:
@@ -119,6 +139,7 @@ class ContextFeatures:
         other.__dict__.update(self.__dict__)
         other._coverage = dict(coverage)
         other._asked = np.zeros(0, np.int32)
+        other._names = None
         return other
 
     def warm(self, queries: Queries) -> None:
@@ -127,16 +148,19 @@ class ContextFeatures:
 
     def names(self, requests: Requests) -> tuple[str, ...]:
         """Return the names of the columns for requests of this world."""
-        known = tuple(f"{arm}_{name}" for arm, c in self._coverage.items() for name in c.coverage_names)
-        fields = tuple(f"query_in_{name}" for name in self._fields)
-        return (*requests.context_names, *_QUERY_NAMES, *fields, *known, "query_asked")
+        given = requests.context_names
+        if self._names is None or self._names[0] is not given:
+            known = tuple(f"{arm}_{name}" for arm, c in self._coverage.items() for name in c.coverage_names)
+            fields = tuple(f"query_in_{name}" for name in self._fields)
+            self._names = given, (*given, *_QUERY_NAMES, *fields, *known, "query_asked")
+        return self._names[1]
 
     def build(self, requests: Requests) -> Requests:
         """Return the requests with their full context, (B, D)."""
         self._grow(requests.queries)
         known = requests.query >= 0
         rows = np.where(known[:, None], self._rows[requests.query], np.float32(0))
-        asked = np.log1p(self.asked(requests))[:, None] / _SEEN_SCALE
+        asked = np.minimum(np.log1p(self.asked(requests))[:, None] / _SEEN_SCALE, LIMIT)
         parts = [requests.context, rows, *(c.coverage(requests) for c in self._coverage.values())]
         context: Float32 = np.concatenate([*parts, asked], axis=1, dtype=np.float32, casting="same_kind")
         return requests.with_context(context, self.names(requests))
@@ -203,4 +227,4 @@ class ContextFeatures:
             np.bincount(row_known, weights=values[term_known], minlength=n) / some
             for values in self._field_share
         ]
-        return np.stack(columns, axis=1).astype(np.float32)
+        return np.minimum(np.stack(columns, axis=1), LIMIT).astype(np.float32)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
+from ltrr._kernels.kinds import kinds
 from ltrr.protocols import State
-from ltrr.types import Feedback, Float32, Int64, Requests
+from ltrr.types import Feedback, Float32, Int64, Requests, indptr_of
 
 __all__ = ["CreditHistory"]
 
@@ -16,6 +19,16 @@ _CUTS: dict[str, tuple[float, ...]] = {
     "query_terms": (0.2, 0.3),
     "query_df_product": (0.01, 0.2),
 }
+
+
+_CUT = np.concatenate([np.asarray(cuts) for cuts in _CUTS.values()])
+_CUT_INDPTR = indptr_of([len(cuts) for cuts in _CUTS.values()])
+
+
+@lru_cache(maxsize=64)
+def _columns(names: tuple[str, ...]) -> Int64:
+    """Return the position of each column that is cut, −1 where the context has none of its name."""
+    return np.array([names.index(name) if name in names else -1 for name in _CUTS], np.int64)
 
 
 class CreditHistory:
@@ -54,24 +67,32 @@ class CreditHistory:
         n_kinds = int(np.prod([len(c) + 1 for c in _CUTS.values()]))
         self._sum = np.zeros((n_kinds, n_actions))
         self._count = np.zeros((n_kinds, n_actions))
+        self._asked: Requests | None = None
+        self._kind: Int64 | None = None
+        self._value: Float32 | None = None
 
     def kind(self, requests: Requests) -> Int64:
         """Return the kind of query of each request, (B,)."""
-        out = np.zeros(len(requests), np.int64)
-        for name, cuts in _CUTS.items():
-            if name in requests.context_names:
-                column = requests.context[:, requests.context_names.index(name)]
-                out = out * (len(cuts) + 1) + np.searchsorted(cuts, column, side="right")
-            else:
-                out = out * (len(cuts) + 1)
+        # the slots of a batch ask one after another, and so does learning where feedback comes at once
+        if self._kind is None or requests is not self._asked:
+            self._asked, self._kind, self._value = requests, self._kinds(requests), None
+        return self._kind
+
+    def _kinds(self, requests: Requests) -> Int64:
+        out = np.empty(len(requests), np.int64)
+        kinds(requests.context, _columns(requests.context_names), _CUT, _CUT_INDPTR, out)
         return out
 
     def value(self, requests: Requests) -> Float32:
         """Return the shrunk mean credit of every action for each request, (B, A)."""
-        total, count = self._sum.sum(axis=0), self._count.sum(axis=0)
-        overall = (total + self.weight * self.prior) / (count + self.weight)
-        table = (self._sum + self.weight * overall) / (self._count + self.weight)
-        return np.asarray(table[self.kind(requests)], np.float32)
+        kind = self.kind(requests)
+        if self._value is None:
+            total, count = self._sum.sum(axis=0), self._count.sum(axis=0)
+            overall = (total + self.weight * self.prior) / (count + self.weight)
+            # only the kinds that are asked for: there may be one request and as many actions as quotas
+            table = (self._sum[kind] + self.weight * overall) / (self._count[kind] + self.weight)
+            self._value = table.astype(np.float32)
+        return self._value
 
     def learn(self, feedback: Feedback) -> None:
         """Add the credits of matured rows."""
@@ -79,6 +100,7 @@ class CreditHistory:
         action = feedback.decision.action.reshape(-1)
         np.add.at(self._sum, (kind, action), feedback.credit.reshape(-1))
         np.add.at(self._count, (kind, action), 1.0)
+        self._value = None
 
     def state(self) -> State:
         """Return sums and counts."""
@@ -87,3 +109,4 @@ class CreditHistory:
     def restore(self, state: State) -> None:
         """Continue from sums and counts."""
         self._sum, self._count = np.array(state["sum"]), np.array(state["count"])
+        self._asked = self._kind = self._value = None

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ltrr._kernels.cache import whole_rows
 from ltrr.errors import InputError, nearest
 from ltrr.features.tokens import Tokenizer, tokenize
 from ltrr.types import Catalogue, Int32, Int64, Queries, Requests
-from ltrr.types.ragged import concat_indptr, take_flat
+from ltrr.types.ragged import concat_indptr
 
 __all__ = ["QueryTable", "QueryTerms", "TextIndex", "catalogue_texts"]
 
@@ -215,6 +216,8 @@ class QueryTerms:
     _table: QueryTable = field(init=False, default_factory=QueryTable, repr=False)
     _indptr: Int64 = field(init=False, repr=False)
     _term: Int32 = field(init=False, repr=False)
+    _asked: Requests | None = field(init=False, default=None, repr=False)
+    _found: tuple[Int64, Int32] | None = field(init=False, default=None, repr=False)
 
     def __post_init__(self) -> None:
         # row 0 is the empty query, so that query −1 needs no case of its own
@@ -222,11 +225,17 @@ class QueryTerms:
 
     def rows(self, requests: Requests) -> tuple[Int64, Int32]:
         """Return ``indptr`` int64 (B + 1,) and ``term`` int32 (M,): the terms of each request's query."""
+        # the features of a batch ask several times in a row
+        if self._found is None or requests is not self._asked:
+            self._asked, self._found = requests, self._rows(requests)
+        return self._found
+
+    def _rows(self, requests: Requests) -> tuple[Int64, Int32]:
         keep, new = self._table.unseen(requests.queries)
         if new or keep == 0:
             indptr, term = self.index.encode(new)
             old = self._indptr[: keep + 2]
             self._term = np.concatenate([self._term[: old[-1]], term])
             self._indptr = concat_indptr([old, indptr])
-        indptr, flat = take_flat(self._indptr, requests.query.astype(np.int64) + 1)
-        return indptr, self._term[flat]
+        found: tuple[Int64, Int32] = whole_rows(self._indptr, self._term, requests.query.astype(np.int64) + 1)
+        return found

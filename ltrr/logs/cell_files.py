@@ -16,7 +16,7 @@ from ltrr.errors import InputError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["COLUMNS", "CellFiles"]
+__all__ = ["COLUMNS", "CellFiles", "check_columns"]
 
 COLUMNS = {
     "requests": ("request", "query", "time", "context", "reward", "abandoned"),
@@ -27,6 +27,7 @@ COLUMNS = {
     "candidates": ("request", "item", "arm", "slab", "rank", "score", "slots", "ranker_score"),
     "impressions": (
         *("request", "position", "item", "slots", "click", "satisfied", "value", "censored", "features"),
+        *("propensity", "explored"),
     ),
 }
 """What is read of each table."""
@@ -95,6 +96,7 @@ def _matching(
     wanted, field = np.unique(np.asarray(ids, np.int64)), ds.field(key)
     try:
         data = ds.dataset([str(file) for file in files], format="parquet")
+        check_columns(files[0].parent, data.schema, columns or ())
         # the key's own type: a cast of the column would hide it from the statistics
         chosen = field.isin(pa.array(wanted).cast(data.schema.field(key).type))
         if len(wanted):
@@ -106,3 +108,19 @@ def _matching(
         raise InputError(f"{files[0].parent} cannot be read: {cause}; simulate the run again") from error
     frame: pd.DataFrame = table.to_pandas()
     return frame
+
+
+def check_columns(place: Path, schema: pa.Schema, columns: Sequence[str]) -> None:
+    """Refuse a table without some columns, as those of other versions are.
+
+    Raises
+    ------
+    InputError
+        Naming the columns.
+    """
+    absent = [name for name in columns if name not in schema.names]
+    if absent:
+        raise InputError(
+            f"{place} has no column {', '.join(absent)}: another version of ltrr wrote it; "
+            "simulate the run again"
+        )

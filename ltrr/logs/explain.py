@@ -17,9 +17,6 @@ __all__ = ["LoggedRequest", "read_requests"]
 
 Array = np.ndarray[Any, Any]
 
-SPILLED = 1 << 31
-"""The bit of `ltrr.types.Union.slots` on candidates that no slot asked for."""
-
 
 @dataclass(frozen=True, eq=False)
 class LoggedRequest:
@@ -43,9 +40,9 @@ class LoggedRequest:
     slots : DataFrame
         A row an action of a slot; see `ltrr.logs.Log.explain`.
     arms : DataFrame
-        A row an arm: ``arm``, ``slots`` (given to it), ``delivered``, ``spilled`` (of those, delivered in
-        place of another arm's missing ones), ``shown`` (places of the page that it found), ``logged_only``
-        (retrieved for the log alone).
+        A row an arm: ``arm``, ``slots`` (given to it), ``delivered``, ``spilled`` (of those, delivered
+        beyond the arm's own slabs, to fill slots), ``shown`` (places of the page that it found),
+        ``logged_only`` (retrieved for the log alone).
     candidates : DataFrame
         A row a source, by arm and rank: ``item``, ``name``, ``title``, ``arm``, ``rank``, ``score``,
         ``spilled``, ``logged_only``, ``ranker_score``.
@@ -155,14 +152,22 @@ def _one(
         slots=_slots(decisions, arms, list(about["action_features"].get(cell.policy, ()))),
         arms=_arms(sources, rank, quota, arms),
         candidates=_candidates(sources, items, arms),
-        places=_places(shown, sources, rank, items, arms, list(about["rank_features"].get(cell.policy, ()))),
+        places=_places(
+            shown,
+            sources,
+            rank,
+            items,
+            arms,
+            list(about["rank_features"].get(cell.policy, ())),
+            len(decisions),
+        ),
     )
 
 
 def _sources(rows: pd.DataFrame, quota: Array) -> pd.DataFrame:
     """Return the sources and why each is there: asked for, spilled, or for the log alone."""
     arm, drawn = rows["arm"].to_numpy(), rows["slots"].to_numpy() != 0
-    # bit 31 is that of the item: a source may have spilled where another slot asked for the same item
+    # the bits are those of the item; a source was spilled where its slab is none of the arm's own
     return rows.assign(spilled=drawn & (rows["slab"].to_numpy() >= quota[arm]), logged_only=~drawn)
 
 
@@ -263,10 +268,13 @@ def _places(
     items: _Items,
     arms: Sequence[str],
     names: Sequence[str],
+    n_slots: int,
 ) -> pd.DataFrame:
     """Return a row a place of the page."""
     scores = sources.drop_duplicates("item").set_index("item")["ranker_score"]
     bits = shown["slots"].to_numpy(np.int64)
+    drawn = sources[~sources["logged_only"]]
+    asked_for = drawn.loc[~drawn["spilled"], "item"]
     found = [
         ", ".join(f"{arm} #{r}" for arm, r in zip(arms, row, strict=True) if r >= 0) for row in rank.tolist()
     ]
@@ -276,13 +284,15 @@ def _places(
         "item": _typed(shown["item"], "Int64"),
         "arms": _typed(found, "string"),
         **{f"rank.{arm}": _missing_below_zero(rank[:, a]) for a, arm in enumerate(arms)},
-        "slots": [tuple(s for s in range(31) if word >> s & 1) for word in bits.tolist()],
-        "spilled": _typed(bits == SPILLED, "boolean"),
+        "slots": [tuple(s for s in range(n_slots) if word >> s & 1) for word in bits.tolist()],
+        "spilled": _typed(~shown["item"].isin(asked_for).to_numpy(), "boolean"),
         "click": _typed(shown["click"].to_numpy(bool), "boolean"),
         "satisfied": _typed(shown["satisfied"].to_numpy(bool), "boolean"),
         "value": _typed(shown["value"], "Float64"),
         "censored": _typed(shown["censored"].to_numpy(bool), "boolean"),
         "ranker_score": _typed(scores.reindex(shown["item"]), "Float64"),
+        "propensity": _typed(shown["propensity"], "Float64"),
+        "explored": _typed(shown["explored"].to_numpy(bool), "boolean"),
     }
     return pd.DataFrame(
         columns | _features(list(shown["features"]), names, "the features that the ranker saw")

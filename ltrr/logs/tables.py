@@ -6,8 +6,12 @@ table                     one row is
 ``requests``              a request with the context its policy saw, and the observed reward
 ``decisions``             a slot of a request: actions, features, full conditional distribution, draw
 ``candidates``            a source (arm, slab, rank) of a candidate of a request, with the ranker's score
-``impressions``           a place of a page: item, features as shown, click, satisfaction, arrival
+``impressions``           a place of a page: item, features as shown, click, satisfaction, arrival, the
+                          probability of the item at this place given the candidates, and whether it is
+                          explored (from outside the best)
 ========================  =============================================================================
+
+``requests.available`` is what each arm said it had before the choice, −1 where it did not say.
 
 A row of ``candidates`` whose ``slots`` is 0 is a shadow: a source that the quota did not ask for, retrieved
 and scored for the log alone (`ltrr.LoopSetting.log_shadow`). Without these rows the table is that of a run
@@ -224,10 +228,12 @@ class Log:
         ``item``            its number in the catalogue
         ``arms``            the arms that delivered it, with its rank there, from 0: ``bm25 #3``
         ``rank.<arm>``      the same as numbers; missing where the arm did not deliver it
-        ``slots``           the slots that asked for it, a tuple
-        ``spilled``         whether no slot asked for it: an arm found too few, and the fallback filled up
+        ``slots``           the slots that drew it, a tuple, fallback arms' deliveries to fill them included
+        ``spilled``         whether only fallback arms delivered it, to fill slots
         ``click``           also ``satisfied``, ``value`` (the reward's), ``censored`` (acted too late)
         ``ranker_score``    what the page is ordered by
+        ``propensity``      probability of the item at this place, given the candidates and their scores
+        ``explored``        whether the item was drawn from outside the best, in place of one of these
         ==================  ========================================================================
 
         Parameters

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from ltrr._state import write_aside
 from ltrr.logs.tables import TABLES, part_file
-from ltrr.types import Decision, Feedback, Float64, Page, Requests, Union
+from ltrr.types import Decision, Feedback, Float64, Int32, Page, Requests, Union
 
 __all__ = ["LogWriter", "Shadow", "write_table"]
 
@@ -79,7 +79,8 @@ class LogWriter:
     >>> b = small_example().step(20)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     writer = LogWriter(Path(folder), "linucb", seed=0)
-    ...     writer.append(b.feedback, b.union, b.score, b.page, censored=b.censored, model_version=0)
+    ...     writer.append(b.feedback, b.union, b.score, b.page, censored=b.censored, model_version=0,
+    ...                   available=b.available)
     ...     writer.flush(0)
     ...     pq.read_metadata(writer.path("requests", 0)).num_rows
     20
@@ -106,11 +107,15 @@ class LogWriter:
         *,
         censored: np.ndarray[Any, Any],
         model_version: int,
+        available: Int32,
         shadow: Shadow | None = None,
     ) -> None:
-        """Add one batch, with the ranker's ``score`` of each candidate of ``union``."""
+        """Add one batch, with the ranker's ``score`` of each candidate of ``union``.
+
+        ``available`` (B, R) is what the arms said they have before the choice, −1 where they did not.
+        """
         requests, decision = feedback.requests, feedback.decision
-        self._rows["requests"].append(_requests(requests, feedback))
+        self._rows["requests"].append(_requests(requests, feedback, available))
         self._rows["decisions"].append(_decisions(requests, decision))
         drawn = _candidates(requests, union, score, model_version)
         whole = drawn if shadow is None else _with_shadow(requests, union, drawn, shadow, model_version)
@@ -132,7 +137,7 @@ class LogWriter:
                     file.unlink()
 
 
-def _requests(requests: Requests, feedback: Feedback) -> pa.Table:
+def _requests(requests: Requests, feedback: Feedback, available: Int32) -> pa.Table:
     return pa.table(
         {
             "request": requests.request,
@@ -143,6 +148,7 @@ def _requests(requests: Requests, feedback: Feedback) -> pa.Table:
             "context": _wide(requests.context),
             "reward": feedback.reward,
             "abandoned": feedback.abandoned,
+            "available": _wide(available),
         }
     )
 
@@ -227,6 +233,8 @@ def _impressions(feedback: Feedback, page: Page, censored: np.ndarray[Any, Any])
         "value": feedback.value.reshape(-1),
         "arrived_at": np.repeat(feedback.arrived_at, k),
         "censored": np.repeat(censored, k),
+        "propensity": page.propensity.reshape(-1),
+        "explored": page.explored.reshape(-1),
     }
     return pa.table(
         {name: values[shown] for name, values in columns.items()} | {"features": _wide(features[shown])}

@@ -35,9 +35,11 @@ if TYPE_CHECKING:
     )
     from ltrr.metrics.registry import MEASURES
     from ltrr.metrics.router import LearnableGap, best_in_class, learnable_gap
+    from ltrr.metrics.two_way import CrossedMean, Resamples, two_way_bootstrap
 
 __all__ = [
     "MEASURES",
+    "CrossedMean",
     "Curve",
     "Halving",
     "Interval",
@@ -45,6 +47,7 @@ __all__ = [
     "LossSplit",
     "Measure",
     "QuotaValues",
+    "Resamples",
     "Together",
     "answerable",
     "best_in_class",
@@ -62,6 +65,7 @@ __all__ = [
     "recall",
     "reciprocal_rank",
     "successive_halving",
+    "two_way_bootstrap",
     "unjudged_share",
 ]
 
@@ -76,5 +80,6 @@ __getattr__ = _lazy.names(
         ".ranking": "answerable candidate_recall ndcg recall reciprocal_rank unjudged_share",
         ".registry": "MEASURES",
         ".router": "LearnableGap best_in_class learnable_gap",
+        ".two_way": "CrossedMean Resamples two_way_bootstrap",
     },
 )

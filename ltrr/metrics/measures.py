@@ -177,6 +177,11 @@ JUDGED = (
     Measure(
         "ideal_is_exact", "ideal is exact", meaning="0 where grade order is not the best order of a page"
     ),
+    Measure(
+        "reward_ranked",
+        "reward without explored places",
+        meaning="reward of the page as the ranker orders it; quotas are compared by such pages",
+    ),
     Measure("oracle_reward", "per-request oracle", meaning="reward of the best quota of each request"),
     Measure("oracle_ndcg", "oracle's nDCG", meaning="nDCG of the best quota of each request"),
     Measure("oracle_recall", "oracle's recall", meaning="recall of the best quota of each request"),
@@ -185,6 +190,11 @@ JUDGED = (
         "loss_ranking",
         "ranking loss",
         meaning="lost because the page was not in the best order",
+    ),
+    Measure(
+        "loss_exploration",
+        "exploration loss",
+        meaning="lost on places of the page that were filled at random",
     ),
     Measure("loss_cost", "cost", meaning="of arms and candidates"),
     Measure("loss_noise", "sampling noise", meaning="of the users' draws"),
@@ -234,7 +244,9 @@ DERIVED = (
         meaning="sum after the warm-up, against the ideal page",
     ),
     Measure(
-        "oracle_gap_closed", "oracle gap closed", meaning="share of the oracle's lead over the best static"
+        "oracle_gap_closed",
+        "oracle gap closed",
+        meaning="share of the oracle's lead over the best static; a dash where that lead may be zero",
     ),
     Measure("excess_class_early", "excess over class, first third", meaning="a request, after the warm-up"),
     Measure("excess_class_late", "… last third", meaning="a request"),
@@ -246,6 +258,7 @@ APART = {
     "_seen": ", repeated queries",
     "_first": ", first-time queries",
     "_held_out": ", held-out queries (frozen)",
+    "_reserved": ", reserved queries (frozen)",
 }
 """What is added to the label of a measure where it is reported apart."""
 

@@ -133,13 +133,15 @@ def quota_walk(
     page_size: int,
     tables: UserTables,
     reward_code: int,
+    slabs: Int32 | None = None,
 ) -> QuotaValues:
     """Value every quota exactly: the union it would draw, the page the ranker would make of it.
 
     The candidates are sorted once by (score descending, item ascending). A candidate belongs to a quota's
-    union if some arm that drew it delivers deeper than the rank it has there, short lists spilling to the
-    fallback arms as in a real round; the first ``page_size`` members are the page. It assumes scores that do
-    not depend on the quota, so features of the ranker that look at provenance make it an approximation.
+    union if some arm that drew it delivers deeper than the rank it has there, short slabs and lists spilling
+    to the fallback arms as in a real round; the first ``page_size`` members are the page. It assumes scores
+    that do not depend on the quota, so features of the ranker that look at provenance make it an
+    approximation.
 
     Parameters
     ----------
@@ -162,6 +164,8 @@ def quota_walk(
         The user model for pages of ``page_size`` places.
     reward_code : int
         Kind of reward: 0 satisfied, 1 click, 2 clicks, 3 dcg.
+    slabs : int32 (R,), optional
+        Candidates that a slot asks of each arm; the whole slot if None.
 
     Returns
     -------
@@ -198,6 +202,8 @@ def quota_walk(
     n_quotas, n_arms = quotas.shape
     fallback = _check.array("fallback", fallback, np.int32, (None,))
     _check.integer("slot_size", slot_size, low=1)
+    asked = np.full(n_arms, slot_size) if slabs is None else slabs
+    asked = _check.array("slabs", asked, np.int32, (n_arms,))
     _check.integer("page_size", page_size, low=1)
     if not (np.array_equal(pool.indptr, truth.indptr) and np.array_equal(pool.item, truth.item)):
         raise InputError("`truth` must be about the items of `pool`, in the same order")
@@ -223,6 +229,7 @@ def quota_walk(
         source.astype(np.int32),
         truth.grade[order],
         quotas,
+        asked,
         slot_size,
         fallback,
         page,

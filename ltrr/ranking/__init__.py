@@ -1,5 +1,6 @@
 """From the union to the page: features, rankers, fusion."""
 
+from ltrr.ranking.convex import ConvexCombination
 from ltrr.ranking.features import RankFeatures
 from ltrr.ranking.fusion import ReciprocalRankFusion
 from ltrr.ranking.lambdamart import LambdaMART
@@ -11,6 +12,7 @@ from ltrr.ranking.sklearn_ranker import SklearnRanker
 
 __all__ = [
     "RANKERS",
+    "ConvexCombination",
     "LambdaMART",
     "PriorRanker",
     "RankFeatures",

@@ -10,7 +10,7 @@ import numpy as np
 
 from ltrr import _check
 from ltrr.errors import InputError
-from ltrr.ranking.provenance import rank_columns
+from ltrr.ranking.provenance import RANK, arm_weights, checked_weights, searched_weights
 from ltrr.types import Feedback, Float32, Float64
 
 __all__ = ["ReciprocalRankFusion"]
@@ -20,7 +20,7 @@ __all__ = ["ReciprocalRankFusion"]
 class ReciprocalRankFusion:
     """Scores a candidate by the ranks that the arms which drew it gave it.
 
-    ``score(i) = Σ_arms 1 / (k + rank + 1)``, the sum over the arms that drew candidate i, rank from 0.
+    ``score(i) = Σ_arms weight / (k + rank + 1)``, the sum over the arms that drew candidate i, rank from 0.
 
     It reads the provenance columns (`ltrr.ranking.provenance`), which depend on the allocation: the pool of
     all arms cannot be scored once and for all, as it can by a ranker over `RankFeatures` alone.
@@ -29,11 +29,13 @@ class ReciprocalRankFusion:
     ----------
     k : float
         Damping, >= 0: the higher, the less the first ranks stand out. 60 is the customary value.
+    weights : mapping of str to float
+        Weights >= 0 by arm; arms that are not named weigh 1.
 
     Raises
     ------
     InputError
-        If k is out of range, or the rows hold no provenance columns.
+        If k or a weight is out of range, a weight is of no arm, or the rows hold no provenance columns.
 
     Examples
     --------
@@ -43,6 +45,9 @@ class ReciprocalRankFusion:
     >>> fusion = ReciprocalRankFusion(k=60).for_columns(("rank@a", "rank@b"), ())
     >>> fusion.score(np.array([[0, 2], [1, -1]], np.float32)).round(6).tolist()  # 1/61 + 1/63 and 1/62
     [0.032266, 0.016129]
+    >>> fusion = ReciprocalRankFusion(weights={"b": 0}).for_columns(("rank@a", "rank@b"), ())
+    >>> fusion.score(np.array([[0, 2], [1, -1]], np.float32)).round(6).tolist()  # 1/61 and 1/62
+    [0.016393, 0.016129]
 
     Notes
     -----
@@ -51,7 +56,8 @@ class ReciprocalRankFusion:
     """
 
     k: float = 60.0
-    _columns: tuple[int, ...] = field(default=(), init=False, repr=False)
+    weights: Mapping[str, float] = field(default_factory=dict)
+    _columns: tuple[tuple[int, float], ...] = field(default=(), init=False, repr=False)
 
     @property
     def allocation_dependent(self) -> bool:
@@ -65,14 +71,14 @@ class ReciprocalRankFusion:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "k", _check.number("ReciprocalRankFusion.k", self.k, low=0.0))
+        object.__setattr__(self, "weights", checked_weights("ReciprocalRankFusion", self.weights))
 
     def for_columns(self, names: Sequence[str], memory_columns: Sequence[int]) -> ReciprocalRankFusion:
         """Return the fusion for rows of these columns, among them ranks."""
         del memory_columns
         other = replace(self)
-        object.__setattr__(other, "_columns", rank_columns(names))
-        if not other._columns:
-            raise InputError(f"`ReciprocalRankFusion` needs columns of ranks, got only {list(names)}")
+        columns = arm_weights("ReciprocalRankFusion", names, RANK, self.weights)
+        object.__setattr__(other, "_columns", columns)
         return other
 
     def score(self, features: Float32) -> Float64:
@@ -80,10 +86,21 @@ class ReciprocalRankFusion:
         if not self._columns:
             raise InputError("`ReciprocalRankFusion.for_columns` must say first which columns hold ranks")
         out = np.zeros(len(features))
-        for column in self._columns:  # one arm after another, so that sums are the same in every batch
+        for (
+            column,
+            weight,
+        ) in self._columns:  # one by one, so that sums are the same in every batch
             rank = features[:, column].astype(np.float64)
-            out += np.where(rank >= 0.0, 1.0 / (self.k + np.maximum(rank, 0.0) + 1.0), 0.0)
+            out += np.where(rank >= 0.0, weight / (self.k + np.maximum(rank, 0.0) + 1.0), 0.0)
         return out
+
+    def search(self, arms: Sequence[str], rng: np.random.Generator, n: int) -> list[dict[str, Any]]:
+        """Return ``n`` settings to try: its own, then drawn ones: k in [5, 500], weights that sum to 1."""
+        drawn = [
+            {"k": round(5.0 * float(100.0 ** rng.random()), 1), "weights": searched_weights(arms, rng)}
+            for _ in range(n - 1)
+        ]
+        return [{}, *drawn]
 
     def learn(self, feedback: Feedback) -> None:
         """Do nothing: there is nothing to learn."""

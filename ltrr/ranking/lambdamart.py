@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
 import lightgbm
@@ -12,19 +12,43 @@ from numpy.typing import ArrayLike
 
 from ltrr import _check
 from ltrr.errors import InputError
+from ltrr.ranking.guarded import GuardedRanker
 from ltrr.ranking.prior import PriorRanker
-from ltrr.ranking.training import ClickedPages, Schedule, page_weights
+from ltrr.ranking.training import ClickedPages, page_weights
+from ltrr.ranking.tree_sum import TreeSum
 from ltrr.rng import Streams
-from ltrr.types import Bool, Feedback, Float32, Float64, Int32, Int64
+from ltrr.types import Bool, Float32, Float64, Int32, Int64
 
 __all__ = ["LambdaMART"]
 
 _MAX_BIN = 63  # 255 bins cost more time and order no better, on simulated clicks and on real grades
 
 
+@dataclass(frozen=True)
+class BoostedTrees:
+    """A trained model as LightGBM's text, on top of a multiple of the prior's score."""
+
+    text: str
+    prior: PriorRanker
+    prior_weight: float
+    trees: TreeSum = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "trees", TreeSum.of(self.text))
+
+    def score(self, features: Float32) -> Float64:
+        """Return scores (N,) of feature rows (N, F)."""
+        out = self.trees.score(features)
+        return out + self.prior_weight * self.prior.score(features) if self.prior_weight else out
+
+    def state(self) -> dict[str, Any]:
+        """Return the model's text."""
+        return {"text": self.text.encode()}
+
+
 @dataclass
-class LambdaMART:
-    r"""LightGBM's LambdaRank, trained from scratch at declared numbers of matured rows.
+class LambdaMART(GuardedRanker):
+    r"""LightGBM's LambdaRank, trained from scratch on a schedule and guarded (`GuardedRanker`).
 
     Each page with a click is one group. Labels are 2 for a satisfied click, 1 for another click, 0 for a
     shown item without one; unshown items and pages without a click teach nothing. With ``position`` LightGBM
@@ -46,13 +70,8 @@ class LambdaMART:
         Fewest rows of a leaf.
     learning_rate : float
         Shrinkage, in (0, 1].
-    first : int
-        Number of matured rows at which to train first.
-    factor : float
-        Ratio of each later training point to the one before, > 1. Points do not depend on how rows come in
-        batches.
-    window : int
-        The newest pages with a click that are trained on.
+    prior_weight : float >= 0
+        Trees add to this multiple of the prior's score, so that they start from its order.
     position : bool
         Correct for position bias.
     memory_dropout : float
@@ -60,12 +79,38 @@ class LambdaMART:
         that the model can rank unseen queries too. Drawn by request id, so a page keeps its fate.
     memory_free : bool
         Train and score without the memory columns altogether.
-    weighting : str
-        ``"query"`` (each distinct query weighs the same) or ``"page"`` (each page does).
     label_gain : tuple of float
         Gain of labels 0, 1, 2…
-    seed : int
-        Seed of dropout and LightGBM.
+    first : int >= 1
+        Number of matured rows at which to train first.
+    factor : float > 1
+        Ratio of each later training point to the one before. Points do not depend on how rows come in
+        batches.
+    window : int >= 1
+        The newest pages with a click that are trained on.
+    weighting : {"query", "page"}
+        Whether each distinct query or each page weighs the same in training.
+    explore : float in [0, 1]
+        Share of places on the page that show a random candidate from outside the best.
+    guard : bool
+        Without it, every new model serves all queries at once.
+    margin : float >= 0
+        How much worse than another a model may be by the lower end of the interval, as a share of value. What
+        a model would show in place of logged items cannot earn on logged pages, so an equal one looks worse.
+    level : float in (0, .999]
+        Confidence level of the intervals.
+    judged : int >= 1
+        Most pages of a kind that models are compared on.
+    judged_share : float in (0, .999]
+        Share of the pages that are kept from training to compare on.
+    least_pages : int >= 2
+        Fewest pages on which a challenger can be accepted.
+    discount : float >= 0
+        How steeply places are discounted in a comparison: 0 counts what stays on the page, 1 is that of DCG.
+    cap : float >= 1
+        The largest weight of an item in a comparison.
+    seed : int >= 0
+        Seed of training and of what it draws.
 
     Raises
     ------
@@ -97,83 +142,44 @@ class LambdaMART:
 
     prior: PriorRanker = field(default_factory=PriorRanker)
     _: KW_ONLY
-    memory_columns: tuple[int, ...] = ()
+    prior_weight: float = 1.0
     n_trees: int = 60
     num_leaves: int = 15
     min_data_in_leaf: int = 20
     learning_rate: float = 0.1
-    first: int = 250
-    factor: float = 2.0
-    window: int = 20_000
     position: bool = True
     memory_dropout: float = 0.3
     memory_free: bool = False
-    weighting: str = "query"
     label_gain: tuple[float, ...] = (0.0, 1.0, 3.0, 7.0, 15.0)
-    seed: int = 0
-    version: int = field(init=False, repr=False, default=0)
-    _text: str = field(init=False, repr=False, default="")
-    _booster: lightgbm.Booster | None = field(init=False, repr=False, default=None)
-    _schedule: Schedule = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        for name, low in (
-            ("n_trees", 1),
-            ("num_leaves", 2),
-            ("min_data_in_leaf", 1),
-            ("first", 1),
-            ("window", 1),
-            ("seed", 0),
-        ):
+        super().__post_init__()
+        for name, low in (("n_trees", 1), ("num_leaves", 2), ("min_data_in_leaf", 1)):
             _check.integer(f"LambdaMART.{name}", getattr(self, name), low=low)
+        _check.number("LambdaMART.prior_weight", self.prior_weight, low=0.0)
         _check.number("LambdaMART.learning_rate", self.learning_rate, low=0.0, high=1.0, open_low=True)
-        _check.number("LambdaMART.factor", self.factor, low=1.0, open_low=True)
         _check.fraction("LambdaMART.memory_dropout", self.memory_dropout)
-        _check.choice("LambdaMART.weighting", self.weighting, ("query", "page"))
         if len(self.label_gain) < 3:
             raise InputError(
                 f"`LambdaMART.label_gain` must hold gains of labels 0, 1 and 2, got {self.label_gain}"
             )
         for column in self.memory_columns:
             _check.integer("LambdaMART.memory_columns", column, low=0, high=len(self.names) - 1)
-        self._schedule = Schedule(self.first, self.factor, self.window)
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the feature columns."""
-        return self.prior.names
-
-    def for_columns(self, names: Sequence[str], memory_columns: Sequence[int]) -> LambdaMART:
-        """Return a ranker with the same parameters that has learned nothing, for rows of these columns."""
-        prior = self.prior.for_columns(names, memory_columns)
-        return replace(self, prior=prior, memory_columns=tuple(memory_columns))
-
-    def fork(self) -> LambdaMART:
-        """Return a ranker with the same parameters that has learned nothing."""
-        return replace(self)
-
-    def score(self, features: Float32) -> Float64:
-        """Return scores (N,) of feature rows (N, F) by one batched prediction; higher is better."""
+    def _rows(self, features: Float32) -> Float32:
         rows = _check.array("LambdaMART.score features", features, np.float32, (None, len(self.names)))
         if self.memory_free and self.memory_columns:
-            rows = self._without_memory(rows, np.ones(len(rows), np.bool_))
-        if self._booster is None or len(rows) == 0:
-            return self.prior.score(rows)
-        return np.asarray(self._booster.predict(rows, raw_score=True, num_threads=1), np.float64)
+            return self._without_memory(rows, np.ones(len(rows), np.bool_))
+        return rows
 
-    def learn(self, feedback: Feedback) -> None:
-        """Keep the pages with a click, and train at each training point that is reached on the way."""
-        for pages in self._schedule.due(feedback):
-            self._train(pages)
-
-    def _train(self, pages: ClickedPages) -> None:
+    def _train(self, pages: ClickedPages) -> BoostedTrees | None:
         shown = pages.label >= 0
         group, place = np.nonzero(shown)
         features = pages.features[shown]
         drop = np.full(len(pages), self.memory_free)
         if self.memory_dropout > 0.0:
             drop |= Streams(self.seed).uniform("memory dropout", pages.request) < self.memory_dropout
-        self.fit(
+        return self._fitted(
             self._without_memory(features, drop[group]),
             labels=pages.label[shown],
             groups=shown.sum(axis=1),
@@ -197,7 +203,7 @@ class LambdaMART:
         positions: ArrayLike | None = None,
         weights: ArrayLike | None = None,
     ) -> None:
-        """Train on graded rows; a model without a split is not taken over.
+        """Train on graded rows and serve the model at once; one without a split is not taken over.
 
         Parameters
         ----------
@@ -212,6 +218,19 @@ class LambdaMART:
         weights : float64 (N,), optional
             Weights of the rows.
         """
+        model = self._fitted(features, labels=labels, groups=groups, positions=positions, weights=weights)
+        if model is not None:
+            self._serve_at_once(model)
+
+    def _fitted(
+        self,
+        features: Float32,
+        *,
+        labels: ArrayLike,
+        groups: ArrayLike,
+        positions: ArrayLike | None,
+        weights: ArrayLike | None,
+    ) -> BoostedTrees | None:
         rows = _check.array("LambdaMART.fit features", features, np.float32, (None, len(self.names)))
         label = _check.array("LambdaMART.fit labels", labels, np.int32, (len(rows),))
         group: Int64 = _check.array("LambdaMART.fit groups", groups, np.int64, (None,))
@@ -229,19 +248,23 @@ class LambdaMART:
         if weights is not None:
             weight = _check.array("LambdaMART.fit weights", weights, np.float64, (len(rows),))
         options = self._options()
+        init = self.prior_weight * self.prior.score(rows) if self.prior_weight else None
         data = lightgbm.Dataset(
             rows,
             label,
             group=group,
             weight=weight,
             position=place,
-            feature_name=list(self.names),
+            init_score=init,
             params=options,
         )
         booster = lightgbm.train(options, data, num_boost_round=self.n_trees)
-        if np.any(booster.feature_importance("split")):
-            self._load(booster.model_to_string())
-            self.version += 1
+        if not np.any(booster.feature_importance("split")):
+            return None
+        return BoostedTrees(booster.model_to_string(), self.prior, self.prior_weight)
+
+    def _restored(self, state: Mapping[str, Any]) -> BoostedTrees:
+        return BoostedTrees(state["text"].decode(), self.prior, self.prior_weight)
 
     def _options(self) -> dict[str, Any]:
         return {
@@ -258,27 +281,10 @@ class LambdaMART:
             "verbosity": -1,
         }
 
-    def _load(self, text: str) -> None:
-        self._text = text
-        self._booster = lightgbm.Booster(model_str=text) if text else None
-
     def importance(self) -> dict[str, float]:
-        """Return the total gain of each feature's splits, all zero before the first training."""
-        if self._booster is None:
+        """Return the total gain of each feature's splits in the model that serves; all zero for the prior."""
+        model = self._models.get(self._champion)
+        if model is None:
             return dict.fromkeys(self.names, 0.0)
-        gain = self._booster.feature_importance("gain")
+        gain = lightgbm.Booster(model_str=model.text).feature_importance("gain")
         return {name: float(value) for name, value in zip(self.names, gain, strict=True)}
-
-    def state(self) -> dict[str, Any]:
-        """Return the model's text, the pages in the window and the counters."""
-        return {
-            "model": self._text.encode(),
-            "version": self.version,
-            **self._schedule.state(),
-        }
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Continue exactly from ``state``."""
-        self._load(state["model"].decode())
-        self.version = int(state["version"])
-        self._schedule.restore(state)

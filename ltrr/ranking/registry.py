@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ltrr.protocols import Ranker
+from ltrr.ranking.convex import ConvexCombination
 from ltrr.ranking.fusion import ReciprocalRankFusion
 from ltrr.ranking.lambdamart import LambdaMART
 from ltrr.ranking.prior import PriorRanker
@@ -13,7 +14,13 @@ __all__ = ["RANKERS"]
 
 RANKERS = Registry(
     "rankers",
-    {"lambdamart": LambdaMART, "prior": PriorRanker, "rrf": ReciprocalRankFusion, "sklearn": SklearnRanker},
+    {
+        "lambdamart": LambdaMART,
+        "prior": PriorRanker,
+        "rrf": ReciprocalRankFusion,
+        "convex": ConvexCombination,
+        "sklearn": SklearnRanker,
+    },
     makes=Ranker,
     needs=("version", "score", "learn", "state", "restore"),
 )

@@ -3,27 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import KW_ONLY, dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 import numpy as np
 from sklearn.base import clone
 
-from ltrr import _check
 from ltrr.errors import InputError
-from ltrr.ranking.training import ClickedPages, Schedule, page_weights
-from ltrr.types import Feedback, Float32, Float64
+from ltrr.ranking.guarded import GuardedRanker
+from ltrr.ranking.training import ClickedPages, page_weights
+from ltrr.types import Float32, Float64
 
 __all__ = ["SklearnRanker"]
 
 
+@dataclass(frozen=True)
+class Fitted:
+    """A fitted regressor and the rows that it was fitted to."""
+
+    model: Any
+    rows: Mapping[str, Any]
+
+    def score(self, features: Float32) -> Float64:
+        """Return predictions (N,) for feature rows (N, F)."""
+        return np.asarray(self.model.predict(features), np.float64)
+
+    def state(self) -> dict[str, Any]:
+        """Return the rows: a regressor is never stored."""
+        return {name: values.copy() for name, values in self.rows.items()}
+
+
 @dataclass
-class SklearnRanker:
+class SklearnRanker(GuardedRanker):
     """Ranks by the label that a scikit-learn regressor expects of a row.
 
     Labels are 2 for a satisfied click, 1 for another, 0 for none. The regressor is fitted to the shown items
-    of pages with a click, each distinct query weighing the same, at declared numbers of matured rows. Until
-    then all scores are 0, so that items are ranked by their id.
+    of pages with a click on a schedule, and guarded (`GuardedRanker`).
 
     A fitted model is never stored: the state is the rows that it was trained on, and `restore` refits it. So
     it must be a function of rows and seed: ``random_state`` is set wherever the regressor has it.
@@ -32,16 +47,41 @@ class SklearnRanker:
     ----------
     model : scikit-learn regressor
         Cloned, never fitted itself. It must take ``sample_weight`` if ``weighting`` is "query".
+    prior : PriorRanker
+        Ranks until the first model serves; without names of columns, which a study fills in (`for_columns`),
+        all scores are 0 until then.
+    memory_columns : tuple of int
+        Columns that lean on a memory of queries.
     first : int >= 1
         Number of matured rows at which to train first.
     factor : float > 1
-        Ratio of each later training point to the one before.
+        Ratio of each later training point to the one before. Points do not depend on how rows come in
+        batches.
     window : int >= 1
         The newest pages with a click that are trained on.
     weighting : {"query", "page"}
-        Whether each distinct query or each page weighs the same.
+        Whether each distinct query or each page weighs the same in training.
+    explore : float in [0, 1]
+        Share of places on the page that show a random candidate from outside the best.
+    guard : bool
+        Without it, every new model serves all queries at once.
+    margin : float >= 0
+        How much worse than another a model may be by the lower end of the interval, as a share of value. What
+        a model would show in place of logged items cannot earn on logged pages, so an equal one looks worse.
+    level : float in (0, .999]
+        Confidence level of the intervals.
+    judged : int >= 1
+        Most pages of a kind that models are compared on.
+    judged_share : float in (0, .999]
+        Share of the pages that are kept from training to compare on.
+    least_pages : int >= 2
+        Fewest pages on which a challenger can be accepted.
+    discount : float >= 0
+        How steeply places are discounted in a comparison: 0 counts what stays on the page, 1 is that of DCG.
+    cap : float >= 1
+        The largest weight of an item in a comparison.
     seed : int >= 0
-        Random state of the regressor.
+        Seed of training and of what it draws.
 
     Raises
     ------
@@ -63,15 +103,6 @@ class SklearnRanker:
 
     model: Any
     _: KW_ONLY
-    first: int = 250
-    factor: float = 2.0
-    window: int = 20_000
-    weighting: str = "query"
-    seed: int = 0
-    version: int = field(init=False, repr=False, default=0)
-    _fitted: Any = field(init=False, repr=False, default=None)
-    _rows: dict[str, Any] = field(init=False, repr=False, default_factory=dict)
-    _schedule: Schedule = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         if isinstance(self.model, type) or not (
@@ -80,51 +111,21 @@ class SklearnRanker:
             raise InputError(
                 f"`SklearnRanker.model` must be a scikit-learn regressor such as Ridge(), got {self.model!r}"
             )
-        for name, low in (("first", 1), ("window", 1), ("seed", 0)):
-            _check.integer(f"SklearnRanker.{name}", getattr(self, name), low=low)
-        _check.number("SklearnRanker.factor", self.factor, low=1.0, open_low=True)
-        _check.choice("SklearnRanker.weighting", self.weighting, ("query", "page"))
-        self._schedule = Schedule(self.first, self.factor, self.window)
+        super().__post_init__()
 
-    def fork(self) -> SklearnRanker:
-        """Return a ranker with the same parameters that has learned nothing."""
-        return replace(self)
+    def _train(self, pages: ClickedPages) -> Fitted:
+        return self._restored(training_rows(pages, self.weighting))
 
-    def score(self, features: Float32) -> Float64:
-        """Return scores (N,) of feature rows (N, F); higher is better."""
-        if self._fitted is None or len(features) == 0:
-            return np.zeros(len(features))
-        return np.asarray(self._fitted.predict(features), np.float64)
-
-    def learn(self, feedback: Feedback) -> None:
-        """Keep the pages with a click, and train at each training point that is reached on the way."""
-        for pages in self._schedule.due(feedback):
-            self._rows = _rows(pages, self.weighting)
-            self._fit()
-            self.version += 1
-
-    def _fit(self) -> None:
+    def _restored(self, state: Mapping[str, Any]) -> Fitted:
         model = clone(self.model)
         seeds = {name: self.seed for name in model.get_params() if name.split("__")[-1] == "random_state"}
         model.set_params(**seeds)
-        weight = {} if self.weighting == "page" else {"sample_weight": self._rows["weight"]}
-        self._fitted = model.fit(self._rows["features"], self._rows["label"], **weight)
-
-    def state(self) -> dict[str, Any]:
-        """Return the rows of the last training, the pages in the window and the counters."""
-        return {"version": self.version, "rows": dict(self._rows), **self._schedule.state()}
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Continue exactly from ``state``: the regressor is refitted to the same rows."""
-        self.version = int(state["version"])
-        self._rows = {name: values.copy() for name, values in state["rows"].items()}
-        self._fitted = None
-        if self._rows:
-            self._fit()
-        self._schedule.restore(state)
+        weight = {} if self.weighting == "page" else {"sample_weight": state["weight"]}
+        fitted = model.fit(state["features"], state["label"], **weight)
+        return Fitted(fitted, {name: values.copy() for name, values in state.items()})
 
 
-def _rows(pages: ClickedPages, weighting: str) -> dict[str, Any]:
+def training_rows(pages: ClickedPages, weighting: str) -> dict[str, Any]:
     """Return features, labels and weights of the shown items."""
     shown = pages.label >= 0
     group, _ = np.nonzero(shown)

@@ -30,8 +30,8 @@ GLOSSARY: Mapping[str, str] = MappingProxyType(
             "information on the logged context. It is what such a learner must approach."
         ),
         "best static allocation": (
-            "The fixed allocation that earns the most when every request gets the same quota. It is "
-            "searched over all quotas on separate tuning seeds, each quota on its own run."
+            "The fixed allocation that earns the most when every request gets the same quota. All quotas "
+            "that differ in what they deliver are tried on separate tuning seeds, each on its own run."
         ),
         "budget": "The number of candidates that a request may draw in all: slots times candidates a slot.",
         "candidate": "An item that an arm returned for a request. Only candidates can be ranked and shown.",
@@ -43,15 +43,28 @@ GLOSSARY: Mapping[str, str] = MappingProxyType(
             "Predicting each row by a model that was trained without it, so that the errors of the model "
             "do not depend on the outcome they are compared with."
         ),
+        "effective topics": (
+            "How many topics of equal traffic would be as varied as those that are asked: 1 / Σ p² over the "
+            "topics' shares. A mean rests on this many topics, however many requests there are."
+        ),
         "ESS": (
             "Effective sample size: the number of equally weighted rows that would carry as much "
             "information as the weighted rows of a log. A small value means that few rows decide the "
             "estimate."
         ),
+        "exploration loss": "The reward lost because some places of the page are explored.",
+        "explored place": (
+            "A place of the page that shows a random candidate in place of one of the best, so that clicks "
+            "also say something about items that the ranker would not show. Its probability is logged."
+        ),
         "fallback arm": "An arm that fills up what another arm could not deliver.",
         "first-time query": (
             "A query whose text was not asked in an earlier batch of the same run, so that nothing was "
             "learned about it."
+        ),
+        "head, torso, tail": (
+            "Topics by falling share of the stream's traffic. Each of the three has about a third of the "
+            "requests."
         ),
         "held-out query": (
             "A query on a topic that the stream never asks. After a run the policy, the memory and the "
@@ -64,6 +77,11 @@ GLOSSARY: Mapping[str, str] = MappingProxyType(
         "ideal page": (
             "The best items of the whole catalogue in the best order. No system can show it for every "
             "request, so it bounds what can be earned."
+        ),
+        "interval over seeds and topics": (
+            "A 95 % interval that also counts which topics happened to be drawn. It says how far a mean "
+            "could differ on other topics of the same kind; an interval over seeds is about these topics "
+            "alone."
         ),
         "learnable gap": (
             "The part of the oracle's lead over the best static allocation that a supervised router with "
@@ -103,6 +121,10 @@ GLOSSARY: Mapping[str, str] = MappingProxyType(
             "The probability with which the logging policy chose what it chose. It is needed to estimate "
             "from a log what another policy would have earned."
         ),
+        "query-blind arm": (
+            "An arm that returns the same items whatever is asked, such as popularity. Where it earns as "
+            "much as the best static allocation, a study says little about retrieval."
+        ),
         "quota": "The number of slots that each arm gets in a request.",
         "ranker": "The model that orders the candidates of all arms. It is trained on logged clicks.",
         "ranking loss": (
@@ -120,6 +142,10 @@ GLOSSARY: Mapping[str, str] = MappingProxyType(
             "and ranker may have learned from it."
         ),
         "request": "One query of one user at one time, which is answered by one page.",
+        "reserved query": (
+            "A held-out query on one of the topics, about a tenth of all, that are held out in every seed "
+            "and never used in tuning. Other held-out topics are drawn for each seed."
+        ),
         "retrieval loss": "The reward lost because the union does not contain the best items.",
         "reward": (
             "What a page earns. Expected: averaged over all that the simulated user might do, computed "
@@ -143,11 +169,18 @@ GLOSSARY: Mapping[str, str] = MappingProxyType(
             "The log then determines the page of every other quota."
         ),
         "slab": (
-            "The next block of candidates of an arm: ranks 1 to 20 for its first slot, 21 to 40 for its "
-            "second, with 20 candidates a slot."
+            "The next block of candidates of an arm: with slabs of 20, ranks 1 to 20 for its first slot, 21 "
+            "to 40 for its second."
+        ),
+        "slab size": (
+            "The most candidates that one slot asks of an arm. Where it is below the slot's size, fallback "
+            "arms fill the rest of the slot, so that the budget stays the same."
         ),
         "slot": "One of the equal parts of the budget; each is given to one arm.",
-        "spill": "Candidates that a fallback arm delivered because the chosen arm returned too few.",
+        "spill": (
+            "Candidates that a fallback arm delivered because the chosen arm returned too few. They count as "
+            "drawn by the slot that they fill, which gets the credit for them."
+        ),
         "union": "The distinct candidates of all arms of a request, each with the arms that drew it.",
         "verdict": (
             "Whether a log can answer the question: supported, weak, or cannot answer, in which "

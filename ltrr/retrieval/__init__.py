@@ -7,6 +7,7 @@ from ltrr.retrieval.lexical import BM25
 from ltrr.retrieval.memory import Memory
 from ltrr.retrieval.popular import Popular
 from ltrr.retrieval.registry import ARMS
+from ltrr.retrieval.trec_run import TrecRun
 from ltrr.retrieval.union import union
 
-__all__ = ["ARMS", "Arm", "BM25", "Dense", "Memory", "Popular", "StaticCache", "union"]
+__all__ = ["ARMS", "Arm", "BM25", "Dense", "Memory", "Popular", "StaticCache", "TrecRun", "union"]

@@ -16,7 +16,9 @@ class Arm:
 
     An arm that learns sets ``static = False`` and overrides ``learn``, ``state`` and ``restore``. An arm that
     can score any pair may offer ``features(requests, items) -> (names, float32 (N, len(names)))``, which lets
-    the ranker see it (`ltrr.ranking.RankFeatures`).
+    the ranker see it (`ltrr.ranking.RankFeatures`). An arm that knows how many items it has for a request
+    without retrieving them may offer ``available(requests) -> int32 (B,)``, which lets a policy see how much
+    of a slot the fallback will fill (`ltrr.features.Supply`).
 
     Attributes
     ----------
@@ -25,6 +27,8 @@ class Arm:
     always_full : bool
         True where the arm returns as many items as it is asked for, whatever the query, as long as the
         catalogue has them, so that it can stand in for slabs that come back short.
+    query_blind : bool
+        True where the query does not matter: what such an arm earns is what a world gives away for nothing.
 
     Examples
     --------
@@ -46,6 +50,7 @@ class Arm:
 
     static = True
     always_full: ClassVar[bool] = False
+    query_blind: ClassVar[bool] = False
 
     def learn(self, feedback: Feedback) -> None:
         """Learn nothing."""

@@ -13,6 +13,7 @@ from ltrr.protocols import Retriever, State
 from ltrr.retrieval._depth import checked
 from ltrr.types import Candidates, Catalogue, Feedback, Float32, Int32, Int64, Queries, Requests
 from ltrr.types.ragged import concat_indptr
+from ltrr.types.trusted import trusted
 
 __all__ = ["StaticCache"]
 
@@ -115,7 +116,8 @@ class StaticCache:
         indptr, item, score = beginnings(
             self._indptr, self._item, self._score, requests.query.astype(np.int64) + 1, asked
         )
-        return Candidates(indptr, item, score, np.diff(indptr) == asked)
+        capped = indptr[1:] - indptr[:-1] == asked
+        return trusted(Candidates, indptr=indptr, item=item, score=score, capped=capped)
 
     def learn(self, feedback: Feedback) -> None:
         """Pass feedback on to the arm, which has no use for it."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from ltrr import _check
 from ltrr._kernels.bm25 import Postings, Rows, score_pairs, search
-from ltrr._kernels.rank_features import query_profile
+from ltrr._kernels.rank_features import query_profile, with_share
 from ltrr.features.text import QueryTerms, TextIndex, catalogue_texts
 from ltrr.features.tokens import Tokenizer, tokenize
 from ltrr.retrieval._depth import checked
@@ -175,8 +175,6 @@ class BM25(Arm):
         query_profile(query_indptr, query_term, self.idf_, profile)
         # repetition saturates at a token's idf, or at k1 + 1 times that in the variant with this gain
         gain = self.k1 + 1.0 if self.method == "atire" else 1.0
-        bound = np.repeat(profile[:, 3] * np.float32(gain), np.diff(items.indptr))
-        out = np.zeros((len(items.item), 2), np.float32)
-        out[:, 0] = self.score(requests, items)
-        np.divide(out[:, 0], bound, out=out[:, 1], where=bound > 0.0)
+        out = np.empty((len(items.item), 2), np.float32)
+        with_share(items.indptr, self.score(requests, items), profile[:, 3] * np.float32(gain), out)
         return ("bm25", "bm25_share"), out

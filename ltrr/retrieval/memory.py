@@ -24,6 +24,7 @@ from ltrr.types import (
     Requests,
     indptr_of,
 )
+from ltrr.types.trusted import trusted
 
 __all__ = ["Memory"]
 
@@ -110,33 +111,25 @@ class Memory(Arm):
         """Return the query's entries by rate, ties by item id; nothing for a query without memory."""
         self._ready()
         asked = checked(depth, len(requests))
-        # The last place of the table is empty, and stands for all queries without memory.
-        size = np.append(self._size, np.int32(0))
-        query = np.where(requests.query < len(self._size), requests.query, np.int32(-1))
-        length = np.minimum(size[query], asked)
+        query, length = self._row(requests), np.minimum(self._entries(requests), asked)
         indptr = indptr_of(length)
         item, rate = kernels.ranked(
             query, indptr, self._item, self._actions, self._shows, self._size, *self._smoothing()
         )
-        return Candidates(indptr, item, rate, length == asked)
+        return trusted(Candidates, indptr=indptr, item=item, score=rate, capped=length == asked)
+
+    def available(self, requests: Requests) -> Int32:
+        """Return the number of entries (B,) of each request's query: what `retrieve` has for it."""
+        self._ready()
+        return self._entries(requests)
 
     def rate(self, requests: Requests, items: Items) -> Float32:
         """Return the smoothed rate (N,) of each item for its request's query, 0 where it is not stored."""
-        at = self._locate(requests, items)
-        stored = at >= 0
-        out = np.zeros(len(at), np.float32)
-        more, weight = self._smoothing()
-        actions = self._actions.reshape(-1)[at[stored]].astype(np.float64)
-        out[stored] = (actions + more) / (self._shows.reshape(-1)[at[stored]].astype(np.float64) + weight)
-        return out
+        return self._stored(requests, items)[0]
 
     def actions(self, requests: Requests, items: Items) -> Float32:
         """Return the number of actions (N,) on each item for its request's query."""
-        at = self._locate(requests, items)
-        stored = at >= 0
-        out = np.zeros(len(at), np.float32)
-        out[stored] = self._actions.reshape(-1)[at[stored]]
-        return out
+        return self._stored(requests, items)[1]
 
     def coverage(self, requests: Requests) -> Float32:
         """Return what memory knows of each request's query, (B, 3), named by ``coverage_names``.
@@ -151,13 +144,9 @@ class Memory(Arm):
 
     def features(self, requests: Requests, items: Items) -> tuple[tuple[str, ...], Float32]:
         """Return the pair's rate and log(1 + actions), the query's best rate, and 1 where it is known."""
-        coverage = np.repeat(self.coverage(requests), np.diff(items.indptr), axis=0)
+        rate, actions = self._stored(requests, items)
         values = np.empty((len(items.item), 4), np.float32)
-        values[:, 0] = self.rate(requests, items)
-        values[:, 1] = np.log1p(self.actions(requests, items))
-        values[:, 2] = coverage[:, 2]
-        values[:, 3] = coverage[:, 0] > 0
-        values[items.item < 0] = 0.0
+        kernels.known(items.indptr, items.item, rate, np.log1p(actions), self.coverage(requests), values)
         return ("memory_rate", "memory_actions", "memory_best", "memory_known"), values
 
     def learn(self, feedback: Feedback) -> None:
@@ -203,6 +192,13 @@ class Memory(Arm):
         self._shows[query] = _check.array("state['shows']", state["shows"], np.float32, shape)
         self._size[query] = (item >= 0).sum(axis=1)
 
+    def _row(self, requests: Requests) -> Int32:
+        """Return the row of each request's query in the tables, −1 where it has none."""
+        return np.where(requests.query < len(self._size), requests.query, np.int32(-1))
+
+    def _entries(self, requests: Requests) -> Int32:
+        return np.asarray(kernels.entries(requests.query, self._size), np.int32)
+
     def _ready(self) -> Bool:
         if self._alive is None:
             raise InputError("`Memory` must be given a catalogue first: call `index(catalogue)`")
@@ -218,6 +214,12 @@ class Memory(Arm):
         return np.asarray(
             kernels.locate(requests.query, items.indptr, items.item, self._item, self._size), np.int64
         )
+
+    def _stored(self, requests: Requests, items: Items) -> tuple[Float32, Float32]:
+        """Return rates (N,) and actions (N,) of the pairs."""
+        at = self._locate(requests, items)
+        rate, actions = kernels.stored(at, self._actions, self._shows, *self._smoothing())
+        return rate, actions
 
     def _forget(self) -> None:
         self._item = np.empty((0, self.capacity), np.int32)

@@ -25,6 +25,7 @@ from ltrr.types import (
     Requests,
     indptr_of,
 )
+from ltrr.types.trusted import trusted
 
 __all__ = ["Popular"]
 
@@ -72,6 +73,7 @@ class Popular(Arm):
 
     static = False
     always_full = True
+    query_blind = True
 
     _alive: Bool | None = field(init=False, repr=False, default=None)
     _prior: Float64 = field(init=False, repr=False)
@@ -113,7 +115,8 @@ class Popular(Arm):
         length = np.minimum(asked, np.int32(len(top)))
         indptr = indptr_of(length)
         item = top[np.arange(indptr[-1]) - np.repeat(indptr[:-1], length)]
-        return Candidates(indptr, item, self._scores()[item], length == asked)
+        score = self._scores()[item]
+        return trusted(Candidates, indptr=indptr, item=item, score=score, capped=length == asked)
 
     def score(self, requests: Requests, items: Items) -> Float32:
         """Return the score (N,) of each item, 0 in empty places; the request does not matter."""
@@ -142,7 +145,10 @@ class Popular(Arm):
         acted = feedback.satisfied if self.signal == "satisfied" else feedback.click
         count_actions(feedback.item, acted, float(self.decay), self._lessons, self._count, self._clock)
         self._lessons += len(feedback)
-        self._score = None
+        if self.decay < 1.0:
+            self._score = None
+        elif self._score is not None and acted.any():
+            self._raise(np.unique(feedback.item[acted & (feedback.item >= 0)]))
 
     def state(self) -> State:
         """Return the counts, when each was last brought up to date, and the number of updates."""
@@ -179,10 +185,23 @@ class Popular(Arm):
             self._top = np.empty(0, np.int32)
         return self._score
 
+    def _raise(self, items: Int32) -> None:
+        """Bring scores and top up to date where these items alone have gained actions and nothing decays."""
+        if self._score is None or len(items) == 0:
+            return
+        # items beyond the top are known to score less than its last; only scores above that are comparable
+        last = self._score[self._top[-1]] if len(self._top) else np.float32(np.inf)
+        self._score[items] = np.log1p(self._count[items] + self._prior[items])
+        gained = items[self._ready()[items] & (self._score[items] >= last)]
+        if len(gained):
+            top = np.union1d(self._top, gained)
+            self._top = top[np.lexsort((top, -self._score[top]))].astype(np.int32)
+
     def _best(self, depth: int) -> Int32:
         """Return the top of all living items, at least ``depth`` of them or all."""
-        score, living = self._scores(), np.flatnonzero(self._ready())
-        if len(self._top) < min(depth, len(living)):
+        score, alive = self._scores(), self._ready()
+        # most calls find a top that is long enough, and need not look at all items
+        if len(self._top) < depth and len(self._top) < len(living := np.flatnonzero(alive)):
             if depth < len(living):
                 value = score[living]
                 # Whatever ties with the last place is kept: the tie is decided below, by item id.

@@ -62,6 +62,8 @@ class Batch:
         Earlier requests with the same query text, before this batch.
     calls : int32 (B,)
         Arms called.
+    available : int32 (B, R)
+        Items that each arm had, as far as it was known before the choice; −1 where it was not.
     own : int32 (B, R)
         Candidates that each arm delivered to its own slots, before any spill.
     n_candidates : int64 (B,)
@@ -75,7 +77,7 @@ class Batch:
     censored : bool (B,)
         Rows whose actions came too late to be observed.
     pool : Pool or None
-        What oracles need of the judged rows; None where scores depend on the allocation.
+        What oracles need of the judged rows; None where there are none, or scores depend on the allocation.
     model_version : int
         Number of the ranker's trainings.
     shadow : Shadow or None
@@ -103,6 +105,7 @@ class Batch:
     truth_union: Truth
     asked: Int32
     calls: Int32
+    available: Int32
     own: Int32
     n_candidates: Int64
     sampled_rows: Int64

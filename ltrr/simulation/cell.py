@@ -6,7 +6,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ from ltrr.errors import InputError
 from ltrr.logs.tables import TABLES
 from ltrr.logs.writer import LogWriter, write_table
 from ltrr.metrics.measures import Measure
+from ltrr.simulation.batch import Batch
+from ltrr.simulation.joined import Waiting
 from ltrr.simulation.loop import Loop
 from ltrr.simulation.measure import Measures
 
@@ -28,6 +30,12 @@ __all__ = ["Cell"]
 
 SAMPLED = ("oracles", "pages")
 """Tables of evenly spaced requests: what `Measures` has a method for, and may have no rows of."""
+
+CHECKS = "ranker_checks"
+"""The table of a ranker's decisions on which model serves (`ltrr.ranking.guard.Check`)."""
+
+KINDS = (*SAMPLED, CHECKS)
+"""Tables that a part of a cell may lack."""
 
 
 @dataclass
@@ -97,7 +105,7 @@ class Cell:
         work.mkdir(parents=True, exist_ok=True)
         checkpoint = work / "checkpoint.npz"
         part: int = 0
-        parts: dict[str, list[int]] = {kind: [] for kind in SAMPLED}
+        parts: dict[str, list[int]] = {kind: [] for kind in KINDS}
         writer = LogWriter(self.folder / "log", self.policy, self.seed)
         if checkpoint.exists():
             saved = load_state(checkpoint)
@@ -137,35 +145,30 @@ class Cell:
         """Serve up to the next checkpoint, write the segment's parts, return the kinds of sampled ones."""
         setting, loop = self.loop.setting, self.loop
         end = min((loop.round // setting.checkpoint_every + 1) * setting.checkpoint_every, self.rounds)
-        rounds = []
-        sampled: dict[str, list[pa.Table]] = {kind: [] for kind in SAMPLED}
+        rounds, waiting = [], Waiting()
+        sampled: dict[str, list[pa.Table]] = {kind: [] for kind in KINDS}
         while loop.round < end:
             stop = min(setting.warmup, end) if loop.round < setting.warmup else end
             batch = loop.step(min(setting.feedback_every, stop - loop.round))
-            rounds.append(measures.rounds(batch))
-            for kind, tables in sampled.items():
-                table = getattr(measures, kind)(batch)
-                if table is not None:
-                    tables.append(table)
+            whole = waiting.add(batch)
+            if loop.round == end:
+                whole += waiting.rest()
+            rounds += [measures.rounds(part) for part in whole]
             if writer is not None:
-                writer.append(
-                    batch.feedback,
-                    batch.union,
-                    batch.score,
-                    batch.page,
-                    censored=batch.censored,
-                    model_version=batch.model_version,
-                    shadow=batch.shadow,
-                )
+                _log(writer, whole)
+            found = {kind: getattr(measures, kind)(batch) for kind in SAMPLED}
+            for kind, table in (found | {CHECKS: ranker_checks(loop.system.ranker)}).items():
+                if table is not None:
+                    sampled[kind].append(table)
             if self.progress is not None:
                 self.progress(loop.round)
         if writer is not None:
             writer.flush(part)
         write_table(_part(work, "rounds", part), pa.concat_tables(rounds))
-        found = [kind for kind, tables in sampled.items() if tables]
-        for kind in found:
+        written = [kind for kind, tables in sampled.items() if tables]
+        for kind in written:
             write_table(_part(work, kind, part), pa.concat_tables(sampled[kind]))
-        return found
+        return written
 
     def _finish(self, work: Path, n_parts: int, parts: Mapping[str, list[int]], measures: Measures) -> None:
         """Judge the frozen policy, join the parts, and put everything into its place."""
@@ -193,6 +196,26 @@ class Cell:
         about: dict[str, str] = {**self.metadata, "policy": self.policy, "seed": str(self.seed)}
         whole = table.combine_chunks().replace_schema_metadata({f"ltrr:{k}": v for k, v in about.items()})
         write_table(self.folder / kind / f"{self.name}.parquet", whole)
+
+
+def ranker_checks(ranker: Any) -> pa.Table | None:
+    """Return the decisions that a ranker has made since the last call, a row each, or None."""
+    checks = ranker.drain() if hasattr(ranker, "drain") else []
+    return pa.Table.from_pylist([asdict(check) for check in checks]) if checks else None
+
+
+def _log(writer: LogWriter, batches: Sequence[Batch]) -> None:
+    for batch in batches:
+        writer.append(
+            batch.feedback,
+            batch.union,
+            batch.score,
+            batch.page,
+            censored=batch.censored,
+            model_version=batch.model_version,
+            available=batch.available,
+            shadow=batch.shadow,
+        )
 
 
 def _part(work: Path, kind: str, part: int) -> Path:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ltrr.protocols import State
-from ltrr.types import ActionSet, Decision, Feedback, Queries, Requests
+from ltrr.types import ActionSet, CandidateRows, Decision, Feedback, Queries, Requests
 
 __all__ = ["DelayQueue", "pack_feedback", "unpack_feedback"]
 
@@ -58,6 +58,8 @@ class DelayQueue:
         if not ready:
             return None
         whole = ready[0] if len(ready) == 1 else Feedback.concat(ready)
+        if len(whole) == 1:
+            return whole
         order = np.lexsort((whole.requests.request, whole.arrived_at))
         return whole if bool((order[1:] > order[:-1]).all()) else whole.take(order)
 
@@ -85,7 +87,10 @@ _OWN = (
     "reward",
     "value",
     "credit",
+    "propensity",
+    "explored",
 )
+_CANDIDATES = ("indptr", "features", "shown")
 
 
 def pack_feedback(feedback: Feedback) -> State:
@@ -106,6 +111,7 @@ def pack_feedback(feedback: Feedback) -> State:
     return {
         "requests": {k: getattr(requests, k) for k in _REQUEST} | {"names": list(requests.context_names)},
         "decision": {k: getattr(decision, k) for k in _DECISION} | {"slots": slots},
+        "candidates": {k: getattr(feedback.candidates, k) for k in _CANDIDATES},
         **{k: getattr(feedback, k) for k in _OWN},
     }
 
@@ -147,5 +153,6 @@ def unpack_feedback(state: State, queries: Queries) -> Feedback:
             probabilities=tuple(a["probabilities"] for a in slots),
             version=decision["version"],
         ),
+        candidates=CandidateRows(**{k: state["candidates"][k] for k in _CANDIDATES}),
         **{k: state[k] for k in _OWN},
     )

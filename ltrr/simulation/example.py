@@ -19,7 +19,14 @@ __all__ = ["small_example"]
 
 def small_example() -> Loop:
     """Return a loop of 400 items, four arms and LinUCB at its beginning."""
-    setting = LoopSetting(warmup=20, feedback_every=20, slot_size=5, held_out=20, checkpoint_every=100)
+    setting = LoopSetting(
+        warmup=20,
+        feedback_every=20,
+        slot_size=5,
+        slab_size={"memory": 3},
+        held_out=20,
+        checkpoint_every=100,
+    )
     arms: dict[str, Retriever] = {
         "bm25": BM25(),
         "dense": Dense(LSA(dim=16)),

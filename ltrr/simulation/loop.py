@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ltrr._kernels.spill import delivered_rows
+from ltrr import _check
+from ltrr._kernels.page import shown
 from ltrr.bandits.credit import credit
 from ltrr.bandits.draw import draw
 from ltrr.bandits.warm_up import warm_up
@@ -22,6 +23,7 @@ from ltrr.simulation.system import System
 from ltrr.types import (
     ActionSet,
     Bool,
+    CandidateRows,
     Candidates,
     Decision,
     Feedback,
@@ -33,6 +35,7 @@ from ltrr.types import (
     Requests,
     Union,
 )
+from ltrr.types.trusted import trusted
 
 __all__ = ["Loop"]
 
@@ -71,6 +74,7 @@ class Loop:
         self.setting = self.setting.for_arms(self.system.arms)
         self.queue = DelayQueue()
         self._arrived: Feedback | None = None
+        self._rng = self.streams.generator("policy")
 
     def step(self, n: int) -> Batch:
         """Serve the next ``n`` requests, then learn from what has arrived."""
@@ -95,7 +99,7 @@ class Loop:
         """Serve ``n`` requests on held-out queries with everything frozen; nothing is learned or counted."""
         requests = self.system.world.held_out(n)
         rows = np.arange(0, len(requests), self.setting.held_out_oracle_every)
-        return self._serve(requests, rows, warm=False, audit=0.0)
+        return self._serve(requests, rows, warm=False, audit=0.0, judging=True)
 
     def state(self) -> State:
         """Return all that a run needs to continue."""
@@ -121,20 +125,29 @@ class Loop:
         self.lessons += 1
 
     def _serve(
-        self, requests: Requests, oracle_rows: Int64, *, warm: bool, audit: float, shadow: bool = False
+        self,
+        requests: Requests,
+        oracle_rows: Int64,
+        *,
+        warm: bool,
+        audit: float,
+        shadow: bool = False,
+        judging: bool = False,
     ) -> Batch:
         system = self.system
         asked = system.context.asked(requests)
         requests = system.context.build(requests)
-        decision = self._decide(requests, warm=warm, audit=audit)
+        available = system.actions.supply.available(requests)
+        decision = self._decide(requests, available, warm=warm, audit=audit, frozen=judging)
         drawn, calls, own = self._retrieve(requests, decision)
-        pool_union = self._pool(requests.take(oracle_rows)) if not system.allocation_dependent else None
+        judged = len(oracle_rows) > 0 and not system.allocation_dependent
+        pool_union = self._pool(requests.take(oracle_rows)) if judged else None
         score, pool_score, features = self._score(requests, oracle_rows, drawn, pool_union)
-        page = build_page(drawn, score, self.setting.page_size)
+        page = self.page(requests, drawn, score, judging=judging)
         truth_page = system.world.truth(requests, page.items)
         u = self._user_uniforms(requests, page)
         outcome = system.user.sample(truth_page, u)
-        n_candidates = np.diff(drawn.indptr)
+        n_candidates = drawn.indptr[1:] - drawn.indptr[:-1]
         cost = system.reward.cost(calls, n_candidates)
         feedback, censored = self._feedback(requests, decision, drawn, page, features, outcome, cost)
         gross, _ = system.reward.observed(outcome.click, outcome.satisfied)
@@ -152,6 +165,7 @@ class Loop:
             truth_union=system.world.truth(requests, drawn.items),
             asked=asked,
             calls=calls,
+            available=available,
             own=own,
             n_candidates=n_candidates,
             sampled_rows=oracle_rows,
@@ -163,29 +177,33 @@ class Loop:
             shadow=self._shadow(requests) if shadow else None,
         )
 
-    def _decide(self, requests: Requests, *, warm: bool, audit: float) -> Decision:
+    def _decide(self, requests: Requests, have: Int32, *, warm: bool, audit: float, frozen: bool) -> Decision:
         """Fill the slots one after another; the only draw of actions there is."""
         system, builder = self.system, self.system.actions
         n, first = len(requests), int(requests.request[0]) if len(requests) else 0
         policy = system.policy
+        # what was chosen for earlier requests may count for later ones, but not on held-out queries
+        state = policy.probabilities if frozen else getattr(policy, "in_turn", policy.probabilities)
         quota = np.zeros((n, len(self.setting.arms)), np.int32)
         action = np.empty((n, builder.n_slots), np.int32)
         propensity = np.empty((n, builder.n_slots))
         audited = np.empty((n, builder.n_slots), np.bool_)
+        u = self._slot_uniforms("draw", requests, builder.n_slots)
+        u_audit = self._slot_uniforms("audit", requests, builder.n_slots) if audit > 0.0 else None
         sets: list[ActionSet] = []
         mixed: list[Float64] = []
         for slot in range(builder.n_slots):
-            actions = builder.build(requests, quota)
+            actions = builder.build(requests, quota, have)
             if warm:
                 stated = warm_up(actions, policy.space)
             else:
-                rng = self.streams.generator("policy", first, slot)
-                stated = policy.probabilities(requests, actions, rng)
+                rng = self.streams.restarted(self._rng, "policy", first, slot)
+                stated = state(requests, actions, rng)
             position, distribution, audited[:, slot] = draw(
                 actions,
                 stated,
-                self.streams.uniform("draw", requests.request, slot),
-                u_audit=self.streams.uniform("audit", requests.request, slot),
+                u[slot],
+                u_audit=None if u_audit is None else u_audit[slot],
                 audit=audit,
             )
             action[:, slot] = actions.action[position]
@@ -195,7 +213,8 @@ class Loop:
             sets.append(actions)
             mixed.append(distribution)
         version = np.full(n, -1 if warm else self.lessons, np.int32)
-        return Decision(
+        return trusted(
+            Decision,
             action=action,
             propensity=propensity,
             quota=quota,
@@ -205,67 +224,67 @@ class Loop:
             version=version,
         )
 
+    def _slot_uniforms(self, name: str, requests: Requests, n_slots: int) -> Float64:
+        """Return uniforms by request and slot, (S, B)."""
+        return np.ascontiguousarray(self.streams.by_request(name, requests.request, n_slots).T)
+
     def _retrieve(self, requests: Requests, decision: Decision) -> tuple[Union, Int32, Int32]:
-        """Call the arms that have slots, spill what came back short, and merge.
+        """Call the arms that have slots, fill what is missing of the slots, and merge.
 
         Returns the union, the arms called (B,), and what each arm delivered to its own slots (B, R).
         """
         setting = self.setting
-        depth = decision.quota * np.int32(setting.slot_size)
-        parts = [self.system.retrieve(a, requests, depth[:, a]) for a in range(len(self.system.arms))]
-        got = np.stack([np.diff(p.indptr) for p in parts], axis=1).astype(np.int32)
-        own = got.copy()
-        missing = (depth - got).sum(axis=1, dtype=np.int32)
+        quota, depth = decision.quota, decision.quota * setting.slabs
         called = depth > 0
+        asked = np.asarray(called.any(axis=0))
+        parts = [
+            self.system.retrieve(a, requests, depth[:, a]) if some else Candidates.empty(len(requests))
+            for a, some in enumerate(asked)
+        ]
+        got = _lengths(parts)
+        own = got.copy()
+        missing = (quota * np.int32(setting.slot_size) - got).sum(axis=1, dtype=np.int32)
         for a in setting.fallback_index:
             if not missing.any():
                 break
             deeper = np.where(missing > 0, got[:, a] + missing, got[:, a]).astype(np.int32)
             called[:, a] |= missing > 0
             parts[a] = self.system.retrieve(a, requests, deeper)
-            length = np.diff(parts[a].indptr).astype(np.int32)
+            length = _lengths(parts[a : a + 1])[:, 0]
             missing = missing - (length - got[:, a])
             got[:, a] = length
         return self._merge(parts, got, decision), called.sum(axis=1, dtype=np.int32), own
 
     def _merge(self, parts: list[Candidates], got: Int32, decision: Decision) -> Union:
         setting = self.setting
-        used = np.empty_like(got)
-        fallback = np.array(setting.fallback_index, np.int32)
-        spilled = np.empty(len(got), np.int32)
-        delivered_rows(decision.quota, got, setting.slot_size, fallback, used, spilled)
-        slabs = self.system.policy.space == "slabs"
         return union(
             parts,
-            delivered=used,
+            delivered=got,
             quota=decision.quota,
             slot_size=setting.slot_size,
-            action=decision.action if slabs else None,
-            spilled=spilled,
+            slabs=setting.slabs,
+            action=decision.action if self.system.policy.space == "slabs" else None,
+            fallback=setting.fallback_index,
         )
 
     def _pool(self, requests: Requests) -> Union:
         """Return everything every arm has within the whole budget."""
         setting = self.setting
-        b, r = len(requests), len(self.system.arms)
-        depth = np.full(b, setting.budget, np.int32)
-        parts = [self.system.retrieve(a, requests, depth) for a in range(r)]
-        got = np.stack([np.diff(p.indptr) for p in parts], axis=1).astype(np.int32)
-        return union(
-            parts,
-            delivered=got,
-            quota=np.full((b, r), setting.n_slots, np.int32),
-            slot_size=setting.slot_size,
-            action=None,
-            spilled=np.zeros(b, np.int32),
-        )
+        budget, slabs = np.int32(setting.budget), setting.slabs
+        depth = np.full(len(requests), budget, np.int32)
+        parts = [self.system.retrieve(a, requests, depth) for a in range(len(self.system.arms))]
+        got = _lengths(parts)
+        # as many slabs of each arm as the budget takes, so that nothing counts as spilled
+        quota = np.tile(-(-budget // slabs), (len(requests), 1))
+        return union(parts, delivered=got, quota=quota, slot_size=setting.slot_size, slabs=slabs)
 
     def _shadow(self, requests: Requests) -> Shadow:
         """Return everything every arm has within the whole budget, scored by the same ranker."""
         pool = self._pool(requests)
         if self.system.allocation_dependent:
             return Shadow(pool, None)
-        return Shadow(pool, self.system.ranker.score(self.system.rows(requests, pool)))
+        rows = self.system.rows(requests, pool)
+        return Shadow(pool, self.system.ranked(rows, _query_of(requests, pool)))
 
     def _score(
         self, requests: Requests, rows: Int64, drawn: Union, pool: Union | None
@@ -273,23 +292,33 @@ class Loop:
         """Score the union, and the pool of the sampled rows, in one call of the ranker."""
         system = self.system
         features = system.rows(requests, drawn)
+        query = _query_of(requests, drawn)
         if pool is None:
-            return system.ranker.score(features), None, features
-        pool_features = system.rows(requests.take(rows), pool)
-        score = system.ranker.score(np.concatenate([features, pool_features]))
+            return system.ranked(features, query), None, features
+        judged = requests.take(rows)
+        both = np.concatenate([features, system.rows(judged, pool)])
+        score = system.ranked(both, np.concatenate([query, _query_of(judged, pool)]))
         return score[: len(features)], score[len(features) :], features
+
+    def page(self, requests: Requests, drawn: Union, score: Float64, *, judging: bool) -> Page:
+        """Return the page; a ranker that declares a share of explored places has them, but when judged."""
+        size, share = self.setting.page_size, 0.0 if judging else getattr(self.system.ranker, "explore", 0.0)
+        if share == 0.0:
+            return build_page(drawn, score, size)
+        names = ("explore", "explore order")
+        u = np.empty((len(requests), size, 2))
+        for i, name in enumerate(names):
+            u[:, :, i] = self.streams.by_request(name, requests.request, size)
+        return build_page(drawn, score, size, explore=share, u=u)
 
     def _user_uniforms(self, requests: Requests, page: Page) -> Float64:
         """Return (B, K, 3): attraction and satisfaction by request and item, continuation by rank."""
         request = requests.request[:, None]
-        return np.stack(
-            [
-                self.streams.uniform("attraction", request, page.item),
-                self.streams.uniform("satisfaction", request, page.item),
-                self.streams.uniform("continuation", request, np.arange(page.item.shape[1])),
-            ],
-            axis=2,
-        )
+        u = np.empty((*page.item.shape, 3))
+        u[:, :, 0] = self.streams.uniform("attraction", request, page.item)
+        u[:, :, 1] = self.streams.uniform("satisfaction", request, page.item)
+        u[:, :, 2] = self.streams.by_request("continuation", requests.request, page.item.shape[1])
+        return u
 
     def _feedback(
         self,
@@ -303,17 +332,16 @@ class Loop:
     ) -> tuple[Feedback, Bool]:
         """Return what will be observed, and when."""
         setting, system = self.setting, self.system
-        delay = -np.log1p(-self.streams.uniform("delay", requests.request)) * setting.delay_seconds
+        delay = -np.log1p(-self.streams.by_request("delay", requests.request)[:, 0]) * setting.delay_seconds
         censored = delay > setting.attribution_seconds
-        click = outcome.click & ~censored[:, None]
-        satisfied = outcome.satisfied & ~censored[:, None]
+        counted, shape = ~censored[:, None], page.item.shape
+        # a user model may be anybody's; all else that is kept was made here
+        click = _check.array("UserModel.sample click", outcome.click, np.bool_, shape) & counted
+        satisfied = _check.array("UserModel.sample satisfied", outcome.satisfied, np.bool_, shape) & counted
         gross, value = system.reward.observed(click, satisfied)
-        shown = page.candidate >= 0
-        slots = np.zeros(page.item.shape, np.uint32)
-        slots[shown] = drawn.slots[page.candidate[shown]]
-        rows = np.zeros((*page.item.shape, features.shape[1]), np.float32)
-        rows[shown] = features[page.candidate[shown]]
-        order = np.arange(decision.n_slots)[None, :]
+        row, slots = np.empty(page.item.shape, np.int32), np.empty(page.item.shape, np.uint32)
+        rows = np.empty((*page.item.shape, features.shape[1]), np.float32)
+        shown(drawn.indptr, page.candidate, drawn.slots, features, row, slots, rows)
         earned = credit(
             "page" if system.policy.space == "allocations" else setting.credit,
             value=value,
@@ -322,9 +350,10 @@ class Loop:
             reward_kind=system.reward.code,
             click=click,
             satisfied=satisfied,
-            u=self.streams.uniform("credit", requests.request[:, None], order),
+            u=self.streams.by_request("credit", requests.request, decision.n_slots),
         )
-        feedback = Feedback(
+        feedback = trusted(
+            Feedback,
             requests=requests,
             decision=decision,
             item=page.item,
@@ -337,5 +366,21 @@ class Loop:
             reward=gross - cost,
             value=value,
             credit=earned - (cost / decision.n_slots)[:, None],
+            propensity=page.propensity,
+            explored=page.explored,
+            candidates=trusted(CandidateRows, indptr=drawn.indptr, features=features, shown=row),
         )
         return feedback, censored
+
+
+def _lengths(parts: list[Candidates]) -> Int32:
+    """Return how many candidates each arm returned to each request, (B, R)."""
+    out = np.empty((len(parts[0]), len(parts)), np.int32)
+    for a, part in enumerate(parts):
+        out[:, a] = part.indptr[1:] - part.indptr[:-1]
+    return out
+
+
+def _query_of(requests: Requests, drawn: Union) -> Int32:
+    """Return the query of each candidate, (N,)."""
+    return np.repeat(requests.query, drawn.indptr[1:] - drawn.indptr[:-1])

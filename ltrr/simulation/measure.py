@@ -7,17 +7,19 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import ArrayLike
 
+from ltrr.errors import InputError
 from ltrr.metrics.measures import STANDARD, Measure
 from ltrr.metrics.oracles import LossSplit, best_order_value, ideal_value, quota_walk
 from ltrr.simulation.batch import Batch, Pool
 from ltrr.simulation.loop import Loop
-from ltrr.types import Float32, Float64, Int32, Int64, Truth
+from ltrr.types import Bool, Float32, Float64, Int32, Int64, Truth
 from ltrr.types.quotas import all_quotas
 from ltrr.types.ragged import indptr_of, take_flat
 from ltrr.users.rewards import grade_order_is_best
 
-__all__ = ["Measures", "round_columns"]
+__all__ = ["Measures", "reserved_among", "round_columns"]
 
 
 def round_columns(arms: Sequence[str], measures: Sequence[Measure] = ()) -> tuple[str, ...]:
@@ -58,12 +60,17 @@ class Measures:
         self._exact = grade_order_is_best(system.user, system.reward, system.world.max_grade)
 
     def rounds(self, batch: Batch) -> pa.Table:
-        """Return one row a request: latent, sampled and observed reward, recall, cost, slots per arm."""
+        """Return one row a request: latent, sampled and observed reward, recall, cost, slots per arm.
+
+        ``topic``, ``intent``, ``band`` and ``reserved`` say what is asked, as far as the world tells: −1, and
+        False, where it does not.
+        """
         feedback = batch.feedback
         columns: dict[str, object] = {
             "request": feedback.requests.request,
             "query": feedback.requests.query,
             "asked": batch.asked,
+            **self._asked_about(batch),
             **{m.name: m.values(batch) for m in (*STANDARD, *self.measures)},
         }
         for a, name in enumerate(self.loop.setting.arms):
@@ -71,6 +78,18 @@ class Measures:
         for a, name in enumerate(self.loop.setting.arms):
             columns[f"own_{name}"] = batch.own[:, a]
         return pa.table(columns)
+
+    def _asked_about(self, batch: Batch) -> dict[str, object]:
+        """Return the hidden topic of each request, its kind, and its place in the traffic."""
+        world, requests = self.loop.system.world, batch.feedback.requests
+        topic, n = batch.truth_page.topic, len(requests)
+        kinds = {"intent": ("hidden_intent", np.int16), "band": ("band", np.int8)}
+        columns: dict[str, object] = {"topic": topic.astype(np.int32)}
+        for column, (member, dtype) in kinds.items():
+            of = getattr(world, member, None)
+            columns[column] = np.full(n, -1, dtype) if of is None else np.asarray(of(requests), dtype)
+        columns["reserved"] = reserved_among(getattr(world, "reserved", None), topic)
+        return columns
 
     def pages(self, batch: Batch) -> pa.Table | None:
         """Return one row an evenly spaced request: items of the page, and candidates by ascending id."""
@@ -91,11 +110,13 @@ class Measures:
     def oracles(self, batch: Batch) -> pa.Table | None:
         """Return one row a judged request: the ideal, every quota's value, the loss split, the context.
 
-        ``ideal − reward_sampled = loss_retrieval + loss_ranking + loss_cost + loss_noise``: rewards are net
-        of costs, the ideal page costs nothing. Values of quotas are net of what they would have cost, arms
-        that took over from short ones included. Where ``ideal_is_exact`` is false, another order than that of
-        grades can earn more under this user and reward: the ideal and the losses that lean on it are then
-        those of the page in grade order, which oracle and policy may exceed.
+        ``ideal − reward_sampled`` is the sum of ``loss_retrieval``, ``loss_ranking``, ``loss_exploration``,
+        ``loss_cost`` and ``loss_noise``: rewards are net of costs, the ideal page costs nothing. Values of
+        quotas are net of what they would have cost, arms that took over from short ones included, and of
+        pages as the ranker orders them: ``reward_ranked`` is that of the quota that was drawn, and
+        ``loss_exploration`` what the page lost by its explored places. Where ``ideal_is_exact`` is false,
+        another order than that of grades can earn more under this user and reward: the ideal and the losses
+        that lean on it are then those of the page in grade order, which oracle and policy may exceed.
         """
         pool = batch.pool
         if pool is None or len(pool.rows) == 0:
@@ -114,9 +135,13 @@ class Measures:
             page_size=k,
             tables=tables,
             reward_code=code,
+            slabs=setting.slabs,
         )
         rewards = values.reward - self._costs(pool, quotas, values.n_candidates)
         rows = pool.rows
+        own = (quotas == batch.feedback.decision.quota[rows, None]).all(axis=2).argmax(axis=1)
+        ranked = rewards[np.arange(len(rows)), own]
+        explored = ranked - batch.expected[rows]
         drawn = _rows_of(batch.truth_union, rows)
         cost = system.reward.cost(batch.calls[rows], batch.n_candidates[rows])
         ideal = ideal_value(pool.truth, page_size=k, tables=tables, reward_code=code)
@@ -130,6 +155,7 @@ class Measures:
         return pa.table(
             {
                 "request": requests.request[rows],
+                "query": requests.query[rows],
                 "topic": pool.truth.topic,
                 "asked": batch.asked[rows],
                 "reward": batch.expected[rows],
@@ -137,7 +163,9 @@ class Measures:
                 "ideal": ideal,
                 "ideal_is_exact": np.full(len(rows), self._exact),
                 "loss_retrieval": split.retrieval,
-                "loss_ranking": split.ranking,
+                "reward_ranked": ranked,
+                "loss_ranking": split.ranking - explored,
+                "loss_exploration": explored,
                 "loss_cost": cost,
                 "loss_noise": split.noise,
                 "oracle_reward": rewards.max(axis=1),
@@ -153,9 +181,21 @@ class Measures:
     def _costs(self, pool: Pool, quotas: Int32, n_candidates: Int32) -> Float64:
         """Return what each quota would have cost, (b, Q)."""
         setting = self.loop.setting
-        calls = _calls(_available(pool, quotas.shape[1]), quotas, setting.slot_size, setting.fallback_index)
+        available = _available(pool, quotas.shape[1])
+        calls = _calls(available, quotas, setting.slabs, setting.slot_size, setting.fallback_index)
         flat = self.loop.system.reward.cost(calls.reshape(-1), n_candidates.reshape(-1))
         return flat.reshape(n_candidates.shape)
+
+
+def reserved_among(reserved: ArrayLike | None, topic: Int64) -> Bool:
+    """Return whether each topic (B,) is reserved; unknown ones (−1) are not."""
+    marks = np.zeros(0, np.bool_) if reserved is None else np.asarray(reserved, np.bool_)
+    if reserved is not None and len(topic) and int(topic.max()) >= len(marks):
+        raise InputError(
+            f"`world.reserved` must have a place for each topic, got {len(marks)} places and topic "
+            f"{topic.max()}"
+        )
+    return np.asarray(np.append(marks, False)[np.where(topic < len(marks), topic, -1)])
 
 
 def _available(pool: Pool, n_arms: int) -> Int32:
@@ -167,22 +207,21 @@ def _available(pool: Pool, n_arms: int) -> Int32:
     return out
 
 
-def _calls(available: Int32, quotas: Int32, slot_size: int, fallback: tuple[int, ...]) -> Int64:
+def _calls(available: Int32, quotas: Int32, slabs: Int32, slot_size: int, fallback: tuple[int, ...]) -> Int64:
     """Return how many arms each quota calls, (b, Q): those with slots, and those that take over, in order.
 
     Examples
     --------
     The second arm has nothing: the first takes over its slab, or the third what is still missing then.
 
-    >>> one_slab_each = np.array([[1, 1, 0], [0, 2, 0]])
-    >>> _calls(np.array([[4, 0, 4]]), one_slab_each, 2, (0, 2)).tolist()
+    >>> one_slab_each, full = np.array([[1, 1, 0], [0, 2, 0]]), np.full(3, 2)
+    >>> _calls(np.array([[4, 0, 4]]), one_slab_each, full, 2, (0, 2)).tolist()
     [[2, 2]]
-    >>> _calls(np.array([[3, 0, 4]]), one_slab_each, 2, (0, 2)).tolist()
+    >>> _calls(np.array([[3, 0, 4]]), one_slab_each, full, 2, (0, 2)).tolist()
     [[3, 3]]
     """
-    asked = quotas * slot_size
-    delivered = np.minimum(asked, available[:, None, :])
-    missing = (asked - delivered).sum(axis=2)
+    delivered = np.minimum(quotas * slabs, available[:, None, :])
+    missing = quotas.sum(axis=1) * slot_size - delivered.sum(axis=2)
     called = np.broadcast_to(quotas > 0, delivered.shape).copy()
     for a in fallback:
         called[:, :, a] |= missing > 0

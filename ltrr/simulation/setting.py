@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+
+import numpy as np
 
 from ltrr import _check
 from ltrr.bandits.credit import SLOT_RULES
 from ltrr.errors import InputError
+from ltrr.types import Int32
 
 __all__ = ["LoopSetting"]
 
@@ -28,8 +31,12 @@ class LoopSetting:
         Candidates a slot.
     page_size : int >= 1
         Places on the page.
+    slab_size : mapping of str to int, optional
+        At most how many candidates a slot asks of an arm, by the arm's name; ``slot_size`` of an arm that is
+        not named, and never more. ``{ memory = 5 }`` asks memory for its best five, and the fallback for the
+        rest of the slot.
     fallback : tuple of str, optional
-        Arms that fill up slabs that came back short, in this order; by default those of ``arms`` that are
+        Arms that fill up slots that came back short, in this order; by default those of ``arms`` that are
         always full.
     feedback_every : int
         Requests between two learning updates; 1 is the textbook online loop.
@@ -63,12 +70,15 @@ class LoopSetting:
     >>> setting = LoopSetting(arms=("bm25", "popular"), n_slots=3, slot_size=20, fallback=("popular",))
     >>> setting.budget, setting.fallback_index
     (60, (1,))
+    >>> LoopSetting(arms=("bm25", "memory"), slab_size={"memory": 5}).slabs.tolist()
+    [20, 5]
     """
 
     arms: tuple[str, ...] = ("bm25", "dense", "memory", "popular")
     n_slots: int = 3
     slot_size: int = 20
     page_size: int = 10
+    slab_size: Mapping[str, int] | None = None
     fallback: tuple[str, ...] | None = None
     feedback_every: int = 50
     warmup: int = 300
@@ -96,6 +106,8 @@ class LoopSetting:
             raise InputError(f"`loop.arms` must not name an arm twice, got {list(self.arms)}")
         for name in self.fallback or ():
             _check.choice("loop.fallback", name, self.arms)
+        if len(set(self.fallback or ())) < len(self.fallback or ()):
+            raise InputError(f"`loop.fallback` must not name an arm twice, got {list(self.fallback or ())}")
         _check.integer("loop.n_slots", self.n_slots, low=1, high=30)
         for name in (
             "slot_size",
@@ -106,6 +118,7 @@ class LoopSetting:
             "checkpoint_every",
         ):
             _check.integer(f"loop.{name}", getattr(self, name), low=1)
+        self._check_slab_size()
         for name in ("warmup", "held_out"):
             _check.integer(f"loop.{name}", getattr(self, name), low=0)
         if _check.fraction("loop.audit", self.audit) == 1.0:
@@ -116,6 +129,24 @@ class LoopSetting:
         _check.number("loop.delay_seconds", self.delay_seconds, low=0.0)
         if self.attribution_seconds != math.inf:
             _check.number("loop.attribution_seconds", self.attribution_seconds, low=0.0, open_low=True)
+
+    def _check_slab_size(self) -> None:
+        if self.slab_size is None:
+            return
+        if not isinstance(self.slab_size, Mapping):
+            raise InputError(f"`loop.slab_size` must be a table as {{ memory = 5 }}, got {self.slab_size!r}")
+        for name, size in self.slab_size.items():
+            _check.choice("loop.slab_size", name, self.arms)
+            _check.integer(f"loop.slab_size.{name}", size, low=1)
+        # in the order of the arms: the order in which they were named means nothing
+        own = {name: int(self.slab_size[name]) for name in self.arms if name in self.slab_size}
+        object.__setattr__(self, "slab_size", own or None)
+
+    @property
+    def slabs(self) -> Int32:
+        """Candidates that a slot asks of each arm, (R,)."""
+        own = self.slab_size or {}
+        return np.array([min(own.get(a, self.slot_size), self.slot_size) for a in self.arms], np.int32)
 
     @property
     def budget(self) -> int:

@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from ltrr.features import ActionBuilder, Allocations, ContextFeatures, CreditHistory, Slabs, tokenize
+from ltrr.features import ActionBuilder, Allocations, ContextFeatures, CreditHistory, Slabs, Supply, tokenize
 from ltrr.protocols import FeatureProvider, Policy, Ranker, Retriever, State, UserModel, World
 from ltrr.ranking import RankFeatures, provenance, provenance_names
 from ltrr.retrieval import ARMS, StaticCache
 from ltrr.retrieval.exclusion import without
 from ltrr.rng import Streams
 from ltrr.simulation.setting import LoopSetting
-from ltrr.types import Candidates, Float32, Int32, Requests, Union
+from ltrr.types import Candidates, Float32, Float64, Int32, Requests, Union
 from ltrr.types.quotas import all_quotas
 from ltrr.users import Reward
 
@@ -179,9 +179,10 @@ class System:
         slabs = policy.space == "slabs"
         n_actions = len(names) if slabs else len(all_quotas(setting.n_slots, len(names)))
         history = CreditHistory(n_actions)
-        builder: ActionBuilder = (
-            Slabs(names, setting.n_slots, history) if slabs else Allocations(names, setting.n_slots, history)
-        )
+        # a cached arm is asked itself: the cache knows no more of it than its lists
+        supply = Supply(setting.slabs, setting.slot_size, [getattr(a, "retriever", a) for a in arms.values()])
+        kind = Slabs if slabs else Allocations
+        builder: ActionBuilder = kind(names, setting.n_slots, history, supply)
         columns = features.names
         if getattr(ranker, "allocation_dependent", False):
             columns = (*columns, *provenance_names(names))
@@ -228,6 +229,12 @@ class System:
         if not self.allocation_dependent:
             return rows
         return np.concatenate([rows, provenance(union, len(self.arms))], axis=1)
+
+    def ranked(self, rows: Float32, query: Int32) -> Float64:
+        """Return the ranker's scores (N,) of feature rows, each of the query (N,) that it belongs to."""
+        known = getattr(self.ranker, "score_for", None)
+        score: Float64 = self.ranker.score(rows) if known is None else known(rows, query)
+        return score
 
     def learners(self) -> Iterator[Any]:
         """Yield, in order, all that learns from feedback."""

@@ -27,6 +27,9 @@ Names and their settings: `ltrr list policies`, `ltrr list policies linucb`, and
 
 _GROUPS = {"world": "worlds", "user": "users", "ranker": "rankers", "reward": "rewards"}
 
+_OF_ANY_POLICY = ("ranker", "tune")
+"""Settings of a policy that every kind has: explained once, and written only where given."""
+
 
 def annotated(study: Study) -> str:
     """Return a study as the text of a file, with every setting that it could have and what each means.
@@ -55,8 +58,9 @@ def annotated(study: Study) -> str:
     for table in ("loop", "tuning"):
         inner = [replace(s, name=k.partition(".")[2]) for k, s in known.items() if k.startswith(f"{table}.")]
         lines += ["", f"[{table}]", *_settings(inner, settings[table])]
-    own = entries(PolicySpec)["ranker"].meaning
-    lines += ["", *_comment(f"{known['policies'].meaning}\n`ranker` of a policy: {own}")]
+    own = entries(PolicySpec)
+    said = "\n".join(f"`{name}` of a policy: {own[name].meaning}" for name in _OF_ANY_POLICY)
+    lines += ["", *_comment(f"{known['policies'].meaning}\n{said}")]
     for spec in study.policies:
         lines += ["[[policies]]", *_policy(spec), ""]
     return "\n".join(lines).rstrip() + "\n"
@@ -105,7 +109,7 @@ def _policy(spec: PolicySpec) -> Iterator[str]:
     yield from _comment(about_policy(named) + ".")
     for key in ("name", "kind"):
         yield f"{key} = {toml_text(table[key])}"
-    known = {s.name: s for s in policy_settings(kind) if s.name != "ranker" or "ranker" in table}
+    known = {s.name: s for s in policy_settings(kind) if s.name not in _OF_ANY_POLICY or s.name in table}
     for name in dict.fromkeys([*known, *(key for key in table if key not in ("name", "kind"))]):
         s = known.get(name, Setting(name, "", None, ""))
         line = f"{toml_key(name)} = {toml_text(table[name])}" if name in table else _default(s)

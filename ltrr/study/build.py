@@ -13,6 +13,7 @@ from ltrr.bandits.spec import PolicySpec
 from ltrr.errors import InputError
 from ltrr.metrics.measures import STANDARD, Measure
 from ltrr.protocols import FeatureProvider, Policy, Ranker, Retriever, UserModel, World
+from ltrr.ranking import provenance_names
 from ltrr.registry import add_import_path, registry_of
 from ltrr.rng import Streams
 from ltrr.simulation.setting import LoopSetting
@@ -131,7 +132,7 @@ def make_measures(study: Study) -> tuple[Measure, ...]:
 
 def make_policy(spec: PolicySpec, loop: LoopSetting, quota: Sequence[int] | None = None) -> Policy:
     """Return a policy that has learned nothing; ``quota`` is the tuning's answer for the best static one."""
-    if spec.best_static:
+    if spec.static_quota:
         if quota is None:
             raise InputError(f"policy {spec.name!r} is best-static, whose quota only the tuning knows")
         return StaticQuota(quota=tuple(int(q) for q in quota))
@@ -146,8 +147,11 @@ def make_policy(spec: PolicySpec, loop: LoopSetting, quota: Sequence[int] | None
     return policy
 
 
-def make_ranker(study: Study, spec: PolicySpec) -> Ranker:
-    """Return a ranker that has learned nothing; a policy's own settings win over the study's."""
+def make_ranker(study: Study, spec: PolicySpec, tuned: Mapping[str, Any] | None = None) -> Ranker:
+    """Return a ranker that has learned nothing.
+
+    Settings that were ``tuned`` win over the policy's own, and these over the study's.
+    """
     own = spec.ranker
     component: Component = study.ranker
     where = f"policies.{spec.name}.ranker" if own else "ranker"
@@ -162,6 +166,15 @@ def make_ranker(study: Study, spec: PolicySpec) -> Ranker:
         else:
             component = Component(kind, {**(component.params if same else {}), **table})
     ranker: Ranker = _made("rankers", component, where)
+    if tuned:
+        ranker = _with_settings(ranker, tuned, where)
+    if getattr(ranker, "allocation_dependent", False) and hasattr(ranker, "for_columns"):
+        ranker.for_columns(provenance_names(study.loop.arms), ())  # weights of arms that do not exist
+    if spec.tune and not hasattr(ranker, "search"):
+        raise InputError(
+            f"`policies.{spec.name}.tune` needs a ranker with `search(arms, rng, n)`, such as rrf or convex, "
+            f"got {type(ranker).__name__}"
+        )
     return ranker
 
 
@@ -180,16 +193,22 @@ def prepare(parts: Parts, world: World) -> Prepared:
 
 
 def system_of(
-    study: Study, prepared: Prepared, spec: PolicySpec, streams: Streams, quota: Sequence[int] | None = None
+    study: Study,
+    prepared: Prepared,
+    spec: PolicySpec,
+    streams: Streams,
+    *,
+    quota: Sequence[int] | None = None,
+    tuned: Mapping[str, Any] | None = None,
 ) -> System:
-    """Return the system of one policy on one replicate."""
+    """Return the system of one policy on one replicate, with the tuning's answers of quota and ranker."""
     reward: Reward = _made("rewards", study.reward, "reward")
     return System.fork(
         prepared,
         study.loop,
         streams,
         policy=make_policy(spec, study.loop, quota),
-        ranker=make_ranker(study, spec),
+        ranker=make_ranker(study, spec, tuned),
         user=make_user(study, prepared.world.max_grade),
         reward=reward,
     )

@@ -141,7 +141,16 @@ def _loop(
         changes = {"arms": tuple(arms)} | changes
     if "arms" in changes:  # the study's own fallback is of its own arms
         changes = {"fallback": None} | changes
+    if base.loop.slab_size is not None and {"arms", "slot_size"} & changes.keys():
+        changes = {"slab_size": _slab_size(base.loop, **changes)} | changes
     return replace(base.loop, **changes)
+
+
+def _slab_size(loop: LoopSetting, *, arms: Any = None, slot_size: Any = None, **_: Any) -> Any:
+    """Return the study's slab sizes of the arms that remain, at most the slot's new size."""
+    kept = arms if isinstance(arms, (list, tuple)) else loop.arms  # what is neither is refused later
+    most = slot_size if isinstance(slot_size, int) else loop.slot_size
+    return {name: min(size, most) for name, size in (loop.slab_size or {}).items() if name in kept} or None
 
 
 def _components(base: Study, own: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:

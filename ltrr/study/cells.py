@@ -33,8 +33,17 @@ __all__ = [
     "static_excess",
 ]
 
-SETS = {"all": "", "repeated": "_seen", "first-time": "_first", "held-out": "_held_out"}
-"""The sets of requests that are reported apart, with what is added to a metric's name in ``summary.csv``."""
+SETS = {
+    "all": "",
+    "repeated": "_seen",
+    "first-time": "_first",
+    "held-out": "_held_out",
+    "reserved": "_reserved",
+}
+"""The sets of requests that are reported apart, with what is added to a metric's name in ``summary.csv``.
+
+Reserved are the held-out requests on topics that no replicate and no tuning ever has in its stream.
+"""
 
 Table = dict[str, Any]
 
@@ -67,7 +76,7 @@ class Cells:
 
     @cached_property
     def class_excess(self) -> list[Float64]:
-        """The best in class's reward minus the policy's on the judged rounds, seed by seed.
+        """The best in class's reward minus the policy's on judged rounds, seed by seed, exploration apart.
 
         The class is linear in the logged context, fitted in hindsight with full information on the judged
         rounds of all seeds together. Judged on the rows it was fitted on, it lies above what can be learned,
@@ -78,7 +87,7 @@ class Cells:
             np.concatenate([t["quota_reward"] for t in self.oracles]).astype(np.float64),
         )
         ends = np.cumsum([len(t["reward"]) for t in self.oracles])[:-1]
-        return [b - t["reward"] for b, t in zip(np.split(best, ends), self.oracles, strict=True)]
+        return [b - t["reward_ranked"] for b, t in zip(np.split(best, ends), self.oracles, strict=True)]
 
 
 def read_cells(folder: Path, policy: str, study: Study) -> Cells:
@@ -146,6 +155,8 @@ def rows_of_set(own: Cells, study: Study, name: str) -> tuple[list[Table], list[
     """Return the tables, one a seed, and the rows of them that make up one of `SETS`."""
     if name == "held-out":
         return own.held_out, after_warmup(own.held_out, study)
+    if name == "reserved":
+        return own.held_out, [np.flatnonzero(t["reserved"]) for t in own.held_out]
     late = after_warmup(own.rounds, study)
     if name == "all":
         return own.rounds, late
@@ -161,7 +172,7 @@ def static_excess(own: Cells, static: Cells) -> list[Float64]:
 
 def judged_gaps(own: Cells) -> Iterator[tuple[str, list[Float64]]]:
     """Yield (regret, a comparator's reward minus the policy's on the judged rounds of each seed)."""
-    yield "regret_oracle", [t["oracle_reward"] - t["reward"] for t in own.oracles]
+    yield "regret_oracle", [t["oracle_reward"] - t["reward_ranked"] for t in own.oracles]
     yield "regret_ideal", [t["ideal"] - t["reward"] for t in own.oracles]
     yield "regret_class", own.class_excess
 

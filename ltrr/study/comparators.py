@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from ltrr.metrics.intervals import Interval
+from ltrr.metrics.intervals import Interval, bootstrap_mean
 from ltrr.metrics.router import learnable_gap
-from ltrr.study.cells import Cells, after_warmup, bootstrap_rng, ends
+from ltrr.study.cells import Cells, Table, after_warmup, bootstrap_rng, ends
+from ltrr.study.crossing import Crossing
 from ltrr.study.study import Study
-from ltrr.types import Float64
+from ltrr.types import Float64, Int64
 from ltrr.types.quotas import all_quotas
 
 __all__ = ["best_shares", "comparators"]
@@ -20,9 +21,17 @@ TIE = 1e-6
 """Values of quotas are kept as float32; what differs by less counts as equal."""
 
 
-def comparators(own: Cells, study: Study) -> Iterator[dict[str, Any]]:
-    """Yield what full information on the logged context could earn, on the policy's trajectory."""
-    for which, tables in (("stream", own.oracles), ("held-out", own.held_out_oracles)):
+def comparators(
+    own: Cells, study: Study, drawn: tuple[Crossing, Crossing | None]
+) -> Iterator[dict[str, Any]]:
+    """Yield what full information on the logged context could earn, on the policy's trajectory.
+
+    No share of a gap is given whose own interval touches zero, over seeds or over seeds and topics.
+    """
+    for which, tables, crossing in (
+        ("stream", own.oracles, drawn[0]),
+        ("held-out", own.held_out_oracles, drawn[1]),
+    ):
         late = after_warmup(tables, study)
         if sum(len(r) for r in late) < 50:
             continue
@@ -38,12 +47,23 @@ def comparators(own: Cells, study: Study) -> Iterator[dict[str, Any]]:
                 key: Interval(getattr(gap, key), np.nan, np.nan, gap.n_rows)
                 for key in ("static", "oracle", "linear", "trees")
             }
-            found |= {"linear gap closed": gap.linear_closed, "trees gap closed": gap.trees_closed}
+            if crossing is not None and _has_room(tables, late, metric, study, crossing):
+                found |= {"linear gap closed": gap.linear_closed, "trees gap closed": gap.trees_closed}
             for arm, share in zip(study.loop.arms, best_shares(values, study), strict=True):
                 found[f"oracle's share of {arm}"] = Interval(float(share), np.nan, np.nan, len(values))
             for key, i in found.items():
                 if i is not None:
                     yield {"set": which, "comparator": key, "metric": metric, **ends(i), "n": i.n}
+
+
+def _has_room(tables: list[Table], rows: list[Int64], metric: str, study: Study, crossing: Crossing) -> bool:
+    """Say whether the oracle's lead over the best single quota in hindsight is shown to be above zero."""
+    values = [t[f"quota_{metric}"].astype(np.float64) for t in tables]
+    best = int(sum(v[r].sum(axis=0) for v, r in zip(values, rows, strict=True)).argmax())
+    room = [v.max(axis=1) - v[:, best] for v in values]
+    by_seed = np.array([gap[r].mean() for gap, r in zip(room, rows, strict=True)])
+    over_seeds = bootstrap_mean(by_seed, rng=bootstrap_rng(study, f"room {metric}"))
+    return over_seeds.low > 0.0 and crossing.mean(tables, rows, room).interval().low > 0.0
 
 
 def best_shares(values: Float64, study: Study) -> Float64:

@@ -36,6 +36,7 @@ LONGEST = 60
 LOSSES = {
     "retrieval": "lost in retrieval",
     "ranking": "lost in ranking",
+    "exploration": "lost by explored places",
     "cost": "cost of candidates and calls",
     "noise": "luck of the clicks",
 }
@@ -43,7 +44,14 @@ LOSSES = {
 
 ROUND = ("asked", "reward", "clicks", "satisfied_clicks", "candidates", "spilled")
 
-JUDGED = ("reward_sampled", "oracle_reward", "ideal", "ideal_is_exact", *(f"loss_{part}" for part in LOSSES))
+JUDGED = (
+    "reward_sampled",
+    "reward_ranked",
+    "oracle_reward",
+    "ideal",
+    "ideal_is_exact",
+    *(f"loss_{part}" for part in LOSSES),
+)
 
 
 def explorer(folder: Path, policies: Sequence[str], *, n: int = 12) -> dict[str, Any] | None:
@@ -179,7 +187,7 @@ def _row(
         "quota": quota.replace(" + ", " · "),
         "numbers": [f"{line[name]:.0f}" for name in ("candidates", "spilled", "clicks", "satisfied_clicks")],
         "reward": f"{line['reward']:.3f}",
-        "regret": "–" if verdict is None else _plain(verdict["oracle_reward"] - line["reward"]),
+        "regret": "–" if verdict is None else _plain(verdict["oracle_reward"] - verdict["reward_ranked"]),
     }
 
 
@@ -239,7 +247,7 @@ def _arm(found: LoggedRequest, arm: Mapping[Any, Any]) -> dict[str, Any]:
 
 def _place(row: Mapping[Any, Any]) -> dict[str, Any]:
     """Return a place of the page."""
-    marks = [word for word in ("spilled", "censored") if row[word]]
+    marks = [word for word in ("spilled", "explored", "censored") if row[word]]
     act = "satisfied" if row["satisfied"] else "clicked" if row["click"] else ""
     return {**_text(_title(row)), "number": row["number"], "arms": row["arms"], "marks": marks, "act": act}
 

@@ -1,19 +1,17 @@
-"""What a reader must know before the numbers: dead arms, spilled policies, studies that cannot differ."""
+"""What a reader must know first: dead arms, spilled policies, studies and worlds that cannot differ."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ltrr.study.ground_text import FEW_SEEDS, saturated
 from ltrr.study.tables import Tables, percent_below
 
-__all__ = ["FEW_SEEDS", "MOSTLY_SPILLED", "SAME", "Same", "findings", "same_as"]
+__all__ = ["MOSTLY_SPILLED", "SAME", "Same", "findings", "same_as"]
 
 SAME = 0.98
 """From this overlap on, two policies draw or show the same: their choices explain no difference."""
-
-FEW_SEEDS = 5
-"""With fewer, Student's intervals after the correction are too wide to find anything but the obvious."""
 
 _SAME = {
     "candidates": "draws nearly the same candidates",
@@ -40,6 +38,7 @@ def findings(tables: Tables) -> tuple[str, ...]:
     """
     out = [*_dead_arms(tables), *_spilled(tables)]
     out += _same(tables)
+    out += [sentence for sentence in (saturated(tables),) if sentence]
     if len(tables.means) == 1:
         out.append("One policy: there is nothing to compare it with.")
     if tables.seeds == 1:
@@ -144,7 +143,8 @@ def _spilled(tables: Tables) -> list[str]:
     names = [str(name) for name in means.index if _mostly_spilled(tables, str(name))]
     if not names:
         return []
-    own = {name: f"{tables.mean(name, 'own'):.0%}" for name in names}
+    shares = {name: tables.mean(name, "own") for name in names}
+    own = {name: f"{share:.1%}" if 0.0 < share < 0.01 else f"{share:.0%}" for name, share in shares.items()}
     rest = f"the rest spilled to the fallback ({tables.fallback})"
     if len(names) > 1:
         listed = _and(tuple(f"{name} ({share})" for name, share in own.items()))

@@ -227,7 +227,7 @@ def _beginning(texts: Sequence[str]) -> str:
 def _example(study: Study, prepared: Prepared, spec: PolicySpec) -> System:
     """Return a policy's system at its beginning, to read names from."""
     quota = (study.loop.n_slots, *[0] * (len(study.loop.arms) - 1))
-    return system_of(study, prepared, spec, Streams(study.seed), quota)
+    return system_of(study, prepared, spec, Streams(study.seed), quota=quota)
 
 
 def _json(value: Any) -> Any:

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from ltrr.bandits.base import BasePolicy
 from ltrr.bandits.registry import BEST_STATIC, POLICIES
 from ltrr.errors import InputError
+from ltrr.logs.cell_files import check_columns
 from ltrr.logs.tables import Log
 
 __all__ = ["best_learner", "cell_table", "open_log"]
@@ -99,6 +100,7 @@ def cell_table(
         return None
     chosen = None if requests is None else [("request", "in", list(requests))]
     try:
+        check_columns(file, pq.read_schema(file), columns)
         read = pq.read_table(file, columns=["request", *columns], filters=chosen, partitioning=None)
     except (pa.ArrowInvalid, OSError) as error:
         cause = " ".join(str(error).split())

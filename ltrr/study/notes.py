@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ltrr._state import write_aside
 from ltrr.metrics.measures import Measure
-from ltrr.protocols import World
+from ltrr.protocols import Retriever, World
 
 __all__ = ["notes_of", "read_measures", "read_notes", "write_notes"]
 
 PLACE = "notes.json"
 
 
-def notes_of(world: World, unseen: Sequence[str], lost: Sequence[str], *, budget: int = 0) -> list[str]:
+def notes_of(
+    world: World,
+    unseen: Sequence[str],
+    lost: Sequence[str],
+    *,
+    budget: int = 0,
+    arms: Mapping[str, Retriever] | None = None,
+) -> list[str]:
     """Return what a reader of a run should know.
 
     Parameters
@@ -29,6 +36,8 @@ def notes_of(world: World, unseen: Sequence[str], lost: Sequence[str], *, budget
         Components that the run's ``study.toml`` cannot make again.
     budget : int
         Candidates a request.
+    arms : mapping of name to Retriever, optional
+        Their ``notes``, where they have any: what was left out while indexing.
     """
     notes = [str(note) for note in getattr(world, "notes", ())]
     items = int(world.catalogue.alive.sum())
@@ -42,6 +51,9 @@ def notes_of(world: World, unseen: Sequence[str], lost: Sequence[str], *, budget
         "other providers know of them."
         for arm in unseen
     ]
+    for name, arm in (arms or {}).items():
+        own = getattr(arm, "retriever", arm)  # static arms are cached
+        notes += [f"Arm {name}: {note}." for note in getattr(own, "notes", ())]
     return notes + [f"study.toml cannot make `{where}` again: it was given as an object." for where in lost]
 
 

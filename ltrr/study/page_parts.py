@@ -14,6 +14,7 @@ from ltrr.report.canvas import Size
 from ltrr.study import figures
 from ltrr.study.figures.roles import looks
 from ltrr.study.figures.slots import adaptive
+from ltrr.study.page_ground import checks_part, disagreements, ground_part, segments_part
 from ltrr.study.page_tables import (
     arms_table,
     comparator_lines,
@@ -26,13 +27,25 @@ from ltrr.study.tables import Tables
 
 __all__ = ["PARTS", "loss_note", "policies_part"]
 
-MAIN = ("reward", "difference_static", "reward_seen", "reward_first", "reward_held_out", "oracle_gap_closed")
+MAIN = (
+    *("reward", "difference_static", "reward_seen", "reward_first", "reward_held_out", "reward_reserved"),
+    "oracle_gap_closed",
+)
 QUALITY = (
     *("ndcg", "mrr", "recall_page", "recall_budget", "recall_budget_first", "recall_budget_held_out"),
     *("satisfied_clicks", "unjudged"),
 )
 LOSS = (
-    *("ideal", "loss_retrieval", "loss_ranking", "loss_cost", "loss_noise", "oracle_reward", "oracle_recall"),
+    *(
+        "ideal",
+        "loss_retrieval",
+        "loss_ranking",
+        "loss_exploration",
+        "loss_cost",
+        "loss_noise",
+        "oracle_reward",
+        "oracle_recall",
+    ),
 )
 REGRET = (
     *("regret_static", "regret_oracle", "regret_class"),
@@ -95,7 +108,7 @@ def _differences(tables: Tables) -> Iterator[Part]:
     words = [f"{row['name']} {' '.join(row['cells'][0].values())}" for row in table["rows"]]
     text = f"Difference of reward to {tables.best_static}, all requests: {'; '.join(words)}."
     figure = _Figure("differences", lambda size: figures.differences(tables, figsize=size), caption, text)
-    yield _part(f"Differences to {tables.best_static}", [figure], [table])
+    yield _part(f"Differences to {tables.best_static}", [figure], [table], disagreements(tables))
 
 
 def policies_part(tables: Tables) -> Iterator[Part]:
@@ -191,7 +204,9 @@ def _loss(tables: Tables) -> Iterator[Part]:
 
 def loss_note(tables: Tables) -> str:
     """Say how the losses add up, and where the ideal is no upper bound."""
-    note = "On evenly spaced requests: ideal − got = retrieval + ranking + cost + noise."
+    note = "On evenly spaced requests: ideal − received = retrieval + ranking + exploration + cost + noise."
+    if tables.means.get("ideal", tables.means.reward).isna().any():
+        note += " A dash: the order of fused lists depends on the quota, so no oracle can judge it."
     exact = tables.summary.loc[tables.summary.metric == "ideal_is_exact", "mean"]
     if (exact < 1).any():
         note += (
@@ -218,5 +233,16 @@ def _world(tables: Tables) -> Iterator[Part]:
         yield _part("What context could earn", [], [table], comparator_lines(tables.comparators))
 
 
-PARTS = (_differences, policies_part, _learning, _cost, _loss, _quality, _world)
+PARTS = (
+    ground_part,
+    _differences,
+    policies_part,
+    segments_part,
+    _learning,
+    _cost,
+    _loss,
+    _quality,
+    checks_part,
+    _world,
+)
 """The parts of the page, in order."""

@@ -10,7 +10,7 @@ import pandas as pd
 
 from ltrr.metrics.measures import APART, Measure, digits_of, label_of, meaning_of
 from ltrr.study.cells import SETS
-from ltrr.study.tables import Tables, difference_text
+from ltrr.study.tables import Tables, difference_text, topics_text
 
 __all__ = ["arms_table", "comparator_lines", "comparator_table", "difference_table", "policy_table"]
 
@@ -67,7 +67,7 @@ def _cell(row: Any, metric: str, own: Sequence[Measure]) -> dict[str, str]:
     if metric in ("own", "candidates_shared", "page_shared"):
         return {"mean": f"{row['mean']:.1%}", "spread": ""}
     spread = f"±{half:.{digits}f}" if np.isfinite(half) else ""
-    return {"mean": f"{row['mean']:.{digits}f}", "spread": spread}
+    return {"mean": f"{row['mean']:z.{digits}f}", "spread": spread}
 
 
 def difference_table(tables: Tables) -> Table | None:
@@ -81,19 +81,26 @@ def difference_table(tables: Tables) -> Table | None:
         if policy == static:
             continue
         own = tables.pairs(str(policy), static)
-        cells = [
-            dict(zip(("mean", "spread"), difference_text(own.loc[name]).split(" ", 1), strict=True))
-            if name in own.index
-            else {"mean": "–", "spread": ""}
-            for name in known
-        ]
+        cells = [_difference_cell(tables, own, str(policy), name) for name in known]
         rows.append({"name": policy, "cells": cells, "best": False})
     note = (
         f"Reward a request minus that of {static}, after the warm-up, paired by seed. Intervals are "
         "corrected by Holm over all differences of the study: one that excludes zero is found."
     )
+    if len(tables.two_way):
+        note += " Second line: 95 % interval of the difference alone over seeds and topics."
     head = ["policy", *("all requests" if name == "all" else f"{name} queries" for name in known)]
     return {"note": note, "head": head, "rows": rows, "meanings": []}
+
+
+def _difference_cell(tables: Tables, own: pd.DataFrame, policy: str, of: str) -> dict[str, str]:
+    """Return a difference with its interval over seeds, and that over seeds and topics below it."""
+    if of not in own.index:
+        return {"mean": "–", "spread": ""}
+    mean, _, ends = difference_text(own.loc[of]).partition(" ")
+    both = tables.over_topics(policy, str(tables.best_static), of)
+    second = topics_text(both) if both is not None and tables.seeds > 1 else ""
+    return {"mean": mean, "spread": ends, "second": second}
 
 
 def arms_table(tables: Tables) -> Table:

@@ -102,7 +102,10 @@ def section(tables: Tables, *, save: bool) -> dict[str, Any]:
     }
 
 
-NOTE = "Rewards: 95 % after Holm's correction over all differences. Costs: 95 % intervals, each on its own."
+NOTE = (
+    "Rewards: 95 % after Holm's correction over all differences. Over seeds and topics, and costs: 95 % "
+    "intervals, each on its own."
+)
 """Said below the box's table."""
 
 _KINDS = {"yes": "supported", "yes, at a price": "weak", "not shown": "weak", "no": "cannot"}

@@ -15,6 +15,7 @@ from ltrr.logs.tables import Log
 from ltrr.metrics.measures import Measure
 from ltrr.study.notes import read_measures, read_notes
 from ltrr.study.tables import HEADS, Tables, read_csv
+from ltrr.study.trec import trec_qrels, trec_run
 from ltrr.study.verdict import Verdict, verdict
 
 if TYPE_CHECKING:
@@ -88,6 +89,21 @@ class Result:
         """
         return self.tables.differences
 
+    def two_way(self) -> pd.DataFrame:
+        """Return policy, reference, set, metric, mean, low, high, n_seeds, n_topics.
+
+        Intervals over seeds and topics of rewards (reference ``""``) and of the differences above.
+        """
+        return self.tables.two_way
+
+    def segments(self) -> pd.DataFrame:
+        """Return rewards and differences to the best static allocation by traffic and by kind of query."""
+        return self.tables.segments
+
+    def traffic(self) -> pd.DataFrame:
+        """Return replicate, set, topics, effective, effective_entropy, top_share."""
+        return self.tables.traffic
+
     def arms(self) -> pd.DataFrame:
         """Return policy, arm, requests, answered, slots, filled: what arms delivered to their own slots."""
         return self.tables.arms
@@ -130,6 +146,21 @@ class Result:
         """Return the log, of all policies or one, with propensities, ready for replay."""
         return Log(self.folder / "log", policy, seed)
 
+    def trec_run(self, policy: str, seed: int = 0, *, candidates: bool = False) -> pd.DataFrame:
+        """Return query_id, doc_id, rank, score of logged pages, or of all candidates in the ranker's order.
+
+        A request is a query of its own, so that ``ir_measures.iter_calc(measures, result.trec_qrels(seed),
+        result.trec_run(policy, seed))`` judges each page. ``ltrr report RUN --trec DIR`` writes files.
+        """
+        return trec_run(self.log(self._known(policy), seed), candidates=candidates)
+
+    def trec_qrels(self, seed: int = 0, *, world: Any = None) -> pd.DataFrame:
+        """Return query_id, doc_id, relevance: all judgements of what each request of a seed is about.
+
+        ``world`` is needed only where ``study.toml`` cannot make it again.
+        """
+        return trec_qrels(self.folder, self.rounds(str(self.summary().policy[0]), seed), world)
+
     def policy(self, policy: str, seed: int = 0) -> Any:
         """Return a policy as trained at the end of a seed, to judge frozen or to take elsewhere."""
         place = self.folder / "policies" / f"{self._known(policy)}-{seed:03d}"
@@ -153,7 +184,7 @@ class Result:
         Parameters
         ----------
         of : str, optional
-            One set: ``all``, ``repeated``, ``first-time`` or ``held-out``.
+            One set: ``all``, ``repeated``, ``first-time``, ``held-out`` or ``reserved``.
         ax : Axes, optional
             Where to draw; by default a figure of its own.
         policies : sequence of str, optional

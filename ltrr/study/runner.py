@@ -8,9 +8,10 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import joblib
 from joblib.externals.loky import get_reusable_executor
@@ -35,6 +36,9 @@ __all__ = ["Job", "Runner"]
 
 _log = logging.getLogger(__name__)
 
+TUNING_CHECKPOINT = 10_000
+"""Requests between two checkpoints of a candidate of the tuning, at least."""
+
 
 @dataclass(frozen=True)
 class Job:
@@ -49,6 +53,10 @@ class Job:
         Write the four log tables.
     quota : tuple of int, optional
         The tuning's answer, for the best static allocation; or the candidate's.
+    ranker : mapping, optional
+        Settings of the ranker that the tuning found; or the candidate's.
+    of : str
+        Name of the policy of the study that a candidate would be; empty for a policy and for a quota alone.
     tuning : bool
         A candidate of the tuning, which is judged by its rewards alone.
 
@@ -64,19 +72,23 @@ class Job:
     rounds: int
     logged: bool = False
     quota: tuple[int, ...] | None = None
+    ranker: Mapping[str, Any] | None = None
+    of: str = ""
     tuning: bool = False
 
     def spec(self, study: Study) -> PolicySpec:
         """Return the policy as a study names it."""
-        if self.tuning:
+        if self.tuning and not self.of:
             return PolicySpec(self.policy, Component("static", {"quota": list(self.quota or ())}))
-        return next(spec for spec in study.policies if spec.name == self.policy)
+        return next(spec for spec in study.policies if spec.name == (self.of or self.policy))
 
     def study(self, study: Study) -> Study:
         """Return the study with what this cell leaves out: a tuning needs no oracles, logs or audits."""
         loop = replace(study.loop, log_shadow=study.loop.log_shadow and self.logged)
         if self.tuning:
-            loop = replace(loop, held_out=0, oracle_every=study.rounds + 1, audit=0.0)
+            # its runs are short and many, so that their checkpoints would cost more than running one again
+            rare = max(loop.checkpoint_every, TUNING_CHECKPOINT)
+            loop = replace(loop, held_out=0, oracle_every=study.rounds + 1, audit=0.0, checkpoint_every=rare)
         return replace(study, loop=loop)
 
 
@@ -218,11 +230,11 @@ def _run_cell(
     begun = time.monotonic()
     with threadpool_limits(1):
         study, spec, streams = job.study(study), job.spec(study), Streams(study.seed, job.replicate)
-        system = system_of(study, prepared, spec, streams, job.quota)
+        system = system_of(study, prepared, spec, streams, quota=job.quota, tuned=job.ranker)
         Cell(
             Loop(system, study.loop, streams),
             folder,
-            spec.name,
+            job.policy,
             job.replicate,
             job.rounds,
             logged=job.logged,

@@ -56,13 +56,14 @@ def about_policy(name: str) -> str:
     'Give every slot to arm bm25'
     """
     kind, preset = _preset(name)
-    if kind == BEST_STATIC:
-        return "The best fixed allocation, searched on tuning seeds"
     if name in registry_of("arms").names:
         return f"Give every slot to arm {name}"
     own = preset.pop("ranker", {})
+    about = (
+        "The best fixed allocation, searched on tuning seeds" if kind == BEST_STATIC else POLICIES.about(kind)
+    )
     said = ", ".join(f"{key} = {toml_text(value)}" for key, value in _flat(preset | {"ranker": own}))
-    return POLICIES.about(kind) + (f" ({said})" if said else "")
+    return about + (f" ({said})" if said else "")
 
 
 def policy_settings(name: str) -> tuple[Setting, ...]:
@@ -79,10 +80,9 @@ def policy_settings(name: str) -> tuple[Setting, ...]:
     ['squarecb']
     """
     kind, preset = _preset(name)
-    if kind == BEST_STATIC:
-        return ()
-    own = next(s for s in settings_of(PolicySpec) if s.name == "ranker")
-    found = (*settings_of(POLICIES.maker(kind, name)), replace(own, kind="name or table", default=None))
+    ranker, tune = (s for s in settings_of(PolicySpec) if s.name in ("ranker", "tune"))
+    own = () if kind == BEST_STATIC else settings_of(POLICIES.maker(kind, name))
+    found = (*own, replace(ranker, kind="name or table", default=None), tune)
     return tuple(replace(s, default=preset.get(s.name, s.default)) for s in found)
 
 

@@ -19,6 +19,7 @@ from ltrr.errors import InputError
 from ltrr.report.progress import ProgressBar
 from ltrr.study.build import Parts, build, make_measures, make_world, prepare, settled
 from ltrr.study.call import study_of
+from ltrr.study.deadlock import deadlocks
 from ltrr.study.folder import run_folder, write_about, write_study
 from ltrr.study.lock import SHARED_PREFIX
 from ltrr.study.notes import notes_of, write_notes
@@ -26,7 +27,7 @@ from ltrr.study.result import Result
 from ltrr.study.runner import Job, Runner
 from ltrr.study.study import Study
 from ltrr.study.summary import summarise
-from ltrr.study.tuning import tuned
+from ltrr.study.tuning import Tuned, tuned
 
 __all__ = ["run_study", "simulate"]
 
@@ -167,6 +168,9 @@ def _run(study: Study, parts: Parts, folder: Path, jobs: int, *, resume: bool, q
         tempfile.TemporaryDirectory(prefix=SHARED_PREFIX) as shared,
         run_folder(folder, study, resume=resume, shared=Path(shared), note=bar.note) as driver,
     ):
+        stuck = deadlocks(study, parts)
+        for sentence in stuck:
+            bar.remark(sentence)
         bar.note(f"Preparing the world and indexing {len(study.loop.arms)} arms")
         begun = time.monotonic()
         with threadpool_limits(1):
@@ -177,7 +181,7 @@ def _run(study: Study, parts: Parts, folder: Path, jobs: int, *, resume: bool, q
         write_study(folder, study)
         write_about(folder, study, prepared)
         lost = [where for where, component in study.components.items() if component.unnamed]
-        notes = notes_of(world, parts.unseen, lost, budget=study.loop.budget)
+        notes = stuck + notes_of(world, parts.unseen, lost, budget=study.loop.budget, arms=prepared.arms)
         for note in notes:
             _log.warning(note)
         write_notes(folder, notes, make_measures(study))
@@ -187,7 +191,7 @@ def _run(study: Study, parts: Parts, folder: Path, jobs: int, *, resume: bool, q
         bar.note("Summarising")
         begun = time.monotonic()
         shutil.rmtree(folder / "cells", ignore_errors=True)
-        summarise(folder, study)
+        summarise(folder, study, world)
         _log.info("summarised: %s", _took(begun, f"{len(cells)} cells"))
 
 
@@ -208,7 +212,7 @@ def _compiling(bar: ProgressBar) -> None:
     bar.remark(COMPILING)
 
 
-def _jobs(study: Study, quota: tuple[int, ...] | None) -> list[Job]:
+def _jobs(study: Study, found: Tuned) -> list[Job]:
     """Return the cells of a study, seed by seed so that interrupted runs have whole seeds."""
     return [
         Job(
@@ -216,7 +220,8 @@ def _jobs(study: Study, quota: tuple[int, ...] | None) -> list[Job]:
             seed,
             study.rounds,
             logged=seed < study.log_seeds,
-            quota=quota if spec.best_static else None,
+            quota=found.quota if spec.static_quota else None,
+            ranker=found.rankers.get(spec.name),
         )
         for seed in range(study.seeds)
         for spec in study.policies

@@ -16,6 +16,7 @@ from ltrr.errors import InputError, nearest
 from ltrr.registry import registry_of
 from ltrr.simulation.setting import LoopSetting
 from ltrr.types.component import Component, plain
+from ltrr.worlds.ir_datasets import PREFIX
 
 __all__ = ["Study", "Tuning"]
 
@@ -31,32 +32,40 @@ _DEFAULTS = {"world": "music", "user": "navigational", "ranker": "lambdamart", "
 
 @dataclass(frozen=True, kw_only=True)
 class Tuning:
-    """How the best static allocation is searched: all quotas, by successive halving on seeds of their own.
+    """How quotas and rankers are searched: by successive halving, on seeds of their own.
+
+    Candidates are the quotas that differ in what they deliver, for the best static allocation; and settings
+    of a ranker, for each policy with ``tune``. Every candidate has trajectories of its own. Each rung has new
+    seeds, the same for all its candidates.
 
     Parameters
     ----------
     shares : tuple of float
         Part of the study's rounds that each rung runs (after the warm-up's full length).
     keep : tuple of int
-        Quotas that go on after each rung; the last must be 1.
+        The most candidates that go on after each rung; those that are worse than the best by an interval are
+        dropped too. The last must be 1.
     seeds : tuple of int
         Tuning seeds each rung uses, never a seed of the study.
+    draws : int
+        Settings that are tried for each policy with ``tune``, the ranker's own among them.
 
     Examples
     --------
-    Two rungs: every quota runs on one seed for half of the rounds, the best four go on to three seeds and all
-    rounds, and one is kept.
+    Two rungs: every quota runs on three seeds for half of the rounds, the best four go on to six seeds and
+    all rounds, and one is kept.
 
-    >>> Tuning(shares=(0.5, 1.0), keep=(4, 1), seeds=(1, 3)).keep
+    >>> Tuning(shares=(0.5, 1.0), keep=(4, 1), seeds=(3, 6)).keep
     (4, 1)
-    >>> Tuning(shares=(0.5, 1.0), keep=(4, 2), seeds=(1, 3))
+    >>> Tuning(shares=(0.5, 1.0), keep=(4, 2), seeds=(3, 6))
     Traceback (most recent call last):
     ltrr.errors.InputError: `tuning.keep` must fall and end with 1, got [4, 2]
     """
 
     shares: tuple[float, ...] = (0.7, 1.0)
-    keep: tuple[int, ...] = (5, 1)
-    seeds: tuple[int, ...] = (1, 3)
+    keep: tuple[int, ...] = (4, 1)
+    seeds: tuple[int, ...] = (3, 6)
+    draws: int = 16
 
     def __post_init__(self) -> None:
         for name in ("shares", "keep", "seeds"):
@@ -70,6 +79,7 @@ class Tuning:
             _check.number("tuning.shares", share, low=0.0, high=1.0, open_low=True)
         for count in (*self.keep, *self.seeds):
             _check.integer("tuning.keep and tuning.seeds", count, low=1)
+        _check.integer("tuning.draws", self.draws, low=1)
         if self.keep[-1] != 1 or list(self.keep) != sorted(self.keep, reverse=True):
             raise InputError(f"`tuning.keep` must fall and end with 1, got {list(self.keep)}")
 
@@ -304,8 +314,8 @@ def _components(group: str, values: Any) -> tuple[Component, ...]:
 
 
 def _folder_as_collection(value: Any) -> Any:
-    """Return a path as the collection that lies there."""
-    if isinstance(value, Path):
+    """Return a path, or the name of a dataset of ir_datasets, as the collection that lies there."""
+    if isinstance(value, Path) or (isinstance(value, str) and value.startswith(PREFIX)):
         return {"kind": "collection", "path": str(value)}
     names = registry_of("worlds").names
     if isinstance(value, str) and value not in names and ":" not in value:

@@ -12,6 +12,7 @@ import pandas as pd
 from ltrr._state import write_aside
 from ltrr.metrics.intervals import Interval, bootstrap_curve, bootstrap_mean, paired_ratio
 from ltrr.metrics.measures import JUDGED, STANDARD
+from ltrr.protocols import World
 from ltrr.simulation.measure import round_columns
 from ltrr.study.arms import ARMS, arm_rows
 from ltrr.study.build import make_measures
@@ -30,17 +31,20 @@ from ltrr.study.cells import (
     static_excess,
 )
 from ltrr.study.comparators import comparators
+from ltrr.study.crossing import TWO_WAY, Crossing, crossings, two_way_rows
 from ltrr.study.curves import checkpoints, curve_values
 from ltrr.study.differences import DIFFERENCES, difference_rows, shown_pairs
+from ltrr.study.ground import TRAFFIC, ground_of, traffic_rows, write_ground
 from ltrr.study.overlap import SHARED, shared_rows, shared_with
+from ltrr.study.segments import SEGMENTS, segment_rows
 from ltrr.study.study import Study
 from ltrr.types import Float64
 
 __all__ = ["summarise"]
 
 
-def summarise(folder: Path, study: Study) -> None:
-    """Write ``summary.csv``, ``curves.csv`` and ``comparators.csv`` of a finished run.
+def summarise(folder: Path, study: Study, world: World | None = None) -> None:
+    """Write ``summary.csv``, ``curves.csv``, ``comparators.csv`` and the other tables of a finished run.
 
     Every metric is first one number a seed (``per_seed.csv``), then a mean and a 95 % interval over seeds.
     Rewards are expected ones, net of costs.
@@ -53,13 +57,14 @@ def summarise(folder: Path, study: Study) -> None:
                                           batch, and the share of such rounds. Two requests of one batch
                                           with the same new text are both first: nothing is learned between
     ``…_held_out``                        the frozen policy on held-out queries
+    ``…_reserved``                        likewise on those of topics that are never in a stream
     ``difference_static``                 policy minus best static (its own trajectory, same seed): mean over
                                           the rounds after the warm-up
     ``regret_static``                     best static (its own trajectory, same seed) minus policy, summed
                                           over the rounds after the warm-up
-    ``regret_oracle``                     best quota of each request on the policy's own state minus
-                                          policy: mean over judged rounds after the warm-up, times the number
-                                          of rounds after it
+    ``regret_oracle``                     best quota of each request on the policy's own state minus its own,
+                                          both without explored places: mean over judged rounds after the
+                                          warm-up, times the number of rounds after it
     ``regret_class``                      likewise of the best linear policy in hindsight with full
                                           information on the logged context
     ``regret_ideal``                      likewise of the ideal page, which costs nothing
@@ -72,20 +77,32 @@ def summarise(folder: Path, study: Study) -> None:
     ``candidates_shared``,                share of candidates, and of the page's items, that the policy has in
     ``page_shared``                       common with the best static allocation, on evenly spaced rounds
     ``oracle_gap_closed``                 (policy − static) / (oracle − static), with Fieller's interval;
-                                          absent where the gap's own interval touches zero
+                                          absent where the gap's interval touches zero, over seeds or over
+                                          seeds and topics
     ===================================== ================================================================
 
     ``curves.csv`` has the means over the rounds since the previous checkpoint, or the regret until then.
     ``differences.csv`` has paired differences of policies (`difference_rows`), ``shared.csv`` what the same
     pairs draw and show in common, ``arms.csv`` what each arm
     delivered to its own slots (`arm_rows`), ``comparators.csv`` what full information on the reference
-    policy's judged rounds could earn. Ends of intervals are ``-inf`` and ``inf`` where one seed says nothing
-    about the spread, and empty where a value has no interval.
+    policy's judged rounds could earn, ``two_way.csv`` intervals over seeds and topics (`two_way_rows`),
+    ``segments.csv`` head, torso, tail and kinds of query apart (`segment_rows`), ``traffic.csv`` and
+    ``ground.json`` what the run rests on (`ltrr.study.ground`). Ends of intervals are ``-inf`` and
+    ``inf`` where one seed says nothing about the spread, and empty where a value has no interval.
+
+    Parameters
+    ----------
+    folder : Path
+        The run's folder, with the tables of its cells.
+    study : Study
+    world : World, optional
+        Where given, its own shares of topics and names of kinds of query are used.
     """
     cells = {spec.name: read_cells(folder, spec.name, study) for spec in study.policies}
     static = next((s.name for s in study.policies if s.best_static), None)
     reference = cells[static] if static is not None else None
     points = checkpoints(study)
+    drawn = crossings(cells, study)
     summary: list[dict[str, Any]] = []
     per_seed: list[dict[str, Any]] = []
     curves: list[dict[str, Any]] = []
@@ -95,7 +112,7 @@ def summarise(folder: Path, study: Study) -> None:
             summary.append({"policy": name, "metric": metric, **ends(interval), "n_seeds": interval.n})
             own_row = {"policy": name, "metric": metric}
             per_seed += [{**own_row, "seed": seed, "value": value} for seed, value in enumerate(values)]
-        closed = gap_closed(own, reference, study)
+        closed = gap_closed(own, reference, study, drawn[0])
         if closed is not None:
             row = {"policy": name, "metric": "oracle_gap_closed", **ends(closed), "n_seeds": closed.n}
             summary.append(row)
@@ -109,13 +126,19 @@ def summarise(folder: Path, study: Study) -> None:
     _write(folder / "per_seed.csv", per_seed, ["policy", "metric", "seed", "value"])
     _write(folder / "curves.csv", curves, ["policy", "metric", "round", "mean", "low", "high"])
     chosen = static if static is not None else next(iter(cells))
-    rows = [{**row, "reference": chosen} for row in comparators(cells[chosen], study)]
+    rows = [{**row, "reference": chosen} for row in comparators(cells[chosen], study, drawn)]
     columns = ["set", "comparator", "metric", "mean", "low", "high", "n", "reference"]
     _write(folder / "comparators.csv", rows, columns)
     _write(folder / "differences.csv", difference_rows(cells, static, study), DIFFERENCES)
     pairs = shown_pairs(cells, static, study)
     _write(folder / "shared.csv", shared_rows(cells, pairs, study), SHARED)
     _write(folder / "arms.csv", arm_rows(cells, study), ARMS)
+    _write(folder / "two_way.csv", two_way_rows(cells, pairs, study, drawn), TWO_WAY)
+    intents = getattr(world, "intent_names", ())
+    _write(folder / "segments.csv", segment_rows(cells, static, study, intents), SEGMENTS)
+    traffic = traffic_rows(cells, study, world)
+    _write(folder / "traffic.csv", traffic, TRAFFIC)
+    write_ground(folder, ground_of(cells, static, study, traffic, drawn[0]))
 
 
 def _write(path: Path, rows: list[dict[str, Any]], columns: Sequence[str]) -> None:
@@ -142,6 +165,9 @@ def summary_values(own: Cells, static: Cells | None, study: Study) -> Iterator[t
         tables, rows = rows_of_set(own, study, "held-out")
         for metric in (*split, "calls", "candidates"):
             yield f"{metric}_held_out", means(tables, rows, metric)
+        tables, rows = rows_of_set(own, study, "reserved")
+        for metric in split if some(rows) else ():
+            yield f"{metric}_reserved", means(tables, rows, metric)
     if own.held_out_oracles:
         rows = after_warmup(own.held_out_oracles, study)
         for metric in ("oracle_reward", "oracle_recall"):
@@ -174,8 +200,10 @@ def trend(name: str, gaps: list[Float64], tables: list[Table], study: Study) -> 
         yield from ((f"{name}_early", first), (f"{name}_late", last), (f"{name}_fall", first - last))
 
 
-def gap_closed(own: Cells, static: Cells | None, study: Study) -> Interval | None:
+def gap_closed(own: Cells, static: Cells | None, study: Study, crossing: Crossing) -> Interval | None:
     """Return (policy − best static) / (oracle − best static), paired by seed.
+
+    None where the interval of oracle − best static touches zero, over seeds or over seeds and topics.
 
     The policy's lead over static is taken on all rounds, what the oracle adds to the policy on the judged
     ones: taken on these alone, the lead spreads about twice as much over seeds, and so does the ratio.
@@ -184,5 +212,8 @@ def gap_closed(own: Cells, static: Cells | None, study: Study) -> Interval | Non
     if static is None or static is own or not some(judged):
         return None
     lead = means(own.rounds, late, "reward") - means(static.rounds, late, "reward")
-    room = means(own.oracles, judged, "oracle_reward") - means(own.oracles, judged, "reward")
-    return paired_ratio(lead, lead + room)
+    room = means(own.oracles, judged, "oracle_reward") - means(own.oracles, judged, "reward_ranked")
+    gaps = [t["oracle_reward"] - t["reward_ranked"] for t in own.oracles]
+    whole = crossing.mean(own.rounds, late, "reward") - crossing.mean(static.rounds, late, "reward")
+    whole += crossing.mean(own.oracles, judged, gaps)
+    return paired_ratio(lead, lead + room) if whole.interval().low > 0.0 else None

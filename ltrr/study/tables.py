@@ -4,20 +4,31 @@ from __future__ import annotations
 
 import json
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow.parquet as pq
 
 from ltrr.bandits.registry import BEST_STATIC
 from ltrr.errors import InputError
 from ltrr.metrics.measures import Measure
+from ltrr.study.ground import read_ground
 from ltrr.study.notes import read_measures, read_notes
 from ltrr.types.quotas import quota_name
 
-__all__ = ["HEADS", "ONE_SEED", "Tables", "difference_text", "interval_text", "percent_below", "read_csv"]
+__all__ = [
+    "HEADS",
+    "ONE_SEED",
+    "Tables",
+    "difference_text",
+    "interval_text",
+    "percent_below",
+    "read_csv",
+    "topics_text",
+]
 
 HEADS = {
     "reward": "reward",
@@ -35,6 +46,8 @@ ONE_SEED = " (one seed: no interval)"
 """What follows a mean where one seed says nothing about the spread."""
 
 _CSV = ("summary", "curves", "comparators", "differences", "arms")
+_LATER = ("two_way", "segments", "traffic")
+"""Tables that runs of earlier versions do not have: their pages are without what is said of them."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +65,10 @@ class Tables:
         The study's own, to read their labels.
     notes : tuple of str
         What was noted before the run: by the world, the ranker, the study file.
+    two_way, segments, traffic : DataFrame
+        The CSV files of these names; empty for a run of an earlier version.
+    ground : dict
+        ``ground.json``; likewise.
 
     Examples
     --------
@@ -72,6 +89,10 @@ class Tables:
     arms: pd.DataFrame
     measures: tuple[Measure, ...]
     notes: tuple[str, ...]
+    two_way: pd.DataFrame = field(default_factory=pd.DataFrame)
+    segments: pd.DataFrame = field(default_factory=pd.DataFrame)
+    traffic: pd.DataFrame = field(default_factory=pd.DataFrame)
+    ground: dict[str, Any] = field(default_factory=dict)
 
     @staticmethod
     def read(folder: str | Path) -> Tables:
@@ -94,8 +115,16 @@ class Tables:
                     "missing; simulate it again"
                 )
         study = tomllib.loads((place / "study.toml").read_text(encoding="utf-8"))
-        frames = {name: read_csv(place / f"{name}.csv") for name in _CSV}
-        return Tables(place, study, **frames, measures=read_measures(place), notes=read_notes(place))
+        later = [name for name in _LATER if (place / f"{name}.csv").is_file()]
+        frames = {name: read_csv(place / f"{name}.csv") for name in (*_CSV, *later)}
+        return Tables(
+            place,
+            study,
+            **frames,
+            measures=read_measures(place),
+            notes=read_notes(place),
+            ground=read_ground(place),
+        )
 
     @cached_property
     def means(self) -> pd.DataFrame:
@@ -116,8 +145,13 @@ class Tables:
 
     @cached_property
     def best_static(self) -> str | None:
-        """The name of the best static allocation, where the study has it."""
-        return next((p["name"] for p in self.study["policies"] if p["kind"] == BEST_STATIC), None)
+        """The name of the best static allocation under the study's own ranker, where the study has it."""
+        own = (
+            p
+            for p in self.study["policies"]
+            if p["kind"] == BEST_STATIC and not {"ranker", "tune"} & p.keys()
+        )
+        return next((p["name"] for p in own), None)
 
     @cached_property
     def tuned_quota(self) -> str | None:
@@ -141,6 +175,15 @@ class Tables:
     def shared(self) -> pd.DataFrame:
         """Policy, reference, candidates, page: what pairs of policies have in common."""
         return read_csv(self.folder / "shared.csv")
+
+    @cached_property
+    def ranker_checks(self) -> pd.DataFrame:
+        """Every decision whether a newly trained ranker serves, with policy and seed; empty where none is."""
+        found = [
+            pq.ParquetFile(path).read().to_pandas().assign(policy=path.stem[:-4], seed=int(path.stem[-3:]))
+            for path in sorted((self.folder / "ranker_checks").glob("*-???.parquet"))
+        ]
+        return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
 
     @property
     def pages(self) -> int:
@@ -170,6 +213,14 @@ class Tables:
         """Return a policy's mean of a metric over seeds."""
         return float(self.rows["mean"][policy, metric])
 
+    def over_topics(self, policy: str, reference: str, of: str = "all") -> Any:
+        """Return the row of ``two_way.csv`` of a pair and set of requests, None where there is none."""
+        rows = self.two_way
+        if not len(rows):
+            return None
+        found = rows[(rows.policy == policy) & (rows.reference == reference) & (rows["set"] == of)]
+        return found.iloc[0] if len(found) else None
+
     def pairs(self, policy: str, reference: str, metric: str = "reward") -> pd.DataFrame:
         """Return the differences of a policy to a reference, by set of requests."""
         all_rows = self.differences
@@ -181,8 +232,9 @@ class Tables:
 
 def read_csv(path: Path) -> pd.DataFrame:
     """Return a table of a run; names of policies and arms stay texts, also those that look like numbers."""
-    names = dict.fromkeys(("policy", "reference", "arm"), str)
-    return pd.read_csv(path, dtype=names, keep_default_na=False, na_values=[""])
+    names = dict.fromkeys(("policy", "reference", "arm", "segment"), str)
+    frame = pd.read_csv(path, dtype=names, keep_default_na=False, na_values=[""])
+    return frame.fillna({"reference": ""}) if "reference" in frame else frame  # levels have no reference
 
 
 def interval_text(row: Any, digits: int = 3, *, holm: bool = False, sign: bool = False) -> str:
@@ -206,6 +258,21 @@ def interval_text(row: Any, digits: int = 3, *, holm: bool = False, sign: bool =
 def difference_text(row: Any, digits: int = 3) -> str:
     """Return a difference of rewards with its interval after Holm's correction."""
     return interval_text(row, digits, holm=True, sign=True)
+
+
+def topics_text(row: Any, digits: int = 3) -> str:
+    """Return the interval of a difference over seeds and topics, or why there is none.
+
+    Examples
+    --------
+    >>> topics_text({"mean": 0.5, "low": 0.25, "high": 0.75}, 2)
+    '[+0.25, +0.75]'
+    >>> topics_text({"mean": 0.5, "low": float("-inf"), "high": float("inf")})
+    'no interval: too few topics or seeds'
+    """
+    if row["low"] == float("-inf"):
+        return "no interval: too few topics or seeds"
+    return f"[{row['low']:+.{digits}f}, {row['high']:+.{digits}f}]"
 
 
 def percent_below(share: float) -> str:

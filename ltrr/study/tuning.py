@@ -1,74 +1,99 @@
-"""The best static allocation: every quota on its own trajectory, by successive halving."""
+"""The tuning of a study: the best static allocation, then the settings of rankers."""
 
 from __future__ import annotations
 
 import json
-import logging
 import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from ltrr._state import write_aside
-from ltrr.metrics.halving import successive_halving
-from ltrr.simulation.cell import latent_mean
-from ltrr.study.runner import Job, Runner
-from ltrr.types import Float64, Int64
-from ltrr.types.quotas import all_quotas
+from ltrr.bandits.spec import PolicySpec
+from ltrr.rng import TUNING_REPLICATE, Streams
+from ltrr.study.build import make_ranker
+from ltrr.study.distinct import delivering, distinct, scouted
+from ltrr.study.runner import Runner
+from ltrr.study.study import Study
+from ltrr.study.trials import Candidate, halved
+from ltrr.types import Int32
+from ltrr.types.quotas import all_quotas, quota_name
 
-__all__ = ["tuned"]
-
-_log = logging.getLogger(__name__)
-
-TUNING_REPLICATE = 10_000
-"""Tuning seeds are replicates from here on, which no study reaches."""
+__all__ = ["Tuned", "tuned"]
 
 
-def tuned(runner: Runner) -> tuple[int, ...] | None:
-    """Return the best static allocation: every quota on its own trajectory, halved on tuning seeds."""
-    study = runner.study
-    if not any(spec.best_static for spec in study.policies):
-        return None
-    place = runner.folder / "tuning.json"
+@dataclass(frozen=True)
+class Tuned:
+    """What the tuning of a study found.
+
+    Parameters
+    ----------
+    quota : tuple of int, optional
+        Slots by arm of the best static allocation; None where no policy is tuned.
+    rankers : mapping of str to mapping
+        Settings of the ranker of each policy with ``tune``, by the policy's name.
+
+    Examples
+    --------
+    >>> Tuned((2, 1), {"tuned-rrf": {"k": 12.0}}).rankers["tuned-rrf"]
+    {'k': 12.0}
+    """
+
+    quota: tuple[int, ...] | None = None
+    rankers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+def tuned(runner: Runner) -> Tuned:
+    """Return what the tuning finds, or has found: it is kept in ``tuning.json``."""
+    study, place, work = runner.study, runner.folder / "tuning.json", runner.folder / "tuning"
+    if not any(spec.static_quota or spec.tune for spec in study.policies):
+        return Tuned()
     if place.exists():
-        found: list[int] = json.loads(place.read_text(encoding="utf-8"))["quota"]
-        shutil.rmtree(runner.folder / "tuning", ignore_errors=True)  # of a run killed just after its tuning
-        return tuple(found)
-    tuning, loop = study.tuning, study.loop
-    quotas = all_quotas(loop.n_slots, len(loop.arms))
-    rungs: list[dict[str, Any]] = []
-
-    def evaluate(indices: Int64, rung: int) -> Float64:
-        rounds = loop.warmup + max(1, round((study.rounds - loop.warmup) * tuning.shares[rung]))
-        seeds = [TUNING_REPLICATE + s for s in range(tuning.seeds[rung])]
-        folder = runner.folder / "tuning" / f"rung-{rung}"
-        jobs = [
-            Job(f"quota-{i:04d}", seed, rounds, quota=tuple(quotas[i].tolist()), tuning=True)
-            for i in indices
-            for seed in seeds
-        ]
-        title = f"tuning: {len(indices)} {'allocation' if len(indices) == 1 else 'allocations'}"
-        runner.run(folder, jobs, title)
-        values = np.array(
-            [[latent_mean(folder, f"quota-{i:04d}-{s:03d}", loop.warmup) for s in seeds] for i in indices]
-        ).mean(axis=1)
-        rungs.append(
-            {
-                "rounds": rounds,
-                "seeds": seeds,
-                "values": {str(quotas[i].tolist()): float(v) for i, v in zip(indices, values, strict=True)},
-            }
-        )
-        best = indices[np.argmax(values)]
-        _log.info(
-            "tuning, rung %d: %d quotas, best %s with %.4f", rung, len(indices), quotas[best], values.max()
-        )
-        return np.asarray(values)
-
-    keep = [min(k, len(quotas)) for k in tuning.keep]
-    halving = successive_halving(len(quotas), evaluate, budgets=tuple(range(len(keep))), keep=keep)
-    quota = tuple(int(q) for q in quotas[halving.survivors[0]])
-    report = {"arms": list(loop.arms), "quota": quota, "rungs": rungs}
+        shutil.rmtree(work, ignore_errors=True)  # of a run killed just after its tuning
+        return _read(json.loads(place.read_text(encoding="utf-8")))
+    runner.bar.note("Tuning: what arms have")
+    available = scouted(study, runner.prepared)
+    candidates, same = _quotas(study, available)
+    best, rungs = halved(runner, work / "quotas", "allocations", candidates)
+    rankers: dict[str, Any] = {}
+    for spec in study.policies:
+        if spec.tune:
+            settings = _settings(study, spec, best, available)
+            found, tried = halved(runner, work / "rankers" / spec.name, spec.name, settings)
+            rankers[spec.name] = {"settings": found.ranker, "rungs": tried}
+    report = {
+        "arms": study.loop.arms,
+        "quota": best.quota,
+        "same": same,
+        "rungs": rungs,
+        "rankers": rankers,
+    }
     write_aside(place, json.dumps(report, indent=1).encode())
-    shutil.rmtree(runner.folder / "tuning", ignore_errors=True)
-    return quota
+    shutil.rmtree(work, ignore_errors=True)
+    return _read(report)
+
+
+def _read(report: Mapping[str, Any]) -> Tuned:
+    """Return what ``tuning.json`` says."""
+    rankers = {name: found["settings"] for name, found in report["rankers"].items()}
+    return Tuned(tuple(report["quota"]), rankers)
+
+
+def _quotas(study: Study, available: Int32) -> tuple[list[Candidate], dict[str, list[str]]]:
+    """Return the quotas that differ, and by name those that are the same as one of them."""
+    loop = study.loop
+    quotas = all_quotas(loop.n_slots, len(loop.arms))
+    names = [quota_name(quota, loop.arms) for quota in quotas]
+    groups = distinct(quotas, available, loop)
+    candidates = [Candidate(names[first], tuple(quotas[first].tolist())) for first, *_ in groups]
+    return candidates, {names[first]: [names[i] for i in rest] for first, *rest in groups if rest}
+
+
+def _settings(study: Study, spec: PolicySpec, best: Candidate, available: Int32) -> list[Candidate]:
+    """Return the settings to try of a policy's ranker, its own first; only arms that deliver have weights."""
+    quota = best.quota if spec.static_quota else None
+    arms = study.loop.arms if quota is None else delivering(quota, available, study.loop)
+    ranker: Any = make_ranker(study, spec)
+    rng = Streams(study.seed, TUNING_REPLICATE).generator("search")
+    drawn = {json.dumps(s): s for s in ranker.search(arms, rng, study.tuning.draws)}
+    return [Candidate(label, quota, spec.name, settings) for label, settings in drawn.items()]

@@ -11,8 +11,9 @@ import pandas as pd
 from scipy.special import stdtrit
 
 from ltrr.errors import InputError
-from ltrr.study.findings import FEW_SEEDS, MOSTLY_SPILLED, same_as
-from ltrr.study.tables import ONE_SEED, Tables, difference_text, interval_text, percent_below
+from ltrr.study.findings import MOSTLY_SPILLED, same_as
+from ltrr.study.ground_text import FEW_SEEDS
+from ltrr.study.tables import ONE_SEED, Tables, difference_text, interval_text, percent_below, topics_text
 
 __all__ = ["Verdict", "verdict"]
 
@@ -56,8 +57,8 @@ class Verdict:
         ``yes``: it earns more than the best static allocation, and neither cost nor a set of requests is
         evidence against it. ``yes, at a price``: it earns more, but costs more, or is worse, or looks worse
         before the correction, on a set of requests.
-        ``not shown``: the two cannot be told apart. ``no``: it earns less. ``cannot answer``: the study
-        cannot say.
+        ``not shown``: the two cannot be told apart, or seeds agree and topics do not. ``no``: it earns
+        less. ``cannot answer``: the study cannot say.
     detail : str
         One sentence with the numbers.
     reasons : tuple of str
@@ -108,8 +109,8 @@ def verdict(tables: Tables) -> Verdict | None:
     """Return the verdict of a finished run, None where it has a single policy.
 
     A difference counts as found where Holm's test over all reward differences of ``differences.csv`` finds
-    it. All numbers are those of that table: expected reward a request after the warm-up, net of costs, paired
-    by seed.
+    it, and its interval over seeds and topics in ``two_way.csv`` excludes zero too. All numbers
+    are those of these tables: expected reward a request after the warm-up, net of costs, paired by seed.
 
     Parameters
     ----------
@@ -165,7 +166,14 @@ def _overall(tables: Tables, policy: str, reference: str) -> Any:
 
 
 def _better(tables: Tables, policy: str, reference: str) -> bool:
-    return bool(_overall(tables, policy, reference)["holm_low"] > 0.0)
+    above = bool(_overall(tables, policy, reference)["holm_low"] > 0.0)
+    return above and _topics_agree(tables, policy, reference)
+
+
+def _topics_agree(tables: Tables, policy: str, reference: str, of: str = "all") -> bool:
+    """Say whether the interval over seeds and topics excludes zero, as far as the run has one."""
+    row = tables.over_topics(policy, reference, of)
+    return row is None or bool(row["low"] > 0.0 or row["high"] < 0.0)
 
 
 def _against(tables: Tables, policy: str, reference: str, *, blind: bool) -> tuple[str, str]:
@@ -173,16 +181,19 @@ def _against(tables: Tables, policy: str, reference: str, *, blind: bool) -> tup
     row = _overall(tables, policy, reference)
     if row["n_seeds"] == 1:
         return CANNOT, f"It earns {difference_text(row)} a request against {reference}."
+    both = tables.over_topics(policy, reference)
+    more = "" if both is None else f"; over seeds and topics {topics_text(both)}"
     sentence = (
         f"It earns {difference_text(row)} a request against {reference} ({tables.seeds} paired seeds, after "
-        "the warm-up, 95 % after Holm's correction)"
+        f"the warm-up, 95 % after Holm's correction{more})"
     )
     if blind:
         return CANNOT, f"{sentence}."
-    if row["holm_low"] > 0.0:
-        return YES, f"{sentence}."
-    if row["holm_high"] < 0.0:
-        return NO, f"{sentence}."
+    found = bool(row["holm_low"] > 0.0 or row["holm_high"] < 0.0)
+    if found and not _topics_agree(tables, policy, reference):
+        return NOT_SHOWN, f"{sentence}: seeds agree, but topics do not; other topics could reverse it."
+    if found:
+        return (YES if row["holm_low"] > 0.0 else NO), f"{sentence}."
     return NOT_SHOWN, f"{sentence}: the two cannot be told apart.{_seeds_needed(tables, row)}"
 
 
@@ -236,7 +247,11 @@ def _besides(tables: Tables, policy: str, static: str, answer: str) -> Iterator[
             yield "It calls no more arms and draws no more candidates, within 1 %."
         rows = {name: _row(tables, policy, static, name) for name in _SETS}
         open_sets = [
-            n for n, row in rows.items() if row is not None and row["holm_low"] <= 0.0 <= row["high"]
+            n
+            for n, row in rows.items()
+            if row is not None
+            and row["high"] >= 0.0
+            and (row["holm_low"] <= 0.0 or not _topics_agree(tables, policy, static, n))
         ]
         if open_sets:
             yield f"On {' and '.join(open_sets)} queries no difference is shown."
@@ -292,6 +307,10 @@ def _lines(tables: Tables, policy: str, static: str | None, runner_up: str | Non
                 text = interval_text(row, digits, holm=metric == "reward", sign=True)
                 text = text.removesuffix(ONE_SEED)  # said once, in words
                 out.setdefault(label, {})[column] = text
+            both = None if reference is None or metric != "reward" else tables.over_topics(policy, reference)
+            if name == "all" and both is not None and row is not None and row["n_seeds"] > 1:
+                text = f"{both['mean']:+.{digits}f} {topics_text(both, digits)}"
+                out.setdefault("… over seeds and topics", {})[column] = text
     return pd.DataFrame.from_dict(out, orient="index", columns=[c for c, r in columns.items() if r]).fillna(
         "–"
     )

@@ -2,6 +2,7 @@
 
 from ltrr.types.action_set import ActionSet, chosen, taken
 from ltrr.types.arrays import Bool, Float32, Float64, Int8, Int16, Int32, Int64, UInt32
+from ltrr.types.candidate_rows import CandidateRows
 from ltrr.types.candidates import Candidates, Union
 from ltrr.types.catalogue import Catalogue
 from ltrr.types.decision import Decision
@@ -16,6 +17,7 @@ from ltrr.types.truth import Truth
 __all__ = [
     "ActionSet",
     "Bool",
+    "CandidateRows",
     "Candidates",
     "Catalogue",
     "Decision",

@@ -13,6 +13,7 @@ from ltrr.errors import InputError
 from ltrr.types.arrays import Bool, Float32, Int16, Int32, Int64, UInt32
 from ltrr.types.items import Items
 from ltrr.types.ragged import take_flat
+from ltrr.types.trusted import trusted
 
 __all__ = ["Candidates", "Union"]
 
@@ -66,7 +67,25 @@ class Candidates:
     @property
     def items(self) -> Items:
         """The item ids alone."""
-        return Items(self.indptr, self.item)
+        return trusted(Items, indptr=self.indptr, item=self.item)
+
+    @staticmethod
+    def empty(n_requests: int) -> Candidates:
+        """Return nothing for each request, asked for nothing.
+
+        Examples
+        --------
+        >>> none = Candidates.empty(2)
+        >>> none.indptr.tolist(), none.item.tolist(), none.capped.tolist()
+        ([0, 0, 0], [], [True, True])
+        """
+        return trusted(
+            Candidates,
+            indptr=np.zeros(n_requests + 1, np.int64),
+            item=np.empty(0, np.int32),
+            score=np.empty(0, np.float32),
+            capped=np.ones(n_requests, np.bool_),
+        )
 
     @staticmethod
     def from_lists(
@@ -132,17 +151,18 @@ class Union:
     item : int32 (N,)
         Distinct item ids, ascending within a request.
     slots : uint32 (N,)
-        Bit s is set where slot s drew the item; bit 31 where only a spilled slab did.
+        Bit s is set where slot s drew the item: its arm delivered it, or a fallback arm did to fill the slot.
     source_indptr : int64 (N + 1,)
         Candidate i has sources ``source_indptr[i]:source_indptr[i + 1]``.
     arm, slab : int16 (M,)
-        Arm index and slab (rank // slot_size) of each source.
+        Arm index of each source, and which of the arm's slabs its rank lies in, from 0, at most 32,767. A
+        source was spilled exactly where its slab is not below the slots that the arm was given.
     rank : int32 (M,)
         Rank within the arm, from 0.
     score : float32 (M,)
         The arm's score.
     spilled : int32 (B,)
-        Candidates that a fallback arm delivered for slabs that came back short.
+        Candidates that fallback arms delivered to fill slots.
 
     Examples
     --------
@@ -194,4 +214,4 @@ class Union:
     @property
     def items(self) -> Items:
         """The item ids alone."""
-        return Items(self.indptr, self.item)
+        return trusted(Items, indptr=self.indptr, item=self.item)

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
 from ltrr import _check
 from ltrr.types.arrays import Bool, Float32, Float64, Int32, Int64, UInt32
+from ltrr.types.candidate_rows import CandidateRows
 from ltrr.types.decision import Decision
 from ltrr.types.requests import Requests
 
 __all__ = ["Feedback"]
+
+_DEFAULT: Any = None
+"""Stands for what the other columns decide."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +47,12 @@ class Feedback:
         The share of ``reward``, before costs, that each shown item earned.
     credit : float64 (B, S)
         The reward that each slot is credited with.
+    propensity : float64 (B, K), optional
+        Probability that the page showed the item at its place (`ltrr.types.Page`); all 1 by default.
+    explored : bool (B, K), optional
+        True where the page showed an item from outside the best K; all false by default.
+    candidates : CandidateRows, optional
+        What the ranker saw of all candidates; by default those that were shown.
 
     Examples
     --------
@@ -76,11 +87,18 @@ class Feedback:
     reward: Float64
     value: Float64
     credit: Float64
+    propensity: Float64 = _DEFAULT
+    explored: Bool = _DEFAULT
+    candidates: CandidateRows = _DEFAULT
 
     def __post_init__(self) -> None:
         item = _check.array("Feedback.item", self.item, np.int32, (len(self.requests), None))
         n, k = item.shape
         object.__setattr__(self, "item", item)
+        if self.propensity is _DEFAULT:
+            object.__setattr__(self, "propensity", np.ones(item.shape))
+        if self.explored is _DEFAULT:
+            object.__setattr__(self, "explored", np.zeros(item.shape, np.bool_))
         for key, dtype, shape in (
             ("slots", np.uint32, (n, k)),
             ("features", np.float32, (n, k, None)),
@@ -91,23 +109,37 @@ class Feedback:
             ("reward", np.float64, (n,)),
             ("value", np.float64, (n, k)),
             ("credit", np.float64, (n, self.decision.n_slots)),
+            ("propensity", np.float64, (n, k)),
+            ("explored", np.bool_, (n, k)),
         ):
             object.__setattr__(self, key, _check.array(f"Feedback.{key}", getattr(self, key), dtype, shape))
+        if self.candidates is _DEFAULT:
+            object.__setattr__(self, "candidates", CandidateRows.of_pages(item, self.features))
 
     def __len__(self) -> int:
         return len(self.requests)
 
     def take(self, rows: Int64) -> Feedback:
         """Return the chosen rows."""
-        plain = {f.name: getattr(self, f.name)[rows] for f in fields(self)[2:]}
-        return Feedback(requests=self.requests.take(rows), decision=self.decision.take(rows), **plain)
+        plain = {name: getattr(self, name)[rows] for name in _PLAIN}
+        return Feedback(
+            requests=self.requests.take(rows),
+            decision=self.decision.take(rows),
+            candidates=self.candidates.take(rows),
+            **plain,
+        )
 
     @staticmethod
     def concat(parts: Sequence[Feedback]) -> Feedback:
         """Join batches of one loop."""
-        plain = {f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Feedback)[2:]}
+        plain = {name: np.concatenate([getattr(p, name) for p in parts]) for name in _PLAIN}
         return Feedback(
             requests=Requests.concat([p.requests for p in parts]),
             decision=Decision.concat([p.decision for p in parts]),
+            candidates=CandidateRows.concat([p.candidates for p in parts]),
             **plain,
         )
+
+
+_PLAIN = tuple(f.name for f in fields(Feedback) if f.name not in ("requests", "decision", "candidates"))
+"""Columns with a row a request."""

@@ -10,6 +10,7 @@ import numpy as np
 from ltrr import _check
 from ltrr.errors import InputError
 from ltrr.types.arrays import Float32, Float64, Int32, Int64
+from ltrr.types.trusted import trusted
 
 __all__ = ["Queries", "Requests"]
 
@@ -103,24 +104,25 @@ class Requests:
         """Return each request's query text, empty where there is no query."""
         return [self.queries.text[q] if q >= 0 else "" for q in self.query.tolist()]
 
-    def take(self, rows: Int64) -> Requests:
+    def take(self, rows: Int64 | slice) -> Requests:
         """Return the chosen rows."""
-        return Requests(
-            self.request[rows],
-            self.session[rows],
-            self.user[rows],
-            self.query[rows],
-            self.time[rows],
-            self.context[rows],
-            self.context_names,
-            self.queries,
+        return trusted(
+            Requests,
+            request=self.request[rows],
+            session=self.session[rows],
+            user=self.user[rows],
+            query=self.query[rows],
+            time=self.time[rows],
+            context=self.context[rows],
+            context_names=self.context_names,
+            queries=self.queries,
         )
 
     def with_context(self, context: Float32, names: tuple[str, ...]) -> Requests:
         """Return the same requests with another context."""
-        return Requests(
-            self.request, self.session, self.user, self.query, self.time, context, names, self.queries
-        )
+        shape = (len(self), len(names))
+        context = _check.array("Requests.context", context, np.float32, shape)
+        return trusted(Requests, **{**vars(self), "context": context, "context_names": names})
 
     @staticmethod
     def empty() -> Requests:

@@ -12,7 +12,7 @@ from ltrr import _check
 from ltrr._kernels.users import CLICK, CLICKS, DCG, SATISFIED, page_values
 from ltrr.protocols import UserModel
 from ltrr.types import Bool, Float64, Int8, Truth
-from ltrr.users.tables import UserTables, pages_of
+from ltrr.users.tables import UserTables, pages_of, tables_of
 
 __all__ = ["Reward", "grade_order_is_best"]
 
@@ -84,7 +84,7 @@ class Reward:
             If the truth is not that of pages.
         """
         grades = pages_of(truth)
-        return self._values(grades, user.tables(grades.shape[1], truth.max_grade))
+        return self._values(grades, tables_of(user, grades.shape[1], truth.max_grade))
 
     def observed(self, click: Bool, satisfied: Bool) -> tuple[Float64, Float64]:
         """Return the gross reward (B,) and the share of it that each place earned (B, K).

@@ -11,9 +11,10 @@ from numpy.typing import ArrayLike
 from ltrr import _check
 from ltrr._kernels import users as kernels
 from ltrr.errors import InputError
+from ltrr.protocols import UserModel
 from ltrr.types import Bool, Float64, Int8, Truth
 
-__all__ = ["Outcome", "PageProbabilities", "TableUser", "UserTables", "pages_of"]
+__all__ = ["Outcome", "PageProbabilities", "TableUser", "UserTables", "pages_of", "tables_of"]
 
 
 @dataclass(frozen=True)
@@ -229,7 +230,27 @@ class TableUser(ABC):
 
     def _of(self, truth: Truth) -> tuple[Int8, UserTables]:
         grades = pages_of(truth)
-        return grades, self.tables(grades.shape[1], truth.max_grade)
+        return grades, tables_of(self, grades.shape[1], truth.max_grade)
+
+
+def tables_of(user: UserModel, k: int, max_grade: int) -> UserTables:
+    """Return ``user.tables(k, max_grade)``, made once for a user that is frozen.
+
+    Examples
+    --------
+    >>> from ltrr.users import PBM
+    >>> user = PBM()
+    >>> tables_of(user, 10, 4) is tables_of(user, 10, 4)
+    True
+    """
+    frozen = getattr(getattr(type(user), "__dataclass_params__", None), "frozen", False)
+    if not frozen:
+        made: UserTables = user.tables(k, max_grade)
+        return made
+    kept: dict[tuple[int, int], UserTables] = user.__dict__.setdefault("_made", {})
+    if (k, max_grade) not in kept:
+        kept[k, max_grade] = user.tables(k, max_grade)
+    return kept[k, max_grade]
 
 
 def pages_of(truth: Truth) -> Int8:
@@ -250,17 +271,17 @@ def pages_of(truth: Truth) -> Int8:
     >>> pages_of(page).tolist()
     [[1, -1]]
     """
-    places = np.diff(truth.indptr)
-    if len(places) and int(places.min()) != int(places.max()):
+    places = truth.indptr[1:] - truth.indptr[:-1]
+    if len(places) > 1 and int(places.min()) != int(places.max()):
         raise InputError(
             f"`truth` must hold as many places for each request, got {places.min()} to {places.max()}; "
             "ask the world about `Page.items`"
         )
     grades = truth.rectangle()
-    if grades.size and not (int(grades.min()) >= -1 and int(grades.max()) <= truth.max_grade):
+    if kernels.pages_fit(grades, truth.max_grade):
+        return grades
+    if not (int(grades.min()) >= -1 and int(grades.max()) <= truth.max_grade):
         raise InputError(
             f"`truth.grade` must lie in [-1, {truth.max_grade}], got {grades.min()} to {grades.max()}"
         )
-    if bool(((grades[:, :-1] < 0) & (grades[:, 1:] >= 0)).any()):
-        raise InputError("`truth` must have its empty places at the end of each page, got a gap")
-    return grades
+    raise InputError("`truth` must have its empty places at the end of each page, got a gap")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,13 @@ import numpy as np
 from ltrr import _check
 from ltrr.errors import InputError
 from ltrr.rng import Streams
-from ltrr.types import Catalogue, Float64, Int8, Int16, Int32, Int64, Queries, indptr_of
+from ltrr.types import Bool, Catalogue, Float64, Int8, Int16, Int32, Int64, Queries, indptr_of
 from ltrr.worlds.collection_files import CollectionFiles, read_collection
+from ltrr.worlds.english import is_english
+from ltrr.worlds.synonyms import Synonyms
 from ltrr.worlds.topic_world import TopicWorld
 from ltrr.worlds.topics import Topics
+from ltrr.worlds.traffic import HoldOut, RankedTraffic
 from ltrr.worlds.variants import VARIANT_KINDS, token_key, variants
 
 __all__ = ["Collection"]
@@ -27,10 +31,16 @@ _ORIGINAL_SHARE = 0.5
 class Collection(TopicWorld):
     r"""Read a folder in the BEIR layout and let users ask its queries.
 
-    Each query with at least one positive judgement is a topic. The texts are split by ``seed`` into those
-    that the stream asks and those held out; each has up to ``variants`` variants (a word dropped, a word
-    misspelt, the text cut short), which mean the same topics. The traffic of the originals follows a Zipf law
-    in an order drawn by ``seed``; half of it uses the original text, the rest its variants in equal parts.
+    Each query with at least one positive judgement is a topic. Its text has up to ``variants`` variants that
+    mean the same: a word dropped, a word misspelt, the text cut short, a synonym, the words in another order,
+    and a noun in the other number. Synonyms and numbers are those of English, where the texts are English.
+
+    Texts and variants are one pool, made once by ``seed``. Each fork draws by its streams which texts are
+    held out and in which order of popularity the stream asks the others, by p(rank) ∝ (rank + shift)^−zipf
+    (Zipf–Mandelbrot). Held-out texts weigh equally. Half of the requests use the original text, the rest its
+    variants in equal parts. A tenth of the texts is reserved (`ltrr.worlds.traffic.HoldOut`): held out in
+    every replicate and absent from tuning.
+
     Queries with the same text (but for case and spaces) become one text with several topics, equally likely.
 
     Scores that are whole numbers up to 10 are the grades; of fractions and higher ones only the order counts
@@ -46,18 +56,24 @@ class Collection(TopicWorld):
 
     Parameters
     ----------
-    path : str or Path
-        The folder with ``corpus.jsonl``, ``queries.jsonl`` and ``qrels/<split>.tsv``, each plain or .gz.
+    path : str, Path or CollectionFiles
+        The folder with ``corpus.jsonl``, ``queries.jsonl`` and ``qrels/<split>.tsv``, each plain or .gz;
+        ``ir_datasets:NAME``; or what was read already, such as by `read_trec`.
     variants : int
-        Variants wanted a query text, >= 0.
+        Variants of each query text, >= 0, as far as there are enough; the kinds take turns.
+    synonyms : str or Path, optional
+        A table of synonyms that replaces the package's own, of everyday and technical English: a text file
+        with a group of words or phrases a line, separated by commas. Lines with ``#`` first are comments.
     held_out : float
         Share of the query texts that the stream never asks, in [0, 1]; at least one text stays in the stream.
     zipf : float
-        Exponent of the traffic, >= 0 (0: all originals equally often).
+        Exponent of the traffic, >= 0; 0 asks all originals equally often.
+    shift : float
+        Flattens the head of the traffic, >= 0; 0 is Zipf's law, by which one text has a fifth of the stream.
     seed : int
-        Draws the split, the variants and the order of popularity.
+        Draws the variants, and which texts are reserved.
     skip_unknown : bool
-        Leave out judgements of queries or items that the collection has not, instead of refusing them.
+        Leave out judgements of queries or items that are not in the collection, instead of refusing them.
     split : str
         Which judgements to read.
     ignore_identical_ids : bool
@@ -99,11 +115,13 @@ class Collection(TopicWorld):
 
     def __init__(
         self,
-        path: str | Path,
+        path: str | Path | CollectionFiles,
         *,
-        variants: int = 3,
+        variants: int = 6,
+        synonyms: str | Path | None = None,
         held_out: float = 0.3,
         zipf: float = 1.1,
+        shift: float = 10.0,
         seed: int = 0,
         skip_unknown: bool = False,
         split: str = "test",
@@ -115,6 +133,7 @@ class Collection(TopicWorld):
         n_variants = _check.integer("Collection.variants", variants, low=0)
         share = _check.fraction("Collection.held_out", held_out)
         exponent = _check.number("Collection.zipf", zipf, low=0.0)
+        flat = _check.number("Collection.shift", shift, low=0.0)
         streams = Streams(_check.integer("Collection.seed", seed))
         files = read_collection(path, split=split, skip_unknown=skip_unknown)
         own = _items_of_same_id(files)
@@ -122,9 +141,10 @@ class Collection(TopicWorld):
             files = _without_own(files, own)
         used, left_out = _used_queries(files, str(path))
         texts, means, merged = _merge(files.query_text, used)
-        traffic, withheld = _split_traffic(len(texts), share, exponent, streams)
-        query_text, source, intent = _add_variants(texts, n_variants, streams)
-        share_of_source = _share_of_source(source)
+        query_text, source, intent = _add_variants(texts, n_variants, streams, files, synonyms)
+        hold_out = HoldOut.of(np.zeros(len(texts)), share, streams)
+        splitter = RankedTraffic(hold_out, source, _share_of_source(source), exponent=exponent, shift=flat)
+        traffic, withheld = splitter(Streams(seed=0))
         topic_indptr, topic_item, topic_grade = _judgements(files, used)
         meanings = [means[s] for s in source]
         super().__init__(
@@ -137,16 +157,18 @@ class Collection(TopicWorld):
                 topic_indptr=topic_indptr,
                 topic_item=topic_item,
                 topic_grade=topic_grade,
-                traffic=traffic[source] * share_of_source,
-                held_out=withheld[source] * share_of_source,
+                traffic=traffic,
+                held_out=withheld,
                 intent=intent,
                 intent_names=("original", *VARIANT_KINDS),
                 max_grade=int(topic_grade.max()),
                 complete=False,
                 excluded=own[used] if ignore_identical_ids else None,
+                reserved=_reserved_topics(hold_out.reserved, means, len(used)),
             ),
             n_users=n_users,
             gap_seconds=gap_seconds,
+            splitter=splitter,
         )
         identical = _note_on_identical_ids(files, used, own, ignored=ignore_identical_ids)
         self.notes = (*files.notes, *left_out, *merged, *identical)
@@ -221,27 +243,24 @@ def _merge(query_text: tuple[str, ...], used: Int64) -> tuple[list[str], list[li
     return texts, list(means.values()), notes
 
 
-def _split_traffic(n: int, share: float, exponent: float, streams: Streams) -> tuple[Float64, Float64]:
-    """Return the probabilities (n,) of each original text in the stream and among the held-out requests."""
-    order = streams.generator("collection/split").permutation(n)
-    n_held = min(round(share * n), n - 1)
-    parts = []
-    for rows in (order[n_held:], order[:n_held]):
-        zipf = np.arange(1, len(rows) + 1, dtype=np.float64) ** -exponent
-        probability = np.zeros(n)
-        probability[rows] = zipf / zipf.sum() if len(rows) else 0.0
-        parts.append(probability)
-    return parts[0], parts[1]
+def _reserved_topics(reserved: Bool, means: list[list[int]], n: int) -> Bool:
+    """Return which of ``n`` topics are meant by a reserved text."""
+    out = np.zeros(n, np.bool_)
+    out[[topic for text in np.flatnonzero(reserved) for topic in means[text]]] = True
+    return out
 
 
-def _add_variants(texts: list[str], n: int, streams: Streams) -> tuple[list[str], Int64, Int16]:
+def _add_variants(
+    texts: list[str], n: int, streams: Streams, files: CollectionFiles, synonyms: str | Path | None
+) -> tuple[list[str], Int64, Int16]:
     """Return originals and then variants, the original that each comes from, and its kind (0: original)."""
+    english = is_english(chain.from_iterable(zip(files.title, files.text, strict=True)))
+    table = Synonyms.read(synonyms) if english or synonyms is not None else Synonyms()
     out, source, intent = list(texts), list(range(len(texts))), [0] * len(texts)
     taken = {token_key(text) for text in texts}
     for i, text in enumerate(texts):
-        for variant, kind in variants(
-            text, n=n, rng=streams.generator("collection/variants", i), taken=taken
-        ):
+        rng = streams.generator("collection/variants", i)
+        for variant, kind in variants(text, n=n, rng=rng, taken=taken, synonyms=table, english=english):
             out.append(variant)
             source.append(i)
             intent.append(kind + 1)

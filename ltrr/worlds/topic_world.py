@@ -1,4 +1,4 @@
-"""A world over topics: requests drawn from a fixed traffic, truth looked up in judgements."""
+"""A world over topics: requests drawn from a replicate's traffic, truth looked up in judgements."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ltrr.errors import InputError
 from ltrr.protocols import State
 from ltrr.rng import Streams
 from ltrr.types import (
+    Bool,
     Catalogue,
     Feedback,
     Float64,
@@ -25,10 +26,13 @@ from ltrr.types import (
     Requests,
     Truth,
 )
+from ltrr.types.trusted import trusted
 from ltrr.worlds.topics import Topics
+from ltrr.worlds.traffic import Splitter, bands
 
 __all__ = ["TopicWorld"]
 
+_AHEAD = 64  # requests of the stream that are drawn together where they are asked for one by one
 HELD_OUT_START = 2**40
 """First id of a held-out request; no stream gets that far."""
 
@@ -59,6 +63,9 @@ class TopicWorld:
         Number of users, >= 1.
     gap_seconds : float
         Seconds between requests on average, > 0.
+    splitter : Splitter, optional
+        Draws at each fork, by its streams, what the stream asks and what is held out; without one, all forks
+        have the traffic of ``topics``, as has the world before it is forked.
 
     Attributes
     ----------
@@ -96,14 +103,24 @@ class TopicWorld:
 
     ideal_width: ClassVar[int] = IDEAL_WIDTH
 
-    def __init__(self, topics: Topics, *, n_users: int = 500, gap_seconds: float = 30.0) -> None:
-        self.topics = topics
+    _block: tuple[int, Requests]
+    _meant: tuple[Requests, Int64]
+
+    def __init__(
+        self,
+        topics: Topics,
+        *,
+        n_users: int = 500,
+        gap_seconds: float = 30.0,
+        splitter: Splitter | None = None,
+    ) -> None:
         self.n_users = _check.integer("TopicWorld.n_users", n_users, low=1)
         self.gap_seconds = _check.number("TopicWorld.gap_seconds", gap_seconds, low=0.0, open_low=True)
         self._streams = Streams(seed=0)
         self._cursor = 0
-        self._traffic_cdf = _cdf(topics.traffic)
-        self._held_out_cdf = _cdf(topics.held_out) if topics.held_out.any() else None
+        self._splitter = splitter
+        self._forget()
+        self._ask(topics)
         self._user_cdf = _cdf(np.arange(1, self.n_users + 1, dtype=np.float64) ** -_USER_EXPONENT)
         self._ideal, self._n_relevant = _ideal(topics, IDEAL_WIDTH)
 
@@ -133,11 +150,24 @@ class TopicWorld:
         """The highest relevance grade."""
         return self.topics.max_grade
 
+    @property
+    def intent_names(self) -> tuple[str, ...]:
+        """Names of the hidden kinds of queries."""
+        return self.topics.intent_names
+
+    @property
+    def reserved(self) -> Bool | None:
+        """Which topics (T,) are reserved, held out in every replicate and absent from tuning; None: none."""
+        return self.topics.reserved
+
     def fork(self, streams: Streams) -> Self:
         """Return the same world at its beginning, drawing from ``streams``; what stands still is shared."""
         world = copy.copy(self)
         world._streams = streams
         world._cursor = 0
+        world._forget()
+        if self._splitter is not None:
+            world._ask(self.topics.with_traffic(*self._splitter(streams)))
         return world
 
     def next(self, n: int, feedback: Feedback | None = None) -> Requests:
@@ -146,12 +176,23 @@ class TopicWorld:
         ``feedback`` changes nothing here: the traffic is fixed, users neither reformulate nor return.
         """
         del feedback
-        stop = self._cursor + _check.integer("next.n", n, low=0)
-        request = np.arange(self._cursor, stop, dtype=np.int64)
-        query = np.searchsorted(self._traffic_cdf, self._streams.uniform("query", request), side="right")
-        requests = self._requests(request, query.astype(np.int32), request)
-        self._cursor = stop
-        return requests
+        start = self._cursor
+        self._cursor += _check.integer("next.n", n, low=0)
+        return self._one(start) if n == 1 else self._stream(start, self._cursor)
+
+    def _one(self, request: int) -> Requests:
+        """Return one request of the stream, of a block drawn at once: that takes no longer than one."""
+        first, block = self._block
+        if not first <= request < first + len(block):
+            first, block = request, self._stream(request, request + _AHEAD)
+            self._block = first, block
+        return block.take(slice(request - first, request - first + 1))
+
+    def _stream(self, start: int, stop: int) -> Requests:
+        request = np.arange(start, stop, dtype=np.int64)
+        u = self._streams.uniform("query", request)
+        query = np.searchsorted(self._traffic_cdf, u, side="right")
+        return self._requests(request, query.astype(np.int32), request)
 
     def held_out(self, n: int) -> Requests:
         """Return ``n`` (>= 0) requests on queries that the stream never asks; changes no state.
@@ -185,7 +226,7 @@ class TopicWorld:
         Raises
         ------
         InputError
-            If the two do not match in length, or name queries or items that this world has not.
+            If the two do not match in length, or name queries or items that are not in this world.
         """
         if len(items) != len(requests):
             raise InputError(f"`truth.items` must hold {len(requests)} lists, got {len(items)}")
@@ -200,7 +241,8 @@ class TopicWorld:
         )
         if t.complete:
             judged = items.item >= 0
-        return Truth(
+        return trusted(
+            Truth,
             indptr=items.indptr,
             item=items.item,
             grade=grade,
@@ -220,6 +262,17 @@ class TopicWorld:
         """Return the hidden kind (B,) of each request's query: for analyses, never for a policy."""
         return self.topics.intent[self._query(requests)]
 
+    def band(self, requests: Requests) -> Int8:
+        """Return the place (B,) of each request's topic in the stream: 0 head, 1 torso, 2 tail, −1 held out.
+
+        Each band has about a third of the traffic (`ltrr.worlds.traffic.bands`).
+        """
+        return self._band[self._topic(requests)]
+
+    def shares(self) -> tuple[Float64, Float64]:
+        """Return the probability (T,) of each topic in the stream and among the held-out requests."""
+        return self.topics.shares()
+
     def state(self) -> State:
         """Return the position in the stream: all else is a function of request ids."""
         return {"request": self._cursor}
@@ -227,6 +280,18 @@ class TopicWorld:
     def restore(self, state: State) -> None:
         """Continue exactly from ``state``."""
         self._cursor = _check.integer("state['request']", state.get("request"), low=0)
+
+    def _forget(self) -> None:
+        """Drop what was drawn by other streams."""
+        self._block = (0, Requests.empty())
+        self._meant = (self._block[1], np.zeros(0, np.int64))
+
+    def _ask(self, topics: Topics) -> None:
+        """Draw queries by the traffic of ``topics`` from now on."""
+        self.topics = topics
+        self._traffic_cdf = _cdf(topics.traffic)
+        self._held_out_cdf = _cdf(topics.held_out) if topics.held_out.any() else None
+        self._band = bands(topics.shares()[0])
 
     def _requests(self, request: Int64, query: Int32, tick: Int64) -> Requests:
         """Return requests with user, time, session and context; ``tick`` counts gaps on the clock."""
@@ -255,10 +320,16 @@ class TopicWorld:
 
     def _topic(self, requests: Requests) -> Int64:
         """Return the topic (B,) that each request means."""
+        # the truth of a batch is asked of its pages and of its candidates
+        if requests is not self._meant[0]:
+            self._meant = requests, self._topics_of(requests)
+        return self._meant[1]
+
+    def _topics_of(self, requests: Requests) -> Int64:
         query = self._query(requests)
         out = np.empty(len(query), np.int64)
         t = self.topics
-        u = self._streams.uniform("topic", requests.request)
+        u = self._streams.by_request("topic", requests.request)[:, 0]
         draw_topics(query, u, t.query_indptr, t.query_topic, t.query_weight, out)
         return out
 

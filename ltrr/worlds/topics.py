@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from ltrr import _check
 from ltrr.errors import InputError
-from ltrr.types import Catalogue, Float64, Int8, Int16, Int32, Int64, Queries
+from ltrr.types import Bool, Catalogue, Float64, Int8, Int16, Int32, Int64, Queries
 
 __all__ = ["Topics"]
 
@@ -54,6 +55,8 @@ class Topics:
         unjudged (real collections).
     excluded : int32 (T,), optional
         An item that is never shown to each topic, −1 for none: for queries that are documents themselves.
+    reserved : bool (T,), optional
+        Topics that no replicate's stream asks, for figures on which nothing was ever tuned.
 
     Raises
     ------
@@ -91,6 +94,7 @@ class Topics:
     max_grade: int
     complete: bool
     excluded: Int32 | None = None
+    reserved: Bool | None = None
 
     def __post_init__(self) -> None:
         q, t = len(self.queries), len(self.topic_indptr) - 1
@@ -105,11 +109,7 @@ class Topics:
             ("intent", np.int16, q, len(self.intent_names)),
         ):
             object.__setattr__(self, key, _ids(f"Topics.{key}", getattr(self, key), dtype, length, top))
-        for key, length in (("query_weight", m), ("traffic", q), ("held_out", q)):
-            value = _check.array(f"Topics.{key}", getattr(self, key), np.float64, (length,))
-            if not bool(np.all((value >= 0.0) & (value <= 1.0 + _SUM_TOLERANCE))):
-                raise InputError(f"`Topics.{key}` must hold probabilities in [0, 1]")
-            object.__setattr__(self, key, value)
+        object.__setattr__(self, "query_weight", _probabilities("query_weight", self.query_weight, m))
         for key, rows, values in (("query_indptr", q, m), ("topic_indptr", t, j)):
             object.__setattr__(self, key, _check.indptr(f"Topics.{key}", getattr(self, key), rows, values))
         if self.excluded is not None:
@@ -117,9 +117,12 @@ class Topics:
             shifted = np.asarray(self.excluded, np.int64) + 1
             items = _ids("Topics.excluded", shifted, np.int32, t, len(self.catalogue) + 1) - 1
             object.__setattr__(self, "excluded", items.astype(np.int32))
-        self._check_sums()
+        if self.reserved is not None:
+            reserved = _check.array("Topics.reserved", self.reserved, np.bool_, (t,))
+            object.__setattr__(self, "reserved", reserved)
+        self._check_weights()
         self._check_order()
-        self._check_parts()
+        self._set_traffic(self.traffic, self.held_out)
 
     @staticmethod
     def from_frames(
@@ -199,8 +202,40 @@ class Topics:
         """Number of topics, T."""
         return len(self.topic_indptr) - 1
 
-    def _check_sums(self) -> None:
-        """Refuse probabilities that do not sum to one."""
+    def with_traffic(self, traffic: Float64, held_out: Float64) -> Topics:
+        """Return the same topics asked otherwise; the two columns alone are checked, all others shared.
+
+        Raises
+        ------
+        InputError
+            If the two do not fit, as for the class.
+        """
+        topics = copy.copy(self)
+        topics._set_traffic(traffic, held_out)
+        return topics
+
+    def shares(self) -> tuple[Float64, Float64]:
+        """Return the probability (T,) of each topic in the stream and among the held-out requests."""
+        row = np.repeat(np.arange(len(self.queries)), np.diff(self.query_indptr))
+        out = np.zeros((2, self.n_topics))
+        for part, probability in zip(out, (self.traffic, self.held_out), strict=True):
+            np.add.at(part, self.query_topic, probability[row] * self.query_weight)
+        return out[0], out[1]
+
+    def _set_traffic(self, traffic: Float64, held_out: Float64) -> None:
+        """Set what is asked, once it is known to be two distributions that share no topic."""
+        for key, value in (("traffic", traffic), ("held_out", held_out)):
+            object.__setattr__(self, key, _probabilities(key, value, len(self.queries)))
+        total = float(self.traffic.sum())
+        if abs(total - 1.0) > _SUM_TOLERANCE:
+            raise InputError(f"`Topics.traffic` must sum to 1, got {total:g}")
+        total = float(self.held_out.sum())
+        if total != 0.0 and abs(total - 1.0) > _SUM_TOLERANCE:
+            raise InputError(f"`Topics.held_out` must sum to 1 or be all zeros, got a sum of {total:g}")
+        self._check_parts()
+
+    def _check_weights(self) -> None:
+        """Refuse meanings whose probabilities do not sum to one."""
         row = np.repeat(np.arange(len(self.queries)), np.diff(self.query_indptr))
         sums = np.bincount(row, self.query_weight, minlength=len(self.queries))
         bad = np.flatnonzero(np.abs(sums - 1.0) > _SUM_TOLERANCE)
@@ -209,12 +244,6 @@ class Topics:
             raise InputError(
                 f"`Topics.query_weight` must sum to 1 within each query, got {got:g} for query {query}"
             )
-        total = float(self.traffic.sum())
-        if abs(total - 1.0) > _SUM_TOLERANCE:
-            raise InputError(f"`Topics.traffic` must sum to 1, got {total:g}")
-        total = float(self.held_out.sum())
-        if total != 0.0 and abs(total - 1.0) > _SUM_TOLERANCE:
-            raise InputError(f"`Topics.held_out` must sum to 1 or be all zeros, got a sum of {total:g}")
 
     def _check_order(self) -> None:
         """Refuse items that do not ascend within a topic: grades are found by binary search."""
@@ -241,6 +270,20 @@ class Topics:
                 f"`Topics.held_out` must share no topic with `traffic`, got {len(both)} shared, "
                 f"the first is {both[0]}"
             )
+        asked = np.flatnonzero(seen[0] & self.reserved) if self.reserved is not None else both
+        if len(asked):
+            raise InputError(
+                f"`Topics.reserved` must hold no topic of `traffic`, got {len(asked)} of them, "
+                f"the first is {asked[0]}"
+            )
+
+
+def _probabilities(key: str, value: Any, length: int) -> Float64:
+    """Return a column of probabilities after a check."""
+    column: Float64 = _check.array(f"Topics.{key}", value, np.float64, (length,))
+    if not bool(np.all((column >= 0.0) & (column <= 1.0 + _SUM_TOLERANCE))):
+        raise InputError(f"`Topics.{key}` must hold probabilities in [0, 1]")
+    return column
 
 
 def _column(table: Any, name: str, column: str) -> Any:

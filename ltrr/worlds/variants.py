@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Set
+from collections.abc import Set
+from functools import partial
+from string import punctuation
 
 import numpy as np
 
 from ltrr.features.tokens import clusters, is_spaceless, unicode_words
+from ltrr.worlds.english import other_number
+from ltrr.worlds.synonyms import Synonyms
 
 __all__ = ["VARIANT_KINDS", "token_key", "variants"]
 
-VARIANT_KINDS = ("dropped", "misspelt", "prefix")
-"""Kinds of variants: a word left out, a letter mistyped, the text cut short while typing."""
+VARIANT_KINDS = ("dropped", "misspelt", "prefix", "synonym", "reordered", "inflected")
+"""Kinds of variants: a word left out, a letter mistyped, the text cut short while typing, a word or phrase
+replaced by another of its meaning, the words in another order, a noun in its other number."""
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _LATIN_END = "\u0250"  # where Latin letters and their accented forms end
+_NO_SYNONYMS = Synonyms()
 _ATTEMPTS = 8  # a try fails by repeating a known text; short queries run out of new ones
 
 
@@ -29,7 +35,15 @@ def token_key(text: str) -> str:
     return " ".join(unicode_words(text.casefold()))
 
 
-def variants(text: str, *, n: int, rng: np.random.Generator, taken: Set[str]) -> list[tuple[str, int]]:
+def variants(
+    text: str,
+    *,
+    n: int,
+    rng: np.random.Generator,
+    taken: Set[str],
+    synonyms: Synonyms = _NO_SYNONYMS,
+    english: bool = True,
+) -> list[tuple[str, int]]:
     """Return up to ``n`` variants of a query, each with the index of its kind in `VARIANT_KINDS`.
 
     The kinds take turns; where one has nothing new to offer the next one steps in. No two variants, and none
@@ -48,6 +62,10 @@ def variants(text: str, *, n: int, rng: np.random.Generator, taken: Set[str]) ->
         Draws words, letters and places.
     taken : set of str
         Token keys that must not come again: those of all other queries.
+    synonyms : Synonyms
+        What may replace what; by default nothing.
+    english : bool
+        Whether nouns are inflected, by the rules of English.
 
     Examples
     --------
@@ -59,7 +77,8 @@ def variants(text: str, *, n: int, rng: np.random.Generator, taken: Set[str]) ->
     True
     """
     words = text.split()
-    makers: tuple[Callable[[list[str], np.random.Generator], list[str]], ...] = (_drop, _misspell, _cut)
+    inflect = _inflect if english else _keep
+    makers = (_drop, _misspell, _cut, partial(_replace, synonyms=synonyms), _reorder, inflect)
     known = {"", token_key(text)}
     out: list[tuple[str, int]] = []
     for turn in range(n):
@@ -123,3 +142,45 @@ def _cut(words: list[str], rng: np.random.Generator) -> list[str]:
     if len(last) >= 3 and (len(words) == 1 or rng.random() < 0.5):
         return [*words[:-1], "".join(last[: int(rng.integers((len(last) + 1) // 2, len(last)))])]
     return words[: int(rng.integers((len(words) + 1) // 2, max(len(words), 2)))]
+
+
+def _replace(words: list[str], rng: np.random.Generator, *, synonyms: Synonyms) -> list[str]:
+    """Replace a word or phrase by one of the same meaning."""
+    places = synonyms.places(_bare(words))
+    if not places:
+        return words
+    start, stop, others = places[int(rng.integers(len(places)))]
+    return [*words[:start], others[int(rng.integers(len(others)))], *words[stop:]]
+
+
+def _reorder(words: list[str], rng: np.random.Generator) -> list[str]:
+    """Swap the two parts before and behind a cut, or two words."""
+    if len(words) < 2:
+        return words
+    if rng.random() < 0.5:
+        cut = int(rng.integers(1, len(words)))
+        return words[cut:] + words[:cut]
+    first, second = rng.choice(len(words), size=2, replace=False).tolist()
+    out = list(words)
+    out[first], out[second] = words[second], words[first]
+    return out
+
+
+def _inflect(words: list[str], rng: np.random.Generator) -> list[str]:
+    """Turn one noun to its other number."""
+    places = other_number(_bare(words))
+    if not places:
+        return words
+    at, other = places[int(rng.integers(len(places)))]
+    return [*words[:at], other, *words[at + 1 :]]
+
+
+def _keep(words: list[str], rng: np.random.Generator) -> list[str]:
+    """Change nothing: what stands for a kind that a language has not."""
+    del rng
+    return words
+
+
+def _bare(words: list[str]) -> list[str]:
+    """Return words in lower case without the punctuation around them."""
+    return [word.casefold().strip(punctuation) for word in words]

@@ -94,7 +94,18 @@ class Stammering(SomeRanker):
         return super().score(features) if len(features) else np.zeros(1)
 
 
+class Blurting(SomeRanker):
+    def score_for(self, features, query):
+        return super().score(features)[: len(features) - 1]
+
+
+class Boundless(SomeRanker):
+    explore = 1.5
+
+
 BROKEN = [
+    ("scores_for_queries_fit", Blurting),
+    ("explored_share_is_a_fraction", Boundless),
     ("follows_protocol", NoLearn),
     ("scores_are_numbers", Infinite),
     ("batch_does_not_matter", Relative),
@@ -222,10 +233,10 @@ def test_the_number_of_features_follows_names():
 
 def test_rankers_are_made_for_columns_first():
     check_ranker(Movable())
-    check_ranker(Movable(), n_features=2)
+    check_ranker(Movable(), n_features=3)
     bound = Movable()
     bound.names = ("a", "b", "c")
     check_ranker(bound)
-    places = ("rank@a", "score@a")
-    made = [(("f0", "f1", "f2", "f3", *places), (5,)), (places, (1,)), (("a", "b", "c"), (2,))]
+    places = ("rank@a", "score@a", "scaled@a")
+    made = [(("f0", "f1", "f2", *places), (5,)), (places, (2,)), (("a", "b", "c"), (2,))]
     assert Movable.made == made

@@ -67,6 +67,23 @@ class SomeArm:
         self.clicks = state["clicks"].copy()
 
 
+class Counting(SomeArm):
+    """Knows how many items it has."""
+
+    def available(self, requests):
+        return np.diff(self.retrieve(requests, np.full(len(requests), 99, np.int32)).indptr).astype(np.int32)
+
+
+class Boasting(Counting):
+    def available(self, requests):
+        return super().available(requests) + np.int32(1)
+
+
+class Exact(Counting):
+    def available(self, requests):
+        return super().available(requests).astype(np.int64)
+
+
 class NoIndex(SomeArm):
     index = None
 
@@ -372,6 +389,8 @@ BROKEN = [
     ("follows_protocol", NoIndex),
     ("lists_are_lists", Undead),
     ("lists_are_lists", TwiceTheSame),
+    ("available_is_what_lists_hold", Boasting),
+    ("available_is_what_lists_hold", Exact),
     ("best_come_first", LateTies),
     ("best_come_first", WorstFirst),
     ("batch_does_not_matter", Averse),
@@ -413,6 +432,7 @@ BROKEN = [
 def test_the_right_one_passes():
     check_retriever(SomeArm())
     check_retriever(Offering())
+    check_retriever(Counting())
 
 
 @pytest.mark.parametrize(("check", "kind"), BROKEN)

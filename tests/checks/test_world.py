@@ -226,7 +226,56 @@ class Lending(TopicWorld):
         super().restore({key: value for key, value in state.items() if key != "seen"})
 
 
+class Boastful(TopicWorld):
+    def shares(self):
+        stream, held = super().shares()
+        return 2 * stream, held
+
+
+class Mixed(TopicWorld):
+    def shares(self):
+        stream, held = super().shares()
+        return (stream + held) / 2, held
+
+
+class Swapped(TopicWorld):
+    def shares(self):
+        return super().shares()[::-1]
+
+
+class Headlong(TopicWorld):
+    def band(self, requests):
+        return np.zeros(len(requests), np.int8)
+
+
+class Promising(TopicWorld):
+    """Reserves a topic that its stream asks."""
+
+    reserved = np.arange(6) == 0
+
+
+class Overdone(TopicWorld):
+    """Reserves more than it holds out."""
+
+    reserved = np.arange(6) >= 4
+
+    def shares(self):
+        stream, held = super().shares()
+        stream[4] = 0.0
+        return stream / stream.sum(), held
+
+    def next(self, n, feedback=None):
+        requests = super().next(n, feedback)
+        return replace(requests, query=np.where(requests.query < 8, requests.query, requests.query - 4))
+
+
 BROKEN = [
+    ("shares_are_those_of_the_requests", Boastful),
+    ("shares_are_those_of_the_requests", Mixed),
+    ("shares_are_those_of_the_requests", Swapped),
+    ("shares_are_those_of_the_requests", Headlong),
+    ("shares_are_those_of_the_requests", Promising),
+    ("shares_are_those_of_the_requests", Overdone),
     ("follows_protocol", Mute),
     ("requests_are_numbered", Stuck),
     ("requests_are_numbered", Backwards),

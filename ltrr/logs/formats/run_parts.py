@@ -15,7 +15,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from ltrr.errors import InputError, nearest
 from ltrr.logs.tables import TABLES, Log, part_file, part_numbers, whole_parts
-from ltrr.types import Int64, Queries
+from ltrr.types import Int32, Int64, Queries
 from ltrr.types.quotas import all_quotas
 
 __all__ = ["PartColumns", "RunParts", "find_log"]
@@ -65,6 +65,9 @@ class PartColumns:
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.table.schema.names
 
     def numbers(self, name: str, dtype: DTypeLike) -> NDArray[Any]:
         """Return a plain column; missing values become NaN where ``dtype`` is floating."""
@@ -195,6 +198,29 @@ class RunParts:
         loop = settings.get("loop") if isinstance(settings, Mapping) else None
         return loop if isinstance(loop, Mapping) else {}
 
+    def slab_sizes(self) -> tuple[Int32, int]:
+        """Return the candidates that a slot asks of each arm, (R,), and those that a slot holds.
+
+        A log that names no ``slab_size`` asked for whole slots.
+
+        Raises
+        ------
+        InputError
+            If ``log.json`` does not state the sizes.
+        """
+        loop, arms = self.loop, list(self.about["arms"])
+        try:
+            size, own = int(loop["slot_size"]), dict(loop.get("slab_size") or {})
+            slabs = np.array([min(int(own.pop(arm, size)), size) for arm in arms], np.int32)
+            if not own and slabs.min() >= 1:
+                return slabs, size
+        except (KeyError, TypeError, ValueError, OverflowError):
+            pass
+        raise InputError(
+            f"{self.folder}/log.json: `settings.loop` must state slot_size >= 1, and in slab_size "
+            "numbers >= 1 for some of the arms; write the log again"
+        )
+
     def n_slots(self) -> int:
         """Return the number of slots that a quota divides."""
         quotas, n_arms = self.about["quotas"], len(self.about["arms"])
@@ -219,10 +245,12 @@ class RunParts:
             raise InputError(f"{file}: column `text` must be texts, got {texts.type}; write the log again")
         return Queries(tuple(texts.to_pylist()))
 
-    def read(self, table: str, seed: int, part: int, columns: tuple[str, ...]) -> PartColumns:
-        """Return the named columns of one part of a table."""
+    def read(
+        self, table: str, seed: int, part: int, columns: tuple[str, ...], optional: tuple[str, ...] = ()
+    ) -> PartColumns:
+        """Return the named columns of one part of a table, the optional ones as far as it holds them."""
         file = part_file(self.folder, table, self.policy, seed, part)
-        return PartColumns(file, self._open(file, columns))
+        return PartColumns(file, self._open(file, columns, optional))
 
     def _about(self) -> Mapping[str, Any]:
         try:
@@ -256,9 +284,10 @@ class RunParts:
         return tuple(sorted({part_numbers(file) for cell in files for file in cell}))
 
     @staticmethod
-    def _open(file: Path, columns: tuple[str, ...]) -> pa.Table:
+    def _open(file: Path, columns: tuple[str, ...], optional: tuple[str, ...] = ()) -> pa.Table:
         try:
             source = pq.ParquetFile(file)
+            columns += tuple(c for c in optional if c in source.schema_arrow.names)
             missing = [c for c in columns if c not in source.schema_arrow.names]
             if missing:
                 held = ", ".join(source.schema_arrow.names)

@@ -11,12 +11,12 @@ from ltrr.bandits.spec import policy_spec
 from ltrr.errors import InputError
 from ltrr.features.actions import Slabs
 from ltrr.logs.events import Events
-from ltrr.logs.formats.run_log import RunLog
+from ltrr.logs.formats.run_log import RunLog, RunPart
 from ltrr.protocols import Policy
-from ltrr.replay.allocations.quota_law import FIXED, LoggedCredit
+from ltrr.replay.allocations.quota_law import FIXED, LoggedCredit, LoggedSupply
 from ltrr.simulation.setting import LoopSetting
 from ltrr.study.build import make_policy
-from ltrr.types import Float64, Int64, Requests, row_of
+from ltrr.types import Float64, Int32, Int64, Requests, row_of
 
 __all__ = ["known_logging", "logged_probabilities", "requests_of", "scatter", "slabs_of"]
 
@@ -50,14 +50,15 @@ def logged_probabilities(events: Events) -> Float64:
     return scatter(events, events.probabilities)
 
 
-def slabs_of(log: RunLog, events: Events) -> Slabs:
-    """Return what builds the action set of any slot of the logged requests.
+def slabs_of(log: RunLog, part: RunPart) -> Slabs:
+    """Return what builds the action set of any slot of a part's requests.
 
     Raises
     ------
     InputError
-        If the log does not hold the features of all arms in every slot.
+        If the log does not hold the features of all arms in every slot, or what the arms had.
     """
+    events = part.events
     arms, n, space = tuple(log.parts.about["arms"]), len(events.request_indptr) - 1, log.space
     r = len(arms)
     if not log.parts.slabs:
@@ -67,10 +68,21 @@ def slabs_of(log: RunLog, events: Events) -> Slabs:
     if names != space.feature_names or not np.array_equal(actions.action, np.tile(np.arange(r), len(events))):
         raise InputError(
             f"{log.name}: every slot must offer all {r} arms in order with the features "
-            f"{', '.join(names)}, so that slots that were not logged can be rebuilt"
+            f"{', '.join(names)}, so that slots that were not logged can be rebuilt; simulate the run again"
         )
     features = actions.features.reshape(n, space.n_slots, r, len(names))
-    return Slabs(arms, log.n_slots, LoggedCredit(features[:, 0, :, -1]))
+    slabs, slot_size = log.parts.slab_sizes()
+    supply = LoggedSupply(slabs=slabs, slot_size=slot_size, logged=_available(log, part))
+    return Slabs(arms, log.n_slots, LoggedCredit(features[:, 0, :, -1]), supply)
+
+
+def _available(log: RunLog, part: RunPart) -> Int32:
+    """Return what each arm had for each request of a part, (n, R)."""
+    table = log.parts.read("requests", part.seed, part.part, ("request", "available"))
+    known, asked = table.numbers("request", np.int64), part.request[part.events.request_indptr[:-1]]
+    order = np.argsort(known)
+    at = order[np.searchsorted(known, asked, sorter=order)]
+    return table.wide("available", len(log.parts.about["arms"]), np.int32)[at]
 
 
 def known_logging(log: RunLog) -> Policy | None:

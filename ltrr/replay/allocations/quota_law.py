@@ -15,11 +15,12 @@ from ltrr.bandits.uniform import Uniform
 from ltrr.errors import InputError
 from ltrr.features.actions import Slabs
 from ltrr.features.history import CreditHistory
+from ltrr.features.supply import Supply
 from ltrr.protocols import Policy
 from ltrr.types import Bool, Float32, Float64, Int32, Int64, Requests
 from ltrr.types.quotas import all_quotas, quota_of
 
-__all__ = ["FIXED", "QuotaLaw", "LoggedCredit", "QuotaTree", "quota_distribution"]
+__all__ = ["FIXED", "LoggedCredit", "LoggedSupply", "QuotaLaw", "QuotaTree", "quota_distribution"]
 
 FIXED = (SingleArm, StaticQuota, EqualSplit, Uniform)
 """Policies that depend on nothing but the quota so far, so that any log can state them."""
@@ -80,6 +81,39 @@ class LoggedCredit(CreditHistory):
         if len(requests) != len(self._credit):
             raise InputError(f"`requests` must be the {len(self._credit)} of the log, got {len(requests)}")
         return self._credit
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoggedSupply(Supply):
+    """What arms had as a log states it, so that action features of unlogged slots can be built.
+
+    Parameters
+    ----------
+    slabs : int32 (R,)
+        Candidates that a slot asks of each arm.
+    slot_size : int >= 1
+        Candidates a slot.
+    arms : sequence
+        Not asked.
+    logged : int32 (B, R)
+        What each arm had for each request.
+
+    Examples
+    --------
+    >>> from ltrr.logs.events import Events, Space
+    >>> events = Events(Space(("bm25", "memory")), [1], [1], [0], [1.0])
+    >>> supply = LoggedSupply(slabs=np.array([4, 4]), slot_size=4, logged=np.array([[-1, 3]]))
+    >>> supply.of_slot(events.requests, np.array([[0, 0]])).tolist()
+    [[0.0, 0.25]]
+    """
+
+    logged: Int32
+
+    def available(self, requests: Requests) -> Int32:
+        """Return what is logged (B, R); ``requests`` must be those of the log."""
+        if len(requests) != len(self.logged):
+            raise InputError(f"`requests` must be the {len(self.logged)} of the log, got {len(requests)}")
+        return self.logged
 
 
 @dataclass(frozen=True)

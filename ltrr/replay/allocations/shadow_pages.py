@@ -9,7 +9,7 @@ import numpy as np
 from ltrr._kernels.two_stage import page_groups
 from ltrr.errors import InputError
 from ltrr.logs.formats.run_parts import RunParts
-from ltrr.types import Int32, Int64
+from ltrr.types import Bool, Int32, Int64
 from ltrr.types.quotas import all_quotas
 
 __all__ = ["ShadowPages"]
@@ -22,7 +22,7 @@ class ShadowPages:
     """Rebuilds, for logged requests, which quotas would have shown the same page.
 
     The candidates of all arms are sorted by (ranker's score descending, item ascending). A quota draws those
-    that some arm delivers within its depth, short lists spilling to the fallback arms; the first
+    that some arm delivers within its depth, short slabs and lists spilling to the fallback arms; the first
     ``page_size`` of them are its page.
 
     Parameters
@@ -66,13 +66,17 @@ class ShadowPages:
         -------
         int64 (B, Q), or None
             None where the ranker's scores depend on what was drawn, so that no other page can be known.
+            Where places of a page were explored at random, each quota has a page of its own: whether places
+            are explored does not depend on the quota (as long as a union holds two pages or more), but which
+            items they show does.
 
         Raises
         ------
         InputError
             If the page of a logged quota is not the page that was shown.
         """
-        arms, slot_size, page_size, fallback = self._setting()
+        (slabs, slot_size), (page_size, fallback) = self.parts.slab_sizes(), self._setting()
+        arms = len(slabs)
         table = self.parts.read("candidates", seed, part, _CANDIDATES)
         of, item = table.numbers("request", np.int64), table.numbers("item", np.int64)
         wanted = np.isin(of, request)
@@ -94,23 +98,32 @@ class ShadowPages:
         quotas = all_quotas(self.n_slots, arms)
         group = np.empty((len(request), len(quotas)), np.int64)
         page = np.empty((len(request), len(quotas), page_size), np.int32)
-        page_groups(indptr, start, source, quotas, slot_size, fallback, group, page)
+        page_groups(indptr, start, source, quotas, slabs, slot_size, fallback, group, page)
         first = np.flatnonzero(new)
         own = page[np.arange(len(request)), quota]
         items = np.where(own >= 0, np.append(item[first], -1)[(own + indptr[:-1, None]) * (own >= 0)], -1)
-        self._check(seed, part, request, items)
+        explored = self._explored(seed, part, request)
+        self._check(seed, part, request[~explored], items[~explored])
+        group[explored] = np.arange(len(quotas))
         return group
 
-    def _setting(self) -> tuple[int, int, int, Int32]:
-        """Return number of arms, slot size, page size and fallback arms as logged."""
+    def _explored(self, seed: int, part: int, request: Int64) -> Bool:
+        """Return which requests (B,) have explored places; logs without the column have none."""
+        shown = self.parts.read("impressions", seed, part, ("request",), optional=("explored",))
+        if "explored" not in shown:
+            return np.zeros(len(request), np.bool_)
+        return np.isin(request, shown.numbers("request", np.int64)[shown.numbers("explored", np.bool_)])
+
+    def _setting(self) -> tuple[int, Int32]:
+        """Return page size and fallback arms as logged."""
         loop, arms = self.parts.loop, list(self.parts.about["arms"])
         try:
             fallback = [arms.index(a) for a in loop["fallback"]]
-            return len(arms), int(loop["slot_size"]), int(loop["page_size"]), np.array(fallback, np.int32)
+            return int(loop["page_size"]), np.array(fallback, np.int32)
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(
-                f"{self.parts.folder}/log.json: `settings.loop` must state fallback, slot_size and "
-                "page_size; write the log again"
+                f"{self.parts.folder}/log.json: `settings.loop` must state fallback and page_size; "
+                "write the log again"
             ) from error
 
     def _check(self, seed: int, part: int, request: Int64, items: Int64) -> None:

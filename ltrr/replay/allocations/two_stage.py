@@ -210,7 +210,7 @@ class _Sums:
         if self.level == "page" and not stage.pages.logged:
             return "the log holds no shadow retrieval; log with loop.log_shadow = true"
         if self.level == "page" and self.own == 0:
-            return "no request's other pages are known: scores or the logging policy's law are missing"
+            return "no request's other pages are known: the log lacks scores or the logging policy's law"
         if outside > _NOTHING:
             return f"{outside:.3g} of the target's choices have probability 0 under the logging policy"
         if self.weights.ess == 0.0:

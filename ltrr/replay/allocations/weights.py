@@ -10,7 +10,6 @@ import numpy as np
 from ltrr import _check
 from ltrr.errors import InputError
 from ltrr.features.actions import Allocations
-from ltrr.logs.events import Events
 from ltrr.logs.formats.run_log import RunLog, RunPart
 from ltrr.protocols import Policy
 from ltrr.replay.allocations.batch import LEVELS, TwoStageBatch
@@ -126,7 +125,7 @@ class TwoStage:
         first = events.request_indptr[:-1]
         requests = requests_of(events, first, part.request)
         slots = self.log.space.n_slots
-        target = self._target_law(events, requests)
+        target = self._target_law(part, requests)
         logged = logged_probabilities(events)
         if slots == 1 and not self.log.parts.slabs:
             path = np.zeros((len(first), 2), np.int64)
@@ -136,7 +135,7 @@ class TwoStage:
         else:
             action = events.action.reshape(-1, slots)
             path, logged = self._tree.path(action), logged.reshape(len(first), slots, len(self._arms))
-            law, known = self._logging_law(events, requests, part.version[first], path, logged)
+            law, known = self._logging_law(part, requests, path, logged)
             sequence = sequence_level(target, path, action, logged)
             square = np.where(known, self._tree.mean_square(target, law), sequence.square)
             sequence = replace(sequence, square=square)
@@ -169,7 +168,7 @@ class TwoStage:
             seen=seen,
         )
 
-    def _target_law(self, events: Events, requests: Requests) -> QuotaLaw:
+    def _target_law(self, part: RunPart, requests: Requests) -> QuotaLaw:
         """Return what the target does, of quotas and, in a log of slabs, slot by slot."""
         n, target = len(requests), self.target
         if isinstance(target, (str, Mapping)):
@@ -177,7 +176,7 @@ class TwoStage:
             return self._tree.exchangeable(np.tile(law, (n, 1)))
         rng = np.random.default_rng(0)
         if target.space == "slabs":
-            return self._tree.policy_law(target, requests, slabs_of(self.log, events), rng)
+            return self._tree.policy_law(target, requests, slabs_of(self.log, part), rng)
         if self.log.parts.slabs:
             none = LoggedCredit(np.zeros((n, len(self.quotas)), np.float32))
             actions = Allocations(self._arms, self.log.n_slots, none).build(
@@ -185,7 +184,7 @@ class TwoStage:
             )
             stated = target.probabilities(requests, actions, rng)
             return self._tree.exchangeable(stated.reshape(n, len(self.quotas)))
-        logged = events.actions
+        logged = part.events.actions
         actions = ActionSet(
             logged.indptr,
             logged.action,
@@ -194,16 +193,16 @@ class TwoStage:
             logged.n_actions,
             self.quotas[logged.action],
         )
-        return QuotaLaw(scatter(events, target.probabilities(requests, actions, rng)), ())
+        return QuotaLaw(scatter(part.events, target.probabilities(requests, actions, rng)), ())
 
     def _logging_law(
-        self, events: Events, requests: Requests, version: Int32, path: Int64, logged: Float64
+        self, part: RunPart, requests: Requests, path: Int64, logged: Float64
     ) -> tuple[QuotaLaw, Bool]:
         """Return the logging policy's law and where it is known."""
-        n = len(requests)
+        n, version = len(requests), part.version[part.events.request_indptr[:-1]]
         law, known = self._tree.uniform(n), version == -1
         if self.logging is not None:
-            builder = slabs_of(self.log, events)
+            builder = slabs_of(self.log, part)
             rng = np.random.default_rng(0)
             own = self._tree.policy_law(self.logging, requests, builder, rng, audit=self._audit)
             law, known = QuotaLaw.where(known, law, own), np.ones(n, np.bool_)

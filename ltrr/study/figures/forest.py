@@ -21,7 +21,9 @@ __all__ = ["differences"]
 NARROW = 6.0
 """Inches of width up to which panels are drawn below one another."""
 
-_TITLES = {"all": "all requests", "repeated": "repeated", "first-time": "first-time", "held-out": "held-out"}
+_TITLES = {"all": "all requests"} | {name: name for name in SETS if name != "all"}
+_PANELS = ("all", "repeated", "first-time", "held-out")
+"""Sets that are drawn unless asked: reserved requests are among the held-out ones."""
 
 
 def differences(
@@ -41,8 +43,8 @@ def differences(
     ----------
     tables : Tables
     of : str, optional
-        One set of requests: ``all``, ``repeated``, ``first-time`` or ``held-out``; by default a panel for
-        each, or ``all`` where ``ax`` is given.
+        One set of requests: ``all``, ``repeated``, ``first-time``, ``held-out`` or ``reserved``; by default a
+        panel for each of the first four, or ``all`` where ``ax`` is given.
     ax : Axes, optional
         Where to draw one set.
     policies : sequence of str, optional
@@ -62,7 +64,7 @@ def differences(
         _check.choice("of", of, tuple(SETS))
     names = [name for name in shown(tables, policies) if name != static]
     known = set(tables.differences.set)
-    sets = [of or "all"] if of is not None or ax is not None else [name for name in SETS if name in known]
+    sets = [of or "all"] if of is not None or ax is not None else [name for name in _PANELS if name in known]
     if not names:
         raise InputError(f"there is no policy besides {static} whose difference could be drawn")
     if not known.issuperset(sets):

@@ -10,7 +10,7 @@ from ltrr.types import Catalogue, Float64, Int16, Int32, Int64
 from ltrr.worlds.music.lexicon import FACETS, Lexicon
 from ltrr.worlds.music.nicknames import clip_names, give_nicknames, rename_fan_playlists
 from ltrr.worlds.music.titles import name_artists, name_playlists, share_titles, tag_items, title_works
-from ltrr.worlds.music.words import zipf_law
+from ltrr.worlds.traffic import zipf_law
 
 __all__ = ["ALBUM", "ARTIST", "KINDS", "PLAYLIST", "SONG", "MusicCatalogue"]
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ltrr.types import Int16, Int64
-from ltrr.worlds.music.words import LANGUAGES, coin, zipf_law
+from ltrr.worlds.music.words import LANGUAGES, coin
+from ltrr.worlds.traffic import zipf_law
 
 __all__ = ["FACETS", "Lexicon"]
 

@@ -8,9 +8,8 @@ import numpy as np
 
 from ltrr import _check
 from ltrr.errors import InputError
-from ltrr.types import Float64
 
-__all__ = ["LANGUAGES", "Language", "coin", "misspell", "zipf_law"]
+__all__ = ["LANGUAGES", "Language", "coin", "misspell"]
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
@@ -142,31 +141,3 @@ def misspell(word: str, rng: np.random.Generator) -> str:
         return word[:place] + word[place] + word[place:]
     letters = [letter for letter in _LETTERS if letter != word[place]]
     return word[:place] + letters[int(rng.integers(len(letters)))] + word[place + 1 :]
-
-
-def zipf_law(n: int, *, exponent: float, shift: float = 0.0) -> Float64:
-    """Return the Zipf–Mandelbrot probabilities of ranks 1 … n: p(r) ∝ (r + shift)^−exponent.
-
-    Parameters
-    ----------
-    n : int
-        Number of ranks, >= 1.
-    exponent : float
-        Steepness, >= 0.
-    shift : float
-        Flattens the first ranks, >= 0; 0 is Zipf's law.
-
-    Examples
-    --------
-    >>> zipf_law(3, exponent=1.0).round(4).tolist()
-    [0.5455, 0.2727, 0.1818]
-
-    References
-    ----------
-    Mandelbrot, "An informational theory of the statistical structure of languages", 1953.
-    """
-    _check.integer("zipf_law.n", n, low=1)
-    _check.number("zipf_law.exponent", exponent, low=0.0)
-    _check.number("zipf_law.shift", shift, low=0.0)
-    weight = (np.arange(1, n + 1) + shift) ** -float(exponent)
-    return np.asarray(weight / weight.sum())

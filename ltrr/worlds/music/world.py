@@ -16,11 +16,12 @@ from ltrr.types import Bool, Catalogue, Float64, Int16, Int64, Queries
 from ltrr.worlds.music.catalogue import MusicCatalogue
 from ltrr.worlds.music.needs import MAX_GRADE
 from ltrr.worlds.music.queries import INTENTS, Need, Writer
-from ltrr.worlds.music.words import zipf_law
+from ltrr.worlds.music.traffic import PulledTraffic
 from ltrr.worlds.topic_world import TopicWorld
 from ltrr.worlds.topics import Topics
+from ltrr.worlds.traffic import HoldOut, Splitter
 
-__all__ = ["HEAD_SHIFT", "MUSIC_INTENTS", "Music"]
+__all__ = ["MUSIC_INTENTS", "Music"]
 
 MUSIC_INTENTS: Mapping[str, float] = MappingProxyType(
     {
@@ -35,24 +36,6 @@ MUSIC_INTENTS: Mapping[str, float] = MappingProxyType(
 )
 """Default share of each intent among the needs."""
 
-HEAD_SHIFT = 10.0
-"""Shift of the Zipf–Mandelbrot law of traffic: the top one of 9,000 texts then has 2 % of it, not 15 %."""
-
-# What the head of traffic asks: names and what everybody wants rather than descriptions.
-_HEAD: Mapping[str, float] = MappingProxyType(
-    {
-        "entity": 0.0,
-        "attribute": 0.1,
-        "topic": 0.1,
-        "misspelt": -0.1,
-        "alias": 0.2,
-        "ambiguous": 0.2,
-        "generic": 0.1,
-    }
-)
-_APPEAL_PULL = 0.3
-_SECOND_WORDING = 0.7
-_WORDING_NOISE = 0.3
 _TRIES = 20
 
 
@@ -80,8 +63,12 @@ class Music(TopicWorld):
     ========== ========================================================== =======================
 
     Intents are hidden (`Topics.intent`); evidence of them is in the words only: how many, how rare, known or
-    not, in which field. Traffic follows p(rank) ∝ (rank + 10)^−zipf over texts (Zipf–Mandelbrot). Held-out
-    needs are as many of every intent, their texts equally likely.
+    not, in which field. Traffic follows p(rank) ∝ (rank + 10)^−zipf over texts (Zipf–Mandelbrot).
+
+    Catalogue, needs and texts are one pool, made once by ``seed``. Each fork draws by its streams in which
+    order texts are popular and which needs are held out: the same share of every intent, all equally likely.
+    A tenth of every intent is reserved (`ltrr.worlds.traffic.HoldOut`): held out in every replicate and
+    absent from tuning.
 
     Parameters
     ----------
@@ -90,7 +77,8 @@ class Music(TopicWorld):
     n_queries : int
         Information needs, >= 20. An ambiguous one counts once, though it has several topics.
     seed : int
-        Seed of catalogue and queries. What is drawn from them belongs to the streams given to `fork`.
+        Seed of catalogue and queries, and of which needs are reserved. All else is drawn by the streams that
+        `fork` is given.
     held_out : float
         Share of the needs that the stream never asks, in [0, 0.9].
     zipf : float
@@ -130,7 +118,8 @@ class Music(TopicWorld):
     figures are those of seeds 3, 4, 5, measured after that, with four arms (BM25; 128 latent dimensions of
     words and character 3–4-grams; a memory of clicks from 3,000 requests under random quotas; popularity),
     three slots of 20 candidates, missing memory candidates taken from BM25 first, and a LambdaMART ranker
-    trained on 800 other requests, by nDCG@10 (gain 2^grade − 1) over the next 2,000 requests:
+    trained on 800 other requests, by nDCG@10 (gain 2^grade − 1) over the next 2,000 requests. They were
+    measured with one split and one order of popularity a seed, before each replicate drew its own:
 
     * the per-request oracle over all 20 quotas is 9.1, 5.2 and 7.6 points above the best static quota
       (tuning seeds: 8.2, 5.5, 6.7);
@@ -142,8 +131,8 @@ class Music(TopicWorld):
 
     What a nickname means is in no text. Popularity finds famous targets at first, and memory knows only
     what was shown and clicked: after 3,000 requests it still answers nicknames badly (nDCG@10 below .14 on
-    all six seeds). Misspelt entities are hard for every arm. Traffic is fixed: nothing drifts, and users
-    neither reformulate nor return.
+    all six seeds). Misspelt entities are hard for every arm. Within a replicate traffic is fixed: nothing
+    drifts, and users neither reformulate nor return.
     """
 
     trial: ClassVar[Mapping[str, int]] = MappingProxyType(
@@ -190,15 +179,11 @@ class Music(TopicWorld):
             own = _distinct(writer, name, streams.generator(f"music/{name}"), count, taken)
             needs += own
             intent += [kind] * len(own)
-        topics = _tabulate(
-            music.catalogue,
-            needs,
-            np.array(intent, np.int16),
-            streams.generator("music/traffic"),
-            held_out=held_out,
-            zipf=zipf,
-        )
-        super().__init__(topics, n_users=n_users, gap_seconds=gap_seconds)
+        kinds = np.array(intent, np.int16)
+        hold_out = HoldOut.of(kinds, held_out, streams)
+        splitter = PulledTraffic.of(needs, kinds, hold_out, zipf=zipf)
+        topics = _tabulate(music.catalogue, needs, kinds, splitter, hold_out.reserved)
+        super().__init__(topics, n_users=n_users, gap_seconds=gap_seconds, splitter=splitter)
 
     def parameters(self) -> dict[str, Any]:
         """Return the parameters by name, as they were given."""
@@ -241,28 +226,18 @@ def _distinct(writer: Writer, intent: str, rng: np.random.Generator, n: int, tak
 
 
 def _tabulate(
-    catalogue: Catalogue,
-    needs: list[Need],
-    intent: Int16,
-    rng: np.random.Generator,
-    *,
-    held_out: float,
-    zipf: float,
+    catalogue: Catalogue, needs: list[Need], intent: Int16, splitter: Splitter, reserved: Bool
 ) -> Topics:
     """Return needs as tables: wordings are query texts, interpretations topics."""
-    n_texts = np.array([len(need.texts) for need in needs])
     n_topics = np.array([len(need.grades) for need in needs])
-    owner = np.repeat(np.arange(len(needs)), n_texts)
+    owner = np.repeat(np.arange(len(needs)), [len(need.texts) for need in needs])
     first_topic = np.cumsum(n_topics) - n_topics
     meant = n_topics[owner]
     query_indptr = np.concatenate([[0], np.cumsum(meant)])
     query_topic = np.repeat(first_topic[owner] - query_indptr[:-1], meant) + np.arange(query_indptr[-1])
     weight = np.concatenate([need.weight for need in needs])
     judged = [grades for need in needs for grades in need.grades]
-    wording = np.arange(len(owner)) - (np.cumsum(n_texts) - n_texts)[owner]
-    out = _hold_out(intent, rng, held_out)
-    pull = _pull(np.array([need.pull for need in needs]), intent, rng)[owner] - _SECOND_WORDING * wording
-    pull += _WORDING_NOISE * rng.standard_normal(len(owner))
+    traffic, held_out = splitter(Streams(seed=0))
     return Topics(
         catalogue=catalogue,
         queries=Queries(tuple(text for need in needs for text in need.texts)),
@@ -272,37 +247,11 @@ def _tabulate(
         topic_indptr=np.concatenate([[0], np.cumsum([len(items) for items, _ in judged])]),
         topic_item=np.concatenate([items for items, _ in judged]),
         topic_grade=np.concatenate([grades for _, grades in judged]),
-        traffic=_traffic(np.where(out[owner], -np.inf, pull), zipf),
-        # What is asked for the first time is the tail, where no text is asked more than another.
-        held_out=out[owner] / max(int(out[owner].sum()), 1),
+        traffic=traffic,
+        held_out=held_out,
         intent=intent[owner],
         intent_names=INTENTS,
         max_grade=MAX_GRADE,
         complete=True,
+        reserved=np.repeat(reserved, n_topics),
     )
-
-
-def _hold_out(intent: Int16, rng: np.random.Generator, share: float) -> Bool:
-    """Return which needs are held out: the same share of every intent."""
-    out = np.zeros(len(intent), np.bool_)
-    for kind in np.unique(intent):
-        rows = np.flatnonzero(intent == kind)
-        out[rng.permutation(rows)[: int(share * len(rows) + 0.5)]] = True
-    return out
-
-
-def _pull(appeal: Float64, intent: Int16, rng: np.random.Generator) -> Float64:
-    """Return how much each need is asked for, as a logarithm: its intent, what it asks for, and chance."""
-    pull = np.array([_HEAD[name] for name in INTENTS])[intent] + rng.standard_normal(len(intent))
-    for kind in np.unique(intent):
-        rows = intent == kind
-        pull[rows] += _APPEAL_PULL * (appeal[rows] - appeal[rows].mean())
-    return np.asarray(pull)
-
-
-def _traffic(pull: Float64, zipf: float) -> Float64:
-    """Return the probability of each text by its rank in ``pull``; −inf is never asked."""
-    ranked = np.argsort(-pull, kind="stable")[: int(np.count_nonzero(pull > -np.inf))]
-    traffic = np.zeros(len(pull))
-    traffic[ranked] = zipf_law(len(ranked), exponent=zipf, shift=HEAD_SHIFT)
-    return traffic

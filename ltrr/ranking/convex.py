@@ -1,0 +1,107 @@
+"""Convex combination: merge lists by the weighted sum of scaled scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from ltrr.errors import InputError
+from ltrr.ranking.provenance import SCALED, arm_weights, checked_weights, searched_weights
+from ltrr.types import Feedback, Float32, Float64
+
+__all__ = ["ConvexCombination"]
+
+
+@dataclass(frozen=True)
+class ConvexCombination:
+    """Scores a candidate by the weighted sum of its scores, scaled within each arm's list.
+
+    ``score(i) = Σ_arms weight · (score − min) / (max − min)``, the sum over the arms that drew candidate i,
+    minimum and maximum over what the arm delivered to the request.
+
+    It reads the provenance columns (`ltrr.ranking.provenance`), which depend on the allocation.
+
+    Parameters
+    ----------
+    weights : mapping of str to float
+        Weights >= 0 by arm; arms that are not named weigh 1. Only their ratios matter.
+
+    Raises
+    ------
+    InputError
+        If a weight is out of range or of no arm, or the rows hold no provenance columns.
+
+    Examples
+    --------
+    The first item is in the middle of one list and last of the other; the second leads the second list.
+
+    >>> import numpy as np
+    >>> fusion = ConvexCombination(weights={"b": 0.25}).for_columns(("scaled@a", "scaled@b"), ())
+    >>> fusion.score(np.array([[0.5, 0.0], [0.0, 1.0]], np.float32)).tolist()
+    [0.5, 0.25]
+
+    Notes
+    -----
+    The last of a list scores like an item that the list lacks; a list of one item, or of equal scores, counts
+    fully. Source: Bruch, Gai and Ingber, "An analysis of fusion functions for hybrid retrieval", ACM
+    Transactions on Information Systems 42(1), 2023, section 3.
+    """
+
+    weights: Mapping[str, float] = field(default_factory=dict)
+    _columns: tuple[tuple[int, float], ...] = field(default=(), init=False, repr=False)
+
+    @property
+    def allocation_dependent(self) -> bool:
+        """True: scores depend on which arms drew a candidate."""
+        return True
+
+    @property
+    def version(self) -> int:
+        """0: it is never trained."""
+        return 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "weights", checked_weights("ConvexCombination", self.weights))
+
+    def for_columns(self, names: Sequence[str], memory_columns: Sequence[int]) -> ConvexCombination:
+        """Return the combination for rows of these columns, among them scaled scores."""
+        del memory_columns
+        other = replace(self)
+        columns = arm_weights("ConvexCombination", names, SCALED, self.weights)
+        object.__setattr__(other, "_columns", columns)
+        return other
+
+    def score(self, features: Float32) -> Float64:
+        """Return scores (N,) of feature rows (N, F); higher is better."""
+        if not self._columns:
+            raise InputError(
+                "`ConvexCombination.for_columns` must say first which columns hold scaled scores"
+            )
+        out = np.zeros(len(features))
+        for (
+            column,
+            weight,
+        ) in self._columns:  # one by one, so that sums are the same in every batch
+            out += weight * features[:, column].astype(np.float64)
+        return out
+
+    def search(self, arms: Sequence[str], rng: np.random.Generator, n: int) -> list[dict[str, Any]]:
+        """Return ``n`` settings to try: its own, then weights that sum to 1."""
+        return [{}, *({"weights": searched_weights(arms, rng)} for _ in range(n - 1))]
+
+    def learn(self, feedback: Feedback) -> None:
+        """Do nothing: there is nothing to learn."""
+
+    def fork(self) -> ConvexCombination:
+        """Return the combination itself, as it carries no state."""
+        return self
+
+    def state(self) -> dict[str, Any]:
+        """Return no state, as nothing is learned."""
+        return {}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Do nothing: there is no state."""
