@@ -131,7 +131,7 @@ def test_topics_equal_what_ir_datasets_reads(tmp_path):
         (OPEN + OPEN, "lines 1 and 7 have the same `num` '1'; remove one"),
         (OPEN.replace("2", "01"), "lines 1 and 4 have the same `num` '1'; remove one"),
         ("", "is empty"),
-        ("<top>\n<num> 1\n<title> caf\xe9\n".encode("latin-1"), "line 3 is not UTF-8 .*0xe9.*; save it as"),
+        ("<top>\n<num> 1\n<title> \xe9clair\n".encode("latin-1"), "line 3 is not UTF-8 .*0xe9.*; save it as"),
     ],
 )
 def test_faults_of_topics_are_one_line(tmp_path, text, words):
