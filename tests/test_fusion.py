@@ -83,7 +83,7 @@ def test_weighted_equals_the_definition(pages, weights):
 @settings(max_examples=60, deadline=None)
 @given(pages=st.lists(st.lists(drawn, min_size=3, max_size=3), max_size=4), weights=three_weights)
 def test_convex_combination_equals_the_definition(pages, weights):
-    got = scored(ConvexCombination(by_arm(weights)), union_of(pages))
+    got = scored(ConvexCombination(weights=by_arm(weights)), union_of(pages))
     assert got.dtype == np.float64
     scores = [naive.convex_combination(lists, weights) for lists in pages]
     # scaled scores are kept as float32
@@ -93,7 +93,7 @@ def test_convex_combination_equals_the_definition(pages, weights):
 def test_convex_combination_by_hand():
     # arm 0: item 1 has 8, 2 has 5, 3 has 4, so 1, 1/4, 0; arm 1 has one item, which counts fully
     union = union_of([[{1: 8.0, 2: 5.0, 3: 4.0}, {2: 0.3}]])
-    assert scored(ConvexCombination({"1": 0.5}), union, 2).tolist() == [1.0, 0.75, 0.0]
+    assert scored(ConvexCombination(weights={"1": 0.5}), union, 2).tolist() == [1.0, 0.75, 0.0]
     # equal scores say nothing of the order within the list, but that it has the items
     assert scored(ConvexCombination(), union_of([[{1: 2.0, 2: 2.0}, {3: 1.0}]]), 2).tolist() == [1.0] * 3
     assert ConvexCombination().allocation_dependent

@@ -216,7 +216,7 @@ def shared_one(
     x, bound = np.empty((n, out.shape[1]), np.float32), np.empty(n)
     joint(np.array([0, n]), features, context, crossed, x)
     shared_bounds(x, bank, alpha, bound)
-    best: int = bound.argmax()  # type: ignore[assignment]
+    best = int(bound.argmax())
     out[0] = x[best]
     return best
 

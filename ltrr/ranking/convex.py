@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ltrr.errors import InputError
-from ltrr.ranking.provenance import SCALED, arm_weights, checked_weights, searched_weights
-from ltrr.types import Feedback, Float32, Float64
+from ltrr.ranking.fused_ranker import FusedRanker
+from ltrr.ranking.provenance import SCALED, searched_weights
+from ltrr.types import Float32, Float64
 
 __all__ = ["ConvexCombination"]
 
 
 @dataclass(frozen=True)
-class ConvexCombination:
+class ConvexCombination(FusedRanker):
     """Scores a candidate by the weighted sum of its scores, scaled within each arm's list.
 
     ``score(i) = Σ_arms weight · (score − min) / (max − min)``, the sum over the arms that drew candidate i,
@@ -50,58 +50,15 @@ class ConvexCombination:
     Transactions on Information Systems 42(1), 2023, section 3.
     """
 
-    weights: Mapping[str, float] = field(default_factory=dict)
-    _columns: tuple[tuple[int, float], ...] = field(default=(), init=False, repr=False)
-
-    @property
-    def allocation_dependent(self) -> bool:
-        """True: scores depend on which arms drew a candidate."""
-        return True
-
-    @property
-    def version(self) -> int:
-        """0: it is never trained."""
-        return 0
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "weights", checked_weights("ConvexCombination", self.weights))
-
-    def for_columns(self, names: Sequence[str], memory_columns: Sequence[int]) -> ConvexCombination:
-        """Return the combination for rows of these columns, among them scaled scores."""
-        del memory_columns
-        other = replace(self)
-        columns = arm_weights("ConvexCombination", names, SCALED, self.weights)
-        object.__setattr__(other, "_columns", columns)
-        return other
+    kind = SCALED
 
     def score(self, features: Float32) -> Float64:
         """Return scores (N,) of feature rows (N, F); higher is better."""
-        if not self._columns:
-            raise InputError(
-                "`ConvexCombination.for_columns` must say first which columns hold scaled scores"
-            )
         out = np.zeros(len(features))
-        for (
-            column,
-            weight,
-        ) in self._columns:  # one by one, so that sums are the same in every batch
+        for column, weight in self.columns():
             out += weight * features[:, column].astype(np.float64)
         return out
 
     def search(self, arms: Sequence[str], rng: np.random.Generator, n: int) -> list[dict[str, Any]]:
         """Return ``n`` settings to try: its own, then weights that sum to 1."""
         return [{}, *({"weights": searched_weights(arms, rng)} for _ in range(n - 1))]
-
-    def learn(self, feedback: Feedback) -> None:
-        """Do nothing: there is nothing to learn."""
-
-    def fork(self) -> ConvexCombination:
-        """Return the combination itself, as it carries no state."""
-        return self
-
-    def state(self) -> dict[str, Any]:
-        """Return no state, as nothing is learned."""
-        return {}
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Do nothing: there is no state."""

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ltrr import _check
-from ltrr.errors import InputError
-from ltrr.ranking.provenance import RANK, arm_weights, checked_weights, searched_weights
-from ltrr.types import Feedback, Float32, Float64
+from ltrr.ranking.fused_ranker import FusedRanker
+from ltrr.ranking.provenance import RANK, searched_weights
+from ltrr.types import Float32, Float64
 
 __all__ = ["ReciprocalRankFusion"]
 
 
 @dataclass(frozen=True)
-class ReciprocalRankFusion:
+class ReciprocalRankFusion(FusedRanker):
     """Scores a candidate by the ranks that the arms which drew it gave it.
 
     ``score(i) = Σ_arms weight / (k + rank + 1)``, the sum over the arms that drew candidate i, rank from 0.
@@ -55,41 +55,18 @@ class ReciprocalRankFusion:
     learning methods", SIGIR 2009, section 2.
     """
 
+    kind = RANK
+
     k: float = 60.0
-    weights: Mapping[str, float] = field(default_factory=dict)
-    _columns: tuple[tuple[int, float], ...] = field(default=(), init=False, repr=False)
-
-    @property
-    def allocation_dependent(self) -> bool:
-        """True: scores depend on which arms drew a candidate."""
-        return True
-
-    @property
-    def version(self) -> int:
-        """0: it is never trained."""
-        return 0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         object.__setattr__(self, "k", _check.number("ReciprocalRankFusion.k", self.k, low=0.0))
-        object.__setattr__(self, "weights", checked_weights("ReciprocalRankFusion", self.weights))
-
-    def for_columns(self, names: Sequence[str], memory_columns: Sequence[int]) -> ReciprocalRankFusion:
-        """Return the fusion for rows of these columns, among them ranks."""
-        del memory_columns
-        other = replace(self)
-        columns = arm_weights("ReciprocalRankFusion", names, RANK, self.weights)
-        object.__setattr__(other, "_columns", columns)
-        return other
 
     def score(self, features: Float32) -> Float64:
         """Return scores (N,) of feature rows (N, F); higher is better."""
-        if not self._columns:
-            raise InputError("`ReciprocalRankFusion.for_columns` must say first which columns hold ranks")
         out = np.zeros(len(features))
-        for (
-            column,
-            weight,
-        ) in self._columns:  # one by one, so that sums are the same in every batch
+        for column, weight in self.columns():
             rank = features[:, column].astype(np.float64)
             out += np.where(rank >= 0.0, weight / (self.k + np.maximum(rank, 0.0) + 1.0), 0.0)
         return out
@@ -101,17 +78,3 @@ class ReciprocalRankFusion:
             for _ in range(n - 1)
         ]
         return [{}, *drawn]
-
-    def learn(self, feedback: Feedback) -> None:
-        """Do nothing: there is nothing to learn."""
-
-    def fork(self) -> ReciprocalRankFusion:
-        """Return the fusion itself, as it carries no state."""
-        return self
-
-    def state(self) -> dict[str, Any]:
-        """Return no state, as nothing is learned."""
-        return {}
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Do nothing: there is no state."""

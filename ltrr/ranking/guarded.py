@@ -113,7 +113,7 @@ class GuardedRanker:
 
     Notes
     -----
-    `simulations/falls.py` holds what was measured. Explored places and early retraining alone prevent most
+    What was measured is in simulations/README.md. Explored places and early retraining alone prevent most
     falls; what they do not prevent is that queries on new subjects lose by training. Judged by query in place
     of by subject, training looked 7 to 50 % better than the prior on three collections, while subjects held
     out lost up to 19 points: other queries on a subject give it away, and so do features such as popularity
