@@ -52,36 +52,10 @@ class SklearnRanker(GuardedRanker):
         all scores are 0 until then.
     memory_columns : tuple of int
         Columns that lean on a memory of queries.
-    first : int >= 1
-        Number of matured rows at which to train first.
-    factor : float > 1
-        Ratio of each later training point to the one before. Points do not depend on how rows come in
-        batches.
-    window : int >= 1
-        The newest pages with a click that are trained on.
-    weighting : {"query", "page"}
-        Whether each distinct query or each page weighs the same in training.
-    explore : float in [0, 1]
-        Share of places on the page that show a random candidate from outside the best.
-    guard : bool
-        Without it, every new model serves all queries at once.
-    margin : float >= 0
-        How much worse than another a model may be by the lower end of the interval, as a share of value. What
-        a model would show in place of logged items cannot earn on logged pages, so an equal one looks worse.
-    level : float in (0, .999]
-        Confidence level of the intervals.
-    judged : int >= 1
-        Most pages of a kind that models are compared on.
-    judged_share : float in (0, .999]
-        Share of the pages that are kept from training to compare on.
-    least_pages : int >= 2
-        Fewest pages on which a challenger can be accepted.
-    discount : float >= 0
-        How steeply places are discounted in a comparison: 0 counts what stays on the page, 1 is that of DCG.
-    cap : float >= 1
-        The largest weight of an item in a comparison.
-    seed : int >= 0
-        Seed of training and of what it draws.
+    first, factor, window, weighting, explore, guard, margin, level, judged, judged_share, least_pages
+        As in `GuardedRanker`.
+    discount, cap, seed
+        As in `GuardedRanker`.
 
     Raises
     ------
