@@ -5,13 +5,8 @@ Sherman–Morrison and recomputed from A_m every ``refactor_every`` rows, and th
 Policies with shared parameters have M = 1. Rows are learned strictly in order, so that how rows are cut into
 batches changes no digit.
 
-Decisions in turn count what was chosen before its reward is known: A⁻¹ learns x xᵀ, θ stays, as if the reward
-had been θᵀx.
-
 Sources: Li, Chu, Langford, Schapire, "A contextual-bandit approach to personalized news article
-recommendation", WWW 2010, algorithms 1 and 2; Sherman and Morrison, Ann. Math. Stat. 21 (1950);
-Desautels, Krause, Burdick, "Parallelizing exploration-exploitation tradeoffs in Gaussian process bandit
-optimization", JMLR 15 (2014), section 4.
+recommendation", WWW 2010, algorithms 1 and 2; Sherman and Morrison, Ann. Math. Stat. 21 (1950).
 """
 
 from __future__ import annotations
@@ -21,22 +16,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ltrr._kernels.jit import fast, kernel
+from ltrr._kernels.jit import fast
 from ltrr.types.arrays import Float32, Float64, Int32, Int64
 
 __all__ = [
     "Bank",
-    "count",
+    "bound_of",
+    "bound_of_outer",
     "disjoint_bounds",
-    "disjoint_in_turn",
     "disjoint_play",
-    "joint",
-    "joint_taken",
     "learn",
     "new_bank",
+    "outer_product",
     "shared_bounds",
-    "shared_in_turn",
-    "shared_one",
     "shared_play",
 ]
 
@@ -63,89 +55,8 @@ def new_bank(n_models: int, dimension: int, ridge: float) -> Bank:
     )
 
 
-@kernel
-def joint(indptr: Int64, features: Float32, context: Float32, crossed: Int64, out: Float32) -> None:
-    """Fill ``out`` (N, 1 + F + len(crossed)·D) with bias, action features and crossed features × context.
-
-    Parameters
-    ----------
-    indptr : int64 (B + 1,)
-        Actions of each request.
-    features : float32 (N, F)
-        Of the actions.
-    context : float32 (B, D)
-        Of the requests.
-    crossed : int64 (c,)
-        Columns of ``features`` that are multiplied by the context.
-    out : float32 (N, 1 + F + c·D)
-        Filled.
-    """
-    n_features = features.shape[1]
-    n_context = context.shape[1]
-    for b in range(len(indptr) - 1):
-        for n in range(indptr[b], indptr[b + 1]):
-            out[n, 0] = 1.0
-            for f in range(n_features):
-                out[n, 1 + f] = features[n, f]
-            place = 1 + n_features
-            for column in crossed:
-                factor = features[n, column]
-                for j in range(n_context):
-                    out[n, place + j] = factor * context[b, j]
-                place += n_context
-
-
-@kernel
-def joint_taken(
-    indptr: Int64,
-    action: Int32,
-    features: Float32,
-    context: Float32,
-    crossed: Int64,
-    taken: Int32,
-    slot: int,
-    out: Float32,
-) -> int:
-    """Fill ``out[:, slot]`` with the rows of `joint` of actions taken; return −1, or a row that took none.
-
-    Parameters
-    ----------
-    indptr, action, features : int64 (B + 1,), int32 (N,), float32 (N, F)
-        Actions of each request.
-    context : float32 (B, D)
-        Of the requests.
-    crossed : int64 (c,)
-        Columns of ``features`` that are multiplied by the context.
-    taken : int32 (B,)
-        The action that each request took.
-    slot : int
-        Which rows of ``out`` are filled.
-    out : float32 (B, S, 1 + F + c·D)
-        Filled.
-    """
-    n_features = features.shape[1]
-    n_context = context.shape[1]
-    for b in range(len(indptr) - 1):
-        n = indptr[b]
-        while n < indptr[b + 1] and action[n] != taken[b]:
-            n += 1
-        if n == indptr[b + 1]:
-            return b
-        row = out[b, slot]
-        row[0] = 1.0
-        for f in range(n_features):
-            row[1 + f] = features[n, f]
-        place = 1 + n_features
-        for column in crossed:
-            factor = features[n, column]
-            for j in range(n_context):
-                row[place + j] = factor * context[b, j]
-            place += n_context
-    return -1
-
-
 @fast
-def _bound(x: Float64, inverse: Float64, weights: Float64, alpha: float) -> float:
+def bound_of(x: Float64, inverse: Float64, weights: Float64, alpha: float) -> float:
     """Return θᵀx + α √(xᵀA⁻¹x), reading one triangle of A⁻¹ and no row whose x is zero."""
     mean = 0.0
     for i in range(len(x)):
@@ -188,41 +99,11 @@ def shared_bounds(x: Float32, bank: Bank, alpha: float, out: Float64) -> None:
     for n in range(x.shape[0]):
         # Widened to float64 once, not at each of the d products.
         row[:] = x[n]
-        out[n] = _bound(row, inverse, weights, alpha)
+        out[n] = bound_of(row, inverse, weights, alpha)
 
 
 @fast
-def shared_one(
-    features: Float32, context: Float32, crossed: Int64, bank: Bank, alpha: float, out: Float32
-) -> int:
-    """Return the action of the highest bound of one request, the first of several; fill its row ``out``.
-
-    Parameters
-    ----------
-    features : float32 (N, F)
-        Of the request's actions, at least one.
-    context : float32 (1, D)
-        Of the request.
-    crossed : int64 (c,)
-        Columns of ``features`` that are multiplied by the context.
-    bank : Bank
-        One regression.
-    alpha : float >= 0
-        α, the width of the confidence term in standard errors.
-    out : float32 (1, 1 + F + c·D)
-        Filled with the joint features of that action.
-    """
-    n = features.shape[0]
-    x, bound = np.empty((n, out.shape[1]), np.float32), np.empty(n)
-    joint(np.array([0, n]), features, context, crossed, x)
-    shared_bounds(x, bank, alpha, bound)
-    best = int(bound.argmax())
-    out[0] = x[best]
-    return best
-
-
-@fast
-def _outer(x: Float64, out: Float64) -> None:
+def outer_product(x: Float64, out: Float64) -> None:
     """Fill the flat ``out`` (d·d,) with x xᵀ, so that xᵀMx is one long dot product for every M."""
     d = len(x)
     for i in range(d):
@@ -232,7 +113,7 @@ def _outer(x: Float64, out: Float64) -> None:
 
 
 @fast
-def _bound_outer(x: Float64, outer: Float64, inverse: Float64, weights: Float64, alpha: float) -> float:
+def bound_of_outer(x: Float64, outer: Float64, inverse: Float64, weights: Float64, alpha: float) -> float:
     """Return θᵀx + α √(xᵀA⁻¹x) from the flat outer product of x and the flat A⁻¹."""
     mean = 0.0
     for i in range(len(x)):
@@ -268,10 +149,10 @@ def disjoint_bounds(indptr: Int64, action: Int32, x: Float32, bank: Bank, alpha:
     flat = bank.inverse.reshape(len(bank.lessons), d * d)
     for b in range(len(indptr) - 1):
         row[:] = x[b]
-        _outer(row, outer)
+        outer_product(row, outer)
         for n in range(indptr[b], indptr[b + 1]):
             a = action[n]
-            out[n] = _bound_outer(row, outer, flat[a], bank.weights[a], alpha)
+            out[n] = bound_of_outer(row, outer, flat[a], bank.weights[a], alpha)
 
 
 @fast
@@ -300,7 +181,7 @@ def _learn_one(x: Float64, reward: float, bank: Bank, m: int, refactor_every: in
         fresh = np.linalg.inv(gram)
         for i in range(d):
             for j in range(d):
-                # LAPACK's inverse is symmetric only to rounding, and `_bound` trusts one triangle.
+                # LAPACK's inverse is symmetric only to rounding, and `bound_of` trusts one triangle.
                 inverse[i, j] = 0.5 * (fresh[i, j] + fresh[j, i])
         for i in range(d):
             total = 0.0
@@ -346,131 +227,6 @@ def learn(x: Float32, model: Int64, reward: Float64, bank: Bank, refactor_every:
 
 
 @fast
-def _count_one(x: Float32, inverse: Float64, u: Float64) -> None:
-    """Add x xᵀ to the A whose inverse (d, d) is given; ``u`` (d,) is scratch."""
-    d = len(x)
-    u[:] = 0.0
-    scale = 1.0
-    for i in range(d):
-        xi = float(x[i])
-        if xi != 0.0:
-            for j in range(d):
-                u[j] += xi * inverse[i, j]
-    for i in range(d):
-        scale += x[i] * u[i]
-    scale = 1.0 / scale
-    for i in range(d):
-        step = u[i] * scale
-        for j in range(d):
-            inverse[i, j] -= step * u[j]
-
-
-@fast
-def count(x: Float32, model: Int64, inverse: Float64) -> None:
-    """Add the outer products of rows ``x`` (n, d) to the matrices ``model`` (n,), in order.
-
-    Parameters
-    ----------
-    x : float32 (n, d)
-        Rows that will be learned.
-    model : int64 (n,)
-        The regression that will learn each.
-    inverse : float64 (M, d, d)
-        Inverses of the matrices; changed.
-    """
-    u = np.empty(x.shape[1])
-    for n in range(x.shape[0]):
-        _count_one(x[n], inverse[model[n]], u)
-
-
-@fast
-def shared_in_turn(
-    indptr: Int64, x: Float32, earlier: Float32, inverse: Float64, weights: Float64, alpha: float, out: Int64
-) -> None:
-    """Fill ``out`` (B,) with the place of each request's highest bound; requests after it count its row.
-
-    Parameters
-    ----------
-    indptr : int64 (B + 1,)
-        Actions of each request.
-    x : float32 (N, d)
-        Their joint features.
-    earlier : float32 (B, s, d)
-        Rows chosen in the slots before; they count for the requests that follow.
-    inverse : float64 (d, d)
-        A⁻¹ as the batch found it; changed.
-    weights : float64 (d,)
-        θ.
-    alpha : float >= 0
-        α, the width of the confidence term in standard errors.
-    out : int64 (B,)
-        Filled.
-    """
-    row = np.empty(x.shape[1])
-    for b in range(len(indptr) - 1):
-        best_bound = -math.inf
-        out[b] = indptr[b]
-        for n in range(indptr[b], indptr[b + 1]):
-            row[:] = x[n]
-            bound = _bound(row, inverse, weights, alpha)
-            # Strictly larger, so that the lowest position wins a tie.
-            if bound > best_bound:
-                out[b], best_bound = n, bound
-        for s in range(earlier.shape[1]):
-            _count_one(earlier[b, s], inverse, row)
-        _count_one(x[out[b]], inverse, row)
-
-
-@fast
-def disjoint_in_turn(
-    indptr: Int64,
-    action: Int32,
-    x: Float32,
-    earlier: Int64,
-    inverse: Float64,
-    weights: Float64,
-    alpha: float,
-    out: Int64,
-) -> None:
-    """Fill ``out`` (B,) with the place of each request's highest bound; requests after it count its row.
-
-    Parameters
-    ----------
-    indptr, action : int64 (B + 1,), int32 (N,)
-        Actions of each request; an action is the number of its regression.
-    x : float32 (B, d)
-        Context of each request.
-    earlier : int64 (B, s)
-        Actions chosen in the slots before; they count for the requests that follow.
-    inverse : float64 (M, d, d)
-        The regressions' A⁻¹ as the batch found them; changed.
-    weights : float64 (M, d)
-        Their θ.
-    alpha : float >= 0
-        α, the width of the confidence term in standard errors.
-    out : int64 (B,)
-        Filled.
-    """
-    d = x.shape[1]
-    row = np.empty(d)
-    outer = np.empty(d * d)
-    flat = inverse.reshape(len(inverse), d * d)
-    for b in range(len(indptr) - 1):
-        row[:] = x[b]
-        _outer(row, outer)
-        best_bound = -math.inf
-        out[b] = indptr[b]
-        for n in range(indptr[b], indptr[b + 1]):
-            a = action[n]
-            bound = _bound_outer(row, outer, flat[a], weights[a], alpha)
-            if bound > best_bound:
-                out[b], best_bound = n, bound
-        for s in range(earlier.shape[1]):
-            _count_one(x[b], inverse[earlier[b, s]], row)
-        _count_one(x[b], inverse[action[out[b]]], row)
-
-
-@fast
 def shared_play(
     x: Float64, rewards: Float64, bank: Bank, alpha: float, refactor_every: int, chosen: Int64
 ) -> None:
@@ -495,7 +251,7 @@ def shared_play(
     for t in range(x.shape[0]):
         best, best_bound = 0, -math.inf
         for n in range(x.shape[1]):
-            bound = _bound(x[t, n], bank.inverse[0], bank.weights[0], alpha)
+            bound = bound_of(x[t, n], bank.inverse[0], bank.weights[0], alpha)
             # Strictly larger, so that the lowest position wins a tie.
             if bound > best_bound:
                 best, best_bound = n, bound
@@ -530,9 +286,9 @@ def disjoint_play(
     flat = bank.inverse.reshape(len(bank.lessons), d * d)
     for t in range(x.shape[0]):
         best, best_bound = 0, -math.inf
-        _outer(x[t], outer)
+        outer_product(x[t], outer)
         for m in range(len(bank.lessons)):
-            bound = _bound_outer(x[t], outer, flat[m], bank.weights[m], alpha)
+            bound = bound_of_outer(x[t], outer, flat[m], bank.weights[m], alpha)
             if bound > best_bound:
                 best, best_bound = m, bound
         chosen[t] = best

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from ltrr._kernels import linucb as kernels
+from ltrr._kernels import joint as kernels
 from ltrr.errors import InputError
 from ltrr.types import ActionSet, Decision, Float32, Int64, Requests, chosen
 

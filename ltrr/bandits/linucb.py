@@ -9,6 +9,7 @@ import numpy as np
 
 from ltrr import _check
 from ltrr._kernels import linucb as kernels
+from ltrr._kernels import linucb_in_turn as in_turn
 from ltrr._kernels.linucb import Bank
 from ltrr.bandits.base import SPACES, BasePolicy, greedy, offered, one_hot
 from ltrr.bandits.joint import crossed, joint_features, joint_names, taken_features
@@ -140,7 +141,7 @@ class LinUCB(BasePolicy):
         bank = self._bank if base is self._bank.inverse else self._bank._replace(inverse=base)
         row = np.empty((1, len(self._names)), np.float32)
         columns = crossed(actions.names)
-        position = kernels.shared_one(actions.features, requests.context, columns, bank, self.alpha, row)
+        position = in_turn.shared_one(actions.features, requests.context, columns, bank, self.alpha, row)
         return np.array([position]), row
 
     def _several(self, requests: Requests, actions: ActionSet) -> tuple[Int64, Float32]:
@@ -152,7 +153,7 @@ class LinUCB(BasePolicy):
         for rows, part, x in self._parts(requests, actions):
             indptr = actions.indptr[rows.start : rows.stop + 1] - part.start
             out = position[rows]
-            kernels.shared_in_turn(indptr, x, earlier[rows], inverse, self._bank.weights[0], self.alpha, out)
+            in_turn.shared_in_turn(indptr, x, earlier[rows], inverse, self._bank.weights[0], self.alpha, out)
             row[rows] = x[out]
             out += part.start
         return position, row

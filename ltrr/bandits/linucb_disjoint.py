@@ -8,6 +8,7 @@ import numpy as np
 
 from ltrr import _check
 from ltrr._kernels import linucb as kernels
+from ltrr._kernels import linucb_in_turn as in_turn
 from ltrr._kernels.linucb import Bank
 from ltrr.bandits.base import SPACES, BasePolicy, greedy, offered, one_hot
 from ltrr.bandits.own_choices import OwnChoices
@@ -120,7 +121,7 @@ class LinUCBDisjoint(BasePolicy):
         else:
             _, earlier = self._choices.earlier(len(self._names))
             out = np.empty(len(requests), np.int64)
-            kernels.disjoint_in_turn(
+            in_turn.disjoint_in_turn(
                 actions.indptr,
                 actions.action,
                 x,

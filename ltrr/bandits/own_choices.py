@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ltrr import _check
-from ltrr._kernels.linucb import Bank, count
+from ltrr._kernels.linucb import Bank
+from ltrr._kernels.linucb_in_turn import count
 from ltrr.protocols import State
 from ltrr.types import Float32, Float64, Int64, Requests
 
