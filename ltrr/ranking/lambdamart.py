@@ -232,7 +232,8 @@ class LambdaMART(GuardedRanker):
             init_score=init,
             params=options,
         )
-        booster = lightgbm.train(options, data, num_boost_round=self.n_trees)
+        # otherwise it would be written out and read back once more
+        booster = lightgbm.train(options, data, num_boost_round=self.n_trees, keep_training_booster=True)
         if not np.any(booster.feature_importance("split")):
             return None
         return BoostedTrees(booster.model_to_string(), self.prior, self.prior_weight)
