@@ -249,9 +249,9 @@ class Ranker(Stateful, Protocol):
     columns of `ltrr.ranking.provenance` to the rows; oracles, which must score all allocations at once, are
     then skipped. ``score_for(features, query)`` is called in place of ``score`` by a loop, with the query
     (N,) of each row. ``explore`` is the share of places that show a random item from outside the best.
-    ``drain()`` returns the decisions (`ltrr.ranking.guard.Check`) since the last call, for the run's folder.
-    ``search(arms, rng, n)`` returns up to n tables of settings, an empty one first, among which a study
-    chooses on tuning seeds for policies with ``tune = true``.
+    ``drain()`` returns the decisions (`ltrr.ranking.guard.RankerCheck`) since the last call, for the run's
+    folder. ``search(arms, rng, n)`` returns up to n tables of settings, an empty one first, among which a
+    study chooses on tuning seeds for policies with ``tune = true``.
 
     Examples
     --------

@@ -290,7 +290,7 @@ def shown(tables, capsys):
 def test_terminal_and_page_show_the_ground(run, capsys):
     out, text, page = shown(run.tables, capsys)
     assert topics_line(run.tables) in out
-    assert "Ground" in text
+    assert "Traffic and headroom" in text
     assert "popular, which ignores the query, earns" in text
     assert "Head, torso, tail and kinds of query Topics by falling share of the stream" in text
     folded = re.findall(r"<details><summary>(By kind of query[^<]*)</summary>", page)

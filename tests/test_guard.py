@@ -13,7 +13,7 @@ from ltrr.errors import InputError
 from ltrr.ranking import LambdaMART, PriorRanker, build_page
 from ltrr.ranking.guard import Guard
 from ltrr.ranking.guarded import GuardedRanker
-from ltrr.ranking.judged import Estimator, compare
+from ltrr.ranking.judged import PageValue, compare
 from ltrr.ranking.training import halves, subjects
 from ltrr.retrieval.union import union
 from ltrr.rng import Streams
@@ -138,19 +138,19 @@ def test_nothing_is_explored_by_default_and_uniforms_are_needed():
         build_page(drawn, np.array([3.0, 2.0, 1.0]), 2, explore=0.1, u=np.zeros((1, 3, 2)))
 
 
-# ---- the estimator
+# ---- the page_value
 
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10_000), st.sampled_from([0.0, 0.5, 1.0]), st.sampled_from([1.0, 3.0, 50.0]))
 def test_value_equals_its_twin(seed, discount, cap):
     feedback = logged(seed, 6, share=0.4)
-    estimator = Estimator(discount, cap)
-    pages, _ = estimator.pages(feedback)
+    page_value = PageValue(discount, cap)
+    pages, _ = page_value.pages(feedback)
     score = np.round(np.random.default_rng(seed).normal(size=6 * 12), 1)  # with ties
     own = {int(r): score[12 * b : 12 * b + 12] for b, r in enumerate(feedback.requests.request)}
     kept = np.concatenate([own[int(r)] for r in pages.request] or [np.zeros(0)])
-    found = dict(zip(pages.request.tolist(), estimator.value(pages, kept, 5).tolist(), strict=True))
+    found = dict(zip(pages.request.tolist(), page_value.value(pages, kept, 5).tolist(), strict=True))
     for b, request in enumerate(feedback.requests.request.tolist()):
         want = naive.page_value(
             own[request].tolist(),
@@ -168,10 +168,10 @@ def test_value_equals_its_twin(seed, discount, cap):
 def test_estimate_is_unbiased_where_its_assumptions_hold():
     n, k = 40_000, 5
     feedback = logged(1, n, share=0.5)
-    estimator = Estimator(1.0, 1_000.0)
-    pages, _ = estimator.pages(feedback)
+    page_value = PageValue(1.0, 1_000.0)
+    pages, _ = page_value.pages(feedback)
     score = pages.features[:, 1].astype(np.float64)  # a model that orders by the other column
-    estimate = estimator.value(pages, score, k)
+    estimate = page_value.value(pages, score, k)
     rows = feedback.candidates.features.reshape(n, 12, 2)
     order = np.argsort(-rows[..., 1], axis=1)[:, :k]
     attract = 1 / (1 + np.exp(1.0 - 2.0 * np.take_along_axis(rows[..., 0], order, 1)))
@@ -321,7 +321,7 @@ def test_decisions_rest_on_what_was_logged_alone():
 
 
 def test_guard_keeps_first_pages_that_the_prior_ranked():
-    guard = Guard(Estimator(1.0, 3.0), size=30, share=0.5, level=0.8)
+    guard = Guard(PageValue(1.0, 3.0), size=30, share=0.5, level=0.8)
     parts = [logged(8, 50, first=50 * part, queries=25) for part in range(4)]
     by_prior = [np.arange(50) % 2 == 0] * 4
     for part, own in zip(parts, by_prior, strict=True):
@@ -333,7 +333,7 @@ def test_guard_keeps_first_pages_that_the_prior_ranked():
     unseen = guard.unseen.whole()
     assert dict(zip(unseen.query.tolist(), unseen.request.tolist(), strict=True)) == first
     assert len(guard.newest) == 30
-    back = Guard(guard.estimator, size=30, share=0.5, level=0.8)
+    back = Guard(guard.page_value, size=30, share=0.5, level=0.8)
     back.restore(unpack(pack(guard.state())))
     assert pack(back.state()) == pack(guard.state())
     # two of the queries turn out to be on one subject: the earlier page of the two stays

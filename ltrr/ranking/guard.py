@@ -8,17 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from ltrr.ranking.judged import Comparison, Estimator, JudgedPages, compare
+from ltrr.ranking.judged import JudgedPages, ModelDifference, PageValue, compare
 from ltrr.ranking.training import Window
 from ltrr.types import Bool, Feedback, Float32, Float64, Int32, Int64
 
-__all__ = ["Check", "Guard"]
+__all__ = ["RankerCheck", "Guard"]
 
 Score = Callable[[Float32], Float64]
 
 
 @dataclass(frozen=True)
-class Check:
+class RankerCheck:
     """One decision of a guard.
 
     Parameters
@@ -39,7 +39,7 @@ class Check:
 
     Examples
     --------
-    >>> check = Check(
+    >>> check = RankerCheck(
     ...     250, "seen", 1, 0, difference=-0.2, low=-0.3, high=-0.1, pages=40, queries=31, served=False
     ... )
     >>> check.against, check.served
@@ -70,7 +70,7 @@ class Guard:
 
     Parameters
     ----------
-    estimator : Estimator
+    page_value : PageValue
     size : int
         Most pages of each kind.
     share : float
@@ -80,12 +80,12 @@ class Guard:
 
     Examples
     --------
-    >>> guard = Guard(Estimator(discount=1.0, cap=3.0), size=200, share=0.2, level=0.9)
+    >>> guard = Guard(PageValue(discount=1.0, cap=3.0), size=200, share=0.2, level=0.9)
     >>> len(guard.newest), len(guard.unseen)
     (0, 0)
     """
 
-    estimator: Estimator
+    page_value: PageValue
     _: KW_ONLY
     size: int
     share: float
@@ -102,7 +102,7 @@ class Guard:
 
     def take(self, feedback: Feedback, by_prior: Bool) -> None:
         """Keep the pages of ``feedback``; ``by_prior`` (B,) says which of them the prior ranked."""
-        pages, row = self.estimator.pages(feedback)
+        pages, row = self.page_value.pages(feedback)
         self.places = feedback.item.shape[1]
         self.taken += len(pages)
         self.newest.append(pages)
@@ -146,12 +146,12 @@ class Guard:
 
     def compare(
         self, pages: JudgedPages, a: Float64, b: Float64, cluster: Int32 | Int64 | None = None
-    ) -> Comparison:
+    ) -> ModelDifference:
         """Return how much more the scores ``a`` (N,) are worth than ``b`` on the candidates of ``pages``.
 
         Pages are clustered by query, or as ``cluster`` (P,) says.
         """
-        values = [self.estimator.value(pages, score, self.places) for score in (a, b)]
+        values = [self.page_value.value(pages, score, self.places) for score in (a, b)]
         return compare(values[0], values[1], pages.query if cluster is None else cluster, self.level)
 
     def state(self) -> dict[str, Any]:

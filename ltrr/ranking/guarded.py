@@ -11,8 +11,8 @@ import numpy as np
 
 from ltrr import _check
 from ltrr._kernels.rank_features import new_queries
-from ltrr.ranking.guard import Check, Guard, grown, marked
-from ltrr.ranking.judged import Comparison, Estimator, JudgedPages
+from ltrr.ranking.guard import Guard, RankerCheck, grown, marked
+from ltrr.ranking.judged import JudgedPages, ModelDifference, PageValue
 from ltrr.ranking.prior import PriorRanker
 from ltrr.ranking.training import ClickedPages, Schedule, Window, halves, subjects
 from ltrr.types import Bool, Feedback, Float32, Float64, Int32
@@ -50,7 +50,7 @@ class GuardedRanker:
     """Trains a challenger on a schedule; the champion serves until a challenger is shown to be no worse.
 
     At each training point a model is trained on the pages with a click, all but the newest. On these, which
-    it has not seen, it is compared with the prior and with the model that serves (`Estimator`). It takes over
+    it has not seen, it is compared with the prior and with the model that serves (`PageValue`). It takes over
     where it is no worse than either: where both intervals lie above −``margin``. The model that serves is
     compared again too, with the prior and with the model that it replaced, and gives way to one that is
     better by an interval.
@@ -99,7 +99,7 @@ class GuardedRanker:
 
     Attributes
     ----------
-    checks : list of Check
+    checks : list of RankerCheck
         Decisions since `drain` was last called.
 
     Examples
@@ -138,7 +138,7 @@ class GuardedRanker:
     cap: float = 3.0
     seed: int = 0
     version: int = field(init=False, repr=False, default=0)
-    checks: list[Check] = field(init=False, repr=False, default_factory=list)
+    checks: list[RankerCheck] = field(init=False, repr=False, default_factory=list)
     _schedule: Schedule = field(init=False, repr=False)
     _pages: Window[ClickedPages] = field(init=False, repr=False)
     _guard: Guard = field(init=False, repr=False)
@@ -165,8 +165,8 @@ class GuardedRanker:
         _check.number(f"{name}.cap", self.cap, low=1.0)
         self._schedule = Schedule(self.first, self.factor)
         self._pages = Window(self.window)
-        estimator = Estimator(self.discount, self.cap)
-        self._guard = Guard(estimator, size=self.judged, share=self.judged_share, level=self.level)
+        page_value = PageValue(self.discount, self.cap)
+        self._guard = Guard(page_value, size=self.judged, share=self.judged_share, level=self.level)
         self._asked = np.zeros(0, np.bool_)
 
     @property
@@ -293,7 +293,7 @@ class GuardedRanker:
         scores: dict[int, Float64] = {}
         rows = self._rows(newest.features)
 
-        def compared(a: int, b: int) -> Comparison:
+        def compared(a: int, b: int) -> ModelDifference:
             for version in (a, b):
                 if version not in scores:
                     scores[version] = self._scored(version, rows)
@@ -337,12 +337,14 @@ class GuardedRanker:
         self._open = (found.difference if self._open else found.low) >= -self.margin
         self._note("new", challenger, 0, found, served=self._open)
 
-    def _note(self, stratum: str, challenger: int, against: int, found: Comparison, *, served: bool) -> None:
+    def _note(
+        self, stratum: str, challenger: int, against: int, found: ModelDifference, *, served: bool
+    ) -> None:
         self.checks.append(
-            Check(self._schedule.seen, stratum, challenger, against, **asdict(found), served=served)
+            RankerCheck(self._schedule.seen, stratum, challenger, against, **asdict(found), served=served)
         )
 
-    def drain(self) -> list[Check]:
+    def drain(self) -> list[RankerCheck]:
         """Return the decisions since the last call."""
         checks, self.checks = self.checks, []
         return checks

@@ -12,7 +12,7 @@ from scipy.stats import t as student
 from ltrr._kernels.judging import ranks_of
 from ltrr.types import Feedback, Float32, Float64, Int32, Int64, concat_indptr, indptr_of, take_flat
 
-__all__ = ["Comparison", "Estimator", "JudgedPages", "compare"]
+__all__ = ["ModelDifference", "PageValue", "JudgedPages", "compare"]
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class JudgedPages:
     candidate : int64 (E,)
         Which of the page's own candidates each of these is, from 0.
     weight : float64 (E,)
-        What it earned, divided by the prominence that the page gave it on average (see `Estimator`).
+        What it earned, divided by the prominence that the page gave it on average (see `PageValue`).
 
     Examples
     --------
@@ -85,7 +85,7 @@ class JudgedPages:
 
 
 @dataclass(frozen=True)
-class Estimator:
+class PageValue:
     r"""What a page would have earned, had another model ordered its candidates.
 
     .. math:: V(\pi) = \sum_i v_i \, \lambda(\mathrm{rank}_\pi(i)) \min(1 / \rho_i, w / \lambda(0)), \qquad
@@ -114,8 +114,8 @@ class Estimator:
     ...     np.array([8]), np.array([3]), np.array([0, 2]), np.zeros((2, 1), np.float32),
     ...     np.array([0, 1]), np.array([1]), np.array([1.0]),
     ... )
-    >>> estimator = Estimator(discount=1.0, cap=3.0)
-    >>> [estimator.value(pages, np.array(score), 10).round(2).tolist() for score in ([1.0, 2.0], [2.0, 1.0])]
+    >>> page_value = PageValue(discount=1.0, cap=3.0)
+    >>> [page_value.value(pages, np.array(score), 10).round(2).tolist() for score in ([1.0, 2.0], [2.0, 1.0])]
     [[1.0], [0.63]]
 
     Notes
@@ -162,7 +162,7 @@ class Estimator:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ModelDifference:
     """The mean difference of two models on the same pages, as a share of the second's value.
 
     Parameters
@@ -174,7 +174,7 @@ class Comparison:
 
     Examples
     --------
-    >>> Comparison(0.1, -0.2, 0.4, pages=20, queries=18).low
+    >>> ModelDifference(0.1, -0.2, 0.4, pages=20, queries=18).low
     -0.2
     """
 
@@ -185,7 +185,7 @@ class Comparison:
     queries: int
 
 
-def compare(a: Float64, b: Float64, cluster: Int32 | Int64, level: float) -> Comparison:
+def compare(a: Float64, b: Float64, cluster: Int32 | Int64, level: float) -> ModelDifference:
     """Return how much more ``a`` (P,) is worth than ``b`` (P,), in clusters of pages (P,).
 
     A page of cluster −1 is one of its own.
@@ -204,12 +204,12 @@ def compare(a: Float64, b: Float64, cluster: Int32 | Int64, level: float) -> Com
     distinct, group = np.unique(own, return_inverse=True)
     g = len(distinct)
     if base <= 0.0:
-        return Comparison(0.0, -np.inf, np.inf, n, g)
+        return ModelDifference(0.0, -np.inf, np.inf, n, g)
     share = float((a - b).sum()) / base
     if g < 2:
-        return Comparison(share, -np.inf, np.inf, n, g)
+        return ModelDifference(share, -np.inf, np.inf, n, g)
     # the linearised ratio: what is left of each query once the share is taken off
     left = np.bincount(group, a - (1.0 + share) * b)
     spread = float(np.sqrt((left**2).sum() * g / (g - 1.0))) / base
     half = float(student.ppf(0.5 + level / 2.0, g - 1)) * spread
-    return Comparison(share, share - half, share + half, n, g)
+    return ModelDifference(share, share - half, share + half, n, g)

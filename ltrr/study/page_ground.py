@@ -66,7 +66,7 @@ def ground_part(tables: Tables) -> Iterator[Part]:
         "rows": rows,
         "meanings": [(head, meaning) for head, _, meaning in _TRAFFIC.values()],
     }
-    yield {"title": "Ground", "lines": lines, "figures": [], "tables": [table]}
+    yield {"title": "Traffic and headroom", "lines": lines, "figures": [], "tables": [table]}
 
 
 def _room(tables: Tables) -> str:
