@@ -27,6 +27,8 @@ def array(name: str, value: Any, dtype: DTypeLike, shape: tuple[int | None, ...]
         out = value
     else:
         out = np.ascontiguousarray(value, dtype=dtype)
+    if out.shape == shape:
+        return out
     # a plain loop: a generator here cost as much as all the rest
     fits = out.ndim == len(shape)
     for want, have in zip(shape, out.shape, strict=False):

@@ -198,8 +198,10 @@ class FeatureProvider(Protocol):
 class Policy(Stateful, Protocol):
     """Chooses among actions, one slot at a time, by stating probabilities.
 
-    One member is optional. ``in_turn``, with the arguments of ``probabilities``, is asked in its place when
+    Two members are optional. ``in_turn``, with the arguments of ``probabilities``, is asked in its place when
     the stream is served, slot by slot, and may take into account what it was asked since the policy learned.
+    ``terms(requests, actions)`` returns numbers by name, ragged like ``actions``, that say why an action is
+    preferred, such as an estimate and a bonus; they are shown to people and serve nothing else.
 
     Examples
     --------
@@ -247,11 +249,12 @@ class Ranker(Stateful, Protocol):
     Some members are optional. ``for_columns(names, memory_columns)`` returns a fresh ranker for rows of
     these columns; a ranker without it is forked or copied. ``allocation_dependent``, where true, appends the
     columns of `ltrr.ranking.provenance` to the rows; oracles, which must score all allocations at once, are
-    then skipped. ``score_for(features, query)`` is called in place of ``score`` by a loop, with the query
-    (N,) of each row. ``explore`` is the share of places that show a random item from outside the best.
-    ``drain()`` returns the decisions (`ltrr.ranking.guard.RankerCheck`) since the last call, for the run's
-    folder. ``search(arms, rng, n)`` returns up to n tables of settings, an empty one first, among which a
-    study chooses on tuning seeds for policies with ``tune = true``.
+    then skipped. ``provenance_only``, where true, says that it reads no other columns, so that these are left
+    out where no log keeps them. ``score_for(features, query)`` is called in place of ``score`` by a loop,
+    with the query (N,) of each row. ``explore`` is the share of places that show a random item from outside
+    the best. ``drain()`` returns the decisions (`ltrr.ranking.guard.RankerCheck`) since the last call, for
+    the run's folder. ``search(arms, rng, n)`` returns up to n tables of settings, an empty one first, among
+    which a study chooses on tuning seeds for policies with ``tune = true``.
 
     Examples
     --------

@@ -85,3 +85,27 @@ def naive_run(lines, topic, alive):
     own = {int(c[2]): np.float32(float(c[4])) for c in cells if c[0] == topic and int(c[2]) < len(alive)}
     scores = {i: s for i, s in own.items() if alive[i]}
     return [(i, scores[i]) for i in ranked(scores, len(alive))]
+
+
+def near_lists(query, table, neighbours, prior, prior_weight):
+    """Return [(item, score)]: own entries by 1 + rate, then others' by the greatest rate times factor.
+
+    ``table`` maps a query to {item: (actions, shows)}; ``neighbours`` is [(query, factor)].
+    """
+
+    def rate(actions, shows):
+        return (float(actions) + prior * prior_weight) / (float(shows) + prior_weight)
+
+    own = {i: np.float32(1.0 + rate(*counts)) for i, counts in table.get(query, {}).items()}
+    near = {}
+    for other, factor in neighbours:
+        for i, counts in table.get(other, {}).items():
+            if i not in own and factor > 0:
+                near[i] = max(near.get(i, np.float32(0)), np.float32(factor * rate(*counts)))
+    return sorted([*own.items(), *near.items()], key=lambda pair: (-pair[1], pair[0]))
+
+
+def near_queries(query, vectors, known, floor, m):
+    """Return [(query, cosine)] of the at most ``m`` nearest known queries at or above the floor."""
+    found = [(o, np.dot(vectors[query], vectors[o])) for o in known if o != query]
+    return sorted([f for f in found if f[1] >= floor], key=lambda pair: (-pair[1], pair[0]))[:m]

@@ -13,7 +13,7 @@ OWN = ROOT / "docs" / "bring_your_own"
 
 ADDED = {
     # group: (room, file, object, name, a piece of the registry, and what it becomes)
-    "arms": ("retrieval", "my_arm", "Prefix", "prefix", "TrecRun}", 'TrecRun, "prefix": Prefix}'),
+    "arms": ("retrieval", "my_arm", "Prefix", "prefix", "TrecRun,", 'TrecRun, "prefix": Prefix,'),
     "policies": (
         "bandits",
         "my_policy",

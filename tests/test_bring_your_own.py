@@ -380,7 +380,10 @@ BAD_CALLS = {
     "arms objects": ({"arms": [ltrr.retrieval.BM25()]}, "`arms` must give objects a name"),
     "arm class": ({"arms": {"a": ltrr.retrieval.BM25}}, "`arms.a` must be an instance, got the class BM25"),
     "arm half": ({"arms": {"a": object()}}, "object without `static`; inherit from `ltrr.retrieval.Arm`"),
-    "ranker": ({"ranker": 3}, "`ranker` must be a name .lambdamart, prior, rrf, convex, sklearn."),
+    "ranker": (
+        {"ranker": 3},
+        "`ranker` must be a name .lambdamart, prior, rrf, convex, confidence, sklearn.",
+    ),
     "user": ({"user": "navigate"}, "`user` names no known kind, got 'navigate'; did you mean 'navigational'"),
     "reward": ({"reward": {"kind": "click"}}, "`reward` names no known kind"),
     "measure": ({"measures": [3]}, "`measures` must be a name"),

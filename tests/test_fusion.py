@@ -8,8 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ltrr.errors import InputError
-from ltrr.ranking import ConvexCombination, ReciprocalRankFusion, provenance, provenance_names
-from ltrr.types import Union
+from ltrr.ranking import (
+    ConfidenceRule,
+    ConvexCombination,
+    ReciprocalRankFusion,
+    provenance,
+    provenance_names,
+)
+from ltrr.retrieval import union
+from ltrr.types import Candidates, Union
 from tests import naive_ranking as naive
 
 
@@ -153,3 +160,47 @@ def test_no_requests():
 def test_refuses(k):
     with pytest.raises(InputError, match=r"ReciprocalRankFusion\.k"):
         ReciprocalRankFusion(k=k)
+
+
+def test_the_confidence_rule_lowers_lexical_weights_by_the_margin_of_the_dense_list():
+    rng = np.random.default_rng(8)
+    arms = ("bm25", "dense", "popular")
+    names = provenance_names(arms)
+    for _ in range(20):
+        lists = [Candidates.from_lists([rng.permutation(9)[:n].tolist()], depth=[n]) for n in (5, 4, 3)]
+        scored = [
+            replace(one, score=np.sort(rng.random(len(one.item)))[::-1].astype(np.float32)) for one in lists
+        ]
+        drawn = union(scored, delivered=[[5, 4, 3]], quota=[[1, 1, 1]], slot_size=5)
+        rows = provenance(drawn, 3)
+        rule = ConfidenceRule(weights={"bm25": 0.7}, strength=0.5).for_columns(names, ())
+        scaled = []
+        for one in scored:
+            value = (one.score - one.score.min()) / (one.score.max() - one.score.min())
+            scaled.append(dict(zip(one.item.tolist(), value.tolist(), strict=True)))
+        margin = 1.0 - sorted(scaled[1].values())[-2]
+        for item, got in zip(drawn.item.tolist(), rule.score(rows), strict=True):
+            lexical, dense, popular = (arm.get(item, 0.0) for arm in scaled)
+            want = 0.7 * (1.0 - 0.5 * margin) * lexical + dense + popular
+            assert got == pytest.approx(want, abs=1e-5)
+
+
+def test_without_a_dense_arm_the_confidence_rule_is_a_convex_combination():
+    names = provenance_names(("bm25", "popular"))
+    rows = np.random.default_rng(1).random((6, len(names))).astype(np.float32)
+    one = ConfidenceRule(weights={"bm25": 0.3}).for_columns(names, ())
+    other = ConvexCombination(weights={"bm25": 0.3}).for_columns(names, ())
+    np.testing.assert_array_equal(one.score(rows), other.score(rows))
+
+
+def test_an_arm_with_one_item_has_no_margin():
+    arms = [Candidates.from_lists([own], depth=[3]) for own in ([4], [5, 7, 8], [])]
+    drawn = union(arms, delivered=[[1, 3, 0]], quota=[[1, 1, 1]], slot_size=3)
+    # scores of 1, ½ and ⅓: the second lies ¾ of the range below the first
+    np.testing.assert_allclose(provenance(drawn, 3)[:, 9:], [[0.0, 0.75, 0.0]] * 4, rtol=1e-6)
+
+
+@pytest.mark.parametrize("settings", [{"strength": -1.0}, {"lexical": "bm25"}, {"weights": {"bm25": -1.0}}])
+def test_faults_of_the_confidence_rule_are_named(settings):
+    with pytest.raises(InputError, match="ConfidenceRule"):
+        ConfidenceRule(**settings)

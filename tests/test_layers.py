@@ -27,6 +27,8 @@ LAYERS = (
 LATE = {
     ("cli.init", "_state"): "the command line answers `--help` without loading the engines",
     ("cli.init", "study.annotate"): "the command line answers `--help` without loading the engines",
+    ("cli.arms", "study.ask"): "the command line answers `--help` without loading the engines",
+    ("cli.arms", "study.lookup"): "the command line answers `--help` without loading the engines",
     ("cli.explain", "study.lookup"): "the command line answers `--help` without loading the engines",
     ("cli.listing", "bandits.credit"): "the command line answers `--help` without loading the engines",
     ("cli.listing", "registry"): "the command line answers `--help` without loading the engines",

@@ -12,6 +12,7 @@ from ltrr import LoopSetting, Streams
 from ltrr._state import pack, unpack
 from ltrr.bandits.credit import SIGNALS
 from ltrr.bandits.spec import policy_spec
+from ltrr.ranking import provenance_names
 from ltrr.simulation.loop import Loop
 from ltrr.simulation.measure import Measures
 from ltrr.study.build import build, make_world, prepare, system_of
@@ -642,3 +643,20 @@ def test_the_world_sees_what_arrived_before_and_a_checkpoint_keeps_it(prepared):
     other.step(20)
     loop.step(20)
     assert other.system.world.shown == [shown[-1]] == [taught[2]]
+
+
+@pytest.mark.parametrize("kind", ["rrf", "convex"])
+def test_rows_that_no_log_keeps_hold_only_what_the_ranker_reads(prepared, kind):
+    study, shared = prepared
+    study, spec = replace(study, ranker={"kind": kind}), policy_spec("equal", ARMS)
+    whole, bare = (
+        Loop(system_of(study, shared, spec, Streams(1), logged=logged), SETTING, Streams(1))
+        for logged in (True, False)
+    )
+    read = provenance_names(ARMS)
+    assert whole.system.rank_columns[-len(read) :] == bare.system.rank_columns == read
+    for _ in range(4):
+        one, two = whole.step(20), bare.step(20)
+        assert np.array_equal(one.score, two.score)
+        assert np.array_equal(one.page.item, two.page.item)
+        assert np.array_equal(one.feedback.features[..., -len(read) :], two.feedback.features)

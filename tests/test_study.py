@@ -89,7 +89,7 @@ def survives(settings_):
 
 def test_the_default_study_is_read_as_written():
     study = read_study("default")
-    assert study_names() == ["collection", "default", "memory"]
+    assert study_names() == ["collection", "default", "memory", "music", "semantic"]
     assert study.name == "default"
     assert (study.rounds, study.loop.n_slots, study.loop.arms[0]) == (3000, 3, "bm25")
     assert study.policies[1].settings() == {"name": "bm25", "kind": "single", "arm": "bm25"}

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from ltrr.study.distinct import delivered_by, delivering, distinct, scouted
 from ltrr.study.runner import Job
 from ltrr.study.study import Study, Tuning
 from ltrr.study.tables import Tables
-from ltrr.types import all_quotas
+from ltrr.types import all_quotas, quota_name
 
 ARMS = ("bm25", "memory", "popular")
 LOOP = LoopSetting(arms=ARMS, fallback=("bm25", "popular"), n_slots=3, slot_size=4, warmup=40)
@@ -180,3 +181,31 @@ def test_refuses(entry, said):
 def test_refuses_no_draws():
     with pytest.raises(InputError, match=r"tuning\.draws"):
         Tuning(draws=0)
+
+
+def test_where_there_are_many_quotas_policies_over_allocations_choose_among_the_best(tmp_path: Path) -> None:
+    arms = ["bm25", "dense", "memory", "popular"]
+    tuning = Tuning(shares=(0.3, 0.6), keep=(3, 1), seeds=(1, 1))
+    result = ltrr.simulate(
+        {"kind": "music", "n_items": 300, "n_queries": 60},
+        policies=["best-static", "linucb-allocations"],
+        rounds=120,
+        seeds=1,
+        loop={"arms": arms, "warmup": 20, "catalogue": 6, "held_out": 0},
+        study=replace(ltrr.read_study("default"), tuning=tuning),
+        out=tmp_path / "run",
+    )
+    found = json.loads((result.folder / "tuning.json").read_text(encoding="utf-8"))
+    quotas = all_quotas(3, 4)
+    named = {quota_name(q, arms): i for i, q in enumerate(quotas)}
+    last, first = found["rungs"][1]["values"], found["rungs"][0]["values"]
+    assert len(found["catalogue"]) == 6
+    assert {named[f"3 {arm}"] for arm in arms} <= set(found["catalogue"])
+    best = [named[n] for n in sorted(last, key=lambda n: -last[n])]
+    best += [named[n] for n in sorted(first, key=lambda n: -first[n])]
+    others = [i for i in dict.fromkeys(best) if quotas[i].max() < 3][:2]
+    assert set(found["catalogue"]) == {*others, *(named[f"3 {arm}"] for arm in arms)}
+    # the log's actions are the places of quotas among all, and only those on offer are chosen
+    decisions = result.log("linucb-allocations").decisions
+    assert set(decisions["action"]) <= set(found["catalogue"])
+    assert decisions["action"].nunique() > 1

@@ -406,7 +406,8 @@ class Mine(Uniform):
 def run(policy):
     world = ltrr.worlds.Music(n_items=300, n_queries=100, seed=1)
     loop = {"warmup": 20, "held_out": 0, "arms": ["bm25", "dense"], "fallback": ["bm25"], "n_slots": 1}
-    return ltrr.simulate(world, policies=[policy], rounds=40, seeds=2, jobs=2, loop=loop)
+    few = {"rounds": 40, "seeds": 2, "jobs": 2, "quiet": True}
+    return ltrr.simulate(world, policies=[policy], loop=loop, **few)
 
 assert set(run(Mine()).summary().policy) == {"best-static", "mine"}
 ltrr.registry.add_import_path(sys.argv[1])  # after the workers were started

@@ -67,6 +67,10 @@ class EpsilonGreedy(BasePolicy):
         even = level(actions, np.zeros(len(favourite)))
         return (1.0 - self.epsilon) * favourite + self.epsilon * even
 
+    def terms(self, requests: Requests, actions: ActionSet) -> dict[str, Float64]:
+        """Return the ``estimate`` of every flat action, (N,)."""
+        return {"estimate": self._model.terms(requests, actions)["estimate"]}
+
     def learn(self, feedback: Feedback) -> None:
         """Regress the credit of every slot on the joint features of its action."""
         self._model.learn(feedback)

@@ -105,6 +105,14 @@ class LinUCB(BasePolicy):
             kernels.shared_bounds(x, self._bank, self.alpha, out[part])
         return out
 
+    def terms(self, requests: Requests, actions: ActionSet) -> dict[str, Float64]:
+        """Return what the bound of every flat action is the sum of: ``estimate`` and ``bonus``, each (N,)."""
+        self._fit(joint_names(requests, actions))
+        estimate = np.empty(len(actions.action))
+        for _, part, x in self._parts(requests, actions):
+            kernels.shared_bounds(x, self._bank, 0.0, estimate[part])
+        return {"estimate": estimate, "bonus": self.bounds(requests, actions) - estimate}
+
     def _parts(self, requests: Requests, actions: ActionSet) -> Iterator[tuple[slice, slice, Float32]]:
         """Yield requests, their flat actions, and these actions' joint features, some requests at a time."""
         longest = int(np.diff(actions.indptr).max(initial=1))

@@ -101,6 +101,13 @@ class LinUCBDisjoint(BasePolicy):
         kernels.disjoint_bounds(actions.indptr, actions.action, x, self._bank, self.alpha, out)
         return out
 
+    def terms(self, requests: Requests, actions: ActionSet) -> dict[str, Float64]:
+        """Return what the bound of every flat action is the sum of: ``estimate`` and ``bonus``, each (N,)."""
+        x = self._rows(requests, actions.n_actions)
+        estimate = np.empty(len(actions.action))
+        kernels.disjoint_bounds(actions.indptr, actions.action, x, self._bank, 0.0, estimate)
+        return {"estimate": estimate, "bonus": self.bounds(requests, actions) - estimate}
+
     def probabilities(self, requests: Requests, actions: ActionSet, rng: np.random.Generator) -> Float64:  # noqa: ARG002
         """Return 1 for the action with the highest bound and 0 elsewhere, (N,)."""
         return greedy(actions, self.bounds(requests, actions))

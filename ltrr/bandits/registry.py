@@ -47,6 +47,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "rrf": {"kind": "equal", "ranker": {"kind": "rrf"}},
         "tuned-rrf": {"kind": BEST_STATIC, "ranker": {"kind": "rrf"}, "tune": True},
         "tuned-convex": {"kind": BEST_STATIC, "ranker": {"kind": "convex"}, "tune": True},
+        "confidence": {"kind": BEST_STATIC, "ranker": {"kind": "confidence"}, "tune": True},
         "equal-memory-free": {"kind": "equal", "without": ["memory"], "ranker": {"memory_free": True}},
         "linucb-allocations": {"kind": "linucb", "space": "allocations"},
         "vw-epsilon": {"kind": "vw", "explore": "epsilon"},

@@ -176,6 +176,7 @@ def check_ranker(
         if not own and getattr(
             ranker, "allocation_dependent", False
         ):  # the last columns tell where arms had the item
-            names = (*names[:-3], *provenance_names(("a",)))
+            places = provenance_names(("a",))
+            names = (*names[: -len(places)], *places)
         ranker = ranker.for_columns(names, (width - 1,))
     replace(case, component=ranker, n_features=width).run(skip)

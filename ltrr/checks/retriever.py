@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,92 +10,18 @@ import numpy as np
 
 from ltrr.checks.common import LearningCase
 from ltrr.checks.compare import same
-from ltrr.checks.data import catalogue_of, feedback_of, reordered, requests_of
-from ltrr.protocols import Retriever
-from ltrr.types import Candidates, Catalogue, Feedback, Float32, Int32, Items, Requests
+from ltrr.checks.data import catalogue_of, reordered, requests_of
+from ltrr.checks.retriever_index import IndexChecks
+from ltrr.types import Candidates, Catalogue, Items, Requests
 
 __all__ = ["RETRIEVER_CHECKS", "check_retriever"]
 
-_LESSONS = 80
 _SHALLOW = 10
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Case(LearningCase):
+class _Case(IndexChecks):
     """An arm under check, with what it indexes and what it is asked."""
-
-    catalogue: Catalogue
-    requests: Requests
-
-    call = "check_retriever"
-    group = "arms"
-    protocol = Retriever
-    verb, answers = "retrieve", "lists"
-
-    def fresh(self) -> Any:
-        return self.indexed(self.catalogue)
-
-    def indexed(self, catalogue: Catalogue) -> Any:
-        arm = copy.deepcopy(self.component)
-        arm.index(catalogue)
-        return arm
-
-    def feedback(self, batch: int) -> Feedback:
-        rng = np.random.default_rng([10, batch])
-        rows = rng.integers(0, len(self.requests), _LESSONS)
-        ids = np.arange(_LESSONS * batch, _LESSONS * (batch + 1))
-        requests = replace(self.requests.take(rows), request=ids, time=ids.astype(np.float64))
-        return feedback_of(requests, alive=self.catalogue.alive)
-
-    def both(self) -> Iterator[tuple[str, Any]]:
-        """Yield the arm before and after learning, which no loop asks of a static one."""
-        yield "unlearned", self.fresh()
-        if not self.component.static:
-            yield "after learning", self.learned()
-
-    def mixed(self) -> Int32:
-        """Return depths from none to everything."""
-        depths = np.array([0, 1, 3, _SHALLOW, len(self.catalogue)], np.int32)
-        return np.random.default_rng(11).choice(depths, len(self.requests))
-
-    def level(self, depth: int | None = None) -> Int32:
-        """Return the same depth for all, everything if None."""
-        return np.full(len(self.requests), len(self.catalogue) if depth is None else depth, np.int32)
-
-    def found(self, arm: Any) -> Candidates:
-        """Return the longest lists."""
-        answer: Candidates = arm.retrieve(self.requests, self.level())
-        return answer
-
-    def pairs(self) -> Items:
-        """Return lists of living items of different lengths, with empty places and repetitions."""
-        rng = np.random.default_rng(19)
-        indptr = np.concatenate([[0], np.cumsum(rng.integers(0, 9, len(self.requests)))])
-        item = rng.choice(np.flatnonzero(self.catalogue.alive), indptr[-1])
-        return Items(indptr, np.where(rng.random(len(item)) < 0.2, -1, item))
-
-    def features(self, arm: Any, items: Items | None = None) -> Float32:
-        """Return the arm's features of the pairs, no columns where it offers none."""
-        if not hasattr(arm, "features"):
-            return np.zeros((0, 0), np.float32)
-        rows: Float32 = arm.features(self.requests, self.pairs() if items is None else items)[1]
-        return rows
-
-    def ask(self, component: Any) -> Any:
-        return [self.found(component), self.features(component)]
-
-    def ask_nothing(self, component: Any, when: str) -> None:
-        must, none = self.must(self.verb, when), self.requests.take(np.zeros(0, np.int64))
-        got = component.retrieve(none, np.zeros(0, np.int32))
-        must(len(got) == len(got.item) == 0, f"return nothing for no requests, got {len(got)} lists")
-        got = component.retrieve(self.requests, self.level(0))
-        empty = len(got) == len(self.requests) and len(got.item) == 0
-        must(empty, f"return empty lists at depth 0, got {len(got.item)} items")
-        if hasattr(component, "features"):
-            names, _ = component.features(self.requests, self.pairs())
-            shape = np.shape(component.features(none, Items(np.zeros(1, np.int64), np.zeros(0, np.int32)))[1])
-            text = f"be {(0, len(names))} for no requests, got {shape}"
-            self.must("features", when)(shape == (0, len(names)), text)
 
     def check_arguments_are_left_alone(self) -> None:
         """Neither indexing, asking nor teaching writes into what was given."""

@@ -10,7 +10,7 @@ from typing import Any, NoReturn, cast
 
 import typer
 
-from ltrr.cli import explain, init, listing, replay, report, simulate, validate  # noqa: F401  # add commands
+from ltrr.cli import arms, explain, init, listing, replay, report, simulate, validate  # noqa: F401  # add commands
 from ltrr.cli.app import app, say
 from ltrr.errors import InputError
 from ltrr.registry import add_import_path

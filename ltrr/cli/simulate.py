@@ -126,7 +126,7 @@ def simulate(
     try:
         n_jobs = jobs if jobs is not None else joblib.cpu_count()
         result = run_study(chosen, out=folder, jobs=n_jobs, resume=resume, quiet=quiet)
-        page = result.report()
+        page = result.report(jobs=n_jobs)
     except KeyboardInterrupt:
         say(f"interrupted; {_how_to_go_on(folder)}")
         raise typer.Exit(130) from None

@@ -2,5 +2,6 @@
 
 from ltrr.embeddings.lsa import LSA
 from ltrr.embeddings.registry import ENCODERS
+from ltrr.embeddings.static_vectors import StaticVectors
 
-__all__ = ["ENCODERS", "LSA"]
+__all__ = ["ENCODERS", "LSA", "StaticVectors"]

@@ -16,6 +16,7 @@ from ltrr._kernels.dense import normalise_rows
 from ltrr.errors import InputError
 from ltrr.features.text import TextIndex
 from ltrr.features.tokens import Tokenizer, tokenize
+from ltrr.protocols import State
 from ltrr.types import Float32
 
 __all__ = ["LSA"]
@@ -109,12 +110,7 @@ class LSA:
         counts = TextIndex.build(texts, tokenize=self.tokenizer)
         if len(counts.df) == 0:
             raise InputError("`LSA.fit` needs at least one text that holds a word, got none")
-        self._parts, weighted = [], []
-        if self.words:
-            self._parts.append((CountVectorizer(analyzer=_whole), TfidfTransformer(sublinear_tf=True)))
-        if self.characters is not None:
-            grams = CountVectorizer(analyzer="char_wb", ngram_range=self.characters)
-            self._parts.append((grams, TfidfTransformer(sublinear_tf=True)))
+        self._parts, weighted = self._unfitted(), []
         for terms, weights in self._parts:
             terms.fit(counts.vocabulary)
             weighted.append(weights.fit_transform(_count(counts, terms)))
@@ -125,6 +121,29 @@ class LSA:
         real = strength > _NOISE * strength[0]
         self.components_ = np.ascontiguousarray(directions[real].T, dtype=np.float32)
         return self
+
+    def index_state(self) -> State:
+        """Return the terms, their weights and the directions."""
+        parts = {
+            f"part{i}": {"terms": sorted(terms.vocabulary_, key=terms.vocabulary_.get), "idf": weights.idf_}
+            for i, (terms, weights) in enumerate(self._parts)
+        }
+        return {"directions": self.components_, **parts}
+
+    def restore_index(self, state: State) -> None:
+        """Continue from what `fit` found."""
+        self.components_, self._parts = state["directions"], self._unfitted()
+        for i, (terms, weights) in enumerate(self._parts):
+            known = state[f"part{i}"]
+            terms.vocabulary_ = {term: row for row, term in enumerate(known["terms"])}
+            weights.idf_ = np.array(known["idf"])
+
+    def _unfitted(self) -> list[tuple[CountVectorizer, TfidfTransformer]]:
+        """Return how words and character n-grams are counted and weighed."""
+        counters = [CountVectorizer(analyzer=_whole)] if self.words else []
+        if self.characters is not None:
+            counters.append(CountVectorizer(analyzer="char_wb", ngram_range=self.characters))
+        return [(counter, TfidfTransformer(sublinear_tf=True)) for counter in counters]
 
     def encode(self, texts: Sequence[str]) -> Float32:
         """Return float32 (n, dim): a row of length 1 a text; zeros where a text has no known term."""

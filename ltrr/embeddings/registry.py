@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from ltrr.embeddings.lsa import LSA
+from ltrr.embeddings.static_vectors import StaticVectors
 from ltrr.protocols import Encoder
 from ltrr.registry import Registry
 
 __all__ = ["ENCODERS"]
 
-ENCODERS = Registry("encoders", {"lsa": LSA}, makes=Encoder, needs=("encode",))
+ENCODERS = Registry(
+    "encoders", {"lsa": LSA, "static-vectors": StaticVectors}, makes=Encoder, needs=("encode",)
+)
 """Kinds of encoder."""

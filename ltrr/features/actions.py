@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Protocol
 
@@ -102,7 +103,9 @@ class Slabs:
 
 
 class Allocations:
-    """One slot, whose action is a whole quota vector from the catalogue of all quotas.
+    """One slot, whose action is a whole quota vector: one of all quotas, or of some of them.
+
+    An action's id is the quota's place in `ltrr.types.all_quotas`.
 
     Features: ``share:<name>`` (share of the slots the arm gets), ``has:<name>`` (the arm gets any),
     ``fallback`` (share of the budget that fallback arms will fill, as far as it is known), and ``credit``,
@@ -116,6 +119,8 @@ class Allocations:
     history : CreditHistory
     supply : Supply, optional
         What the arms have; without it every arm is taken to fill its slots.
+    catalogue : sequence of int, optional
+        Ids of the quotas on offer, rising; all if None.
 
     Examples
     --------
@@ -131,11 +136,19 @@ class Allocations:
     """
 
     def __init__(
-        self, arms: tuple[str, ...], n_slots: int, history: CreditHistory, supply: Supply | None = None
+        self,
+        arms: tuple[str, ...],
+        n_slots: int,
+        history: CreditHistory,
+        supply: Supply | None = None,
+        *,
+        catalogue: Sequence[int] | None = None,
     ) -> None:
+        every = all_quotas(n_slots, len(arms))
         self.n_slots = 1
-        self.quotas = all_quotas(n_slots, len(arms))
-        self.n_actions = len(self.quotas)
+        self.n_actions = len(every)
+        self.offered = np.asarray(range(len(every)) if catalogue is None else catalogue, np.int32)
+        self.quotas = every[self.offered]
         self.names = (*(f"share:{a}" for a in arms), *(f"has:{a}" for a in arms), "fallback", "credit")
         self._history = history
         self.supply = _full(len(arms)) if supply is None else supply
@@ -144,20 +157,19 @@ class Allocations:
         )
 
     def build(self, requests: Requests, quota: Int32, have: Int32 | None = None) -> ActionSet:
-        """Return all allocations for each request; ``quota`` must still be empty."""
-        b, q = len(requests), self.n_actions
+        """Return the allocations on offer for each request; ``quota`` must still be empty."""
+        b, q = len(requests), len(self.quotas)
         features = np.empty((b, q, len(self.names)), np.float32)
         features[:, :, :-2] = self._fixed
         features[:, :, -2] = self.supply.of_quota(requests, self.quotas, have)
-        features[:, :, -1] = self._history.value(requests)
-        indptr, action = _every(b, q)
+        features[:, :, -1] = self._history.value(requests)[:, self.offered]
         return trusted(
             ActionSet,
-            indptr=indptr,
-            action=action,
+            indptr=np.arange(b + 1, dtype=np.int64) * q,
+            action=np.tile(self.offered, b),
             features=features.reshape(b * q, -1),
             names=self.names,
-            n_actions=q,
+            n_actions=self.n_actions,
             quota=(self.quotas + quota[:, None, :]).reshape(b * q, -1),
         )
 

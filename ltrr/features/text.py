@@ -10,10 +10,13 @@ import numpy as np
 from ltrr._kernels.cache import whole_rows
 from ltrr.errors import InputError, nearest
 from ltrr.features.tokens import Tokenizer, tokenize
+from ltrr.protocols import State
 from ltrr.types import Catalogue, Int32, Int64, Queries, Requests
 from ltrr.types.ragged import concat_indptr
 
 __all__ = ["QueryTable", "QueryTerms", "TextIndex", "catalogue_texts"]
+
+_COUNTS = ("doc_indptr", "doc_term", "doc_tf", "term_indptr", "term_doc", "term_tf", "length", "df")
 
 
 def catalogue_texts(catalogue: Catalogue, *, fields: Sequence[str] | None = None) -> list[str]:
@@ -135,6 +138,16 @@ class TextIndex:
             df=df.astype(np.int32),
             tokenizer=tokenize,
         )
+
+    def index_state(self) -> State:
+        """Return the words in the order of their ids, and all counts."""
+        return {"vocabulary": list(self.vocabulary), **{name: getattr(self, name) for name in _COUNTS}}
+
+    @classmethod
+    def from_state(cls, state: State, *, tokenize: Tokenizer = tokenize) -> TextIndex:
+        """Return the index whose `index_state` it was."""
+        vocabulary = {word: i for i, word in enumerate(state["vocabulary"])}
+        return cls(vocabulary, **{name: state[name] for name in _COUNTS}, tokenizer=tokenize)
 
     def __len__(self) -> int:
         return len(self.length)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ltrr import _check
+from ltrr.errors import InputError
 
 __all__ = [
     "Characters",
@@ -137,16 +138,21 @@ class Characters:
     ----------
     n : int
         Length of the n-grams, >= 1.
+    ends : bool
+        Mark both ends of each word by ``#``, so that beginnings and endings count as such. Scripts without
+        spaces have no ends to mark.
 
     Raises
     ------
     InputError
-        If ``n`` is out of range.
+        If a parameter is out of range.
 
     Examples
     --------
     >>> Characters(n=4)("Juggling is"), Characters(n=3)("北海道")
     (['jugg', 'uggl', 'ggli', 'glin', 'ling', 'is'], ['北', '海', '道', '北海', '海道', '北海道'])
+    >>> Characters(n=3, ends=True)("is it")
+    ['#is', 'is#', '#it', 'it#']
 
     References
     ----------
@@ -155,17 +161,22 @@ class Characters:
     """
 
     n: int = 4
+    ends: bool = False
 
     def __post_init__(self) -> None:
         _check.integer("Characters.n", self.n, low=1)
+        if not isinstance(self.ends, bool):
+            raise InputError(f"`Characters.ends` must be true or false, got {self.ends!r}")
 
     def __call__(self, text: str, /) -> list[str]:
         """Return the n-grams of a text."""
         out: list[str] = []
         for word in unicode_words(text):
             for piece in _PIECE.findall(word):
-                units = clusters(piece)
-                low = 1 if _SPACELESS.match(piece) else min(self.n, len(units))
+                units, spaceless = clusters(piece), _SPACELESS.match(piece) is not None
+                if self.ends and not spaceless:
+                    units = ["#", *units, "#"]
+                low = 1 if spaceless else min(self.n, len(units))
                 out += _grams(units, low, self.n)
         return out
 

@@ -119,7 +119,10 @@ def _tree_path(train: Float64, target: Float64, test: Float64) -> list[Float64]:
     for direction in directions:
         # one data set for all components: the context is binned once
         data.set_label((target - mean) @ direction)
-        booster = lightgbm.train(_TREE_PARAMETERS, data, num_boost_round=_N_TREES[-1])
+        # otherwise it would be written out and read back once more
+        booster = lightgbm.train(
+            _TREE_PARAMETERS, data, num_boost_round=_N_TREES[-1], keep_training_booster=True
+        )
         for prediction, n_trees in zip(out, _N_TREES, strict=True):
             prediction += np.outer(booster.predict(test, num_iteration=n_trees), direction)
     return out

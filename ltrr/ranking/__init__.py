@@ -1,5 +1,6 @@
 """From the union to the page: features, rankers, fusion."""
 
+from ltrr.ranking.confidence import ConfidenceRule
 from ltrr.ranking.convex import ConvexCombination
 from ltrr.ranking.features import RankFeatures
 from ltrr.ranking.fusion import ReciprocalRankFusion
@@ -12,6 +13,7 @@ from ltrr.ranking.sklearn_ranker import SklearnRanker
 
 __all__ = [
     "RANKERS",
+    "ConfidenceRule",
     "ConvexCombination",
     "LambdaMART",
     "PriorRanker",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -50,8 +52,9 @@ class RankFeatures:
     catalogue : Catalogue
         What the providers have indexed. The title is its field ``title``, or else its first field.
     providers : mapping of str to FeatureProvider
-        Indexed already. A provider with the registered name of its class has columns by their own names;
-        those of any other are prefixed, ``titles:bm25``, so that two of a kind can stand side by side.
+        Indexed already. A provider with the registered name of its class, or of one that it extends, has
+        columns by their own names; those of any other, or of a second one of a kind, are prefixed, as in
+        ``titles:bm25``.
     index : TextIndex, optional
         Of the catalogue's texts; built here if None.
 
@@ -113,12 +116,16 @@ class RankFeatures:
         blocks = []
         for name, provider in self.providers.items():
             own, _ = provider.features(Requests.empty(), Items.empty())
-            plain = ARMS.makers.get(name) is type(provider)
+            maker: Any = ARMS.makers.get(name)
+            plain = inspect.isclass(maker) and isinstance(provider, maker)
             start = len(names)
-            names += own if plain else [f"{name}:{column}" for column in own]
+            apart = not plain or set(own) & set(names)
+            names += [f"{name}:{column}" for column in own] if apart else own
             blocks.append(tuple(own))
-            if getattr(provider, "memorises", False):
-                memory += range(start, len(names))
+            memorised = getattr(provider, "memorises", False)
+            if memorised:
+                found = own if memorised is True else memorised
+                memory += [start + i for i, column in enumerate(own) if column in found]
         names += [*_PAIR, *_REQUEST, *_ITEM]
         if len(set(names)) < len(names):
             twice = next(n for i, n in enumerate(names) if n in names[:i])
@@ -161,7 +168,7 @@ class RankFeatures:
         fill_rows(
             items.indptr,
             items.item,
-            np.ascontiguousarray(profile[:, :3]),
+            profile[:, :3],
             self._item_table,
             requests.time,
             self.catalogue.released,
@@ -175,12 +182,10 @@ class RankFeatures:
     def _fill_overlaps(self, query_indptr: Int64, query_term: Int32, items: Items, out: Float32) -> None:
         """Fill ``out`` (N, 2) with the shares of the query's terms that text and title have."""
         index = self._terms.index
-        share = np.empty(len(items.item), np.float32)
         for column, (indptr, term) in enumerate(
             ((index.doc_indptr, index.doc_term), (self._title_indptr, self._title_term))
         ):
-            shared_terms(query_indptr, query_term, items.indptr, items.item, indptr, term, share)
-            out[:, column] = share
+            shared_terms(query_indptr, query_term, items.indptr, items.item, indptr, term, out[:, column])
 
 
 def _distinct(indptr: Int64, term: Int32) -> tuple[Int64, Int32]:

@@ -34,6 +34,8 @@ class FusedRanker:
     """What the names of the columns that it reads begin with."""
     allocation_dependent: ClassVar[bool] = True
     """True: scores depend on which arms drew a candidate."""
+    provenance_only: ClassVar[bool] = True
+    """True: no other column than those of provenance is read."""
     version: ClassVar[int] = 0
     """0: it is never trained."""
 

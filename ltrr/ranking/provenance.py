@@ -11,6 +11,7 @@ from ltrr.errors import InputError, nearest
 from ltrr.types import Float32, Float64, Int64, Union
 
 __all__ = [
+    "MARGIN",
     "RANK",
     "SCALED",
     "arm_weights",
@@ -20,27 +21,28 @@ __all__ = [
     "searched_weights",
 ]
 
-RANK, SCORE, SCALED = "rank@", "score@", "scaled@"
+RANK, SCORE, SCALED, MARGIN = "rank@", "score@", "scaled@", "margin@"
 """What the name of a column begins with; the name of an arm follows."""
 
 
 def provenance_names(arms: Sequence[str]) -> tuple[str, ...]:
-    """Return the names of the columns: the ranks in all arms, then the scores, then the scaled scores.
+    """Return the names of the columns: ranks in all arms, then scores, scaled scores, and margins.
 
     Examples
     --------
-    >>> provenance_names(("bm25", "dense"))
+    >>> provenance_names(("bm25", "dense"))[:6]
     ('rank@bm25', 'rank@dense', 'score@bm25', 'score@dense', 'scaled@bm25', 'scaled@dense')
     """
-    return tuple(kind + arm for kind in (RANK, SCORE, SCALED) for arm in arms)
+    return tuple(kind + arm for kind in (RANK, SCORE, SCALED, MARGIN) for arm in arms)
 
 
 def provenance(union: Union, n_arms: int) -> Float32:
-    """Return float32 (N, 3R): each candidate's rank, from 0, its score and its scaled score in every arm.
+    """Return float32 (N, 4R): each candidate's rank, from 0, score and scaled score in every arm; margins.
 
     Scaled scores are ``(score − min) / (max − min)`` over what the arm delivered to the request, and 1 where
     all these scores are equal. An arm that did not draw the candidate has rank −1 and both scores 0.
-    The columns depend on the allocation: an arm without slots drew nothing.
+    An arm's margin is the request's: how far its second item's scaled score lies below its first's; 0 where
+    it delivered fewer than two. The columns depend on the allocation: an arm without slots drew nothing.
 
     Examples
     --------
@@ -48,17 +50,24 @@ def provenance(union: Union, n_arms: int) -> Float32:
     >>> from ltrr.types import Candidates
     >>> arms = [Candidates.from_lists([own], depth=[2]) for own in ([4, 5], [5, 7])]
     >>> drawn = union(arms, delivered=[[2, 2]], quota=[[1, 1]], slot_size=2)
-    >>> provenance(drawn, 2).tolist()
+    >>> provenance(drawn, 2)[:, :6].tolist()
     [[0.0, -1.0, 1.0, 0.0, 1.0, 0.0], [1.0, 0.0, 0.5, 1.0, 0.0, 1.0], [-1.0, 1.0, 0.0, 0.5, 0.0, 0.0]]
+    >>> provenance(drawn, 2)[0, 6:].tolist()
+    [1.0, 1.0]
     """
-    out = np.zeros((len(union.item), 3 * n_arms), np.float32)
+    out = np.zeros((len(union.item), 4 * n_arms), np.float32)
     out[:, :n_arms] = -1.0
     candidate = np.repeat(np.arange(len(union.item)), np.diff(union.source_indptr))
     arm = union.arm.astype(np.int64)
     out[candidate, arm] = union.rank
     out[candidate, n_arms + arm] = union.score
     request = np.repeat(np.arange(len(union)), np.diff(union.source_indptr[union.indptr]))
-    out[candidate, 2 * n_arms + arm] = _scaled(union.score, request * n_arms + arm, len(union) * n_arms)
+    scaled = _scaled(union.score, request * n_arms + arm, len(union) * n_arms)
+    out[candidate, 2 * n_arms + arm] = scaled
+    margin = np.zeros((len(union), n_arms), np.float32)
+    second = union.rank == 1
+    margin[request[second], arm[second]] = 1.0 - scaled[second]
+    out[:, 3 * n_arms :] = np.repeat(margin, np.diff(union.indptr), axis=0)
     return out
 
 

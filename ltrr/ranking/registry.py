@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ltrr.protocols import Ranker
+from ltrr.ranking.confidence import ConfidenceRule
 from ltrr.ranking.convex import ConvexCombination
 from ltrr.ranking.fusion import ReciprocalRankFusion
 from ltrr.ranking.lambdamart import LambdaMART
@@ -19,6 +20,7 @@ RANKERS = Registry(
         "prior": PriorRanker,
         "rrf": ReciprocalRankFusion,
         "convex": ConvexCombination,
+        "confidence": ConfidenceRule,
         "sklearn": SklearnRanker,
     },
     makes=Ranker,

@@ -8,7 +8,7 @@ import numpy as np
 
 from ltrr._kernels.trees import sum_plain_trees, sum_trees
 from ltrr.errors import InputError
-from ltrr.types import Float32, Float64, Int8, Int32, Int64
+from ltrr.types import Bool, Float32, Float64, Int8, Int32, Int64
 
 __all__ = ["TreeSum"]
 
@@ -61,20 +61,26 @@ class TreeSum:
         trees = [_fields(part) for part in text.split("\nTree=")[1:]]
         if any(tree.get("num_cat", "0") != "0" or tree.get("is_linear", "0") != "0" for tree in trees):
             raise InputError("`TreeSum.of text` must be a model of numerical splits and constant leaves")
-        parts = [{key: _numbers(tree.get(key, "")) for key in _KEYS} for tree in trees]
-        nodes = [_nodes(part) for part in parts]
-        first = np.cumsum([0, *(len(column) for column, *_ in nodes)])
-        flat = [np.concatenate([np.empty(0), *arrays]) for arrays in zip(*nodes, strict=True)]
-        column, threshold, decision, child, value = flat or [np.empty(0)] * 5
-        kind = decision.astype(np.int8)
+        flat = {key: _numbers(" ".join(tree.get(key, "") for tree in trees)) for key in _KEYS}
+        n_splits = np.array([len(tree.get("left_child", "").split()) for tree in trees], np.int64)
+        n_leaves = np.array([len(tree.get("leaf_value", "").split()) for tree in trees], np.int64)
+        first = np.cumsum(n_splits + n_leaves) - n_splits - n_leaves
+        tree_of = np.repeat(np.arange(len(trees)), n_splits + n_leaves)
+        is_split = np.arange(len(tree_of)) - first[tree_of] < n_splits[tree_of]
+        child = np.repeat(np.arange(len(tree_of)), 2).reshape(-1, 2)
+        both = np.stack([flat["left_child"], flat["right_child"]], axis=1).astype(np.int64)
+        own = tree_of[is_split, None]
+        # LightGBM writes −1 − i for leaf i; leaves come after the splits
+        child[is_split] = first[own] + np.where(both >= 0, both, n_splits[own] - 1 - both)
+        kind = _spread(flat["decision_type"], is_split).astype(np.int8)
         return TreeSum(
-            root=first[:-1],
-            height=np.array([_height(child) for _, _, _, child, _ in nodes], np.int64),
-            column=column.astype(np.int32),
-            threshold=threshold,
+            root=first,
+            height=_heights(first, child),
+            column=_spread(flat["split_feature"], is_split).astype(np.int32),
+            threshold=_spread(flat["threshold"], is_split),
             missing=((kind >> _MISSING & 3) + 4 * ((kind & _DEFAULT_LEFT) > 0)).astype(np.int8),
-            child=(child + np.repeat(first[:-1], 2 * np.diff(first))).astype(np.int32),
-            value=value,
+            child=child.reshape(-1).astype(np.int32),
+            value=_spread(flat["leaf_value"], ~is_split),
         )
 
     def score(self, features: Float32) -> Float64:
@@ -88,28 +94,21 @@ class TreeSum:
         return out
 
 
-def _nodes(tree: dict[str, Float64]) -> tuple[Float64, ...]:
-    """Return column, threshold, kind, children (two a node) and value of one tree's nodes, leaves last."""
-    n_splits, n_leaves = len(tree["split_feature"]), len(tree["leaf_value"])
-    both = np.stack([tree["left_child"], tree["right_child"]], axis=1)
-    leaves = n_splits + np.repeat(np.arange(n_leaves), 2)
-    blank = np.zeros(n_leaves)
-    return (
-        np.concatenate([tree["split_feature"], blank]),
-        np.concatenate([tree["threshold"], blank]),
-        np.concatenate([tree["decision_type"], blank]),
-        # LightGBM writes −1 − i for leaf i
-        np.concatenate([np.where(both >= 0, both, n_splits - 1 - both).reshape(-1), leaves]),
-        np.concatenate([np.zeros(n_splits), tree["leaf_value"]]),
-    )
+def _spread(values: Float64, chosen: Bool) -> Float64:
+    """Return one value a node: those given at the chosen nodes, 0 elsewhere."""
+    out = np.zeros(len(chosen))
+    out[chosen] = values
+    return out
 
 
-def _height(child: Float64) -> int:
-    """Return the number of splits on the longest path of a tree."""
-    at, height = np.zeros(1, np.int64), 0
-    pairs = child.reshape(-1, 2).astype(np.int64)
-    while len(at := at[pairs[at, 0] != at]):
-        at, height = np.unique(pairs[at]), height + 1
+def _heights(root: Int64, child: Int64) -> Int64:
+    """Return the number of splits on the longest path of each tree, level by level in all trees at once."""
+    at, tree = root, np.arange(len(root))
+    height = np.zeros(len(root), np.int64)
+    while len(at):
+        inner = child[at, 0] != at
+        height[tree[inner]] += 1  # once a tree, however many of its nodes there are
+        at, tree = child[at[inner]].reshape(-1), np.repeat(tree[inner], 2)
     return height
 
 

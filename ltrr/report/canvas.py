@@ -231,6 +231,8 @@ def as_svg(axes: Axes, alternative: str = "") -> Markup:
 
 def _fix(figure: Figure) -> None:
     """Fix the layout where it is, to a millionth: its solver's last digits differ from time to time."""
+    if isinstance(figure.get_layout_engine(), PlaceHolderLayoutEngine):
+        return  # fixed before, for another format
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
     for axes in figure.axes:

@@ -113,10 +113,7 @@ class StaticCache:
                 f"`depth` must be <= {self.max_depth} (`StaticCache.max_depth`), got {int(asked.max())}"
             )
         self._extend(requests.queries)
-        indptr, item, score = beginnings(
-            self._indptr, self._item, self._score, requests.query.astype(np.int64) + 1, asked
-        )
-        capped = indptr[1:] - indptr[:-1] == asked
+        indptr, item, score, capped = beginnings(self._indptr, self._item, self._score, requests.query, asked)
         return trusted(Candidates, indptr=indptr, item=item, score=score, capped=capped)
 
     def learn(self, feedback: Feedback) -> None:

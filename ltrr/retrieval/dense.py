@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from ltrr._kernels.dense import normalise_rows, score_pairs, select
 from ltrr.embeddings import LSA
 from ltrr.errors import InputError
 from ltrr.features.text import QueryTable, catalogue_texts
-from ltrr.protocols import Encoder
+from ltrr.protocols import Encoder, State
 from ltrr.retrieval._depth import checked
 from ltrr.retrieval.base import Arm
 from ltrr.types import Candidates, Catalogue, Float32, Int32, Int64, Items, Requests, indptr_of
@@ -64,6 +65,9 @@ class Dense(Arm):
     [0, 1]
     """
 
+    source: ClassVar[str] = "embedding"
+    exact_when_renumbered: ClassVar[bool] = False  # encoders are fitted to the texts in their order
+
     encoder: Encoder | None = None
     fields: Sequence[str] | None = None
     encoder_: Encoder = field(init=False, repr=False)
@@ -80,11 +84,39 @@ class Dense(Arm):
         fit = getattr(self.encoder_, "fit", None)
         if fit is not None:
             fit(texts)
-        self.vectors_ = self._encode(texts)
-        self._rows = np.flatnonzero(catalogue.alive & self.vectors_.any(axis=1)).astype(np.int32)
-        self._searched = self.vectors_[self._rows] if len(self._rows) < len(texts) else self.vectors_
+        vectors = self._encode(texts)
+        self._keep(vectors, np.flatnonzero(catalogue.alive & vectors.any(axis=1)).astype(np.int32))
+
+    def _keep(self, vectors: Float32, rows: Int32) -> None:
+        """Take vectors, and the rows of them that are searched, and forget all queries."""
+        self.vectors_, self._rows = vectors, rows
+        self._searched = vectors[rows] if len(rows) < len(vectors) else vectors
         self._table = QueryTable()
-        self._queries = np.zeros((0, self.vectors_.shape[1]), np.float32)
+        self._queries = np.zeros((0, vectors.shape[1]), np.float32)
+
+    def index_state(self) -> State:
+        """Return the vectors, and what the encoder has been fitted to.
+
+        Raises
+        ------
+        InputError
+            If the encoder is fitted and has no ``index_state`` and ``restore_index``.
+        """
+        state: State = {"vectors": self.vectors_, "rows": self._rows, "encoder": {}}
+        if hasattr(self.encoder_, "index_state"):
+            return state | {"encoder": self.encoder_.index_state()}
+        if hasattr(self.encoder_, "fit"):
+            name = type(self.encoder_).__name__
+            text = f"`Dense` cannot be saved: its encoder {name} is fitted and has no `index_state()`"
+            raise InputError(f"{text}; write it and `restore_index(state)`")
+        return state
+
+    def restore_index(self, state: State) -> None:
+        """Continue from the vectors."""
+        self.encoder_ = LSA() if self.encoder is None else self.encoder
+        if state["encoder"]:
+            self.encoder_.restore_index(state["encoder"])  # type: ignore[attr-defined]  # it has written it
+        self._keep(state["vectors"], state["rows"])
 
     def retrieve(self, requests: Requests, depth: Int32) -> Candidates:
         """Return up to ``depth[b]`` nearest items for each request's query."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from ltrr._kernels.bm25 import Postings, Rows, score_pairs, search
 from ltrr._kernels.rank_features import query_profile, with_share
 from ltrr.features.text import QueryTerms, TextIndex, catalogue_texts
 from ltrr.features.tokens import Tokenizer, tokenize
+from ltrr.protocols import State
 from ltrr.retrieval._depth import checked
 from ltrr.retrieval.base import Arm
 from ltrr.types import Candidates, Catalogue, Float32, Float64, Int32, Int64, Items, Requests, indptr_of
@@ -44,6 +46,9 @@ class BM25(Arm):
         ``"lucene"``, ``"robertson"`` or ``"atire"``.
     fields : sequence of str, optional
         Text fields to index; all of them if None.
+    quality : float >= 0
+        How much the quality of an item counts: scores are multiplied by 1 + quality · log(1 + popularity) /
+        log(1 + greatest popularity), so that of two texts that match alike the more popular one comes first.
     tokenizer : Tokenizer
         Cuts texts and queries into tokens: a name of `ltrr list tokenizers`, a table with ``kind``, or a
         function. What the context and the rankers see of words is cut by that of the provider ``bm25``.
@@ -81,21 +86,26 @@ class BM25(Arm):
     .. [2] Kamphuis, de Vries, Boytsov, Lin, "Which BM25 do you mean?", ECIR 2020, section 2.
     """
 
+    source: ClassVar[str] = "lexical"
+
     k1: float = 1.5
     b: float = 0.75
     method: str = "lucene"
     fields: Sequence[str] | None = None
     tokenizer: Tokenizer = tokenize
+    quality: float = 0.0
     index_: TextIndex = field(init=False, repr=False)
     idf_: Float64 = field(init=False, repr=False)
     terms_: QueryTerms = field(init=False, repr=False)
     _postings: Postings = field(init=False, repr=False)
     _rows: Rows = field(init=False, repr=False)
+    _boost: Float64 = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         _check.number("BM25.k1", self.k1, low=0.0, high=1000.0)
         _check.fraction("BM25.b", self.b)
         _check.choice("BM25.method", self.method, _METHODS)
+        _check.number("BM25.quality", self.quality, low=0.0)
 
     def index(self, catalogue: Catalogue) -> None:
         """Count the catalogue's words and weigh them; a second call starts afresh."""
@@ -103,6 +113,8 @@ class BM25(Arm):
         self.index_ = counts
         self.terms_ = QueryTerms(counts)
         self.idf_ = self._idf(counts.df.astype(np.float64), len(counts))
+        popular = np.log1p(catalogue.popularity.astype(np.float64))
+        self._boost = 1.0 + self.quality * popular / (popular.max() or 1.0)
         doc = np.repeat(np.arange(len(counts)), np.diff(counts.doc_indptr))
         self._rows = Rows(
             counts.doc_indptr, counts.doc_term, self._weights(doc, counts.doc_term, counts.doc_tf)
@@ -126,8 +138,31 @@ class BM25(Arm):
         # where all texts are empty there is no posting to weigh
         mean = float(length.mean()) or 1.0
         penalty = self.k1 * (1.0 - self.b + self.b * length / mean)
+        return self._saturated(doc, term, tf, penalty[doc])
+
+    def _saturated(
+        self, doc: Int64 | Int32, term: Int64 | Int32, count: Int32 | Float64, penalty: Any
+    ) -> Float32:
+        """Return what counts of a term in a document are worth."""
         gain = self.k1 + 1.0 if self.method == "atire" else 1.0
-        return (self.idf_[term] * gain * tf / (tf + penalty[doc])).astype(np.float32)
+        value = self.idf_[term] * gain * count / (count + penalty)
+        return np.asarray(value if self.quality == 0.0 else value * self._boost[doc], np.float32)
+
+    def index_state(self) -> State:
+        """Return the counts and all weights."""
+        return {
+            "counts": self.index_.index_state(),
+            "idf": self.idf_,
+            "rows": self._rows.weight,
+            "postings": self._postings._asdict(),
+        }
+
+    def restore_index(self, state: State) -> None:
+        """Continue from counts and weights."""
+        counts = TextIndex.from_state(state["counts"], tokenize=self.tokenizer)
+        self.index_, self.terms_, self.idf_ = counts, QueryTerms(counts), state["idf"]
+        self._rows = Rows(counts.doc_indptr, counts.doc_term, state["rows"])
+        self._postings = Postings(**state["postings"])
 
     def retrieve(self, requests: Requests, depth: Int32) -> Candidates:
         """Return up to ``depth[b]`` items of positive score for each request's query."""
@@ -174,7 +209,7 @@ class BM25(Arm):
         profile = np.empty((len(requests), 4), np.float32)
         query_profile(query_indptr, query_term, self.idf_, profile)
         # repetition saturates at a token's idf, or at k1 + 1 times that in the variant with this gain
-        gain = self.k1 + 1.0 if self.method == "atire" else 1.0
+        gain = (self.k1 + 1.0 if self.method == "atire" else 1.0) * (1.0 + self.quality)
         out = np.empty((len(items.item), 2), np.float32)
         with_share(items.indptr, self.score(requests, items), profile[:, 3] * np.float32(gain), out)
         return ("bm25", "bm25_share"), out

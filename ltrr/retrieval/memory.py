@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass, field
+from typing import ClassVar
 
 import numpy as np
 
@@ -52,8 +53,8 @@ class Memory(Arm):
 
     Attributes
     ----------
-    memorises : bool
-        True: its features carry no information on a query that was never acted on.
+    memorises : bool or tuple of str
+        True: its features carry no information on a query that was never acted on; or those that do not.
 
     Notes
     -----
@@ -86,8 +87,9 @@ class Memory(Arm):
     prior_weight: float = 1.0
 
     static = False
-    memorises = True
-    coverage_names = ("items", "actions", "best_rate")
+    source = "memory"
+    memorises: ClassVar[bool | tuple[str, ...]] = True
+    coverage_names: ClassVar[tuple[str, ...]] = ("items", "actions", "best_rate")
 
     _alive: Bool | None = field(init=False, repr=False, default=None)
     _item: Int32 = field(init=False, repr=False)
@@ -105,6 +107,15 @@ class Memory(Arm):
     def index(self, catalogue: Catalogue) -> None:
         """Forget everything; from now on only items alive in ``catalogue`` are entered."""
         self._alive = catalogue.alive.copy()
+        self._forget()
+
+    def index_state(self) -> State:
+        """Return which items are alive."""
+        return {"alive": self._ready()}
+
+    def restore_index(self, state: State) -> None:
+        """Forget everything, as after `index`."""
+        self._alive = np.array(state["alive"])
         self._forget()
 
     def retrieve(self, requests: Requests, depth: Int32) -> Candidates:

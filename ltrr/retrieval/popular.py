@@ -72,6 +72,7 @@ class Popular(Arm):
     decay: float = 1.0
 
     static = False
+    source = "popularity"
     always_full = True
     query_blind = True
 
@@ -100,13 +101,31 @@ class Popular(Arm):
         if not (np.isfinite(prior) & (prior >= 0)).all():
             bad = prior[~(np.isfinite(prior) & (prior >= 0))][0]
             raise InputError(f"`Catalogue.popularity` must be finite and >= 0, got {bad}")
-        self._alive = catalogue.alive.copy()
         highest = prior.max()
-        self._prior = prior * (self.prior_weight / highest) if highest > 0 else prior
+        self._begin(catalogue.alive.copy(), prior * (self.prior_weight / highest) if highest > 0 else prior)
+
+    def _begin(self, alive: Bool, prior: Float64) -> None:
+        """Take what is alive and what it counts for at first."""
+        self._alive, self._prior = alive, prior
         self._count = np.zeros(len(prior), np.float64)
         self._clock = np.zeros(len(prior), np.int64)
         self._lessons = 0
         self._score = None
+
+    def update(self, catalogue: Catalogue, new_items: Int32) -> None:
+        """Take in a catalogue that has grown; new items have no counts."""
+        learned = self.state()
+        self.index(catalogue)
+        none = (0, len(new_items))
+        self.restore(learned | {key: np.pad(learned[key], none) for key in ("count", "clock")})
+
+    def index_state(self) -> State:
+        """Return which items are alive, and what each counts for at first."""
+        return {"alive": self._ready(), "prior": self._prior}
+
+    def restore_index(self, state: State) -> None:
+        """Start again from the catalogue's popularity."""
+        self._begin(np.array(state["alive"]), np.array(state["prior"]))
 
     def retrieve(self, requests: Requests, depth: Int32) -> Candidates:
         """Return the top of the list to every request, ties by item id."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ltrr.errors import InputError
+from ltrr.protocols import State
 from ltrr.retrieval._depth import checked
 from ltrr.retrieval.base import Arm
 from ltrr.types import (
@@ -127,13 +128,38 @@ class TrecRun(Arm):
         alive = catalogue.alive[item]
         row, item, score = row[alive], item[alive], score[alive]
         order = np.lexsort((item, -score, row))
-        row, self._item, self._score = row[order], item[order], score[order]
+        self._item, self._score = item[order], score[order]
         self._indptr = indptr_of(np.bincount(row, minlength=len(lists)))
         self._n_items = len(catalogue)
+        self._by_pair()
+
+    def _by_pair(self) -> None:
+        row = row_of(self._indptr)
         pair = row * self._n_items + self._item
         by_pair = np.argsort(pair)
         self._pair, self._place = pair[by_pair], (np.arange(len(pair)) - self._indptr[row])[by_pair]
         self._known = None
+
+    def index_state(self) -> State:
+        """Return the texts and the lists of the run."""
+        if self._row is None:
+            raise InputError("`TrecRun` must be given a catalogue first: call `index(catalogue)`")
+        return {
+            "text": list(self._row),
+            "row": np.array(list(self._row.values()), np.int64),
+            "notes": list(self.notes),
+            "n_items": self._n_items,
+            "indptr": self._indptr,
+            "item": self._item,
+            "score": self._score,
+        }
+
+    def restore_index(self, state: State) -> None:
+        """Continue from the lists of `index_state`; the run itself is not read."""
+        self._row = dict(zip(state["text"], state["row"].tolist(), strict=True))
+        self.notes, self._n_items = tuple(state["notes"]), state["n_items"]
+        self._indptr, self._item, self._score = state["indptr"], state["item"], state["score"]
+        self._by_pair()
 
     def retrieve(self, requests: Requests, depth: Int32) -> Candidates:
         """Return the beginning of the list of each request's text."""

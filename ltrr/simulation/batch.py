@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from ltrr.logs.writer import Shadow
 from ltrr.protocols import PageOutcome
-from ltrr.types import Bool, Feedback, Float64, Int32, Int64, Page, Truth, Union
+from ltrr.types import Bool, Decision, Feedback, Float64, Int32, Int64, Page, Requests, Truth, Union
 
-__all__ = ["Batch", "Pool"]
+__all__ = ["Answer", "Batch", "Pool"]
 
 
 @dataclass(frozen=True)
@@ -115,3 +115,33 @@ class Batch:
     pool: Pool | None
     model_version: int
     shadow: Shadow | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a frozen system does with B requests that no user makes.
+
+    Parameters
+    ----------
+    requests : Requests
+        With the context that the policy saw.
+    decision : Decision
+    union : Union
+    score : float64 (N,)
+        Scores of the union's candidates by the ranker.
+    page : Page
+
+    Examples
+    --------
+    >>> from ltrr.simulation.example import small_example
+    >>> loop = small_example()
+    >>> answer = loop.answer(loop.system.world.held_out(2))
+    >>> answer.decision.quota.sum(axis=1).tolist(), answer.page.item.shape
+    ([3, 3], (2, 10))
+    """
+
+    requests: Requests
+    decision: Decision
+    union: Union
+    score: Float64
+    page: Page

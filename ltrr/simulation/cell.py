@@ -179,6 +179,10 @@ class Cell:
                 oracles = measures.oracles(batch)
                 if oracles is not None:
                     self._put("held_out_oracles", oracles)
+        if self.logged:
+            place = self.folder / "states" / f"{self.name}.npz"
+            place.parent.mkdir(exist_ok=True)
+            write_aside(place, pack({"round": self.loop.round, "system": self.loop.system.state()}))
         policy = self.loop.system.policy
         # policies of a notebook can be judged, but nobody could load them again
         if not why_not_saved(policy):

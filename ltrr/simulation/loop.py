@@ -16,7 +16,7 @@ from ltrr.protocols import PageOutcome, State
 from ltrr.ranking.page import build_page
 from ltrr.retrieval.union import union
 from ltrr.rng import Streams
-from ltrr.simulation.batch import Batch, Pool
+from ltrr.simulation.batch import Answer, Batch, Pool
 from ltrr.simulation.delay import DelayQueue, pack_feedback, unpack_feedback
 from ltrr.simulation.setting import LoopSetting
 from ltrr.simulation.system import System
@@ -33,6 +33,7 @@ from ltrr.types import (
     Int64,
     Page,
     Requests,
+    Truth,
     Union,
 )
 from ltrr.types.trusted import trusted
@@ -101,6 +102,15 @@ class Loop:
         rows = np.arange(0, len(requests), self.setting.held_out_oracle_every)
         return self._serve(requests, rows, warm=False, audit=0.0, judging=True)
 
+    def answer(self, requests: Requests) -> Answer:
+        """Decide, retrieve and rank for ``requests`` with everything frozen; nobody looks at the pages."""
+        requests = self.system.context.build(requests)
+        available = self.system.actions.supply.available(requests)
+        decision = self._decide(requests, available, warm=False, audit=0.0, frozen=True)
+        drawn, _, _ = self._retrieve(requests, decision)
+        score, _, _ = self._score(requests, np.zeros(0, np.int64), drawn, None)
+        return Answer(requests, decision, drawn, score, self.page(requests, drawn, score, judging=True))
+
     def state(self) -> State:
         """Return all that a run needs to continue."""
         return {
@@ -144,13 +154,13 @@ class Loop:
         pool_union = self._pool(requests.take(oracle_rows)) if judged else None
         score, pool_score, features = self._score(requests, oracle_rows, drawn, pool_union)
         page = self.page(requests, drawn, score, judging=judging)
-        truth_page = system.world.truth(requests, page.items)
+        truth_union = system.world.truth(requests, drawn.items)
+        truth_page = _shown(truth_union, page)
         u = self._user_uniforms(requests, page)
         outcome = system.user.sample(truth_page, u)
         n_candidates = drawn.indptr[1:] - drawn.indptr[:-1]
         cost = system.reward.cost(calls, n_candidates)
-        feedback, censored = self._feedback(requests, decision, drawn, page, features, outcome, cost)
-        gross, _ = system.reward.observed(outcome.click, outcome.satisfied)
+        feedback, censored, gross = self._feedback(requests, decision, drawn, page, features, outcome, cost)
         pool = None
         if pool_union is not None and pool_score is not None:
             truth = system.world.truth(requests.take(oracle_rows), pool_union.items)
@@ -162,7 +172,7 @@ class Loop:
             page=page,
             outcome=outcome,
             truth_page=truth_page,
-            truth_union=system.world.truth(requests, drawn.items),
+            truth_union=truth_union,
             asked=asked,
             calls=calls,
             available=available,
@@ -329,16 +339,18 @@ class Loop:
         features: Float32,
         outcome: PageOutcome,
         cost: Float64,
-    ) -> tuple[Feedback, Bool]:
-        """Return what will be observed, and when."""
+    ) -> tuple[Feedback, Bool, Float64]:
+        """Return what will be observed and when, which rows never will be, and what each page earned."""
         setting, system = self.setting, self.system
         delay = -np.log1p(-self.streams.by_request("delay", requests.request)[:, 0]) * setting.delay_seconds
         censored = delay > setting.attribution_seconds
-        counted, shape = ~censored[:, None], page.item.shape
+        counted, shape = ~censored, page.item.shape
         # a user model may be anybody's; all else that is kept was made here
-        click = _check.array("UserModel.sample click", outcome.click, np.bool_, shape) & counted
-        satisfied = _check.array("UserModel.sample satisfied", outcome.satisfied, np.bool_, shape) & counted
+        click = _check.array("UserModel.sample click", outcome.click, np.bool_, shape)
+        satisfied = _check.array("UserModel.sample satisfied", outcome.satisfied, np.bool_, shape)
         gross, value = system.reward.observed(click, satisfied)
+        places = counted[:, None]
+        click, satisfied, value = click & places, satisfied & places, value * places
         row, slots = np.empty(page.item.shape, np.int32), np.empty(page.item.shape, np.uint32)
         rows = np.empty((*page.item.shape, features.shape[1]), np.float32)
         shown(drawn.indptr, page.candidate, drawn.slots, features, row, slots, rows)
@@ -363,14 +375,14 @@ class Loop:
             satisfied=satisfied,
             abandoned=~np.asarray(click.any(axis=1)),
             arrived_at=requests.time + np.minimum(delay, setting.attribution_seconds),
-            reward=gross - cost,
+            reward=gross * counted - cost,
             value=value,
             credit=earned - (cost / decision.n_slots)[:, None],
             propensity=page.propensity,
             explored=page.explored,
             candidates=trusted(CandidateRows, indptr=drawn.indptr, features=features, shown=row),
         )
-        return feedback, censored
+        return feedback, censored, gross
 
 
 def _lengths(parts: list[Candidates]) -> Int32:
@@ -379,6 +391,22 @@ def _lengths(parts: list[Candidates]) -> Int32:
     for a, part in enumerate(parts):
         out[:, a] = part.indptr[1:] - part.indptr[:-1]
     return out
+
+
+def _shown(truth: Truth, page: Page) -> Truth:
+    """Return the truth of the page's places, given that of the candidates."""
+    at, items = page.candidate.reshape(-1), page.items
+    return trusted(
+        Truth,
+        **{
+            **vars(truth),
+            "indptr": items.indptr,
+            "item": items.item,
+            # an empty place (−1) finds what is appended
+            "grade": np.append(truth.grade, np.int8(-1))[at],
+            "judged": np.append(truth.judged, False)[at],
+        },
+    )
 
 
 def _query_of(requests: Requests, drawn: Union) -> Int32:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,9 @@ class LoopSetting:
         At most how many candidates a slot asks of an arm, by the arm's name; ``slot_size`` of an arm that is
         not named, and never more. ``{ memory = 5 }`` asks memory for its best five, and the fallback for the
         rest of the slot.
+    catalogue : int >= 1
+        At most how many whole quotas a policy over allocations chooses among: every arm alone, and those
+        that the tuning found best.
     fallback : tuple of str, optional
         Arms that fill up slots that came back short, in this order; by default those of ``arms`` that are
         always full.
@@ -79,6 +83,7 @@ class LoopSetting:
     slot_size: int = 20
     page_size: int = 10
     slab_size: Mapping[str, int] | None = None
+    catalogue: int = 40
     fallback: tuple[str, ...] | None = None
     feedback_every: int = 50
     warmup: int = 300
@@ -112,6 +117,7 @@ class LoopSetting:
         for name in (
             "slot_size",
             "page_size",
+            "catalogue",
             "feedback_every",
             "oracle_every",
             "held_out_oracle_every",
@@ -142,7 +148,7 @@ class LoopSetting:
         own = {name: int(self.slab_size[name]) for name in self.arms if name in self.slab_size}
         object.__setattr__(self, "slab_size", own or None)
 
-    @property
+    @cached_property
     def slabs(self) -> Int32:
         """Candidates that a slot asks of each arm, (R,)."""
         own = self.slab_size or {}
@@ -153,7 +159,7 @@ class LoopSetting:
         """Candidates a request: slots times slot size."""
         return self.n_slots * self.slot_size
 
-    @property
+    @cached_property
     def fallback_index(self) -> tuple[int, ...]:
         """Arm indices of the fallback, in order."""
         return tuple(self.arms.index(a) for a in self.fallback or ())

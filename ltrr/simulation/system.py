@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, is_dataclass, replace
 from typing import Any
 
@@ -17,7 +17,7 @@ from ltrr.retrieval.exclusion import without
 from ltrr.rng import Streams
 from ltrr.simulation.setting import LoopSetting
 from ltrr.types import Candidates, Float32, Float64, Int32, Requests, Union
-from ltrr.types.quotas import all_quotas
+from ltrr.types.quotas import all_quotas, offered_quotas
 from ltrr.users import Reward
 
 __all__ = ["SHOWN_TO_RANKERS", "Prepared", "System", "fresh", "providers_of"]
@@ -114,6 +114,8 @@ class System:
     providers : mapping of str to FeatureProvider
         Providers of features that learn and are not arms.
     arm_names : tuple of str
+    bare : bool
+        The ranker's rows hold provenance alone.
 
     Examples
     --------
@@ -153,6 +155,7 @@ class System:
     reward: Reward
     providers: Mapping[str, Any]
     arm_names: tuple[str, ...]
+    bare: bool = False
 
     @staticmethod
     def fork(
@@ -164,8 +167,14 @@ class System:
         ranker: Ranker,
         user: UserModel,
         reward: Reward,
+        catalogue: Sequence[int] | None = None,
+        logged: bool = True,
     ) -> System:
-        """Return a system at its beginning that shares with others only what never changes."""
+        """Return a system at its beginning that shares with others only what never changes.
+
+        ``catalogue`` says which quotas a policy over allocations chooses among (`offered_quotas`). Where rows
+        are not ``logged``, a ranker that reads provenance alone is given nothing else.
+        """
         world = prepared.world.fork(streams)
         arms = {name: arm if arm.static else _own(arm, world) for name, arm in prepared.arms.items()}
         providers = {
@@ -181,9 +190,15 @@ class System:
         history = CreditHistory(n_actions)
         # a cached arm is asked itself: the cache knows no more of it than its lists
         supply = Supply(setting.slabs, setting.slot_size, [getattr(a, "retriever", a) for a in arms.values()])
-        kind = Slabs if slabs else Allocations
-        builder: ActionBuilder = kind(names, setting.n_slots, history, supply)
-        columns = features.names
+        if catalogue is None:
+            catalogue = offered_quotas(setting.n_slots, len(names), setting.catalogue).tolist()
+        builder: ActionBuilder = (
+            Slabs(names, setting.n_slots, history, supply)
+            if slabs
+            else Allocations(names, setting.n_slots, history, supply, catalogue=catalogue)
+        )
+        bare = not logged and bool(getattr(ranker, "provenance_only", False))
+        columns, memory = ((), ()) if bare else (features.names, features.memory_columns)
         if getattr(ranker, "allocation_dependent", False):
             columns = (*columns, *provenance_names(names))
         suited = getattr(ranker, "for_columns", None)
@@ -197,11 +212,12 @@ class System:
             actions=builder,
             features=features,
             policy=policy.fork(),
-            ranker=fresh(ranker) if suited is None else suited(columns, features.memory_columns),
+            ranker=fresh(ranker) if suited is None else suited(columns, memory),
             user=user,
             reward=reward,
             providers=providers,
             arm_names=names,
+            bare=bare,
         )
 
     @property
@@ -213,7 +229,7 @@ class System:
     def rank_columns(self) -> tuple[str, ...]:
         """Names of the columns of `rows`."""
         extra = provenance_names(self.arm_names) if self.allocation_dependent else ()
-        return (*self.features.names, *extra)
+        return (*(() if self.bare else self.features.names), *extra)
 
     def retrieve(self, arm: int, requests: Requests, depth: Int32) -> Candidates:
         """Return up to ``depth[b]`` candidates of an arm, without the item that a request must not see."""
@@ -225,6 +241,8 @@ class System:
 
     def rows(self, requests: Requests, union: Union) -> Float32:
         """Return what the ranker sees of a union's candidates, (N, F)."""
+        if self.bare:
+            return provenance(union, len(self.arms))
         rows = self.features.build(requests, union.items)
         if not self.allocation_dependent:
             return rows
@@ -287,9 +305,9 @@ def fresh(component: Any) -> Any:
 
 
 def _own(learner: Any, world: World) -> Any:
-    """Return a copy of a learning arm or provider that has learned nothing."""
+    """Return a copy of a learning arm or provider that has learned nothing; a fork is indexed already."""
     copied = fresh(learner)
-    if hasattr(copied, "index"):
+    if hasattr(copied, "index") and not hasattr(learner, "fork"):
         copied.index(world.catalogue)
     return copied
 

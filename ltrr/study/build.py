@@ -200,8 +200,14 @@ def system_of(
     *,
     quota: Sequence[int] | None = None,
     tuned: Mapping[str, Any] | None = None,
+    catalogue: Sequence[int] | None = None,
+    logged: bool = True,
 ) -> System:
-    """Return the system of one policy on one replicate, with the tuning's answers of quota and ranker."""
+    """Return the system of one policy on one replicate, with the tuning's answers.
+
+    These are the best quota, the settings of the ranker, and the quotas that are offered as allocations.
+    Where the ranker's rows are not ``logged``, they hold no more than it reads.
+    """
     reward: Reward = _made("rewards", study.reward, "reward")
     return System.fork(
         prepared,
@@ -211,6 +217,8 @@ def system_of(
         ranker=make_ranker(study, spec, tuned),
         user=make_user(study, prepared.world.max_grade),
         reward=reward,
+        catalogue=catalogue,
+        logged=logged,
     )
 
 

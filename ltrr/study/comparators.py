@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from ltrr.metrics.intervals import Interval, bootstrap_mean
 from ltrr.metrics.router import learnable_gap
@@ -42,7 +43,9 @@ def comparators(
             continue
         for metric in ("reward", "ndcg", "recall"):
             values = np.concatenate([t[f"quota_{metric}"][r] for t, r in parts]).astype(np.float64)
-            gap = learnable_gap(context, values, topic, rng=bootstrap_rng(study, f"router {metric}"))
+            # on small matrices threads wait for each other: four times the time where a core is taken
+            with threadpool_limits(1):
+                gap = learnable_gap(context, values, topic, rng=bootstrap_rng(study, f"router {metric}"))
             found: dict[str, Interval | None] = {
                 key: Interval(getattr(gap, key), np.nan, np.nan, gap.n_rows)
                 for key in ("static", "oracle", "linear", "trees")

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
+
+import joblib
+from markupsafe import Markup
 
 from ltrr._state import write_aside
 from ltrr.errors import InputError
@@ -16,17 +20,20 @@ from ltrr.study.findings import findings
 from ltrr.study.page_parts import PARTS, policies_part
 from ltrr.study.tables import ONE_SEED, Tables
 from ltrr.study.verdict import Verdict, verdict
+from ltrr.study.workers import spread
 
 __all__ = ["notebook_view", "section", "write_report"]
 
 
-def write_report(folder: str | Path) -> Path:
+def write_report(folder: str | Path, *, jobs: int = 1) -> Path:
     """Draw a run's figures and its ``report.html`` again.
 
     Parameters
     ----------
     folder : path
         Folder of a finished run; figures and page are written into it.
+    jobs : int
+        Processes: with two or more, one of them draws what needs no file.
 
     Returns
     -------
@@ -39,14 +46,13 @@ def write_report(folder: str | Path) -> Path:
         Where the folder holds no finished run or cannot be written.
     """
     tables = Tables.read(folder)
+    started = spread([joblib.delayed(_rest)(tables.folder)], jobs, os.getpid()) if jobs > 1 else None
     with drawing():
-        page = render(
-            "report.html.j2",
-            title=tables.study["name"],
-            run=section(tables, save=True),
-            explorer=explorer(tables.folder, _in_full(tables)),
-            glossary=GLOSSARY,
-        )
+        run = section(tables, save=True, narrow=False)
+    narrow, shown = _rest(tables.folder) if started is None else next(started)
+    for figure, drawn in zip((f for part in run["parts"] for f in part["figures"]), narrow, strict=True):
+        figure["narrow"] = drawn
+    page = render("report.html.j2", title=tables.study["name"], run=run, explorer=shown, glossary=GLOSSARY)
     place = tables.folder / "report.html"
     try:
         write_aside(place, page.encode())
@@ -68,21 +74,40 @@ def _in_full(tables: Tables) -> list[str]:
     return [name for name in style if style[name].marked] or list(style)
 
 
-def section(tables: Tables, *, save: bool) -> dict[str, Any]:
-    """Return what the template shows of one run; ``save`` also writes the PNG files."""
+def _rest(folder: Path) -> tuple[list[Markup], dict[str, Any] | None]:
+    """Return the figures as wide as a narrow screen, and the sampled requests."""
+    tables = Tables.read(folder)
+    with drawing():
+        narrow = [_narrow(tables, figure) for part in _parts(tables) for figure in part["figures"]]
+    return narrow, explorer(folder, _in_full(tables))
+
+
+def _parts(tables: Tables) -> list[dict[str, Any]]:
+    return [part for make in PARTS for part in make(tables)]
+
+
+def _narrow(tables: Tables, figure: Any) -> Markup:
+    stamp(figure.narrow, tables.stamp)
+    return as_svg(figure.narrow, figure.alternative)
+
+
+def section(tables: Tables, *, save: bool, narrow: bool = True) -> dict[str, Any]:
+    """Return what the template shows of one run.
+
+    ``save`` also writes the PNG files; without ``narrow`` the figures of narrow screens are left to fill in.
+    """
     found = verdict(tables)
-    parts = [part for make in PARTS for part in make(tables)]
+    parts = _parts(tables)
     drawn = [figure for part in parts for figure in part["figures"]]
     for figure in drawn:
-        for axes in (figure.axes, figure.narrow):
-            stamp(axes, tables.stamp)
+        stamp(figure.axes, tables.stamp)
     if save:
         save_png(tables.folder, [(f.name, f.axes, f.caption) for f in drawn])
     for part in parts:
         part["figures"] = [
             {
                 "wide": as_svg(f.axes, f.alternative),
-                "narrow": as_svg(f.narrow, f.alternative),
+                "narrow": _narrow(tables, f) if narrow else "",
                 "caption": f.caption,
             }
             for f in part["figures"]

@@ -285,11 +285,11 @@ class Result:
 
         return notebook_view(self.tables)
 
-    def report(self) -> Path:
-        """Redraw all figures and ``report.html`` and return the page's path."""
+    def report(self, *, jobs: int = 1) -> Path:
+        """Redraw all figures and ``report.html``, on some processes, and return the page's path."""
         from ltrr.study.report import write_report
 
-        return write_report(self.folder)
+        return write_report(self.folder, jobs=jobs)
 
     def _known(self, policy: str) -> str:
         names = self.summary().policy.unique().tolist()

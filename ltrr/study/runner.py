@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import joblib
-from joblib.externals.loky import get_reusable_executor
-from joblib.externals.loky.process_executor import TerminatedWorkerError
 from threadpoolctl import threadpool_limits
 
 from ltrr.bandits.spec import PolicySpec
@@ -27,9 +25,10 @@ from ltrr.simulation.system import Prepared
 from ltrr.study.build import make_measures, system_of
 from ltrr.study.counter import Counter
 from ltrr.study.folder import versions
-from ltrr.study.lock import Driver, end_with, working
+from ltrr.study.lock import Driver, working
 from ltrr.study.study import Study
 from ltrr.study.transport import put, take
+from ltrr.study.workers import spread
 from ltrr.types.component import Component
 
 __all__ = ["Job", "Runner"]
@@ -55,6 +54,8 @@ class Job:
         The tuning's answer, for the best static allocation; or the candidate's.
     ranker : mapping, optional
         Settings of the ranker that the tuning found; or the candidate's.
+    catalogue : tuple of int, optional
+        The quotas that are offered as allocations.
     of : str
         Name of the policy of the study that a candidate would be; empty for a policy and for a quota alone.
     tuning : bool
@@ -73,6 +74,7 @@ class Job:
     logged: bool = False
     quota: tuple[int, ...] | None = None
     ranker: Mapping[str, Any] | None = None
+    catalogue: tuple[int, ...] | None = None
     of: str = ""
     tuning: bool = False
 
@@ -162,25 +164,8 @@ class Runner:
             joblib.delayed(_run_in_worker)(self.driver, parcel, job, folder, counter.path, i)
             for i, job in enumerate(jobs)
         )
-        workers = joblib.Parallel(
-            n_jobs=self.jobs,
-            batch_size=1,
-            backend="loky",
-            initializer=end_with,
-            initargs=(self.driver.pid,),
-            return_as="generator_unordered",
-        )
-        try:
-            for job, seconds in workers(calls):
-                _finished(job, seconds)
-        except TerminatedWorkerError as error:
-            raise MemoryError(
-                "a worker was killed, most likely for want of memory; go on with --resume"
-            ) from error
-        except BaseException:
-            # A worker that was being started when an interrupt came would outlive this process.
-            get_reusable_executor().shutdown(wait=True, kill_workers=True)
-            raise
+        for job, seconds in spread(calls, self.jobs, self.driver.pid):
+            _finished(job, seconds)
 
 
 @dataclass(frozen=True)
@@ -230,7 +215,16 @@ def _run_cell(
     begun = time.monotonic()
     with threadpool_limits(1):
         study, spec, streams = job.study(study), job.spec(study), Streams(study.seed, job.replicate)
-        system = system_of(study, prepared, spec, streams, quota=job.quota, tuned=job.ranker)
+        system = system_of(
+            study,
+            prepared,
+            spec,
+            streams,
+            quota=job.quota,
+            tuned=job.ranker,
+            catalogue=job.catalogue,
+            logged=job.logged,
+        )
         Cell(
             Loop(system, study.loop, streams),
             folder,

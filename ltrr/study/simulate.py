@@ -222,6 +222,7 @@ def _jobs(study: Study, found: Tuned) -> list[Job]:
             logged=seed < study.log_seeds,
             quota=found.quota if spec.static_quota else None,
             ranker=found.rankers.get(spec.name),
+            catalogue=found.catalogue,
         )
         for seed in range(study.seeds)
         for spec in study.policies

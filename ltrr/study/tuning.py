@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
 from typing import Any
 
 from ltrr._state import write_aside
@@ -17,9 +19,9 @@ from ltrr.study.runner import Runner
 from ltrr.study.study import Study
 from ltrr.study.trials import Candidate, halved
 from ltrr.types import Int32
-from ltrr.types.quotas import all_quotas, quota_name
+from ltrr.types.quotas import all_quotas, offered_quotas, quota_name
 
-__all__ = ["Tuned", "tuned"]
+__all__ = ["Tuned", "tuned", "tuning_of"]
 
 
 @dataclass(frozen=True)
@@ -30,16 +32,19 @@ class Tuned:
     ----------
     quota : tuple of int, optional
         Slots by arm of the best static allocation; None where no policy is tuned.
+    catalogue : tuple of int, optional
+        Places, among all quotas, of those that policies over allocations choose among.
     rankers : mapping of str to mapping
         Settings of the ranker of each policy with ``tune``, by the policy's name.
 
     Examples
     --------
-    >>> Tuned((2, 1), {"tuned-rrf": {"k": 12.0}}).rankers["tuned-rrf"]
+    >>> Tuned((2, 1), rankers={"tuned-rrf": {"k": 12.0}}).rankers["tuned-rrf"]
     {'k': 12.0}
     """
 
     quota: tuple[int, ...] | None = None
+    catalogue: tuple[int, ...] | None = None
     rankers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
@@ -64,6 +69,7 @@ def tuned(runner: Runner) -> Tuned:
     report = {
         "arms": study.loop.arms,
         "quota": best.quota,
+        "catalogue": _catalogue(study, rungs),
         "same": same,
         "rungs": rungs,
         "rankers": rankers,
@@ -73,10 +79,26 @@ def tuned(runner: Runner) -> Tuned:
     return _read(report)
 
 
+def tuning_of(folder: Path) -> Tuned:
+    """Return what the tuning of a finished run found."""
+    place = folder / "tuning.json"
+    return _read(json.loads(place.read_text(encoding="utf-8"))) if place.exists() else Tuned()
+
+
 def _read(report: Mapping[str, Any]) -> Tuned:
     """Return what ``tuning.json`` says."""
     rankers = {name: found["settings"] for name, found in report["rankers"].items()}
-    return Tuned(tuple(report["quota"]), rankers)
+    return Tuned(tuple(report["quota"]), tuple(report["catalogue"]), rankers)
+
+
+def _catalogue(study: Study, rungs: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Return the quotas to offer as allocations: those of the furthest rung first, by what they earned."""
+    loop = study.loop
+    found = [sorted(rung["values"], key=lambda name: -rung["values"][name]) for rung in reversed(rungs)]
+    place = {quota_name(q, loop.arms): i for i, q in enumerate(all_quotas(loop.n_slots, len(loop.arms)))}
+    best = [place[name] for name in dict.fromkeys(chain.from_iterable(found))]
+    offered = offered_quotas(loop.n_slots, len(loop.arms), loop.catalogue, best)
+    return [int(i) for i in offered]
 
 
 def _quotas(study: Study, available: Int32) -> tuple[list[Candidate], dict[str, list[str]]]:

@@ -9,7 +9,7 @@ from ltrr.types.decision import Decision
 from ltrr.types.feedback import Feedback
 from ltrr.types.items import Items
 from ltrr.types.page import Page
-from ltrr.types.quotas import all_quotas, quota_name, quota_of
+from ltrr.types.quotas import all_quotas, offered_quotas, quota_name, quota_of
 from ltrr.types.ragged import concat_indptr, indptr_of, row_of, take_flat
 from ltrr.types.requests import Queries, Requests
 from ltrr.types.truth import Truth
@@ -36,6 +36,7 @@ __all__ = [
     "UInt32",
     "Union",
     "all_quotas",
+    "offered_quotas",
     "chosen",
     "concat_indptr",
     "indptr_of",

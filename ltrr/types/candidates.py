@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -70,6 +71,7 @@ class Candidates:
         return trusted(Items, indptr=self.indptr, item=self.item)
 
     @staticmethod
+    @lru_cache(maxsize=16)
     def empty(n_requests: int) -> Candidates:
         """Return nothing for each request, asked for nothing.
 

@@ -10,9 +10,9 @@ import numpy as np
 
 from ltrr import _check
 from ltrr.errors import InputError, nearest
-from ltrr.types.arrays import Int32
+from ltrr.types.arrays import Int32, Int64
 
-__all__ = ["all_quotas", "quota_name", "quota_of"]
+__all__ = ["all_quotas", "offered_quotas", "quota_name", "quota_of"]
 
 
 def all_quotas(n_slots: int, n_arms: int) -> Int32:
@@ -32,6 +32,35 @@ def all_quotas(n_slots: int, n_arms: int) -> Int32:
         [np.full((len(bars), 1), -1), bars, np.full((len(bars), 1), n_slots + n_arms - 1)], axis=1
     )
     return np.ascontiguousarray(np.diff(edges, axis=1) - 1, dtype=np.int32)
+
+
+def offered_quotas(n_slots: int, n_arms: int, most: int, best: Sequence[int] = ()) -> Int64:
+    """Return which quotas policies over allocations choose among: places in `all_quotas`, rising.
+
+    All of them, if there are at most ``most``. Otherwise each arm alone, then ``best`` in their order, then
+    others at even distances, until there are ``most``; every arm alone always.
+
+    Parameters
+    ----------
+    n_slots, n_arms, most : int
+    best : sequence of int
+        Places of the quotas that a tuning found best, the best first.
+
+    Examples
+    --------
+    >>> offered_quotas(2, 2, most=40).tolist(), all_quotas(2, 3).tolist()
+    ([0, 1, 2], [[0, 0, 2], [0, 1, 1], [0, 2, 0], [1, 0, 1], [1, 1, 0], [2, 0, 0]])
+    >>> offered_quotas(2, 3, most=4, best=[4, 3]).tolist()
+    [0, 2, 4, 5]
+    """
+    quotas = all_quotas(n_slots, n_arms)
+    n = len(quotas)
+    if n <= most:
+        return np.arange(n)
+    alone = np.flatnonzero(quotas.max(axis=1) == n_slots).tolist()
+    spread = np.linspace(0, n - 1, most).round().astype(np.int64).tolist()
+    wanted = list(dict.fromkeys([*alone, *best, *spread, *range(n)]))
+    return np.sort(np.array(wanted[: max(most, len(alone))], np.int64))
 
 
 def quota_name(quota: Sequence[int] | Int32, arms: Sequence[str]) -> str:

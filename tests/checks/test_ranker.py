@@ -233,10 +233,10 @@ def test_the_number_of_features_follows_names():
 
 def test_rankers_are_made_for_columns_first():
     check_ranker(Movable())
-    check_ranker(Movable(), n_features=3)
+    check_ranker(Movable(), n_features=4)
     bound = Movable()
     bound.names = ("a", "b", "c")
     check_ranker(bound)
-    places = ("rank@a", "score@a", "scaled@a")
-    made = [(("f0", "f1", "f2", *places), (5,)), (places, (2,)), (("a", "b", "c"), (2,))]
+    places = ("rank@a", "score@a", "scaled@a", "margin@a")
+    made = [(("f0", "f1", *places), (5,)), (places, (3,)), (("a", "b", "c"), (2,))]
     assert Movable.made == made

@@ -5,11 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ltrr.checks import check_retriever
+from ltrr.checks import check_retriever, retriever_index
 from ltrr.checks import retriever as module
 from ltrr.checks.compare import same
 from ltrr.checks.data import catalogue_of, requests_of
 from ltrr.checks.retriever import RETRIEVER_CHECKS
+from ltrr.errors import InputError
 from ltrr.retrieval import Memory
 from ltrr.types import Candidates
 from tests.checks.stalls import must_fail
@@ -385,6 +386,96 @@ class Alternating(Offering):
         return names, rows
 
 
+class Growing(SomeArm):
+    """Takes in new items, and what it has indexed can be written to disk: right in every way."""
+
+    def update(self, catalogue, new_items):
+        clicks = self.clicks
+        self.index(catalogue)
+        self.clicks[: len(clicks)] = clicks
+
+    def index_state(self):
+        return {"words": [" ".join(sorted(words)) for words in self.words], "alive": self.alive}
+
+    def restore_index(self, state):
+        self.words = [set(words.split()) for words in state["words"]]
+        self.alive = np.array(state["alive"])
+
+
+class Forgetful(Growing):
+    def update(self, catalogue, new_items):
+        self.index(catalogue)
+
+
+class Stale(Growing):
+    """Knows of new items that they are there, and nothing else."""
+
+    def update(self, catalogue, new_items):
+        words = self.words
+        super().update(catalogue, new_items)
+        self.words = words + [set()] * len(new_items)
+
+
+class Shifted(Growing):
+    """Writes what comes after an update to the next item."""
+
+    grown = False
+
+    def index(self, catalogue):
+        super().index(catalogue)
+        self.grown = False
+
+    def update(self, catalogue, new_items):
+        super().update(catalogue, new_items)
+        self.grown = True
+
+    def learn(self, feedback):
+        before = self.clicks.copy()
+        super().learn(feedback)
+        self.clicks = before + np.roll(self.clicks - before, self.grown)
+
+
+class Noisy(SomeArm):
+    """Scores by number, a little."""
+
+    def points(self, text):
+        points = super().points(text)
+        return points * (1.0 + 1e-6 * np.arange(len(points)))
+
+
+class Tagged(Offering):
+    """Shows the ranker which item it is."""
+
+    def features(self, requests, items):
+        names, rows = super().features(requests, items)
+        return names, rows + np.where(items.item >= 0, items.item, 0).astype(np.float32)[:, None]
+
+
+class Revived(Growing):
+    def restore_index(self, state):
+        super().restore_index(state)
+        self.alive[:] = True
+
+
+class Deaf(Growing):
+    """Learns nothing any more once it was loaded."""
+
+    loaded = False
+
+    def restore_index(self, state):
+        super().restore_index(state)
+        self.loaded = True
+
+    def learn(self, feedback):
+        if not self.loaded:
+            super().learn(feedback)
+
+
+class Unwilling(Growing):
+    def index_state(self):
+        raise InputError("`Unwilling` cannot be saved: it holds a connection")
+
+
 BROKEN = [
     ("follows_protocol", NoIndex),
     ("lists_are_lists", Undead),
@@ -426,6 +517,13 @@ BROKEN = [
     ("order_of_items_does_not_matter", Anchored),
     ("features_are_of_the_pair", Nicknames),
     ("features_are_of_the_pair", Alternating),
+    ("update_is_a_rebuild", Forgetful),
+    ("update_is_a_rebuild", Stale),
+    ("update_is_a_rebuild", Shifted),
+    ("relabelled_items_relabel_results", Noisy),
+    ("relabelled_items_relabel_results", Tagged),
+    ("saved_is_loaded", Revived),
+    ("saved_is_loaded", Deaf),
 ]
 
 
@@ -433,6 +531,31 @@ def test_the_right_one_passes():
     check_retriever(SomeArm())
     check_retriever(Offering())
     check_retriever(Counting())
+    check_retriever(Growing())
+
+
+def test_an_arm_that_cannot_be_saved_is_not_checked_for_it():
+    check_retriever(Unwilling())
+
+
+def test_rounding_is_allowed_where_the_arm_says_so(monkeypatch):
+    monkeypatch.setattr(Noisy, "exact_when_renumbered", False, raising=False)
+    check_retriever(Noisy())
+
+
+def test_lists_that_differ_by_rounding():
+    one = lists([4, 7, 2], [0.5, 0.25, 0.125])
+    for other, alike in (
+        (lists([4, 7, 2], [0.50001, 0.25, 0.125]), True),
+        (lists([4, 7, 2], [0.501, 0.25, 0.125]), False),
+        (lists([7, 4, 2], [0.5, 0.25, 0.125]), False),
+        (lists([4, 7, 9], [0.5, 0.25, 0.125]), False),
+        (lists([4, 7], [0.5, 0.25]), False),
+        (lists([4, 7, 2], [0.5, 0.25, 0.125], capped=False), False),
+    ):
+        assert retriever_index._about_same(one, other) == alike
+    near, swapped = lists([4, 7], [0.5, 0.499999]), lists([7, 4], [0.5, 0.499999])
+    assert retriever_index._about_same(near, swapped)
 
 
 @pytest.mark.parametrize(("check", "kind"), BROKEN)
