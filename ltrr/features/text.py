@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -12,9 +12,9 @@ from ltrr.errors import InputError, nearest
 from ltrr.features.tokens import Tokenizer, tokenize
 from ltrr.protocols import State
 from ltrr.types import Catalogue, Int32, Int64, Queries, Requests
-from ltrr.types.ragged import concat_indptr
+from ltrr.types.ragged import concat_indptr, indptr_of, row_of
 
-__all__ = ["QueryTable", "QueryTerms", "TextIndex", "catalogue_texts"]
+__all__ = ["QueryTable", "QueryTerms", "TextIndex", "catalogue_texts", "field_names"]
 
 _COUNTS = ("doc_indptr", "doc_term", "doc_tf", "term_indptr", "term_doc", "term_tf", "length", "df")
 
@@ -39,15 +39,26 @@ def catalogue_texts(catalogue: Catalogue, *, fields: Sequence[str] | None = None
     >>> catalogue_texts(items), catalogue_texts(items, fields=["title"])
     (['blue joni'], ['blue'])
     """
-    if fields is None:
-        return catalogue.texts()
-    for name in fields:
+    texts = (catalogue.fields[name] for name in field_names(catalogue, fields=fields))
+    return [" ".join(parts) for parts in zip(*texts, strict=True)]
+
+
+def field_names(catalogue: Catalogue, *, fields: Sequence[str] | None = None) -> list[str]:
+    """Return the names of the chosen fields, or of all; an unknown one is an `InputError`.
+
+    Examples
+    --------
+    >>> items = Catalogue(("a",), {"title": ("blue",), "artist": ("joni",)})
+    >>> field_names(items), field_names(items, fields=["artist"])
+    (['title', 'artist'], ['artist'])
+    """
+    for name in fields or ():
         if name not in catalogue.fields:
             raise InputError(
                 f"`fields` must name text fields of the catalogue, got {name!r}"
                 f"{nearest(name, catalogue.fields)}"
             )
-    return [" ".join(parts) for parts in zip(*(catalogue.fields[name] for name in fields), strict=True)]
+    return list(catalogue.fields if fields is None else fields)
 
 
 @dataclass(frozen=True)
@@ -110,7 +121,11 @@ class TextIndex:
         tokenize : Tokenizer
             Cuts a text into tokens.
         """
-        vocabulary: dict[str, int] = {}
+        return cls._counted(texts, {}, tokenize)
+
+    @classmethod
+    def _counted(cls, texts: Iterable[str], vocabulary: dict[str, int], tokenize: Tokenizer) -> TextIndex:
+        """Return the index of ``texts``, whose new words are added to ``vocabulary``."""
         intern = vocabulary.setdefault
         tokens: list[int] = []
         lengths: list[int] = []
@@ -118,26 +133,80 @@ class TextIndex:
             words = tokenize(text)
             lengths.append(len(words))
             tokens += [intern(word, len(vocabulary)) for word in words]
-        n, v = len(lengths), len(vocabulary)
         length = np.array(lengths, np.int32)
         # one sort of (document, term) pairs counts all terms of all documents at once
-        pair = np.repeat(np.arange(n, dtype=np.int64), length) * max(v, 1) + np.array(tokens, np.int64)
-        pair, tf = np.unique(pair, return_counts=True)
+        pair = np.repeat(np.arange(len(length)), length) * max(len(vocabulary), 1) + np.array(
+            tokens, np.int64
+        )
+        return cls._of_pairs(*np.unique(pair, return_counts=True), length, vocabulary, tokenize)
+
+    @classmethod
+    def _of_pairs(
+        cls, pair: Int64, tf: Int64, length: Int32, vocabulary: dict[str, int], tokenize: Tokenizer
+    ) -> TextIndex:
+        """Return the index of pairs ``document · V + term``, ascending, and how often each occurs."""
+        n, v = len(length), len(vocabulary)
         doc, term = np.divmod(pair, max(v, 1))
         by_term = np.argsort(term, kind="stable")
         df = np.bincount(term, minlength=v)
         return cls(
             vocabulary=vocabulary,
-            doc_indptr=np.concatenate([[0], np.cumsum(np.bincount(doc, minlength=n))]).astype(np.int64),
+            doc_indptr=indptr_of(np.bincount(doc, minlength=n)),
             doc_term=term.astype(np.int32),
             doc_tf=tf.astype(np.int32),
-            term_indptr=np.concatenate([[0], np.cumsum(df)]).astype(np.int64),
+            term_indptr=indptr_of(df),
             term_doc=doc[by_term].astype(np.int32),
             term_tf=tf[by_term].astype(np.int32),
             length=length,
             df=df.astype(np.int32),
             tokenizer=tokenize,
         )
+
+    def extend(self, texts: Iterable[str]) -> TextIndex:
+        """Return the index with ``texts`` behind the others, as if all had been counted at once.
+
+        Only the new texts are cut into tokens.
+
+        Examples
+        --------
+        >>> TextIndex.build(["red blue"]).extend(["blue sky"]).df.tolist()
+        [1, 2, 1]
+        """
+        new = self._counted(texts, dict(self.vocabulary), self.tokenizer)
+        held = np.zeros(len(new.df), np.int64)
+        held[: len(self.df)] = self.df
+        term_indptr = indptr_of(held + new.df)
+        # Documents ascend within a term: the new ones follow those that held it before.
+        old_at = _places(term_indptr[:-1], held)
+        new_at = _places(term_indptr[:-1] + held, new.df)
+        term_doc, term_tf = np.empty((2, len(old_at) + len(new_at)), np.int32)
+        term_doc[old_at], term_tf[old_at] = self.term_doc, self.term_tf
+        term_doc[new_at], term_tf[new_at] = new.term_doc + len(self), new.term_tf
+        return replace(
+            new,
+            doc_indptr=concat_indptr([self.doc_indptr, new.doc_indptr]),
+            doc_term=np.concatenate([self.doc_term, new.doc_term]),
+            doc_tf=np.concatenate([self.doc_tf, new.doc_tf]),
+            term_indptr=term_indptr,
+            term_doc=term_doc,
+            term_tf=term_tf,
+            length=np.concatenate([self.length, new.length]),
+            df=(held + new.df).astype(np.int32),
+        )
+
+    def joined(self, n: int) -> TextIndex:
+        """Return the index of documents that consist of ``n`` successive texts each, such as fields.
+
+        Examples
+        --------
+        >>> TextIndex.build(["red", "red sky", "sea", ""]).joined(2).length.tolist()
+        [3, 1]
+        """
+        pair = row_of(self.doc_indptr) // n * max(len(self.df), 1) + self.doc_term
+        pair, at = np.unique(pair, return_inverse=True)
+        tf = np.bincount(at, weights=self.doc_tf, minlength=len(pair)).astype(np.int64)
+        length = self.length.reshape(-1, n).sum(axis=1).astype(np.int32)
+        return self._of_pairs(pair, tf, length, self.vocabulary, self.tokenizer)
 
     def index_state(self) -> State:
         """Return the words in the order of their ids, and all counts."""
@@ -167,6 +236,11 @@ class TextIndex:
             terms += [known(word, -1) for word in self.tokenizer(text)]
             ends.append(len(terms))
         return np.array(ends, np.int64), np.array(terms, np.int32)
+
+
+def _places(start: Int64, lengths: Int64 | Int32) -> Int64:
+    """Return the positions of the values of rows of these lengths that begin at ``start``."""
+    return np.arange(lengths.sum()) + np.repeat(start - indptr_of(lengths)[:-1], lengths)
 
 
 @dataclass

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 from ltrr import _check
@@ -68,6 +69,9 @@ _PIECE = re.compile(
 )
 # Written or not as the writer likes: zero width joiners, the points of Hebrew and of Arabic.
 _OPTIONAL = re.compile("[\u200c\u200d\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u064b-\u0652\u0670]")
+
+# Longer words hardly recur, sentences of scripts without spaces least of all.
+_LONG = 24
 
 
 def normalise(text: str) -> str:
@@ -172,13 +176,23 @@ class Characters:
         """Return the n-grams of a text."""
         out: list[str] = []
         for word in unicode_words(text):
-            for piece in _PIECE.findall(word):
-                units, spaceless = clusters(piece), _SPACELESS.match(piece) is not None
-                if self.ends and not spaceless:
-                    units = ["#", *units, "#"]
-                low = 1 if spaceless else min(self.n, len(units))
-                out += _grams(units, low, self.n)
+            out += _kept(self, word) if len(word) <= _LONG else self._cut(word)
         return out
+
+    def _cut(self, word: str) -> list[str]:
+        out: list[str] = []
+        for piece in _PIECE.findall(word):
+            units, spaceless = clusters(piece), _SPACELESS.match(piece) is not None
+            if self.ends and not spaceless:
+                units = ["#", *units, "#"]
+            out += _grams(units, 1 if spaceless else min(self.n, len(units)), self.n)
+        return out
+
+
+@lru_cache(maxsize=2**15)
+def _kept(grams: Characters, word: str) -> tuple[str, ...]:
+    # few words make up most of any text, and most of the time of indexing it went into cutting them again
+    return tuple(grams._cut(word))
 
 
 def clusters(text: str) -> list[str]:

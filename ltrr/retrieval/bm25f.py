@@ -9,9 +9,11 @@ import numpy as np
 
 from ltrr import _check
 from ltrr.errors import InputError, nearest
-from ltrr.features.text import TextIndex
+from ltrr.features.text import TextIndex, field_names
+from ltrr.protocols import State
 from ltrr.retrieval.lexical import BM25
 from ltrr.types import Catalogue, Float32, Float64, Int32, Int64, Items, Requests
+from ltrr.types.ragged import row_of
 
 __all__ = ["BM25F"]
 
@@ -61,8 +63,10 @@ class BM25F(BM25):
     _: KW_ONLY
     weights: Mapping[str, float] = field(default_factory=dict)
     lengths: Mapping[str, float] = field(default_factory=dict)
-    _count: Float64 = field(init=False, repr=False)
-    _key: Int64 = field(init=False, repr=False)
+    _fields: TextIndex = field(init=False, repr=False)
+    _names: list[str] = field(init=False, repr=False, default_factory=list)
+    _pair: Int64 = field(init=False, repr=False)
+    _tf: Float64 = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -71,44 +75,55 @@ class BM25F(BM25):
         for name, b in self.lengths.items():
             _check.fraction(f"BM25F.lengths[{name!r}]", b)
 
-    def index(self, catalogue: Catalogue) -> None:
-        """Count the words of each field and weigh them; a second call starts afresh."""
-        names = list(catalogue.fields if self.fields is None else self.fields)
+    def _count(self, catalogue: Catalogue, known: TextIndex | None) -> TextIndex:
+        """Return the counts of all fields together; those of each field are rows of `_fields`."""
+        names = self._checked(catalogue)
+        texts = [text for row in zip(*(catalogue.fields[f] for f in names), strict=True) for text in row]
+        # What was loaded from disk has no counts by field, and is counted again.
+        if known is None or names != self._names:
+            self._fields = TextIndex.build(texts, tokenize=self.tokenizer)
+        else:
+            self._fields = self._fields.extend(texts[len(self._fields) :])
+        self._names = names
+        return self._fields.joined(len(names))
+
+    def _checked(self, catalogue: Catalogue) -> list[str]:
+        names = field_names(catalogue, fields=self.fields)
         for name in (*self.weights, *self.lengths):
             if name not in names:
                 raise InputError(
                     f"`BM25F` must name fields that are indexed, got {name!r}{nearest(name, names)}"
                 )
-        self._fields = {
-            name: TextIndex.build(catalogue.fields[name], tokenize=self.tokenizer)
-            for name in names
-            if name in catalogue.fields
-        }
-        super().index(catalogue)
-        del self._fields, self._count, self._key
+        return names
+
+    def _weigh(self, catalogue: Catalogue, counts: TextIndex) -> None:
+        self._pair, self._tf = self._weighted(counts)
+        super()._weigh(catalogue, counts)
+        del self._pair, self._tf
+
+    def _weighted(self, counts: TextIndex) -> tuple[Int64, Float64]:
+        """Return all pairs ``document · V + term``, ascending, and their weighted counts."""
+        texts, names, v = self._fields, self._names, len(counts.df)
+        pair = row_of(counts.doc_indptr) * v + counts.doc_term
+        b = np.array([self.lengths.get(name, self.b) for name in names])
+        length = texts.length.reshape(-1, len(names))
+        mean = length.mean(axis=0)
+        norm = 1.0 - b + b * length / np.where(mean > 0.0, mean, 1.0)
+        row = row_of(texts.doc_indptr)
+        weight = np.array([self.weights.get(name, 1.0) for name in names])
+        tf = weight[row % len(names)] * texts.doc_tf / norm.ravel()[row]
+        at = np.searchsorted(pair, row // len(names) * v + texts.doc_term)
+        return pair, np.bincount(at, weights=tf, minlength=len(pair)).astype(np.float64)
 
     def _weights(self, doc: Int64 | Int32, term: Int64 | Int32, tf: Int32) -> Float32:
         del tf  # that of all fields together
-        if not hasattr(self, "_count"):
-            self._add_up()
-        at = np.searchsorted(self._key, doc.astype(np.int64) * len(self.index_.df) + term)
-        count = self._count[at]
-        return self._saturated(doc, term, count, np.full(len(count), self.k1))
+        count = self._tf[np.searchsorted(self._pair, doc.astype(np.int64) * len(self.index_.df) + term)]
+        return self._saturated(doc, term, count, self.k1)
 
-    def _add_up(self) -> None:
-        """Add up the weighted counts of all pairs of document and term, in the order of the rows."""
-        counts = self.index_
-        n_terms = len(counts.df)
-        doc = np.repeat(np.arange(len(counts), dtype=np.int64), np.diff(counts.doc_indptr))
-        self._key = doc * n_terms + counts.doc_term
-        self._count = np.zeros(len(self._key))
-        for name, part in self._fields.items():
-            ids = np.array([counts.vocabulary[word] for word in part.vocabulary], np.int64)
-            b = self.lengths.get(name, self.b)
-            mean = float(part.length.mean()) or 1.0
-            owner = np.repeat(np.arange(len(part), dtype=np.int64), np.diff(part.doc_indptr))
-            tf = self.weights.get(name, 1.0) * part.doc_tf / (1.0 - b + b * part.length / mean)[owner]
-            np.add.at(self._count, np.searchsorted(self._key, owner * n_terms + ids[part.doc_term]), tf)
+    def restore_index(self, state: State) -> None:
+        """Continue from counts and weights."""
+        super().restore_index(state)
+        self._names = []
 
     def features(self, requests: Requests, items: Items) -> tuple[tuple[str, ...], Float32]:
         """Return ``bm25f``, the score, and ``bm25f_share``, its share of the most that a text can score."""

@@ -109,7 +109,24 @@ class BM25(Arm):
 
     def index(self, catalogue: Catalogue) -> None:
         """Count the catalogue's words and weigh them; a second call starts afresh."""
-        counts = TextIndex.build(catalogue_texts(catalogue, fields=self.fields), tokenize=self.tokenizer)
+        self._weigh(catalogue, self._count(catalogue, None))
+
+    def update(self, catalogue: Catalogue, new_items: Int32) -> None:
+        """Take in a catalogue that has grown: only texts behind the known ones are read, all are weighed."""
+        known = getattr(self, "index_", None)
+        first = 0 if known is None else len(known)
+        if not np.array_equal(np.sort(new_items), np.arange(first, len(catalogue))):
+            known = None  # what else is new cannot be seen from here
+        self._weigh(catalogue, self._count(catalogue, known))
+
+    def _count(self, catalogue: Catalogue, known: TextIndex | None) -> TextIndex:
+        """Return the counts of a catalogue, whose first items may be known."""
+        texts = catalogue_texts(catalogue, fields=self.fields)
+        if known is None:
+            return TextIndex.build(texts, tokenize=self.tokenizer)
+        return known.extend(texts[len(known) :])
+
+    def _weigh(self, catalogue: Catalogue, counts: TextIndex) -> None:
         self.index_ = counts
         self.terms_ = QueryTerms(counts)
         self.idf_ = self._idf(counts.df.astype(np.float64), len(counts))
