@@ -38,6 +38,33 @@ def test_index_counts_like_counters(texts):
     assert index.doc_indptr.dtype == index.term_indptr.dtype == np.int64
 
 
+def assert_same_index(one, other):
+    assert list(one.vocabulary.items()) == list(other.vocabulary.items())
+    for name, value in other.index_state().items():
+        if name != "vocabulary":
+            got = getattr(one, name)
+            assert got.dtype == value.dtype, name
+            np.testing.assert_array_equal(got, value, err_msg=name)
+
+
+@settings(max_examples=60, deadline=None)
+@given(TEXTS, TEXTS, TEXTS)
+def test_extended_is_built_at_once(first, second, third):
+    start = TextIndex.build(first)
+    before = dict(start.vocabulary)
+    assert_same_index(start.extend(second).extend(third), TextIndex.build(first + second + third))
+    assert start.vocabulary == before
+    assert len(start) == len(first)
+
+
+@settings(max_examples=60, deadline=None)
+@given(TEXTS, st.integers(1, 3))
+def test_joined_is_built_of_joined_texts(texts, n):
+    texts = texts[: len(texts) // n * n]
+    rows = [" ".join(texts[i : i + n]) for i in range(0, len(texts), n)]
+    assert_same_index(TextIndex.build(texts).joined(n), TextIndex.build(rows))
+
+
 def test_encode_keeps_order_and_repeats():
     index = TextIndex.build(["a b", "c"])
     indptr, term = index.encode(["c a zzz c", "", "b"])
@@ -74,4 +101,6 @@ def test_catalogue_texts_names_the_unknown_field():
     assert catalogue_texts(items, fields=["artist", "title"]) == ["a t"]
     with pytest.raises(InputError, match="did you mean 'title'"):
         catalogue_texts(items, fields=["titel"])
+    with pytest.raises(InputError, match="at least one text field"):
+        catalogue_texts(items, fields=[])
     assert catalogue_texts(catalogue_of(["q"])) == ["q"]

@@ -44,7 +44,7 @@ def catalogue_texts(catalogue: Catalogue, *, fields: Sequence[str] | None = None
 
 
 def field_names(catalogue: Catalogue, *, fields: Sequence[str] | None = None) -> list[str]:
-    """Return the names of the chosen fields, or of all; an unknown one is an `InputError`.
+    """Return the names of the chosen fields, or of all; none, or an unknown one, is an `InputError`.
 
     Examples
     --------
@@ -52,6 +52,10 @@ def field_names(catalogue: Catalogue, *, fields: Sequence[str] | None = None) ->
     >>> field_names(items), field_names(items, fields=["artist"])
     (['title', 'artist'], ['artist'])
     """
+    if fields is not None and len(fields) == 0:
+        raise InputError(
+            f"`fields` must name at least one text field, got none; known: {[*catalogue.fields]}"
+        )
     for name in fields or ():
         if name not in catalogue.fields:
             raise InputError(

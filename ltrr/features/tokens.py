@@ -67,8 +67,11 @@ _SPACELESS = re.compile(f"[{''.join(_SCRIPTS)}]")
 _PIECE = re.compile(
     "|".join([*(rf"[{script}][{script}{_MARK}]*" for script in _SCRIPTS), f"[^{''.join(_SCRIPTS)}]+"])
 )
-# Written or not as the writer likes: zero width joiners, the points of Hebrew and of Arabic.
-_OPTIONAL = re.compile("[\u200c\u200d\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u064b-\u0652\u0670]")
+# Written or not as the writer likes: zero width joiners, the points of Hebrew and of Arabic, the nukta of
+# Devanagari (not that of Bengali, whose letters with it are letters of their own).
+_OPTIONAL = re.compile(
+    "[\u093c\u200c\u200d\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u064b-\u0652\u0670]"
+)
 
 # Longer words hardly recur, sentences of scripts without spaces least of all.
 _LONG = 24
@@ -88,16 +91,17 @@ def normalise(text: str) -> str:
 def unicode_words(text: str) -> list[str]:
     r"""Return the words of a text: runs of letters, digits and ``_`` with their combining marks.
 
-    Vowel signs and viramas belong to the word. Zero width joiners and the points of Arabic and Hebrew, which
-    most writers leave out, are left out. In a text without any of these, words are the runs of ``\w`` after
-    `normalise`. A sentence of a script without spaces is one word; `tokenize` cuts it further.
+    Vowel signs and viramas belong to the word. Zero width joiners, the points of Arabic and Hebrew, and the
+    dot of Devanagari (nukta) are left out, as many writers do. In a text without any of these, words are the
+    runs of ``\w`` after `normalise`. A sentence of a script without spaces is one word; `tokenize` cuts it
+    further.
 
     Examples
     --------
     >>> unicode_words("Don't stop, ＡＢＢＡ!"), unicode_words("नई दिल्ली")
     (['don', 't', 'stop', 'abba'], ['नई', 'दिल्ली'])
-    >>> unicode_words("كَتَبَ") == unicode_words("كتب")
-    True
+    >>> unicode_words("كَتَبَ") == unicode_words("كتب"), unicode_words("हेडफ़ोन") == unicode_words("हेडफोन")
+    (True, True)
     """
     return _words(normalise(text))
 
