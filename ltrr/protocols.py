@@ -74,7 +74,8 @@ class World(Stateful, Protocol):
     """Who asks what, what exists, and what is true.
 
     Some members are optional. ``excluded(requests)`` returns an item (B,) that each request must never be
-    shown, −1 for none, or None. ``holds_out``, where false, says that `held_out` has nothing to offer.
+    shown, −1 for none, or None; a query id beyond the world's table is a text that it never asks.
+    ``holds_out``, where false, says that `held_out` has nothing to offer.
     Others serve figures only, and no policy: `ltrr.worlds.TopicWorld` has ``shares()``, ``reserved``,
     ``band(requests)``, ``hidden_intent(requests)`` and ``intent_names``.
 

@@ -7,7 +7,7 @@ venv="${VENV:-.venv-test}"
 "$venv/bin/pip" install --quiet --disable-pip-version-check -e '.[test]'
 export OMP_NUM_THREADS=1
 "$venv/bin/python" -m pytest
-kernels=(admit cache clusters credit dense diagnostics draw estimators features fusion lexical linucb memory metrics oracles page popular propensity_check rank_features replay_intervals rng slate_estimators text
+kernels=(admit cache careful_memory clusters credit dense diagnostics draw estimators features fresh fusion lexical linucb memory metrics near_memory oracles page popular popular_by propensity_check rank_features replay_intervals rng slate_estimators text
     topic_world union users)
 files=("${kernels[@]/#/tests/test_}")
 files=("${files[@]/%/.py}")

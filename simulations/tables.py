@@ -21,6 +21,7 @@ COLUMNS = {
     "unjudged": "unjudged",
     "difference_static": "difference to best static",
     "over_topics": "… over topics too",
+    "calls": "arms called",
     "own": "own",
     "oracle_gap_closed": "oracle gap closed",
 }

@@ -109,3 +109,129 @@ def near_queries(query, vectors, known, floor, m):
     """Return [(query, cosine)] of the at most ``m`` nearest known queries at or above the floor."""
     found = [(o, np.dot(vectors[query], vectors[o])) for o in known if o != query]
     return sorted([f for f in found if f[1] >= floor], key=lambda pair: (-pair[1], pair[0]))[:m]
+
+
+class CarefulMemory:
+    """A memory that keeps every event, from the docstring of `Memory`; no entry ever leaves."""
+
+    def __init__(self, alive, prior, weight, *, position=0.0, half_life=math.inf, once=False, caution=0.0):
+        self.alive, self.prior, self.weight = alive, prior, weight
+        self.position, self.half_life, self.once, self.caution = position, half_life, once, caution
+        self.events, self.last, self.now = {}, {}, 0
+
+    def learn(self, query, user, page, acted):
+        for q, who, items, did in zip(query, user, page, acted, strict=True):
+            for place, (item, yes) in enumerate(zip(items, did, strict=True)):
+                pair = (int(q), int(item))
+                if q < 0 or item < 0 or (pair not in self.events and not (yes and self.alive[item])):
+                    continue
+                if yes and self.once and who >= 0 and self.last.get(pair) == who:
+                    continue
+                seen = math.log2(place + 2) ** -self.position
+                self.events.setdefault(pair, []).append((self.now, float(yes), seen))
+                if yes and who >= 0:
+                    self.last[pair] = who
+            self.now += 1
+
+    def counts(self, query, item):
+        worth = [(2.0 ** ((t - self.now) / self.half_life), a, s) for t, a, s in self.events[query, item]]
+        return sum(w * a for w, a, _ in worth), sum(w * s for w, _, s in worth)
+
+    def rate(self, query, item):
+        actions, shows = self.counts(query, item)
+        n = shows + self.weight
+        p = min((actions + self.prior * self.weight) / n, 1.0)
+        z = self.caution
+        # the smaller root r of (p - r)² = z² r (1 - r) / n
+        a, b, c = 1 + z * z / n, -(2 * p + z * z / n), p * p
+        return (-b - math.sqrt(max(b * b - 4 * a * c, 0.0))) / (2 * a)
+
+
+def naive_popular_by(popularity, page, acted, segment, asked, *, weight, decay=1.0, window=None, m=50.0):
+    """Scores of all items to a request of segment ``asked``, from the formula of `Popular`."""
+    n = len(popularity)
+    highest = max(popularity)
+    prior = [weight * p / highest if highest else 0.0 for p in popularity]
+    count, own = [0.0] * n, [0.0] * n
+    first = 0 if window is None else max(0, len(page) - window)
+    for b in range(first, len(page)):
+        worth = decay ** (len(page) - 1 - b)
+        for item, did in zip(page[b], acted[b], strict=True):
+            if item >= 0 and did:
+                count[item] += worth
+                own[item] += worth * (segment[b] == asked)
+    overall = [c + p for c, p in zip(count, prior, strict=True)]
+    if sum(own) + m == 0.0:
+        return [math.log1p(c) for c in overall]
+    scale = sum(count) + sum(prior)
+    return [math.log1p((scale * c + m * o) / (sum(own) + m)) for c, o in zip(own, overall, strict=True)]
+
+
+def naive_fresh(released, alive, shows, time, half_life, bonus):
+    """[(item, score)] of what a request at ``time`` gets, best first."""
+    newest = max(r for r, a in zip(released, alive, strict=True) if a)
+    scores = {
+        i: (released[i] - newest) / half_life + math.log2(1 + bonus / (1 + shows[i]))
+        for i in range(len(released))
+        if alive[i] and released[i] <= time
+    }
+    return [(i, scores[i]) for i in ranked(scores, len(scores))]
+
+
+def naive_explore(pool, shows, actions, *, prior, prior_weight, width, relevance):
+    """[(item, score)] of a list of (item, base score), ordered by upper bound, best first."""
+    scores = {}
+    for item, base in pool:
+        better = sum(other > base for _, other in pool)
+        weight = shows[item] + prior_weight
+        mean = (actions[item] + prior * prior_weight) / weight
+        deviation = math.sqrt(mean * (1 - mean) / (weight + 1))
+        scores[item] = np.float32((mean + width * deviation) * math.log2(better + 2) ** -relevance)
+    return [(i, scores[i]) for i in ranked(scores, len(scores))]
+
+
+def naive_hybrid(lists, weights, fusion, pool, *, k, strength):
+    """Return [(item, score)] of two lists {item: score}, words then vectors, as `Hybrid` says."""
+    totals = {}
+    cut = [{i: own[i] for i in ranked(own, pool)} for own in lists]
+    for m, own in enumerate(cut):
+        for i, score in own.items():
+            low, high = min(own.values()), max(own.values())
+            scaled = (score - low) / (high - low) if high > low else 1.0
+            weight = weights[m]
+            if fusion == "rrf":
+                value = weight / (k + sum(other > score for other in own.values()) + 1.0)
+            elif fusion == "relative-score":
+                value = weight * (max(score, 0.0) / high if high > 0.0 else 0.0)
+            elif fusion == "confidence" and m == 0:
+                value = weight * max(0.0, 1.0 - strength * naive_margin(cut[1])) * scaled
+            else:
+                value = weight * scaled
+            totals[i] = totals.get(i, 0.0) + value
+    found = {i: float(np.float32(total)) for i, total in totals.items()}
+    return [(i, found[i]) for i in ranked(found, len(found))]
+
+
+def naive_margin(own):
+    """Return how far the second score lies below the first, as a share of the range."""
+    scores = sorted(own.values(), reverse=True)
+    width = scores[0] - scores[-1] if scores else 0.0
+    return (scores[0] - scores[1]) / width if width > 0.0 else 0.0
+
+
+def naive_co_counts(query, item, weight, session, n, share):
+    """Weights by (query, item); an action counts a share for each other query of its session."""
+    out = np.zeros((n, n))
+    for q, i, w, s in zip(query, item, weight, session, strict=True):
+        for other in {p for p, t in zip(query, session, strict=True) if t == s}:
+            out[other, i] += w if other == q else share * w
+    return out
+
+
+def naive_ppmi(counts, smoothing):
+    """Positive pointwise mutual information with smoothed shares of the items, pair by pair."""
+    items = counts.sum(axis=0) ** smoothing
+    out = np.zeros(counts.shape)
+    for q, i in zip(*np.nonzero(counts), strict=True):
+        out[q, i] = max(0.0, math.log(counts[q, i] / counts[q].sum() / (items[i] / items.sum())))
+    return out

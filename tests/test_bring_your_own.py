@@ -520,3 +520,12 @@ def test_classes_of_a_script_work_on_workers_and_their_study_says_that_no_file_c
         InputError, match=r"`policies\.mine` was an object of '__main__:Mine' given in a call"
     ):
         ltrr.read_study(tmp_path / "run" / "study.toml")
+
+
+def test_an_arm_without_index_is_refused_where_it_is_given():
+    class Unfinished(ltrr.retrieval.Arm):
+        def retrieve(self, requests, depth):
+            raise AssertionError
+
+    with pytest.raises(ltrr.InputError, match="index"):
+        ltrr.simulate(own("world").Shop(), arms={"mine": Unfinished()}, policies=["mine"], loop=LOOP, **SMALL)

@@ -13,7 +13,7 @@ from sklearn.tree import DecisionTreeRegressor
 from ltrr import bandits, checks, embeddings, ranking, retrieval, users, worlds
 from ltrr.checks.data import requests_of
 from ltrr.checks.logged import batch_of
-from ltrr.embeddings import LSA
+from ltrr.embeddings import LSA, CoAction, FromFunction, SentenceTransformerEncoder
 from ltrr.errors import InputError
 from ltrr.protocols import Encoder, Policy, Ranker, Retriever, UserModel, World
 from ltrr.ranking import LambdaMART, PriorRanker, SklearnRanker
@@ -21,10 +21,11 @@ from ltrr.registry import registry_of
 from ltrr.replay import estimators, intervals
 from ltrr.replay.estimators import Estimator, slate, slope
 from ltrr.replay.intervals import IntervalMethod
-from ltrr.retrieval import BM25, Dense, Memory, Popular, StaticCache, TrecRun
+from ltrr.retrieval import BM25, Dense, Explore, Hybrid, Memory, Popular, StaticCache, TrecRun
 from ltrr.types import Catalogue, Queries
 from ltrr.users import DBN, PBM, StopTable
 from ltrr.worlds import Collection, Music, Topics, TopicWorld
+from tests.fake_sentence_transformers import installed
 
 NAMES = ("x", "y", "memory_rate", "z")
 DECLARED = {"weight_bound": 10.0, "reward_range": (0.0, 1.0)}
@@ -40,6 +41,11 @@ class Letters:
 
 def cached(arm):
     return StaticCache(arm, Queries(("amber birch", "cedar")), max_depth=100)
+
+
+def stand_in():
+    with installed():
+        return SentenceTransformerEncoder("letters")
 
 
 def small_topics():
@@ -129,10 +135,26 @@ MADE = {
     },
     "arms": {
         "bm25 of titles": lambda: BM25(method="atire", fields=("title",)),
+        "dense by a graph": lambda: Dense(Letters(), ann_above=0, ann_pool=1000),
         "dense of letters": lambda: Dense(Letters()),
         "dense of texts": lambda: Dense(LSA(dim=8), fields=("text",)),
+        "hybrid by ranks": lambda: Hybrid({"bm25": {}, "dense": Dense(Letters())}, pool=30),
+        "hybrid of a fitted encoder": lambda: Hybrid(fusion="convex"),
+        "hybrid by relative scores": lambda: Hybrid(
+            {"bm25": {}, "letters": Dense(Letters())}, "relative-score", weights={"letters": 0.3}
+        ),
+        "hybrid by confidence": lambda: Hybrid({"bm25": {}, "dense": Dense(Letters())}, "confidence"),
+        "hybrid that learns": lambda: Hybrid(
+            {"words": {"kind": "bm25"}, "memory": {}, "popular": {"decay": 0.99}}, "convex"
+        ),
         "memory of clicks": lambda: Memory(signal="click"),
         "popular with decay": lambda: Popular("click", decay=0.99),
+        "popular of a window": lambda: Popular(window=50),
+        "popular by segment": lambda: Popular(by="c0", segment_weight=5.0),
+        "popular by segment with decay": lambda: Popular(by="c0", segment_weight=5.0, decay=0.99),
+        "popular by segment of a window": lambda: Popular(by="c0", segment_weight=0.0, window=300),
+        "explore few of popular": lambda: Explore(Popular(), pool=30, signal="click", relevance=0.0),
+        "explore memory": lambda: Explore(Memory(), width=0.0),
         "cached bm25": lambda: cached(BM25()),
         "trec-run": small_run_file,
         "cached trec-run": lambda: cached(small_run_file()),
@@ -159,7 +181,10 @@ MADE = {
         "topics": lambda: TopicWorld(small_topics(), n_users=5),
     },
     "encoders": {
+        "co-action": lambda: CoAction(dim=4).observe(["amber", "birch", "cedar", "amber"], [0, 1, 2, 3]),
+        "function": lambda: FromFunction(Letters()),
         "letters": Letters,
+        "sentence-transformers": stand_in,
         "lsa of words": lambda: LSA(dim=8, characters=None),
     },
     "estimators": {
@@ -198,6 +223,9 @@ EXEMPT = {
     "slope of few breaks": GRID,
     "slope of corrections": GRID,
     "snrips of three slots": {"label_makes_it_again": "the log says how many slots there are, not the label"},
+    "hybrid": {
+        "relabelled_items_relabel_results": "a fitted encoder's rounding turns near ties, and ranks with them"
+    },
     "confidence-sequence": CAPITALS,
     "confidence-sequence without a weight bound": CAPITALS,
 }

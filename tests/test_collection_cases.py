@@ -19,8 +19,9 @@ from ltrr.retrieval import BM25, Dense
 from ltrr.retrieval.exclusion import without
 from ltrr.rng import Streams
 from ltrr.simulation.loop import Loop
+from ltrr.study.ask import Trained
 from ltrr.study.build import build, make_world, prepare, system_of
-from ltrr.types import Candidates, Items
+from ltrr.types import Candidates, Items, Queries
 from ltrr.types.component import Component
 from ltrr.worlds import Collection
 from ltrr.worlds.grades import MOST_GRADES, grades_of
@@ -275,6 +276,29 @@ def test_identical_ids_are_noted_and_can_be_left_out(tmp_path):
     assert own.excluded(requests).tolist() == t.excluded[topic].tolist()
     assert {0, 5} <= set(own.excluded(requests).tolist())
     assert world.parameters()["ignore_identical_ids"] is True
+
+
+def test_a_text_that_is_never_asked_excludes_nothing(tmp_path):
+    world = Collection(same_ids(tmp_path / "f"), ignore_identical_ids=True).fork(Streams(1))
+    like = world.next(200)
+    own = world.excluded(like)
+    queries = Queries((*like.queries.text, "sun"))
+    query = np.where(np.arange(200) % 2 == 0, like.query, len(like.queries)).astype(np.int32)
+    found = world.excluded(replace(like, query=query, queries=queries))
+    assert found[::2].tolist() == own[::2].tolist()
+    assert set(found[1::2].tolist()) == {-1}
+    assert (own[1::2] >= 0).any()
+
+
+def test_a_run_that_excludes_items_can_be_asked_any_text(tmp_path):
+    world = Collection(same_ids(tmp_path / "f"), ignore_identical_ids=True)
+    result = run(tmp_path / "run", world)
+    trained = Trained(result.folder)
+    asked = trained.ask("tea is good", depth=6)
+    assert asked.known
+    new = trained.ask("tea tea", depth=6)
+    assert not new.known
+    assert {"x0", "x1", "x5"} <= set(new.arms["name"])
 
 
 def system_on(world, policy):

@@ -1,10 +1,12 @@
 """The page ``docs/collections.md``: its code runs as it is."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from ltrr.registry import registry_of
 from ltrr.retrieval import BM25
 from ltrr.worlds.trec_tables import write_run
 from ltrr.worlds.trec_topics import topics_of
@@ -36,10 +38,17 @@ def test_the_code_of_the_page_runs(tmp_path, monkeypatch, capsys):
     (tmp_path / "topics.txt").write_text("".join(topics))
     judged = [f"{n} 0 d{m} {1 + (n == m)}\n" for n in range(20) for m in range(20) if n // 4 == m // 4]
     (tmp_path / "qrels.txt").write_text("".join(judged))
-    read, own, judge = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    page = PAGE.read_text(encoding="utf-8")
+    read, own, tune, judge = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     names = {}
     exec(read, names)  # noqa: S102
     exec(own.replace("# … your", "answer(world)  # … your"), names | {"answer": answer}, names)  # noqa: S102
+    exec(tune, names)  # noqa: S102
+    assert 0.2 < names["before"] <= names["after"] <= 1.0
+    (toml,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    table = tomllib.loads(toml)["arms"]["hybrid"]
+    arm = registry_of("arms").make(table.pop("kind"), table, "arms.hybrid")
+    assert sorted(arm.weights) == sorted(names["tuned"].weights)
     exec(judge, names)  # noqa: S102
     values = list(names["values"])
     assert len(values) == 60

@@ -12,6 +12,13 @@ from ltrr.types import ActionSet
 from tests.naive_bandits import NaiveRidge, NaiveTurns, feedback_of, naive_joint, requests_of
 
 KINDS = [LinUCB, LinUCBDisjoint]
+
+
+def with_rows(alpha=1.0, *, space="allocations"):
+    """Return a policy with a regression and a row for each action."""
+    return LinUCBDisjoint(alpha, space=space, blocks=("credit",))
+
+
 RNG = np.random.default_rng(0)
 
 
@@ -19,6 +26,13 @@ def offers_of(kind, requests, actions):
     """Return the (regression, row) of every action of each request."""
     context = np.concatenate([np.ones((len(requests), 1)), requests.context], axis=1)
     joint = naive_joint(requests, actions)
+    if kind is with_rows:
+        own = actions.features[:, [actions.names.index("credit")]]
+        rows = np.concatenate([np.repeat(context, np.diff(actions.indptr), axis=0), own], axis=1)
+        return [
+            [(actions.action[n], rows[n]) for n in range(low, high)]
+            for low, high in zip(actions.indptr[:-1], actions.indptr[1:], strict=True)
+        ]
     return [
         [(0, joint[n]) if kind is LinUCB else (actions.action[n], context[b]) for n in range(low, high)]
         for b, (low, high) in enumerate(zip(actions.indptr[:-1], actions.indptr[1:], strict=True))
@@ -50,7 +64,7 @@ def chosen_of(p, actions):
 
 
 @pytest.mark.parametrize("cells", [linucb._CELLS, 400])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS, with_rows])
 @pytest.mark.parametrize(("space", "ragged"), [("slabs", False), ("slabs", True), ("allocations", False)])
 def test_batches_in_turn_equal_the_twin(kind, space, ragged, cells, monkeypatch):
     """Three batches with nothing learned between them: the second and third count those before."""
@@ -68,7 +82,7 @@ def test_batches_in_turn_equal_the_twin(kind, space, ragged, cells, monkeypatch)
     assert differ
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS, with_rows])
 def test_a_batch_equals_requests_decided_one_by_one(kind):
     whole, parts = taught(kind, "allocations", False)[0], taught(kind, "allocations", False)[0]
     asked = feedback_of(40, np.random.default_rng(7), "allocations")
@@ -79,7 +93,7 @@ def test_a_batch_equals_requests_decided_one_by_one(kind):
         assert np.array_equal(parts.in_turn(asked.requests.take(row), actions.take(row), RNG), p)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS, with_rows])
 @pytest.mark.parametrize("space", ["slabs", "allocations"])
 def test_a_batch_of_one_request_decides_as_before(kind, space):
     policy = taught(kind, space, False)[0]

@@ -10,6 +10,7 @@ from ltrr.checks.data import feedback_of
 from ltrr.errors import InputError
 from ltrr.retrieval import Memory, NearMemory
 from ltrr.retrieval.near_memory import BINS
+from ltrr.retrieval.near_queries import Neighbours, Vectors
 from ltrr.types import Catalogue, Items, Queries, Requests
 from tests.naive_retrieval import near_lists, near_queries
 
@@ -85,7 +86,7 @@ def test_lists_and_pairs_are_those_of_the_naive_merge():
         actions = rng.integers(1, 4, (5, 4)).astype(np.float32)
         shows = actions + rng.integers(0, 5, (5, 4)).astype(np.float32)
         table = {q: dict(zip(item[q], zip(actions[q], shows[q], strict=True), strict=True)) for q in range(5)}
-        flat = (item, actions, shows, np.full(5, 4, np.int32), 0.1, 2.0)
+        flat = (item, actions, shows, np.full(5, 4, np.int32), (0.1, 2.0, 1.0, 0.0))
         indptr, found, score = kernels.merged(query, near, factor, *flat)
         for b, q in enumerate(query):
             pairs = [(int(o), float(f)) for o, f in zip(near[b], factor[b], strict=True) if o >= 0]
@@ -203,3 +204,32 @@ def test_an_update_keeps_what_was_learned():
 def test_settings_out_of_range_are_refused(settings, message):
     with pytest.raises(InputError, match=message):
         NearMemory(**settings)
+
+
+def test_queries_that_a_table_lacks_are_compared_once_it_has_them():
+    class Letters:
+        def encode(self, texts):
+            return np.array([[t.count("a"), t.count("b")] for t in texts], np.float32)
+
+    def asked(texts):
+        one = np.zeros(1, np.int64)
+        zeros = np.zeros((1, 0), np.float32)
+        return Requests(one, one, one, one, one, zeros, (), Queries(tuple(texts)))
+
+    texts, known = Vectors(Letters()), np.array([4, 1, 3], np.int32)
+    nearest = Neighbours(3)
+    table = ["aab", "aaab", "b", "aaaab", "ab"]
+    near, _ = nearest.of(texts, asked(table[:3]), known, 0.1)
+    assert near.tolist() == [[1, -1, -1]]
+    near, _ = nearest.of(texts, asked(table), known, 0.1)
+    assert near.tolist() == Neighbours(3).of(Vectors(Letters()), asked(table), known, 0.1)[0].tolist()
+    assert sorted(near[0]) == [1, 3, 4]
+
+
+def test_requests_without_a_query_and_without_a_table_find_nothing():
+    memory = NearMemory(encoder=Angles(0, 1, 2, 3, 4, 5))
+    memory.index(CATALOGUE)
+    one = np.zeros(1, np.int64)
+    asked = Requests(one, one, one, one - 1, one, np.zeros((1, 0), np.float32), (), Queries(()))
+    assert memory.retrieve(asked, np.array([2])).item.tolist() == []
+    assert memory.coverage(asked).tolist() == [[0.0] * 6]

@@ -17,7 +17,7 @@ from ltrr._kernels.joint import joint
 from ltrr._kernels.linucb import Bank, bound_of, bound_of_outer, outer_product, shared_bounds
 from ltrr.types.arrays import Float32, Float64, Int32, Int64
 
-__all__ = ["count", "disjoint_in_turn", "shared_in_turn", "shared_one"]
+__all__ = ["count", "disjoint_in_turn", "disjoint_rows_in_turn", "shared_in_turn", "shared_one"]
 
 
 @fast
@@ -173,3 +173,49 @@ def disjoint_in_turn(
         for s in range(earlier.shape[1]):
             _count_one(x[b], inverse[earlier[b, s]], row)
         _count_one(x[b], inverse[action[out[b]]], row)
+
+
+@fast
+def disjoint_rows_in_turn(
+    indptr: Int64,
+    action: Int32,
+    x: Float32,
+    earlier: tuple[Float32, Int64],
+    inverse: Float64,
+    weights: Float64,
+    alpha: float,
+    out: Int64,
+) -> None:
+    """Fill ``out`` as `disjoint_in_turn` does, where every action has a row of its own.
+
+    Parameters
+    ----------
+    indptr, action : int64 (B + 1,), int32 (N,)
+        Actions of each request; an action is the number of its regression.
+    x : float32 (N, d)
+        Row of each action.
+    earlier : float32 (B, s, d) and int64 (B, s)
+        Rows and actions chosen in the slots before; they count for the requests that follow.
+    inverse : float64 (M, d, d)
+        The regressions' A⁻¹ as the batch found them; changed.
+    weights : float64 (M, d)
+        Their θ.
+    alpha : float >= 0
+        α, the width of the confidence term in standard errors.
+    out : int64 (B,)
+        Filled.
+    """
+    rows, models = earlier
+    row = np.empty(x.shape[1])
+    for b in range(len(indptr) - 1):
+        best_bound = -math.inf
+        out[b] = indptr[b]
+        for n in range(indptr[b], indptr[b + 1]):
+            a = action[n]
+            row[:] = x[n]
+            bound = bound_of(row, inverse[a], weights[a], alpha)
+            if bound > best_bound:
+                out[b], best_bound = n, bound
+        for s in range(rows.shape[1]):
+            _count_one(rows[b, s], inverse[models[b, s]], row)
+        _count_one(x[out[b]], inverse[action[out[b]]], row)

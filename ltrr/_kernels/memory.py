@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from ltrr._kernels.jit import kernel
-from ltrr.types.arrays import Bool, Float32, Int32, Int64
+from ltrr.types.arrays import Float32, Int32, Int64
 
-__all__ = ["coverage", "entries", "known", "learn", "locate", "ranked", "stored"]
+__all__ = ["coverage", "entries", "known", "locate", "ranked", "rate_of", "stored"]
 
 
 @kernel
@@ -21,76 +21,29 @@ def _find(row: Int32, n: int, item: int) -> int:
 
 
 @kernel
-def _weakest(item: Int32, actions: Float32, shows: Float32) -> int:
-    """Return the place of the fewest actions, then the fewest shows, then the highest item id."""
-    worst = 0
-    for i in range(1, len(item)):
-        # Down to the item id, so that who leaves never depends on where an entry stands.
-        if actions[i] != actions[worst]:
-            weaker = actions[i] < actions[worst]
-        elif shows[i] != shows[worst]:
-            weaker = shows[i] < shows[worst]
-        else:
-            weaker = item[i] > item[worst]
-        if weaker:
-            worst = i
-    return worst
-
-
-@kernel
-def learn(
-    query: Int32,
-    page: Int32,
-    acted: Bool,
-    alive: Bool,
-    item: Int32,
-    actions: Float32,
-    shows: Float32,
-    size: Int32,
-) -> None:
-    """Count shows and actions of the pages (B, K) into the table (Q, C), row by row, place by place.
+def rate_of(actions: float, shows: float, smoothing: tuple[float, float, float, float]) -> float:
+    """Return the smoothed rate of an entry, or the lower end of its Wilson interval, in [0, 1].
 
     Parameters
     ----------
-    query : int32 (B,)
-        −1 where a request has none.
-    page : int32 (B, K)
-        Items shown; −1 for an empty place.
-    acted : bool (B, K)
-        Where the user acted.
-    alive : bool (N,)
-        Items that may be entered.
-    item, actions, shows : int32 (Q, C), float32 (Q, C), float32 (Q, C)
-        The table; changed.
-    size : int32 (Q,)
-        Filled places of each row; changed.
+    actions, shows : float
+        As the table holds them.
+    smoothing : (float, float, float, float)
+        What is added to actions and to shows, what both are multiplied by before that, and how many standard
+        errors the bound lies below the rate.
     """
-    capacity = item.shape[1]
-    for b in range(len(query)):
-        q = query[b]
-        # Requests without a query have no memory; −1 would count in the last row.
-        if q < 0:
-            continue
-        for k in range(page.shape[1]):
-            i = page[b, k]
-            if i < 0:
-                continue
-            at = _find(item[q], size[q], i)
-            if at >= 0:
-                # Whole numbers are exact in float32 up to 16.7 million, in half the memory of float64.
-                shows[q, at] += np.float32(1.0)
-                if acted[b, k]:
-                    actions[q, at] += np.float32(1.0)
-            # Only an action enters an item; a dead one may not be returned, so it must not take a place.
-            elif acted[b, k] and alive[i]:
-                if size[q] < capacity:
-                    at = size[q]
-                    size[q] += 1
-                else:
-                    at = _weakest(item[q], actions[q], shows[q])
-                item[q, at] = i
-                actions[q, at] = 1.0
-                shows[q, at] = 1.0
+    prior_actions, prior_shows, scale, bound = smoothing
+    n = np.float64(shows) * scale + prior_shows
+    # Without a prior, counts that have faded to nothing are worth nothing.
+    if n <= 0.0:
+        return 0.0
+    # An action far down the page counts 1 and its show less, so that few of them may give more than 1.
+    rate = min((np.float64(actions) * scale + prior_actions) / n, 1.0)
+    if bound > 0.0:
+        spread = bound * bound / n
+        half = np.sqrt(spread * (rate * (1.0 - rate) + spread / 4.0))
+        rate = max((rate + spread / 2.0 - half) / (1.0 + spread), 0.0)
+    return rate
 
 
 @kernel
@@ -129,7 +82,7 @@ def entries(query: Int32, size: Int32) -> Int32:
 
 @kernel
 def stored(
-    at: Int64, actions: Float32, shows: Float32, prior_actions: float, prior_shows: float
+    at: Int64, actions: Float32, shows: Float32, smoothing: tuple[float, float, float, float]
 ) -> tuple[Float32, Float32]:
     """Return the smoothed rate (N,) and the actions (N,) of pairs at flat positions, 0 where one is −1.
 
@@ -139,16 +92,16 @@ def stored(
         As `locate` returns them.
     actions, shows : float32 (Q, C)
         The table.
-    prior_actions, prior_shows : float
-        Added to both, see `coverage`.
+    smoothing : (float, float, float, float)
+        See `rate_of`.
     """
     rate, count = np.zeros(len(at), np.float32), np.zeros(len(at), np.float32)
     flat_actions, flat_shows = actions.reshape(-1), shows.reshape(-1)
     for j in range(len(at)):
         if at[j] >= 0:
-            count[j] = flat_actions[at[j]]
+            count[j] = flat_actions[at[j]] * smoothing[2]
             # In float64, narrowed once.
-            rate[j] = (np.float64(count[j]) + prior_actions) / (np.float64(flat_shows[at[j]]) + prior_shows)
+            rate[j] = rate_of(flat_actions[at[j]], flat_shows[at[j]], smoothing)
     return rate, count
 
 
@@ -160,8 +113,7 @@ def ranked(
     actions: Float32,
     shows: Float32,
     size: Int32,
-    prior_actions: float,
-    prior_shows: float,
+    smoothing: tuple[float, float, float, float],
 ) -> tuple[Int32, Float32]:
     """Return the best entries of each query, as many as ``indptr`` has room for, by rate and item id.
 
@@ -173,8 +125,8 @@ def ranked(
         Room for each request, at most as many as its query has entries.
     item, actions, shows, size : int32 (Q, C), float32 (Q, C), float32 (Q, C), int32 (Q,)
         The table.
-    prior_actions, prior_shows : float >= 0
-        What is added to the actions and shows of each entry before the rate is taken.
+    smoothing : (float, float, float, float)
+        See `rate_of`.
     """
     out_item = np.empty(indptr[-1], np.int32)
     out_rate = np.empty(indptr[-1], np.float32)
@@ -189,9 +141,7 @@ def ranked(
         q = query[b]
         for i in range(size[q]):
             # The rate is compared as it is returned, in float32: order and score cannot disagree.
-            rate[i] = np.float32(
-                (np.float64(actions[q, i]) + prior_actions) / (np.float64(shows[q, i]) + prior_shows)
-            )
+            rate[i] = np.float32(rate_of(actions[q, i], shows[q, i], smoothing))
             at = i
             # Insertion: at most `capacity` entries, and it needs no keys of its own.
             while at > 0 and (
@@ -209,7 +159,11 @@ def ranked(
 
 @kernel
 def coverage(
-    query: Int32, actions: Float32, shows: Float32, size: Int32, prior_actions: float, prior_shows: float
+    query: Int32,
+    actions: Float32,
+    shows: Float32,
+    size: Int32,
+    smoothing: tuple[float, float, float, float],
 ) -> Float32:
     """Return (B, 3): log1p of the number of entries and of their actions, and the best rate.
 
@@ -219,8 +173,8 @@ def coverage(
         −1 where a request has none; others may be beyond the table.
     actions, shows, size : float32 (Q, C), float32 (Q, C), int32 (Q,)
         The table.
-    prior_actions, prior_shows : float >= 0
-        What is added to the actions and shows of each entry before the rate is taken.
+    smoothing : (float, float, float, float)
+        See `rate_of`.
     """
     out = np.zeros((len(query), 3), np.float32)
     for b in range(len(query)):
@@ -229,10 +183,8 @@ def coverage(
             continue
         total, best = 0.0, 0.0
         for i in range(size[q]):
-            total += np.float64(actions[q, i])
-            best = max(
-                best, (np.float64(actions[q, i]) + prior_actions) / (np.float64(shows[q, i]) + prior_shows)
-            )
+            total += np.float64(actions[q, i]) * smoothing[2]
+            best = max(best, rate_of(actions[q, i], shows[q, i], smoothing))
         out[b, 0] = np.log1p(np.float64(size[q]))
         out[b, 1] = np.log1p(total)
         out[b, 2] = best

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ltrr._kernels.jit import kernel
-from ltrr._kernels.memory import _find
+from ltrr._kernels.memory import _find, rate_of
 from ltrr.types.arrays import Float32, Int32, Int64
 
 __all__ = ["merged", "nearest", "valued"]
@@ -61,11 +61,6 @@ def nearest(
 
 
 @kernel
-def _rate(actions: float, shows: float, prior_actions: float, prior_shows: float) -> float:
-    return (np.float64(actions) + prior_actions) / (np.float64(shows) + prior_shows)
-
-
-@kernel
 def merged(
     query: Int32,
     near: Int32,
@@ -74,8 +69,7 @@ def merged(
     actions: Float32,
     shows: Float32,
     size: Int32,
-    prior_actions: float,
-    prior_shows: float,
+    smoothing: tuple[float, float, float, float],
 ) -> tuple[Int64, Int32, Float32]:
     """Return each request's whole list: its own entries, then those of near queries.
 
@@ -89,8 +83,8 @@ def merged(
         Neighbours, −1 for none, and what their rates are multiplied by, in [0, 1]; 0 leaves one out.
     item, actions, shows, size : int32 (Q, C), float32 (Q, C), float32 (Q, C), int32 (Q,)
         The table.
-    prior_actions, prior_shows : float >= 0
-        What is added to the actions and shows of each entry before the rate is taken.
+    smoothing : (float, float, float, float)
+        See `rate_of`.
 
     Returns
     -------
@@ -116,16 +110,14 @@ def merged(
         own = size[q] if 0 <= q < len(size) else 0
         for i in range(own):
             out_item[end] = item[q, i]
-            out_score[end] = 1.0 + _rate(actions[q, i], shows[q, i], prior_actions, prior_shows)
+            out_score[end] = 1.0 + rate_of(actions[q, i], shows[q, i], smoothing)
             end += 1
         for k in range(m):
             other = near[b, k]
             if other < 0 or factor[b, k] <= 0.0:
                 continue
             for i in range(size[other]):
-                value = np.float32(
-                    factor[b, k] * _rate(actions[other, i], shows[other, i], prior_actions, prior_shows)
-                )
+                value = np.float32(factor[b, k] * rate_of(actions[other, i], shows[other, i], smoothing))
                 at = start + _find(out_item[start:], end - start, item[other, i])
                 if at < start:
                     out_item[end], out_score[end] = item[other, i], value
@@ -154,8 +146,7 @@ def valued(
     actions: Float32,
     shows: Float32,
     size: Int32,
-    prior_actions: float,
-    prior_shows: float,
+    smoothing: tuple[float, float, float, float],
 ) -> tuple[Float32, Int32, Float32]:
     """Return what near queries say of each pair: the greatest rate times factor, and whose it is.
 
@@ -163,7 +154,7 @@ def valued(
     ----------
     indptr, wanted : int64 (B + 1,), int32 (N,)
         Items of each request; −1 for none.
-    near, factor, item, actions, shows, size, prior_actions, prior_shows
+    near, factor, item, actions, shows, size, smoothing
         As `merged` takes them.
 
     Returns
@@ -187,7 +178,7 @@ def valued(
                 at = _find(item[other], size[other], wanted[j]) if wanted[j] >= 0 else -1
                 if at < 0:
                     continue
-                own = _rate(actions[other, at], shows[other, at], prior_actions, prior_shows)
+                own = rate_of(actions[other, at], shows[other, at], smoothing)
                 found = np.float32(factor[b, k] * own)
                 if found > value[j]:
                     value[j], neighbour[j], rate[j] = found, k, own

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ltrr._kernels.jit import kernel
 from ltrr.types.arrays import Bool, Float64, Int32, Int64
 
-__all__ = ["count_actions"]
+__all__ = ["count_actions", "count_by_row"]
 
 
 @kernel
@@ -34,3 +34,33 @@ def count_actions(page: Int32, acted: Bool, decay: float, lessons: int, count: F
                 # 0, which is right.
                 count[i] = count[i] * decay ** (now - clock[i]) + 1.0
                 clock[i] = now
+
+
+@kernel
+def count_by_row(
+    page: Int32, acted: Bool, row: Int32, decay: float, lessons: int, count: Float64, clock: Int64
+) -> None:
+    """Count the actions of pages (B, K) as `count_actions` does, each page in its own row of a table.
+
+    Parameters
+    ----------
+    page, acted : int32 (B, K), bool (B, K)
+        As in `count_actions`.
+    row : int32 (B,)
+        The row of each page.
+    decay : float in (0, 1]
+    lessons : int
+        As in `count_actions`.
+    count, clock : float64 (S, 1 + N), int64 (S, 1 + N)
+        Column 0 counts all actions of the row, column 1 + i those on item i; changed.
+    """
+    for b in range(len(page)):
+        now = lessons + b + 1
+        r = row[b]
+        for k in range(page.shape[1]):
+            i = page[b, k]
+            if i >= 0 and acted[b, k]:
+                # The total is kept apart: a sum over items would depend on how they are numbered.
+                for column in (0, i + 1):
+                    count[r, column] = count[r, column] * decay ** (now - clock[r, column]) + 1.0
+                    clock[r, column] = now

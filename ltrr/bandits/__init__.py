@@ -1,6 +1,7 @@
 """Policies: who draws candidates, one file each; and the credit they learn from."""
 
 from ltrr.bandits.base import BasePolicy
+from ltrr.bandits.blocks import BLOCKS
 from ltrr.bandits.credit import credit
 from ltrr.bandits.epsilon_greedy import EpsilonGreedy
 from ltrr.bandits.fixed import EqualSplit, SingleArm, StaticQuota
@@ -15,6 +16,7 @@ from ltrr.bandits.vowpal_wabbit import VowpalWabbit
 from ltrr.bandits.warm_up import warm_up
 
 __all__ = [
+    "BLOCKS",
     "POLICIES",
     "PRESETS",
     "PolicySpec",

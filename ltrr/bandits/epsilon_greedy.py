@@ -7,7 +7,8 @@ from dataclasses import KW_ONLY, dataclass, field
 import numpy as np
 
 from ltrr import _check
-from ltrr.bandits.base import BasePolicy, level
+from ltrr.bandits.base import SPACES, BasePolicy, level
+from ltrr.bandits.blocks import checked_blocks
 from ltrr.bandits.linucb import LinUCB
 from ltrr.protocols import State
 from ltrr.types import ActionSet, Feedback, Float64, Requests
@@ -31,6 +32,8 @@ class EpsilonGreedy(BasePolicy):
         Weight of the prior that all parameters are 0.
     space : "slabs" or "allocations"
         What an action is.
+    blocks : sequence of str, optional
+        Blocks of action features that are used (`ltrr.bandits.BLOCKS`); None for all but source and evidence.
 
     Examples
     --------
@@ -49,12 +52,15 @@ class EpsilonGreedy(BasePolicy):
     _: KW_ONLY
     ridge: float = 1.0
     space: str = "slabs"
+    blocks: tuple[str, ...] | None = None
     _model: LinUCB = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.epsilon = _check.fraction("EpsilonGreedy.epsilon", self.epsilon)
         self.ridge = _check.number("EpsilonGreedy.ridge", self.ridge, low=0.0, open_low=True)
-        self._model = LinUCB(0.0, ridge=self.ridge, space=self.space)
+        _check.choice("EpsilonGreedy.space", self.space, SPACES)
+        self.blocks = checked_blocks("EpsilonGreedy.blocks", self.blocks, self.space)
+        self._model = LinUCB(0.0, ridge=self.ridge, space=self.space, blocks=self.blocks)
 
     @property
     def deterministic(self) -> bool:

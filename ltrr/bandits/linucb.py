@@ -12,6 +12,7 @@ from ltrr._kernels import linucb as kernels
 from ltrr._kernels import linucb_in_turn as in_turn
 from ltrr._kernels.linucb import Bank
 from ltrr.bandits.base import SPACES, BasePolicy, greedy, offered, one_hot
+from ltrr.bandits.blocks import checked_blocks, seen, seen_of
 from ltrr.bandits.joint import crossed, joint_features, joint_names, taken_features
 from ltrr.bandits.own_choices import OwnChoices
 from ltrr.bandits.ridge import EMPTY, bank_from, bank_state, matching
@@ -46,6 +47,8 @@ class LinUCB(BasePolicy):
         λ, the weight of the prior that all parameters are 0.
     space : "slabs" or "allocations"
         What an action is.
+    blocks : sequence of str, optional
+        Blocks of action features that are used (`ltrr.bandits.BLOCKS`); None for all but source and evidence.
     refactor_every : int >= 1
         Number of updates after which A⁻¹ is recomputed from A, so that rounding errors do not add up.
 
@@ -77,6 +80,7 @@ class LinUCB(BasePolicy):
     _: KW_ONLY
     ridge: float = 1.0
     space: str = "slabs"
+    blocks: tuple[str, ...] | None = None
     refactor_every: int = 1000
     _bank: Bank = field(default=EMPTY, init=False, repr=False)
     _names: tuple[str, ...] = field(default=(), init=False, repr=False)
@@ -86,6 +90,7 @@ class LinUCB(BasePolicy):
         self.alpha = _check.number("LinUCB.alpha", self.alpha, low=0.0)
         self.ridge = _check.number("LinUCB.ridge", self.ridge, low=0.0, open_low=True)
         _check.choice("LinUCB.space", self.space, SPACES)
+        self.blocks = checked_blocks("LinUCB.blocks", self.blocks, self.space)
         self.refactor_every = _check.integer("LinUCB.refactor_every", self.refactor_every, low=1)
 
     @property
@@ -99,6 +104,9 @@ class LinUCB(BasePolicy):
 
     def bounds(self, requests: Requests, actions: ActionSet) -> Float64:
         """Return the upper confidence bound of every flat action, (N,)."""
+        return self._bounds(requests, seen(actions, self.blocks))
+
+    def _bounds(self, requests: Requests, actions: ActionSet) -> Float64:
         self._fit(joint_names(requests, actions))
         out = np.empty(len(actions.action))
         for _, part, x in self._parts(requests, actions):
@@ -107,11 +115,12 @@ class LinUCB(BasePolicy):
 
     def terms(self, requests: Requests, actions: ActionSet) -> dict[str, Float64]:
         """Return what the bound of every flat action is the sum of: ``estimate`` and ``bonus``, each (N,)."""
+        actions = seen(actions, self.blocks)
         self._fit(joint_names(requests, actions))
         estimate = np.empty(len(actions.action))
         for _, part, x in self._parts(requests, actions):
             kernels.shared_bounds(x, self._bank, 0.0, estimate[part])
-        return {"estimate": estimate, "bonus": self.bounds(requests, actions) - estimate}
+        return {"estimate": estimate, "bonus": self._bounds(requests, actions) - estimate}
 
     def _parts(self, requests: Requests, actions: ActionSet) -> Iterator[tuple[slice, slice, Float32]]:
         """Yield requests, their flat actions, and these actions' joint features, some requests at a time."""
@@ -136,6 +145,7 @@ class LinUCB(BasePolicy):
             return self.probabilities(requests, actions, rng)
         if len(requests) > 1 or len(actions.action) == 0:
             offered(actions)
+        actions = seen(actions, self.blocks)
         self._fit(joint_names(requests, actions))
         self._choices.begin(requests, self._bank)
         decide = self._one if len(requests) == 1 else self._several
@@ -168,9 +178,10 @@ class LinUCB(BasePolicy):
 
     def learn(self, feedback: Feedback) -> None:
         """Regress the credit of every slot on the joint features of its action, request by request."""
-        for actions in feedback.decision.actions:
+        decision = seen_of(feedback.decision, self.blocks)
+        for actions in decision.actions:
             self._fit(joint_names(feedback.requests, actions))
-        x = taken_features(feedback.requests, feedback.decision).reshape(-1, len(self._names))
+        x = taken_features(feedback.requests, decision).reshape(-1, len(self._names))
         model = np.zeros(len(x), np.int64)
         kernels.learn(x, model, feedback.credit.reshape(-1), self._bank, self.refactor_every)
         self._choices.forget()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, replace
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import vowpalwabbit
 
 from ltrr import _check
 from ltrr.bandits.base import SPACES, BasePolicy
+from ltrr.bandits.blocks import checked_blocks, seen, seen_of
 from ltrr.errors import InputError
 from ltrr.protocols import State
 from ltrr.types import ActionSet, Feedback, Float64, Requests, chosen
@@ -69,6 +70,8 @@ class VowpalWabbit(BasePolicy):
         Growth of greediness (*squarecb* only).
     space : "slabs" or "allocations"
         What an action is.
+    blocks : sequence of str, optional
+        Blocks of action features that are used (`ltrr.bandits.BLOCKS`); None for all but source and evidence.
     options : str
         Further options as VW takes them, such as ``"--learning_rate 0.2"``.
 
@@ -99,6 +102,7 @@ class VowpalWabbit(BasePolicy):
     gamma_scale: float = 10.0
     gamma_exponent: float = 0.5
     space: str = "slabs"
+    blocks: tuple[str, ...] | None = None
     options: str = ""
     _workspace: Any = field(default=None, init=False, repr=False)
     _names: tuple[str, ...] = field(default=(), init=False, repr=False)
@@ -109,6 +113,7 @@ class VowpalWabbit(BasePolicy):
         self.gamma_scale = _check.number("VowpalWabbit.gamma_scale", self.gamma_scale, low=0.0, open_low=True)
         self.gamma_exponent = _check.number("VowpalWabbit.gamma_exponent", self.gamma_exponent, low=0.0)
         _check.choice("VowpalWabbit.space", self.space, SPACES)
+        self.blocks = checked_blocks("VowpalWabbit.blocks", self.blocks, self.space)
         if not isinstance(self.options, str):
             raise InputError(f"`VowpalWabbit.options` must be a string, got {self.options!r}")
 
@@ -123,7 +128,7 @@ class VowpalWabbit(BasePolicy):
         none = np.zeros((0, 1), np.float32)
         no_requests = Requests.empty().with_context(none, ("length",))
         no_actions = ActionSet(np.zeros(1, np.int64), np.zeros(0, np.int32), none, ("arm:a",), n_actions=1)
-        trial = self.fork()
+        trial = replace(self, blocks=None)
         try:
             trial.probabilities(no_requests, no_actions, np.random.default_rng(0))
         finally:
@@ -179,6 +184,7 @@ class VowpalWabbit(BasePolicy):
 
     def probabilities(self, requests: Requests, actions: ActionSet, rng: np.random.Generator) -> Float64:  # noqa: ARG002
         """Return VW's distribution, renormalised in float64, (N,); the model does not change."""
+        actions = seen(actions, self.blocks)
         workspace = self._ready(requests, actions)
         out = np.zeros(len(actions.action))
         n_features = actions.features.shape[1]
@@ -196,7 +202,7 @@ class VowpalWabbit(BasePolicy):
 
     def learn(self, feedback: Feedback) -> None:
         """Learn the cost ``−credit`` of every slot with its logged propensity, request by request."""
-        decision = feedback.decision
+        decision = seen_of(feedback.decision, self.blocks)
         n_slots = decision.n_slots
         heads = self._heads(feedback.requests)
         events = [""] * (len(heads) * n_slots)

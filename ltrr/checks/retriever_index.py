@@ -51,9 +51,7 @@ class IndexChecks(RetrieverCase):
         lessons_of = {"unlearned": 0} | ({"after learning": self.lessons} if self._exact() else {})
         for when, lessons in lessons_of.items():
             grown, whole = self.indexed(part), self.fresh()
-            grown.retrieve(
-                self.requests, self.level(known)
-            )  # what it remembers of queries may be out of date
+            grown.retrieve(self.requests, self.level(known))  # what it keeps of queries may be out of date
             for batch in range(lessons):
                 grown.learn(self.feedback_on(part.alive, batch))
                 whole.learn(self.feedback_on(part.alive, batch))

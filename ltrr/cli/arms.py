@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ltrr.cli.app import app
+from ltrr.cli.run_options import POLICY, SEED
 from ltrr.errors import printable
 
 if TYPE_CHECKING:
@@ -34,11 +35,8 @@ def arms(
     run: Annotated[str, typer.Argument(metavar="RUN", help="Folder of a finished run.")],
     query: Annotated[str, typer.Argument(metavar="QUERY", help="Any text.")],
     *,
-    policy: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="A logged policy; default: the best learner by mean reward."),
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="A logged seed; default: the first.")] = None,
+    policy: POLICY = None,
+    seed: SEED = None,
     depth: Annotated[int, typer.Option(min=1, help="Items of each arm.")] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ltrr.cli.app import app
+from ltrr.cli.run_options import POLICY, SEED
 from ltrr.errors import InputError, printable
 
 if TYPE_CHECKING:
@@ -48,11 +49,8 @@ def explain(
     run: Annotated[str, typer.Argument(metavar="RUN", help="Folder of a run, or the folder `log` in it.")],
     request: Annotated[int, typer.Argument(metavar="REQUEST", help="Number of the request, from 0.")],
     *,
-    policy: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="A logged policy; default: the best learner by mean reward."),
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="A logged seed; default: the first.")] = None,
+    policy: POLICY = None,
+    seed: SEED = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON, features included.")] = False,
 ) -> None:
     """Show one logged request: slots and probabilities, what each arm delivered, the page, clicks, losses."""

@@ -147,6 +147,8 @@ class LSA:
 
     def encode(self, texts: Sequence[str]) -> Float32:
         """Return float32 (n, dim): a row of length 1 a text; zeros where a text has no known term."""
+        if not hasattr(self, "components_"):
+            raise InputError("`LSA` must be fitted before it encodes: call `fit(texts)`")
         counts = TextIndex.build(texts, tokenize=self.tokenizer)
         if len(counts.df) == 0:
             return np.zeros((len(texts), self.components_.shape[1]), np.float32)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from ltrr.embeddings.co_action import CoAction
+from ltrr.embeddings.from_function import FromFunction
 from ltrr.embeddings.lsa import LSA
+from ltrr.embeddings.sentence_transformer import SentenceTransformerEncoder
 from ltrr.embeddings.static_vectors import StaticVectors
 from ltrr.protocols import Encoder
 from ltrr.registry import Registry
@@ -10,6 +13,15 @@ from ltrr.registry import Registry
 __all__ = ["ENCODERS"]
 
 ENCODERS = Registry(
-    "encoders", {"lsa": LSA, "static-vectors": StaticVectors}, makes=Encoder, needs=("encode",)
+    "encoders",
+    {
+        "co-action": CoAction,
+        "function": FromFunction,
+        "lsa": LSA,
+        "sentence-transformers": SentenceTransformerEncoder,
+        "static-vectors": StaticVectors,
+    },
+    makes=Encoder,
+    needs=("encode",),
 )
 """Kinds of encoder."""

@@ -86,13 +86,6 @@ class StaticVectors:
         normalise_rows(out)
         return out
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Travel to a worker without the tables, which it reads itself."""
-        return {}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__post_init__()
-
 
 def _file(end: str) -> Path:
     """Return the package's file whose name ends so."""

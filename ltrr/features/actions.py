@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from ltrr._kernels.slabs import slab_actions
+from ltrr.features.arm_columns import FILLED, ArmValues, with_arms
 from ltrr.features.history import CreditHistory
 from ltrr.features.supply import Supply
 from ltrr.types import ActionSet, Float32, Int32, Int64, Requests
@@ -49,7 +50,8 @@ class Slabs:
 
     Features: ``arm:<name>`` one-hot, ``slab:<name>`` the share of the slots that the arm has already,
     ``fallback`` the share of the slot that fallback arms will fill, as far as it is known, and ``credit``,
-    the arm's past credit for this kind of query.
+    the arm's past credit for this kind of query. With ``columns``, these of the arm too, and where they say
+    what previews share, `FILLED`: the mean overlap of the arm's preview with the arms of the filled slots.
 
     Parameters
     ----------
@@ -58,6 +60,8 @@ class Slabs:
     history : CreditHistory
     supply : Supply, optional
         What the arms have; without it every arm is taken to fill its slots.
+    columns : ArmValues, optional
+        Further columns of the arms.
 
     Examples
     --------
@@ -75,21 +79,31 @@ class Slabs:
     """
 
     def __init__(
-        self, arms: tuple[str, ...], n_slots: int, history: CreditHistory, supply: Supply | None = None
+        self,
+        arms: tuple[str, ...],
+        n_slots: int,
+        history: CreditHistory,
+        supply: Supply | None = None,
+        *,
+        columns: ArmValues | None = None,
     ) -> None:
         self.n_slots = n_slots
         self.n_actions = len(arms)
-        self.names = (*(f"arm:{a}" for a in arms), *(f"slab:{a}" for a in arms), "fallback", "credit")
+        own = (*(f"arm:{a}" for a in arms), *(f"slab:{a}" for a in arms), "fallback", "credit")
+        self.names = (*own, *_further(columns))
+        self.columns = columns
         self._history = history
         self.supply = _full(len(arms)) if supply is None else supply
 
     def build(self, requests: Requests, quota: Int32, have: Int32 | None = None) -> ActionSet:
         """Return R actions a request."""
         b, r = len(requests), self.n_actions
-        features, after = np.empty((b, r, 2 * r + 2), np.float32), np.empty((b, r, r), np.int32)
+        features, after = np.empty((b, r, len(self.names)), np.float32), np.empty((b, r, r), np.int32)
         supply, credit = self.supply, self._history.value(requests)
         have = supply.available(requests) if have is None else have
         slab_actions(have, quota, supply.slabs, supply.slot_size, self.n_slots, credit, features, after)
+        if self.columns is not None:
+            self._add(self.columns, requests, quota, features[:, :, 2 * r + 2 :])
         indptr, action = _every(b, r)
         return trusted(
             ActionSet,
@@ -101,6 +115,14 @@ class Slabs:
             quota=after.reshape(b * r, r),
         )
 
+    def _add(self, columns: ArmValues, requests: Requests, quota: Int32, out: Float32) -> None:
+        """Fill the further columns of each arm."""
+        value, shared = columns.value(requests), with_arms(columns.names)
+        out[:, :, : value.shape[2]] = value
+        if len(shared):
+            given = np.maximum(quota.sum(axis=1), 1)[:, None]
+            out[:, :, -1] = (value[:, :, shared] * quota[:, None, :]).sum(axis=2) / given
+
 
 class Allocations:
     """One slot, whose action is a whole quota vector: one of all quotas, or of some of them.
@@ -109,7 +131,8 @@ class Allocations:
 
     Features: ``share:<name>`` (share of the slots the arm gets), ``has:<name>`` (the arm gets any),
     ``fallback`` (share of the budget that fallback arms will fill, as far as it is known), and ``credit``,
-    the allocation's past reward for this kind of query.
+    the allocation's past reward for this kind of query. With ``columns``, their means over the slots, and
+    where they say what previews share, `FILLED`: the mean overlap of two slots drawn with replacement.
 
     Parameters
     ----------
@@ -121,6 +144,8 @@ class Allocations:
         What the arms have; without it every arm is taken to fill its slots.
     catalogue : sequence of int, optional
         Ids of the quotas on offer, rising; all if None.
+    columns : ArmValues, optional
+        Further columns of the arms.
 
     Examples
     --------
@@ -143,13 +168,16 @@ class Allocations:
         supply: Supply | None = None,
         *,
         catalogue: Sequence[int] | None = None,
+        columns: ArmValues | None = None,
     ) -> None:
         every = all_quotas(n_slots, len(arms))
         self.n_slots = 1
         self.n_actions = len(every)
         self.offered = np.asarray(range(len(every)) if catalogue is None else catalogue, np.int32)
         self.quotas = every[self.offered]
-        self.names = (*(f"share:{a}" for a in arms), *(f"has:{a}" for a in arms), "fallback", "credit")
+        own = (*(f"share:{a}" for a in arms), *(f"has:{a}" for a in arms), "fallback", "credit")
+        self.names = (*own, *_further(columns))
+        self.columns = columns
         self._history = history
         self.supply = _full(len(arms)) if supply is None else supply
         self._fixed: Float32 = np.concatenate(
@@ -160,9 +188,12 @@ class Allocations:
         """Return the allocations on offer for each request; ``quota`` must still be empty."""
         b, q = len(requests), len(self.quotas)
         features = np.empty((b, q, len(self.names)), np.float32)
-        features[:, :, :-2] = self._fixed
-        features[:, :, -2] = self.supply.of_quota(requests, self.quotas, have)
-        features[:, :, -1] = self._history.value(requests)[:, self.offered]
+        at = self._fixed.shape[1]
+        features[:, :, :at] = self._fixed
+        features[:, :, at] = self.supply.of_quota(requests, self.quotas, have)
+        features[:, :, at + 1] = self._history.value(requests)[:, self.offered]
+        if self.columns is not None:
+            self._add(self.columns, requests, features[:, :, at + 2 :])
         return trusted(
             ActionSet,
             indptr=np.arange(b + 1, dtype=np.int64) * q,
@@ -172,6 +203,21 @@ class Allocations:
             n_actions=self.n_actions,
             quota=(self.quotas + quota[:, None, :]).reshape(b * q, -1),
         )
+
+    def _add(self, columns: ArmValues, requests: Requests, out: Float32) -> None:
+        """Fill the further columns of each quota."""
+        value, shared = columns.value(requests), with_arms(columns.names)
+        share = self._fixed[:, : self.quotas.shape[1]]
+        out[:, :, : value.shape[2]] = np.einsum("qa,bac->bqc", share, value)
+        if len(shared):
+            out[:, :, -1] = np.einsum("qa,bao,qo->bq", share, value[:, :, shared], share)
+
+
+def _further(columns: ArmValues | None) -> tuple[str, ...]:
+    """Return the names of further columns."""
+    if columns is None:
+        return ()
+    return (*columns.names, FILLED) if len(with_arms(columns.names)) else columns.names
 
 
 @lru_cache(maxsize=16)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ltrr import _lazy
 
 if TYPE_CHECKING:
+    from ltrr.logs.actions import Actions, actions_of
     from ltrr.logs.columns import Columns
     from ltrr.logs.events import Events, Space
     from ltrr.logs.explain import LoggedRequest
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FORMAT_VERSION",
     "TABLES",
+    "Actions",
     "Columns",
     "Events",
     "Faults",
@@ -32,6 +34,7 @@ __all__ = [
     "ReplayLog",
     "Shadow",
     "Space",
+    "actions_of",
     "read",
     "validate",
     "write_table",
@@ -40,6 +43,7 @@ __all__ = [
 __getattr__ = _lazy.names(
     __name__,
     {
+        ".actions": "Actions actions_of",
         ".columns": "Columns",
         ".events": "Events Space",
         ".explain": "LoggedRequest",

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
 from ltrr import _check
 from ltrr.errors import InputError
 from ltrr.ranking.fused_ranker import FusedRanker
-from ltrr.ranking.provenance import MARGIN, SCALED, searched_weights
+from ltrr.ranking.provenance import MARGIN, SCALED
 from ltrr.types import Float32, Float64
 
 __all__ = ["ConfidenceRule"]
-
-STRENGTHS = (0.25, 0.5, 1.0, 2.0)
-"""Strengths that a search draws from."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +57,7 @@ class ConfidenceRule(FusedRanker):
     """
 
     kind = SCALED
+    fusion = "confidence"
 
     dense: str = field(default="dense", kw_only=True)
     lexical: Sequence[str] = field(default=("bm25", "bm25f", "ngrams"), kw_only=True)
@@ -93,11 +91,3 @@ class ConfidenceRule(FusedRanker):
             value = weight * features[:, column].astype(np.float64)
             out += value * factor if column in self._lowered else value
         return out
-
-    def search(self, arms: Sequence[str], rng: np.random.Generator, n: int) -> list[dict[str, Any]]:
-        """Return ``n`` settings to try: its own, then weights that sum to 1, each with a strength."""
-        found: list[dict[str, Any]] = [{}]
-        for _ in range(n - 1):
-            weights: Mapping[str, float] = searched_weights(arms, rng)
-            found.append({"weights": weights, "strength": float(rng.choice(STRENGTHS))})
-        return found

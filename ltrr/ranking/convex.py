@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from ltrr.ranking.fused_ranker import FusedRanker
-from ltrr.ranking.provenance import SCALED, searched_weights
+from ltrr.ranking.provenance import SCALED
 from ltrr.types import Float32, Float64
 
 __all__ = ["ConvexCombination"]
@@ -51,6 +49,7 @@ class ConvexCombination(FusedRanker):
     """
 
     kind = SCALED
+    fusion = "convex"
 
     def score(self, features: Float32) -> Float64:
         """Return scores (N,) of feature rows (N, F); higher is better."""
@@ -58,7 +57,3 @@ class ConvexCombination(FusedRanker):
         for column, weight in self.columns():
             out += weight * features[:, column].astype(np.float64)
         return out
-
-    def search(self, arms: Sequence[str], rng: np.random.Generator, n: int) -> list[dict[str, Any]]:
-        """Return ``n`` settings to try: its own, then weights that sum to 1."""
-        return [{}, *({"weights": searched_weights(arms, rng)} for _ in range(n - 1))]

@@ -6,8 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
+import numpy as np
+
 from ltrr.errors import InputError
-from ltrr.ranking.provenance import arm_weights, checked_weights
+from ltrr.ranking.provenance import arm_weights
+from ltrr.retrieval.fusion_weights import checked_weights, searched_settings
 from ltrr.types import Feedback
 
 __all__ = ["FusedRanker"]
@@ -32,6 +35,8 @@ class FusedRanker:
 
     kind: ClassVar[str]
     """What the names of the columns that it reads begin with."""
+    fusion: ClassVar[str]
+    """How it merges lists, as the arm `Hybrid` names it."""
     allocation_dependent: ClassVar[bool] = True
     """True: scores depend on which arms drew a candidate."""
     provenance_only: ClassVar[bool] = True
@@ -60,6 +65,10 @@ class FusedRanker:
                 f"`{type(self).__name__}.for_columns` must say first which columns hold {self.kind}<arm>"
             )
         return self._columns
+
+    def search(self, arms: Sequence[str], rng: np.random.Generator, n: int) -> list[dict[str, Any]]:
+        """Return ``n`` settings to try: its own, then drawn ones, whose weights sum to 1."""
+        return [{}, *(searched_settings(self.fusion, arms, rng) for _ in range(n - 1))]
 
     def learn(self, feedback: Feedback) -> None:
         """Do nothing: there is nothing to learn."""

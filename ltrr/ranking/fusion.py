@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from ltrr import _check
 from ltrr.ranking.fused_ranker import FusedRanker
-from ltrr.ranking.provenance import RANK, searched_weights
+from ltrr.ranking.provenance import RANK
 from ltrr.types import Float32, Float64
 
 __all__ = ["ReciprocalRankFusion"]
@@ -56,6 +54,7 @@ class ReciprocalRankFusion(FusedRanker):
     """
 
     kind = RANK
+    fusion = "rrf"
 
     k: float = 60.0
 
@@ -70,11 +69,3 @@ class ReciprocalRankFusion(FusedRanker):
             rank = features[:, column].astype(np.float64)
             out += np.where(rank >= 0.0, weight / (self.k + np.maximum(rank, 0.0) + 1.0), 0.0)
         return out
-
-    def search(self, arms: Sequence[str], rng: np.random.Generator, n: int) -> list[dict[str, Any]]:
-        """Return ``n`` settings to try: its own, then drawn ones: k in [5, 500], weights that sum to 1."""
-        drawn = [
-            {"k": round(5.0 * float(100.0 ** rng.random()), 1), "weights": searched_weights(arms, rng)}
-            for _ in range(n - 1)
-        ]
-        return [{}, *drawn]

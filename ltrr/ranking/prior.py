@@ -17,7 +17,14 @@ from ltrr.types import Feedback, Float32, Float64, Int64
 __all__ = ["PRIOR_WEIGHTS", "PriorRanker"]
 
 PRIOR_WEIGHTS: Mapping[str, float] = MappingProxyType(
-    {"bm25_share": 1.0, "cosine": 1.0, "memory_rate": 2.0, "near_rate": 2.0, "popularity": 0.05}
+    {
+        "bm25_share": 1.0,
+        "ngrams_share": 1.0,
+        "cosine": 1.0,
+        "memory_rate": 2.0,
+        "near_rate": 2.0,
+        "popularity": 0.05,
+    }
 )
 """Text evidence from both sides, what users chose before above it, and popularity to break near-ties."""
 

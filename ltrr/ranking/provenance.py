@@ -6,19 +6,18 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ltrr import _check
-from ltrr.errors import InputError, nearest
-from ltrr.types import Float32, Float64, Int64, Union
+from ltrr.errors import InputError
+from ltrr.retrieval.fused_lists import scaled_within
+from ltrr.retrieval.fusion_weights import check_names
+from ltrr.types import Float32, Union
 
 __all__ = [
     "MARGIN",
     "RANK",
     "SCALED",
     "arm_weights",
-    "checked_weights",
     "provenance",
     "provenance_names",
-    "searched_weights",
 ]
 
 RANK, SCORE, SCALED, MARGIN = "rank@", "score@", "scaled@", "margin@"
@@ -62,23 +61,13 @@ def provenance(union: Union, n_arms: int) -> Float32:
     out[candidate, arm] = union.rank
     out[candidate, n_arms + arm] = union.score
     request = np.repeat(np.arange(len(union)), np.diff(union.source_indptr[union.indptr]))
-    scaled = _scaled(union.score, request * n_arms + arm, len(union) * n_arms)
+    scaled = scaled_within(union.score, request * n_arms + arm, len(union) * n_arms)
     out[candidate, 2 * n_arms + arm] = scaled
     margin = np.zeros((len(union), n_arms), np.float32)
     second = union.rank == 1
     margin[request[second], arm[second]] = 1.0 - scaled[second]
     out[:, 3 * n_arms :] = np.repeat(margin, np.diff(union.indptr), axis=0)
     return out
-
-
-def _scaled(score: Float32, group: Int64, n_groups: int) -> Float64:
-    """Return scores scaled to [0, 1] within each group."""
-    wide = score.astype(np.float64)
-    low, high = np.full(n_groups, np.inf), np.full(n_groups, -np.inf)
-    np.minimum.at(low, group, wide)
-    np.maximum.at(high, group, wide)
-    width = high[group] - low[group]
-    return np.where(width > 0.0, (wide - low[group]) / np.where(width > 0.0, width, 1.0), 1.0)
 
 
 def arm_weights(
@@ -110,30 +99,5 @@ def arm_weights(
     column = {name.removeprefix(kind): i for i, name in enumerate(names) if name.startswith(kind)}
     if not column:
         raise InputError(f"`{owner}` needs columns `{kind}ARM` of provenance, got only {list(names)}")
-    for arm in weights:
-        if arm not in column:
-            raise InputError(f"`{owner}.weights` must name arms, got {arm!r}{nearest(arm, column)}")
+    check_names(owner, weights, column)
     return tuple((i, float(weights.get(arm, 1.0))) for arm, i in column.items())
-
-
-def checked_weights(owner: str, weights: Mapping[str, float]) -> dict[str, float]:
-    """Return weights by arm, each known to be a number >= 0."""
-    if not isinstance(weights, Mapping):
-        raise InputError(f"`{owner}.weights` must be a table of numbers by arm, got {weights!r}")
-    return {arm: _check.number(f"{owner}.weights[{arm!r}]", w, low=0.0) for arm, w in weights.items()}
-
-
-def searched_weights(arms: Sequence[str], rng: np.random.Generator) -> dict[str, float]:
-    """Return log-normal weights (standard deviation 1 in logarithms) that sum to 1, in steps of .001.
-
-    Weights that are even on the simplex were tried: with four arms nearly all of them give some arm almost
-    nothing, and none of 15 came up to equal weights.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> searched_weights(("bm25", "dense"), np.random.default_rng(1))
-    {'bm25': 0.383, 'dense': 0.617}
-    """
-    drawn = np.exp(rng.normal(size=len(arms)))
-    return {arm: round(float(w), 3) for arm, w in zip(arms, drawn / drawn.sum(), strict=True)}

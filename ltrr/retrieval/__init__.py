@@ -4,7 +4,11 @@ from ltrr.retrieval.base import Arm
 from ltrr.retrieval.bm25f import BM25F
 from ltrr.retrieval.cache import StaticCache
 from ltrr.retrieval.dense import Dense
+from ltrr.retrieval.explore import Explore
+from ltrr.retrieval.fresh import Fresh
+from ltrr.retrieval.hybrid import Hybrid
 from ltrr.retrieval.lexical import BM25
+from ltrr.retrieval.list_quality import ListQuality
 from ltrr.retrieval.memory import Memory
 from ltrr.retrieval.near_memory import NearMemory
 from ltrr.retrieval.ngrams import NGrams
@@ -20,6 +24,10 @@ __all__ = [
     "BM25F",
     "Arm",
     "Dense",
+    "Explore",
+    "Fresh",
+    "Hybrid",
+    "ListQuality",
     "Memory",
     "NGrams",
     "NearMemory",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from ltrr.errors import InputError
 from ltrr.protocols import State
@@ -18,8 +18,9 @@ class Arm:
     can score any pair may offer ``features(requests, items) -> (names, float32 (N, len(names)))``, which lets
     the ranker see it (`ltrr.ranking.RankFeatures`). An arm that knows how many items it has for a request
     without retrieving them may offer ``available(requests) -> int32 (B,)``, which lets a policy see how much
-    of a slot the fallback will fill (`ltrr.features.Supply`). ``index_state`` and ``restore_index`` let
-    `ltrr.retrieval.save` write its index to disk.
+    of a slot the fallback will fill (`ltrr.features.Supply`). An arm that asks another, static one may offer
+    ``keep_lists(queries)``, which a study calls once with all queries that it knows. ``index_state`` and
+    ``restore_index`` let `ltrr.retrieval.save` write its index to disk.
 
     Attributes
     ----------
@@ -63,9 +64,10 @@ class Arm:
     source: ClassVar[str] = "other"
     exact_when_renumbered: ClassVar[bool] = True
 
-    def index(self, catalogue: Catalogue) -> None:
-        """Prepare for retrieval; left to write."""
-        raise NotImplementedError(f"`{type(self).__name__}` has no `index(catalogue)`")
+    if TYPE_CHECKING:  # left to write: an arm without it is refused where it is given
+
+        def index(self, catalogue: Catalogue) -> None:
+            """Prepare for retrieval."""
 
     def update(self, catalogue: Catalogue, new_items: Int32) -> None:
         """Take in a catalogue that has grown by ``new_items``; what was learned is kept.

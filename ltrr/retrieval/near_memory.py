@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, ClassVar
 
@@ -12,10 +11,11 @@ from ltrr import _check
 from ltrr._kernels import near_memory as kernels
 from ltrr.embeddings import LSA
 from ltrr.errors import InputError
-from ltrr.features.text import QueryTable, catalogue_texts
+from ltrr.features.text import catalogue_texts
 from ltrr.protocols import Encoder, State
 from ltrr.retrieval._depth import checked
 from ltrr.retrieval.memory import Memory
+from ltrr.retrieval.near_queries import Neighbours, Vectors
 from ltrr.types import (
     Candidates,
     Catalogue,
@@ -25,7 +25,6 @@ from ltrr.types import (
     Int32,
     Int64,
     Items,
-    Queries,
     Requests,
     indptr_of,
 )
@@ -36,24 +35,8 @@ __all__ = ["NearMemory"]
 BINS = 8
 """Ranges of similarity, from the floor to 1, whose discounts are learned apart."""
 
-
-@dataclass
-class _Vectors:
-    """Unit vectors of query texts, each computed once, shared by all forks of an arm."""
-
-    encoder: Any
-    rows: Float32 = field(default_factory=lambda: np.zeros((0, 1), np.float32))
-    _table: QueryTable = field(default_factory=QueryTable)
-
-    def of(self, queries: Queries) -> tuple[Float32, int]:
-        """Return the vectors (Q, d) of all queries, and how many are those of the call before."""
-        keep, new = self._table.unseen(queries)
-        if new or keep != len(self.rows):
-            rows = np.array(self.encoder.encode(new), np.float32)
-            length = np.sqrt((rows * rows).sum(axis=1, keepdims=True))
-            rows /= np.where(length > 0.0, length, np.float32(1.0))
-            self.rows = rows if keep == 0 else np.concatenate([self.rows[:keep], rows])
-        return self.rows, keep
+# Factors stay below 1, so that no near entry ties with an own one whose rate has faded to 0.
+_BELOW_ONE = np.nextafter(np.float32(1.0), np.float32(0.0))
 
 
 @dataclass
@@ -70,7 +53,7 @@ class NearMemory(Memory):
 
     Parameters
     ----------
-    capacity, signal, prior, prior_weight
+    capacity, signal, prior, prior_weight, position_discount, half_life, once_per_user, caution
         See `Memory`.
     near : int >= 1
         Most queries that are consulted.
@@ -91,8 +74,8 @@ class NearMemory(Memory):
 
     Notes
     -----
-    What neighbours promise is compared with what happened when feedback arrives, by their entries at that
-    moment. Vectors are made of texts alone: the arm knows nothing of how a world makes its queries.
+    What neighbours promise is compared with what happened when a batch of feedback arrives, by their entries
+    before it. Vectors are made of texts alone: the arm knows nothing of how a world makes its queries.
 
     Examples
     --------
@@ -129,11 +112,9 @@ class NearMemory(Memory):
     )
     exact_when_renumbered = False
 
-    _vectors: _Vectors | None = field(init=False, repr=False, default=None)
+    _vectors: Vectors | None = field(init=False, repr=False, default=None)
     _known: Int32 = field(init=False, repr=False)
-    _near: Int32 = field(init=False, repr=False)
-    _similarity: Float32 = field(init=False, repr=False)
-    _seen: Int64 = field(init=False, repr=False)
+    _nearest: Neighbours = field(init=False, repr=False)
     _earned: Float64 = field(init=False, repr=False)
     _promised: Float64 = field(init=False, repr=False)
     _asked: Requests | None = field(init=False, repr=False, default=None)
@@ -155,14 +136,8 @@ class NearMemory(Memory):
         fit = getattr(encoder, "fit", None)
         if fit is not None:
             fit(catalogue_texts(catalogue))
-        self._vectors = _Vectors(encoder)
+        self._vectors = Vectors(encoder)
         super().index(catalogue)
-
-    def fork(self) -> NearMemory:
-        """Return an arm for another run that has learned nothing and shares the vectors of texts."""
-        other = copy.copy(self)
-        other._forget()
-        return other
 
     def retrieve(self, requests: Requests, depth: Int32) -> Candidates:
         """Return the query's own entries by rate, then those of near queries; ties by item id."""
@@ -200,7 +175,6 @@ class NearMemory(Memory):
 
         ``near_rate`` is the discounted rate, ``near_similarity`` the cosine of the query that it is from.
         """
-        self._check_pairs(requests, items)
         names, own = super().features(requests, items)
         near, similarity = self._neighbours(requests)
         value, neighbour, _ = self._valued(items.indptr, items.item, near, self._discounts(similarity))
@@ -244,7 +218,7 @@ class NearMemory(Memory):
         encoder = LSA() if self.encoder is None else self.encoder
         if state["encoder"]:
             encoder.restore_index(state["encoder"])  # type: ignore[attr-defined]  # it made this state
-        self._vectors = _Vectors(encoder)
+        self._vectors = Vectors(encoder)
         super().restore_index(state)
 
     @property
@@ -255,40 +229,16 @@ class NearMemory(Memory):
     def _forget(self) -> None:
         super()._forget()
         self._known = np.empty(0, np.int32)
-        self._near = np.empty((0, self.near), np.int32)
-        self._similarity = np.empty((0, self.near), np.float32)
-        self._seen = np.empty(0, np.int64)
+        self._nearest = Neighbours(self.near)
         self._earned, self._promised = np.zeros(BINS), np.zeros(BINS)
         self._asked = self._lists = None
 
-    def _check_pairs(self, requests: Requests, items: Items) -> None:
-        if len(items) != len(requests):
-            raise InputError(f"`items` must hold {len(requests)} lists (one a request), got {len(items)}")
-
     def _neighbours(self, requests: Requests) -> tuple[Int32, Float32]:
         """Return the nearest known queries (B, m) of each request's, −1 for none, and their cosines."""
-        vectors, keep = self._vectors.of(requests.queries) if self._vectors is not None else (None, 0)
         self._ready()
-        if vectors is None:
+        if self._vectors is None:
             raise InputError("`NearMemory` must be given a catalogue first: call `index(catalogue)`")
-        if keep < len(self._seen):  # another table of queries: nothing of the old one holds
-            self._near, self._similarity, self._seen = self._near[:0], self._similarity[:0], self._seen[:0]
-        more = len(vectors) - len(self._seen)
-        if more > 0:
-            blank = np.zeros((more, self.near), np.float32)
-            self._near = np.concatenate([self._near, np.full(blank.shape, -1, np.int32)])
-            self._similarity = np.concatenate([self._similarity, blank])
-            self._seen = np.concatenate([self._seen, np.zeros(more, np.int64)])
-        query = requests.query
-        asked = query[query >= 0]
-        known = self._known[self._known < len(vectors)]
-        kernels.nearest(asked, vectors, known, self._seen, self.floor, self._near, self._similarity)
-        if len(asked) == len(query):
-            return self._near[query], self._similarity[query]
-        has = (query >= 0)[:, None]
-        return np.where(has, self._near[query], -1).astype(np.int32), np.where(
-            has, self._similarity[query], 0.0
-        ).astype(np.float32)
+        return self._nearest.of(self._vectors, requests, self._known, self.floor)
 
     def _bin(self, similarity: Float32) -> Int64:
         part = (similarity - np.float32(self.floor)) / np.float32(1.0 - self.floor)
@@ -298,11 +248,11 @@ class NearMemory(Memory):
         """Return the factor of each neighbour's rates."""
         prior = self.discount * similarity.astype(np.float64) ** 2
         if self.discount_weight == np.inf:
-            return prior.astype(np.float32)
+            return np.minimum(prior.astype(np.float32), _BELOW_ONE)
         bins, weight = self._bin(similarity), self.discount_weight
         promised = self._promised[bins] + weight
         learned = np.divide(self._earned[bins] + weight * prior, promised, out=prior, where=promised > 0.0)
-        return np.minimum(learned, 1.0).astype(np.float32)
+        return np.minimum(learned.astype(np.float32), _BELOW_ONE)
 
     def _merged(self, requests: Requests) -> tuple[Int64, Int32, Float32]:
         """Return the whole lists of a batch, which is asked for several times before anything is learned."""
@@ -316,7 +266,7 @@ class NearMemory(Memory):
                 self._actions,
                 self._shows,
                 self._size,
-                *self._smoothing(),
+                self._smoothing(),
             )
             self._asked = requests
         return self._lists
@@ -333,7 +283,7 @@ class NearMemory(Memory):
             self._actions,
             self._shows,
             self._size,
-            *self._smoothing(),
+            self._smoothing(),
         )
         return value, neighbour, rate
 
@@ -347,5 +297,6 @@ class NearMemory(Memory):
         at = np.flatnonzero((neighbour >= 0) & ~own)
         bins = self._bin(similarity[at // page.shape[1], neighbour[at]])
         acted = (feedback.satisfied if self.signal == "satisfied" else feedback.click).reshape(-1)
-        self._promised += np.bincount(bins, rate[at], BINS)
+        promised = rate[at] * self._examined(page.shape[1])[at % page.shape[1]]
+        self._promised += np.bincount(bins, promised, BINS)
         self._earned += np.bincount(bins, acted[at].astype(np.float64), BINS)

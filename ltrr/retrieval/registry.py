@@ -6,6 +6,9 @@ from ltrr.protocols import Retriever
 from ltrr.registry import Registry
 from ltrr.retrieval.bm25f import BM25F
 from ltrr.retrieval.dense import Dense
+from ltrr.retrieval.explore import Explore
+from ltrr.retrieval.fresh import Fresh
+from ltrr.retrieval.hybrid import Hybrid
 from ltrr.retrieval.lexical import BM25
 from ltrr.retrieval.memory import Memory
 from ltrr.retrieval.near_memory import NearMemory
@@ -21,6 +24,9 @@ ARMS = Registry(
         "bm25": BM25,
         "bm25f": BM25F,
         "dense": Dense,
+        "explore": Explore,
+        "fresh": Fresh,
+        "hybrid": Hybrid,
         "memory": Memory,
         "near-memory": NearMemory,
         "ngrams": NGrams,

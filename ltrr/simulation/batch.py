@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ltrr.logs.writer import Shadow
 from ltrr.protocols import PageOutcome
-from ltrr.types import Bool, Decision, Feedback, Float64, Int32, Int64, Page, Requests, Truth, Union
+from ltrr.types import Bool, Decision, Feedback, Float32, Float64, Int32, Int64, Page, Requests, Truth, Union
 
 __all__ = ["Answer", "Batch", "Pool"]
 
@@ -80,6 +80,8 @@ class Batch:
         What oracles need of the judged rows; None where there are none, or scores depend on the allocation.
     model_version : int
         Number of the ranker's trainings.
+    evidence : float32 (B, R · C) or None
+        What the previews of all arms said, where the setting asks for them.
     shadow : Shadow or None
         Everything every arm has, where the setting asks for it.
 
@@ -114,6 +116,7 @@ class Batch:
     censored: Bool
     pool: Pool | None
     model_version: int
+    evidence: Float32 | None = None
     shadow: Shadow | None = None
 
 

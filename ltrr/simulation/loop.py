@@ -88,7 +88,7 @@ class Loop:
         oracle_rows = np.flatnonzero(rounds % setting.oracle_every == setting.oracle_every - 1)
         audit = 0.0 if warm else setting.audit
         batch = self._serve(requests, oracle_rows, warm=warm, audit=audit, shadow=setting.log_shadow)
-        system.context.count(requests)
+        system.count(requests)
         self.round += n
         self.queue.push(batch.feedback)
         self._arrived = self.queue.pop(float(requests.time[-1]))
@@ -159,7 +159,7 @@ class Loop:
         u = self._user_uniforms(requests, page)
         outcome = system.user.sample(truth_page, u)
         n_candidates = drawn.indptr[1:] - drawn.indptr[:-1]
-        cost = system.reward.cost(calls, n_candidates)
+        cost = system.cost(calls, n_candidates)
         feedback, censored, gross = self._feedback(requests, decision, drawn, page, features, outcome, cost)
         pool = None
         if pool_union is not None and pool_score is not None:
@@ -184,6 +184,7 @@ class Loop:
             censored=censored,
             pool=pool,
             model_version=system.ranker.version,
+            evidence=system.evidence(requests),
             shadow=self._shadow(requests) if shadow else None,
         )
 

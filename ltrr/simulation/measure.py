@@ -143,7 +143,7 @@ class Measures:
         ranked = rewards[np.arange(len(rows)), own]
         explored = ranked - batch.expected[rows]
         drawn = _rows_of(batch.truth_union, rows)
-        cost = system.reward.cost(batch.calls[rows], batch.n_candidates[rows])
+        cost = system.cost(batch.calls[rows], batch.n_candidates[rows])
         ideal = ideal_value(pool.truth, page_size=k, tables=tables, reward_code=code)
         split = LossSplit.of(
             ideal=ideal,
@@ -152,6 +152,7 @@ class Measures:
             sampled=batch.sampled[rows] + cost,
         )
         requests = batch.feedback.requests
+        seen = {} if batch.evidence is None else {"evidence": _wide(batch.evidence[rows])}
         return pa.table(
             {
                 "request": requests.request[rows],
@@ -175,6 +176,7 @@ class Measures:
                 "quota_ndcg": _wide(values.ndcg),
                 "quota_recall": _wide(values.recall),
                 "context": _wide(requests.context[rows]),
+                **seen,
             }
         )
 
@@ -183,7 +185,7 @@ class Measures:
         setting = self.loop.setting
         available = _available(pool, quotas.shape[1])
         calls = _calls(available, quotas, setting.slabs, setting.slot_size, setting.fallback_index)
-        flat = self.loop.system.reward.cost(calls.reshape(-1), n_candidates.reshape(-1))
+        flat = self.loop.system.cost(calls.reshape(-1), n_candidates.reshape(-1))
         return flat.reshape(n_candidates.shape)
 
 

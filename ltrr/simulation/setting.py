@@ -39,6 +39,9 @@ class LoopSetting:
     catalogue : int >= 1
         At most how many whole quotas a policy over allocations chooses among: every arm alone, and those
         that the tuning found best.
+    preview : int >= 0
+        Items of each arm that are looked at before the choice: the evidence that policies may use
+        (`ltrr.features.Evidence`) and that is logged; 0 for none.
     fallback : tuple of str, optional
         Arms that fill up slots that came back short, in this order; by default those of ``arms`` that are
         always full.
@@ -84,6 +87,7 @@ class LoopSetting:
     page_size: int = 10
     slab_size: Mapping[str, int] | None = None
     catalogue: int = 40
+    preview: int = 0
     fallback: tuple[str, ...] | None = None
     feedback_every: int = 50
     warmup: int = 300
@@ -125,6 +129,12 @@ class LoopSetting:
         ):
             _check.integer(f"loop.{name}", getattr(self, name), low=1)
         self._check_slab_size()
+        _check.integer("loop.preview", self.preview, low=0)
+        if self.preview > self.budget:
+            raise InputError(
+                f"`loop.preview` must be at most the {self.budget} candidates of a request, "
+                f"got {self.preview}"
+            )
         for name in ("warmup", "held_out"):
             _check.integer(f"loop.{name}", getattr(self, name), low=0)
         if _check.fraction("loop.audit", self.audit) == 1.0:

@@ -8,8 +8,12 @@ from dataclasses import dataclass, is_dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from ltrr.bandits.blocks import uses
 from ltrr.features import ActionBuilder, Allocations, ContextFeatures, CreditHistory, Slabs, Supply, tokenize
+from ltrr.features.arm_columns import ArmColumns, SourceHistory, share_of_types
+from ltrr.features.evidence import Evidence
 from ltrr.protocols import FeatureProvider, Policy, Ranker, Retriever, State, UserModel, World
 from ltrr.ranking import RankFeatures, provenance, provenance_names
 from ltrr.retrieval import ARMS, StaticCache
@@ -89,6 +93,9 @@ class Prepared:
             index = getattr(part, "index", None)
             if index is not None:
                 index(world.catalogue)
+            keep_lists = getattr(part, "keep_lists", None)
+            if keep_lists is not None:
+                keep_lists(world.queries)
         ready = {name: _cached(arm, world, setting) if arm.static else arm for name, arm in arms.items()}
         # words count alike in what a policy and a ranker see and in the text match
         tokenizer = getattr(shown.get("bm25"), "tokenizer", tokenize)
@@ -114,8 +121,10 @@ class System:
     providers : mapping of str to FeatureProvider
         Providers of features that learn and are not arms.
     arm_names : tuple of str
-    bare : bool
+    provenance_only : bool
         The ranker's rows hold provenance alone.
+    columns : ArmColumns or None
+        What the policy may know of each arm besides its name, where the setting or the policy asks for it.
 
     Examples
     --------
@@ -155,7 +164,12 @@ class System:
     reward: Reward
     providers: Mapping[str, Any]
     arm_names: tuple[str, ...]
-    bare: bool = False
+    provenance_only: bool = False
+    columns: ArmColumns | None = None
+
+    def __post_init__(self) -> None:
+        if self.columns is not None:
+            self.columns.retrieve = self.retrieve
 
     @staticmethod
     def fork(
@@ -186,19 +200,25 @@ class System:
         features = prepared.features.fork(learning | providers)
         names = tuple(arms)
         slabs = policy.space == "slabs"
-        n_actions = len(names) if slabs else len(all_quotas(setting.n_slots, len(names)))
-        history = CreditHistory(n_actions)
+        every = all_quotas(setting.n_slots, len(names))
+        history = CreditHistory(len(names) if slabs else len(every))
+        columns_of_arms = None
+        if setting.preview or uses(policy, "source"):
+            share = np.eye(len(names)) if slabs else every / setting.n_slots
+            columns_of_arms = _arm_columns(arms, share, setting.preview, world)
         # a cached arm is asked itself: the cache knows no more of it than its lists
         supply = Supply(setting.slabs, setting.slot_size, [getattr(a, "retriever", a) for a in arms.values()])
         if catalogue is None:
             catalogue = offered_quotas(setting.n_slots, len(names), setting.catalogue).tolist()
         builder: ActionBuilder = (
-            Slabs(names, setting.n_slots, history, supply)
+            Slabs(names, setting.n_slots, history, supply, columns=columns_of_arms)
             if slabs
-            else Allocations(names, setting.n_slots, history, supply, catalogue=catalogue)
+            else Allocations(
+                names, setting.n_slots, history, supply, catalogue=catalogue, columns=columns_of_arms
+            )
         )
-        bare = not logged and bool(getattr(ranker, "provenance_only", False))
-        columns, memory = ((), ()) if bare else (features.names, features.memory_columns)
+        provenance_only = not logged and bool(getattr(ranker, "provenance_only", False))
+        columns, memory = ((), ()) if provenance_only else (features.names, features.memory_columns)
         if getattr(ranker, "allocation_dependent", False):
             columns = (*columns, *provenance_names(names))
         suited = getattr(ranker, "for_columns", None)
@@ -217,7 +237,8 @@ class System:
             reward=reward,
             providers=providers,
             arm_names=names,
-            bare=bare,
+            provenance_only=provenance_only,
+            columns=columns_of_arms,
         )
 
     @property
@@ -229,7 +250,7 @@ class System:
     def rank_columns(self) -> tuple[str, ...]:
         """Names of the columns of `rows`."""
         extra = provenance_names(self.arm_names) if self.allocation_dependent else ()
-        return (*(() if self.bare else self.features.names), *extra)
+        return (*(() if self.provenance_only else self.features.names), *extra)
 
     def retrieve(self, arm: int, requests: Requests, depth: Int32) -> Candidates:
         """Return up to ``depth[b]`` candidates of an arm, without the item that a request must not see."""
@@ -239,9 +260,24 @@ class System:
         deeper = depth + ((item >= 0) & (depth > 0)).astype(np.int32)
         return without(self.arms[arm].retrieve(requests, deeper), item, depth)
 
+    def evidence(self, requests: Requests) -> Float32 | None:
+        """Return what the previews of all arms say, (B, R · C), or None where there are none."""
+        return None if self.columns is None else self.columns.evidence_of(requests)
+
+    def count(self, requests: Requests) -> None:
+        """Count a batch of the stream as asked, once it is decided."""
+        self.context.count(requests)
+        if self.columns is not None:
+            self.columns.count()
+
+    def cost(self, calls: ArrayLike, n_candidates: ArrayLike) -> Float64:
+        """Return what called arms (B,), candidates (B,), and the previews that the policy uses cost, (B,)."""
+        previews = len(self.arms) if uses(self.policy, "evidence") else 0
+        return self.reward.cost(calls, n_candidates, previews)
+
     def rows(self, requests: Requests, union: Union) -> Float32:
         """Return what the ranker sees of a union's candidates, (N, F)."""
-        if self.bare:
+        if self.provenance_only:
             return provenance(union, len(self.arms))
         rows = self.features.build(requests, union.items)
         if not self.allocation_dependent:
@@ -259,6 +295,8 @@ class System:
         yield from (arm for arm in self.arms if not arm.static)
         yield from self.providers.values()
         yield self.history
+        if self.columns is not None:
+            yield self.columns
         yield self.policy
         yield self.ranker
 
@@ -272,6 +310,7 @@ class System:
             "history": self.history.state(),
             "policy": self.policy.state(),
             "ranker": self.ranker.state(),
+            **({} if self.columns is None else {"columns": self.columns.state()}),
         }
 
     def restore(self, state: State) -> None:
@@ -285,6 +324,8 @@ class System:
         self.history.restore(state["history"])
         self.policy.restore(state["policy"])
         self.ranker.restore(state["ranker"])
+        if self.columns is not None:
+            self.columns.restore(state["columns"])
 
 
 def fresh(component: Any) -> Any:
@@ -310,6 +351,13 @@ def _own(learner: Any, world: World) -> Any:
     if hasattr(copied, "index") and not hasattr(learner, "fork"):
         copied.index(world.catalogue)
     return copied
+
+
+def _arm_columns(arms: Mapping[str, Any], share: Float64, preview: int, world: World) -> ArmColumns:
+    """Return the columns of arms, for actions that give them ``share`` (A, R)."""
+    source = [getattr(getattr(arm, "retriever", arm), "source", "other") for arm in arms.values()]
+    evidence = Evidence(tuple(arms), preview, world.catalogue) if preview else None
+    return ArmColumns(source, SourceHistory(share_of_types(source, share)), evidence)
 
 
 def _excluded(world: World, requests: Requests) -> Int32 | None:

@@ -23,7 +23,7 @@ from ltrr.study.tuning import Tuned, tuning_of
 from ltrr.types import Queries, Requests
 from ltrr.types.quotas import quota_name
 
-__all__ = ["Asked", "Trained"]
+__all__ = ["Asked", "Trained", "answered", "restored"]
 
 
 @dataclass(frozen=True)
@@ -147,15 +147,9 @@ class Trained:
         if not query.strip():
             raise InputError("`query` must hold a text, got none")
         name, seed = self._cell(policy, seed)
-        loop = self._loop(name, seed)
+        loop = restored(self.folder, self.study, self._prepared, self.tuned, policy=name, seed=seed)
         requests, known = _requests(loop, query)
-        if not known:
-            # the world's rules for its own queries say nothing about this one
-            loop.system.world = None  # type: ignore[assignment]
-        answer = loop.answer(requests)
-        arms = pd.DataFrame(_lists(loop, answer, depth))
-        slots = pd.DataFrame(_slots(loop, answer))
-        page = pd.DataFrame(_page(loop, answer))
+        slots, arms, page = answered(loop, requests, depth)
         return Asked(query, known, name, seed, loop.system.arm_names, slots, arms, page)
 
     def _cell(self, policy: str | None, seed: int | None) -> tuple[str, int]:
@@ -173,23 +167,34 @@ class Trained:
             )
         return name, seeds[0] if seed is None else seed
 
-    def _loop(self, name: str, seed: int) -> Loop:
-        spec = next(spec for spec in self.study.policies if spec.name == name)
-        streams = Streams(self.study.seed, seed)
-        system = system_of(
-            self.study,
-            self._prepared,
-            spec,
-            streams,
-            quota=self.tuned.quota if spec.static_quota else None,
-            tuned=self.tuned.rankers.get(name),
-            catalogue=self.tuned.catalogue,
-        )
-        saved = load_state(self.folder / "states" / f"{name}-{seed:03d}.npz")
-        system.restore(saved["system"])
-        loop = Loop(system, self.study.loop, streams)
-        loop.round = int(saved["round"])
-        return loop
+
+def restored(
+    folder: Path, study: Study, prepared: Prepared, tuning: Tuned, *, policy: str, seed: int
+) -> Loop:
+    """Return the loop of a policy on a seed as the run left it."""
+    spec = next(spec for spec in study.policies if spec.name == policy)
+    streams = Streams(study.seed, seed)
+    system = system_of(
+        study,
+        prepared,
+        spec,
+        streams,
+        quota=tuning.quota if spec.static_quota else None,
+        tuned=tuning.rankers.get(policy),
+        catalogue=tuning.catalogue,
+    )
+    saved = load_state(folder / "states" / f"{policy}-{seed:03d}.npz")
+    system.restore(saved["system"])
+    loop = Loop(system, study.loop, streams)
+    loop.round = int(saved["round"])
+    return loop
+
+
+def answered(loop: Loop, requests: Requests, depth: int) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Return slots, lists of the arms and page of one request, as `Asked` describes them."""
+    answer = loop.answer(requests)
+    arms = pd.DataFrame(_lists(loop, answer, depth))
+    return pd.DataFrame(_slots(loop, answer)), arms, pd.DataFrame(_page(loop, answer))
 
 
 def _requests(loop: Loop, query: str) -> tuple[Requests, bool]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ltrr.bandits import StaticQuota
+from ltrr.bandits.blocks import uses
 from ltrr.bandits.spec import PolicySpec
 from ltrr.errors import InputError
 from ltrr.metrics.measures import STANDARD, Measure
@@ -138,6 +139,11 @@ def make_policy(spec: PolicySpec, loop: LoopSetting, quota: Sequence[int] | None
         return StaticQuota(quota=tuple(int(q) for q in quota))
     where = f"policies.{spec.name}"
     policy: Policy = _made("policies", spec.component, where)
+    if loop.preview == 0 and uses(policy, "evidence"):
+        raise InputError(
+            f"`{where}.blocks` names 'evidence', which needs previews of the arms; "
+            "set `loop.preview`, for instance to 10"
+        )
     fits = getattr(policy, "fits", None)
     if fits is not None:
         try:

@@ -126,7 +126,7 @@ def _columns(path: Path) -> Table:
         if pa.types.is_list(column.type):  # of any length: flat, with its ends
             columns[f"{name}_indptr"] = column.offsets.to_numpy().astype(np.int64)
             columns[name] = column.flatten().to_numpy()
-        elif name.startswith(("quota_", "context")):
+        elif name.startswith(("quota_", "context", "evidence")):
             columns[name] = column.flatten().to_numpy(zero_copy_only=False).reshape(len(table), -1)
         else:
             columns[name] = column.to_numpy(zero_copy_only=False)

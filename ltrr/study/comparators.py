@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from ltrr.metrics.intervals import Interval, bootstrap_mean
 from ltrr.metrics.router import learnable_gap
@@ -16,7 +15,10 @@ from ltrr.study.study import Study
 from ltrr.types import Float64, Int64
 from ltrr.types.quotas import all_quotas
 
-__all__ = ["best_shares", "comparators"]
+__all__ = ["WITH_EVIDENCE", "best_shares", "comparators"]
+
+WITH_EVIDENCE = " with evidence"
+"""Added to the names of routers that also see the previews of all arms. They do not pay for them."""
 
 TIE = 1e-6
 """Values of quotas are kept as float32; what differs by less counts as equal."""
@@ -38,20 +40,28 @@ def comparators(
             continue
         parts = list(zip(tables, late, strict=True))
         context = np.concatenate([t["context"][r] for t, r in parts])
+        evidence = None
+        if all("evidence" in t for t in tables):
+            more = np.concatenate([t["evidence"][r] for t, r in parts])
+            evidence = np.concatenate([context, more], axis=1)
         topic = np.concatenate([t["topic"][r] for t, r in parts])
         if len(np.unique(topic)) < 10:
             continue
         for metric in ("reward", "ndcg", "recall"):
             values = np.concatenate([t[f"quota_{metric}"][r] for t, r in parts]).astype(np.float64)
-            # on small matrices threads wait for each other: four times the time where a core is taken
-            with threadpool_limits(1):
-                gap = learnable_gap(context, values, topic, rng=bootstrap_rng(study, f"router {metric}"))
-            found: dict[str, Interval | None] = {
-                key: Interval(getattr(gap, key), np.nan, np.nan, gap.n_rows)
-                for key in ("static", "oracle", "linear", "trees")
-            }
-            if crossing is not None and _has_room(tables, late, metric, study, crossing):
-                found |= {"linear gap closed": gap.linear_closed, "trees gap closed": gap.trees_closed}
+            room = crossing is not None and _has_room(tables, late, metric, study, crossing)
+            found: dict[str, Interval | None] = {}
+            for seen, suffix in ((context, ""), (evidence, WITH_EVIDENCE)):
+                if seen is None:
+                    continue
+                # the same folds with and without
+                gap = learnable_gap(seen, values, topic, rng=bootstrap_rng(study, f"router {metric}"))
+                keys = ("linear", "trees") if suffix else ("static", "oracle", "linear", "trees")
+                for key in keys:
+                    found[key + suffix] = Interval(getattr(gap, key), np.nan, np.nan, gap.n_rows)
+                if room:
+                    found[f"linear{suffix} gap closed"] = gap.linear_closed
+                    found[f"trees{suffix} gap closed"] = gap.trees_closed
             for arm, share in zip(study.loop.arms, best_shares(values, study), strict=True):
                 found[f"oracle's share of {arm}"] = Interval(float(share), np.nan, np.nan, len(values))
             for key, i in found.items():

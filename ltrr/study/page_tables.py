@@ -10,6 +10,7 @@ import pandas as pd
 
 from ltrr.metrics.measures import APART, Measure, digits_of, label_of, meaning_of
 from ltrr.study.cells import SETS
+from ltrr.study.comparators import WITH_EVIDENCE
 from ltrr.study.tables import Tables, difference_text, topics_text
 
 __all__ = ["arms_table", "comparator_lines", "comparator_table", "difference_table", "policy_table"]
@@ -135,7 +136,18 @@ def comparator_lines(frame: pd.DataFrame) -> list[str]:
             f"best single quota in hindsight earns {own['mean']['static']:.3f} a request, the per-request "
             f"oracle {own['mean']['oracle']:.3f}"
         )
-        for key, name in (("linear gap closed", "linear"), ("trees gap closed", "tree")):
+        for key, name in (
+            ("linear gap closed", "linear"),
+            ("trees gap closed", "tree"),
+            (
+                f"linear{WITH_EVIDENCE} gap closed",
+                "linear (with the previews of all arms, which cost it nothing)",
+            ),
+            (
+                f"trees{WITH_EVIDENCE} gap closed",
+                "tree (with the previews of all arms, which cost it nothing)",
+            ),
+        ):
             if key in own.index:
                 row = own.loc[key]
                 closed = f"{row['mean']:.0%} [{row['low']:.0%}, {row['high']:.0%}]"

@@ -14,6 +14,7 @@ from ltrr.errors import InputError
 from ltrr.report.canvas import as_svg, save_png, stamp
 from ltrr.report.glossary import GLOSSARY
 from ltrr.report.page import drawing, render
+from ltrr.study.examples import ABSENT, examples_of
 from ltrr.study.explorer import explorer
 from ltrr.study.figures.roles import looks
 from ltrr.study.findings import findings
@@ -46,13 +47,23 @@ def write_report(folder: str | Path, *, jobs: int = 1) -> Path:
         Where the folder holds no finished run or cannot be written.
     """
     tables = Tables.read(folder)
-    started = spread([joblib.delayed(_rest)(tables.folder)], jobs, os.getpid()) if jobs > 1 else None
+    started = (
+        spread([joblib.delayed(_narrow_and_sampled)(tables.folder)], jobs, os.getpid()) if jobs > 1 else None
+    )
     with drawing():
         run = section(tables, save=True, narrow=False)
-    narrow, shown = _rest(tables.folder) if started is None else next(started)
+    narrow, shown = _narrow_and_sampled(tables.folder) if started is None else next(started)
     for figure, drawn in zip((f for part in run["parts"] for f in part["figures"]), narrow, strict=True):
         figure["narrow"] = drawn
-    page = render("report.html.j2", title=tables.study["name"], run=run, explorer=shown, glossary=GLOSSARY)
+    page = render(
+        "report.html.j2",
+        title=tables.study["name"],
+        run=run,
+        explorer=shown,
+        examples=examples_of(tables.folder),
+        absent=ABSENT,
+        glossary=GLOSSARY,
+    )
     place = tables.folder / "report.html"
     try:
         write_aside(place, page.encode())
@@ -74,7 +85,7 @@ def _in_full(tables: Tables) -> list[str]:
     return [name for name in style if style[name].marked] or list(style)
 
 
-def _rest(folder: Path) -> tuple[list[Markup], dict[str, Any] | None]:
+def _narrow_and_sampled(folder: Path) -> tuple[list[Markup], dict[str, Any] | None]:
     """Return the figures as wide as a narrow screen, and the sampled requests."""
     tables = Tables.read(folder)
     with drawing():

@@ -16,13 +16,14 @@ from typing import Any
 import joblib
 from threadpoolctl import threadpool_limits
 
+from ltrr.bandits.blocks import uses
 from ltrr.bandits.spec import PolicySpec
 from ltrr.report.progress import ProgressBar
 from ltrr.rng import Streams
 from ltrr.simulation.cell import Cell
 from ltrr.simulation.loop import Loop
 from ltrr.simulation.system import Prepared
-from ltrr.study.build import make_measures, system_of
+from ltrr.study.build import make_measures, make_policy, system_of
 from ltrr.study.counter import Counter
 from ltrr.study.folder import versions
 from ltrr.study.lock import Driver, working
@@ -91,6 +92,10 @@ class Job:
             # its runs are short and many, so that their checkpoints would cost more than running one again
             rare = max(loop.checkpoint_every, TUNING_CHECKPOINT)
             loop = replace(loop, held_out=0, oracle_every=study.rounds + 1, audit=0.0, checkpoint_every=rare)
+            # nobody looks at the previews of a candidate that decides without them
+            spec = self.spec(study)
+            if spec.static_quota or not uses(make_policy(spec, loop), "evidence"):
+                loop = replace(loop, preview=0)
         return replace(study, loop=loop)
 
 

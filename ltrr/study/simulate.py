@@ -20,6 +20,7 @@ from ltrr.report.progress import ProgressBar
 from ltrr.study.build import Parts, build, make_measures, make_world, prepare, settled
 from ltrr.study.call import study_of
 from ltrr.study.deadlock import deadlocks
+from ltrr.study.examples import write_examples
 from ltrr.study.folder import run_folder, write_about, write_study
 from ltrr.study.lock import SHARED_PREFIX
 from ltrr.study.notes import notes_of, write_notes
@@ -186,12 +187,16 @@ def _run(study: Study, parts: Parts, folder: Path, jobs: int, *, resume: bool, q
             _log.warning(note)
         write_notes(folder, notes, make_measures(study))
         runner = Runner(study, prepared, driver, jobs, bar, Path(shared))
-        cells = _jobs(study, tuned(runner))
+        tuning = tuned(runner)
+        cells = _jobs(study, tuning)
         runner.run(runner.folder, cells, _title(study))
         bar.note("Summarising")
         begun = time.monotonic()
         shutil.rmtree(folder / "cells", ignore_errors=True)
-        summarise(folder, study, world)
+        # on small matrices threads wait for each other, and sums would depend on how many there are
+        with threadpool_limits(1):
+            summarise(folder, study, world)
+            write_examples(folder, study, prepared, tuning)
         _log.info("summarised: %s", _took(begun, f"{len(cells)} cells"))
 
 

@@ -73,6 +73,11 @@ class Catalogue:
             value = getattr(self, key)
             value = np.full(n, fill, dtype) if value is None else value
             object.__setattr__(self, key, _check.array(f"Catalogue.{key}", value, dtype, (n,)))
+        if n and not (self.kind.min() >= 0 and self.kind.max() < len(self.kind_names)):
+            raise InputError(
+                f"`Catalogue.kind` must be in [0, {len(self.kind_names)}), places in `kind_names`, "
+                f"got {self.kind.min()} to {self.kind.max()}"
+            )
 
     def __len__(self) -> int:
         return len(self.name)

@@ -39,6 +39,8 @@ class Reward:
         Cost of each arm that was called, in units of reward.
     candidate_cost : float >= 0
         Cost of each candidate that was retrieved, in units of reward.
+    preview_cost : float >= 0
+        Cost of each arm's preview, in units of reward; for policies that use evidence.
 
     Raises
     ------
@@ -58,11 +60,13 @@ class Reward:
     _: KW_ONLY
     arm_cost: float = 0.0
     candidate_cost: float = 0.0
+    preview_cost: float = 0.0
 
     def __post_init__(self) -> None:
         _check.choice("Reward.signal", self.signal, tuple(_CODES))
         _check.number("Reward.arm_cost", self.arm_cost, low=0.0)
         _check.number("Reward.candidate_cost", self.candidate_cost, low=0.0)
+        _check.number("Reward.preview_cost", self.preview_cost, low=0.0)
 
     @property
     def code(self) -> int:
@@ -112,11 +116,13 @@ class Reward:
         value = click * (weight / max(float(weight.sum()), 1e-300))
         return value.sum(axis=1), value
 
-    def cost(self, n_calls: ArrayLike, n_candidates: ArrayLike) -> Float64:
-        """Return what ``n_calls`` (B,) called arms and ``n_candidates`` (B,) candidates cost, (B,)."""
+    def cost(self, n_calls: ArrayLike, n_candidates: ArrayLike, n_previews: int = 0) -> Float64:
+        """Return what called arms (B,), candidates (B,), and previews of each request cost, (B,)."""
         calls = _check.array("Reward.cost n_calls", n_calls, np.float64, (None,))
         candidates = _check.array("Reward.cost n_candidates", n_candidates, np.float64, calls.shape)
-        return np.asarray(self.arm_cost * calls + self.candidate_cost * candidates)
+        return np.asarray(
+            self.arm_cost * calls + self.candidate_cost * candidates + self.preview_cost * n_previews
+        )
 
     def _values(self, grades: Int8, tables: UserTables) -> Float64:
         out = np.empty(len(grades))

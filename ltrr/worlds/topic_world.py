@@ -26,6 +26,7 @@ from ltrr.types import (
     Requests,
     Truth,
 )
+from ltrr.types.ragged import take_flat
 from ltrr.types.trusted import trusted
 from ltrr.worlds.topics import Topics
 from ltrr.worlds.traffic import Splitter, bands
@@ -253,10 +254,25 @@ class TopicWorld:
             max_grade=t.max_grade,
         )
 
+    def relevant(self, requests: Requests) -> tuple[Items, Int8]:
+        """Return the judged items of each request's topic and their grades (N,), for tuning and judging."""
+        indptr, at = take_flat(self.topics.topic_indptr, self._topic(requests))
+        return Items(indptr, self.topics.topic_item[at]), self.topics.topic_grade[at]
+
     def excluded(self, requests: Requests) -> Int32 | None:
-        """Return the item (B,) that is never shown to each request, −1 for none; None if there is no such."""
+        """Return the item (B,) that is never shown to each request, −1 for none; None if there is no such.
+
+        A query id beyond this world's table stands for a text that the world never asks: −1.
+        """
         items = self.topics.excluded
-        return None if items is None else items[self._topic(requests)]
+        if items is None:
+            return None
+        known = requests.query < len(self.queries)
+        if known.all():
+            return items[self._topic(requests)]
+        out = np.full(len(requests), -1, np.int32)
+        out[known] = items[self._topic(requests.take(np.flatnonzero(known)))]
+        return out
 
     def hidden_intent(self, requests: Requests) -> Int16:
         """Return the hidden kind (B,) of each request's query: for analyses, never for a policy."""

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
+from ltrr.bandits.blocks import FURTHER
 from ltrr.bandits.registry import POLICIES
 from ltrr.bandits.spec import policy_spec
 from ltrr.errors import InputError
 from ltrr.features.actions import Slabs
+from ltrr.features.arm_columns import FILLED
 from ltrr.logs.events import Events
 from ltrr.logs.formats.run_log import RunLog, RunPart
 from ltrr.protocols import Policy
 from ltrr.replay.allocations.quota_law import FIXED, LoggedCredit, LoggedSupply
 from ltrr.simulation.setting import LoopSetting
 from ltrr.study.build import make_policy
-from ltrr.types import Float64, Int32, Int64, Requests, row_of
+from ltrr.types import Float32, Float64, Int32, Int64, Requests, row_of
 
-__all__ = ["known_logging", "logged_probabilities", "requests_of", "scatter", "slabs_of"]
+__all__ = ["LoggedColumns", "known_logging", "logged_probabilities", "requests_of", "scatter", "slabs_of"]
+
+
+_FURTHER = tuple(f"{block}:" for block in FURTHER)
 
 
 def requests_of(events: Events, first: Int64, request: Int64) -> Requests:
@@ -63,17 +69,48 @@ def slabs_of(log: RunLog, part: RunPart) -> Slabs:
     r = len(arms)
     if not log.parts.slabs:
         return Slabs(arms, log.n_slots, LoggedCredit(np.zeros((n, r), np.float32)))
-    names = Slabs(arms, log.n_slots, LoggedCredit(np.zeros((0, r), np.float32))).names
+    none = LoggedCredit(np.zeros((0, r), np.float32))
+    plain = Slabs(arms, log.n_slots, none).names
+    further = tuple(name for name in space.feature_names if name.startswith(_FURTHER) and name != FILLED)
+    columns = LoggedColumns(further, np.zeros((0, r, len(further)), np.float32)) if further else None
+    names = Slabs(arms, log.n_slots, none, columns=columns).names
     actions = events.actions
     if names != space.feature_names or not np.array_equal(actions.action, np.tile(np.arange(r), len(events))):
         raise InputError(
             f"{log.name}: every slot must offer all {r} arms in order with the features "
             f"{', '.join(names)}, so that slots that were not logged can be rebuilt; simulate the run again"
         )
-    features = actions.features.reshape(n, space.n_slots, r, len(names))
+    features = actions.features.reshape(n, space.n_slots, r, len(names))[:, 0]
     slabs, slot_size = log.parts.slab_sizes()
     supply = LoggedSupply(slabs=slabs, slot_size=slot_size, logged=_available(log, part))
-    return Slabs(arms, log.n_slots, LoggedCredit(features[:, 0, :, -1]), supply)
+    credit, own = features[:, :, names.index("credit")], len(further)
+    columns = LoggedColumns(further, features[:, :, len(plain) : len(plain) + own]) if further else None
+    return Slabs(arms, log.n_slots, LoggedCredit(credit), supply, columns=columns)
+
+
+@dataclass(frozen=True)
+class LoggedColumns:
+    """Columns of arms as a log states them, so that action features of unlogged slots can be built.
+
+    Parameters
+    ----------
+    names : tuple of str
+    logged : float32 (B, R, C)
+
+    Examples
+    --------
+    >>> LoggedColumns(("source:memory",), np.ones((0, 2, 1), np.float32)).value(Requests.empty()).shape
+    (0, 2, 1)
+    """
+
+    names: tuple[str, ...]
+    logged: Float32
+
+    def value(self, requests: Requests) -> Float32:
+        """Return the columns (B, R, C); ``requests`` must be those of the log."""
+        if len(requests) != len(self.logged):
+            raise InputError(f"`requests` must be the {len(self.logged)} of the log, got {len(requests)}")
+        return self.logged
 
 
 def _available(log: RunLog, part: RunPart) -> Int32:
