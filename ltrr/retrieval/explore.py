@@ -12,6 +12,7 @@ from ltrr import _check
 from ltrr.errors import InputError
 from ltrr.protocols import Retriever, State
 from ltrr.retrieval._depth import checked
+from ltrr.retrieval._shown import check_shown
 from ltrr.retrieval.base import Arm
 from ltrr.retrieval.cache import StaticCache
 from ltrr.retrieval.fused_lists import ranks
@@ -185,11 +186,7 @@ class Explore(Arm):
         """
         base = self._ready()
         n, shown = len(self._shows), feedback.item >= 0
-        if shown.any() and int(feedback.item.max()) >= n:
-            raise InputError(
-                f"`feedback.item` must be below {n} (the size of the indexed catalogue), "
-                f"got {int(feedback.item.max())}"
-            )
+        check_shown(feedback, n)
         base.learn(feedback)
         acted = feedback.satisfied if self.signal == "satisfied" else feedback.click
         self._shows += np.bincount(feedback.item[shown], minlength=n)

@@ -11,6 +11,7 @@ from ltrr._kernels.fresh import first_released
 from ltrr.errors import InputError
 from ltrr.protocols import State
 from ltrr.retrieval._depth import checked
+from ltrr.retrieval._shown import check_shown
 from ltrr.retrieval._top import top_of
 from ltrr.retrieval.base import Arm
 from ltrr.types import Bool, Candidates, Catalogue, Feedback, Float32, Float64, Int32, Int64, Requests
@@ -128,10 +129,7 @@ class Fresh(Arm):
         """
         n = len(self._ready())
         shown = feedback.item[feedback.item >= 0]
-        if len(shown) and int(shown.max()) >= n:
-            raise InputError(
-                f"`feedback.item` must be below {n} (the size of the indexed catalogue), got {shown.max()}"
-            )
+        check_shown(feedback, n)
         self._shows += np.bincount(shown, minlength=n)
         self._score = None
 

@@ -14,6 +14,7 @@ from ltrr._kernels.memory_updates import learn
 from ltrr.errors import InputError
 from ltrr.protocols import State
 from ltrr.retrieval._depth import checked
+from ltrr.retrieval._shown import check_shown
 from ltrr.retrieval.base import Arm
 from ltrr.types import (
     Bool,
@@ -208,11 +209,7 @@ class Memory(Arm):
         alive = self._ready()
         if feedback.item.size == 0:
             return
-        if int(feedback.item.max()) >= len(alive):
-            raise InputError(
-                f"`feedback.item` must be below {len(alive)} (the size of the indexed catalogue), "
-                f"got {int(feedback.item.max())}"
-            )
+        check_shown(feedback, len(alive))
         acted = feedback.satisfied if self.signal == "satisfied" else feedback.click
         query = feedback.requests.query
         self._make_room(int(query.max()) + 1)

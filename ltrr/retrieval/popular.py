@@ -12,6 +12,7 @@ from ltrr._kernels.popular import count_actions
 from ltrr.errors import InputError
 from ltrr.protocols import State
 from ltrr.retrieval._depth import checked
+from ltrr.retrieval._shown import check_shown
 from ltrr.retrieval._top import top_of
 from ltrr.retrieval.base import Arm
 from ltrr.retrieval.recent import Recent
@@ -223,12 +224,7 @@ class Popular(Arm):
         InputError
             If a page shows an item that the indexed catalogue does not hold.
         """
-        n = len(self._ready())
-        if feedback.item.size and int(feedback.item.max()) >= n:
-            raise InputError(
-                f"`feedback.item` must be below {n} (the size of the indexed catalogue), "
-                f"got {int(feedback.item.max())}"
-            )
+        check_shown(feedback, len(self._ready()))
         acted = feedback.satisfied if self.signal == "satisfied" else feedback.click
         row = np.full(len(feedback), -1, np.int32)
         if self._segments is not None:
