@@ -1,6 +1,5 @@
 """Models of sentence-transformers: the contract with a package that stands for it, and a tiny real model."""
 
-import pickle
 import sys
 
 import numpy as np
@@ -10,6 +9,7 @@ from ltrr.checks import check_encoder
 from ltrr.embeddings import ENCODERS, SentenceTransformerEncoder
 from ltrr.errors import InputError
 from ltrr.retrieval import Dense, load, save
+from ltrr.study import transport
 from tests.fake_sentence_transformers import installed
 from tests.naive_retrieval import catalogue_of, depths, requests_of, rows
 
@@ -45,8 +45,9 @@ def test_prompts_batches_and_device_reach_the_model():
 def test_it_keeps_the_protocol_travels_and_is_saved_by_name(tmp_path):
     encoder = SentenceTransformerEncoder("letters", query_prompt="aaaa")
     check_encoder(encoder)
-    assert len(pickle.dumps(encoder)) < 500
-    other = pickle.loads(pickle.dumps(encoder))  # noqa: S301  # our own bytes
+    transport.put(tmp_path / "sent", encoder)
+    assert (tmp_path / "sent").stat().st_size < 800  # without the model
+    other = transport.take(tmp_path / "sent")
     assert repr(other) == repr(encoder)
     np.testing.assert_array_equal(other.encode_queries(["b"]), encoder.encode_queries(["b"]))
     arm = Dense(encoder)
